@@ -1,0 +1,59 @@
+"""The errors that nb_stream raises itself. What a team raises comes through unchanged.
+
+    NbStreamError
+    ├── NotATeamError (TypeError)       the object given is no team, agent or factory of one
+    ├── UnknownAgentError (KeyError)    no agent, or more than one, has this name or path
+    ├── CannotStreamError (ValueError)  the agent has no tokens to switch on
+    ├── EmptyTaskError (ValueError)     the task has no text
+    ├── AlreadyRunningError (ValueError)   a run is under way, here or elsewhere
+    ├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
+    ├── LoopError (RuntimeError)        the event loop cannot be used this way
+    └── BackendError (ImportError)      AutoGen is missing, or not the AutoGen that this release knows
+
+    UntestedVersionWarning (UserWarning)   AutoGen's version is outside the tested range
+"""
+
+from __future__ import annotations
+
+
+class NbStreamError(Exception):
+    """The base of all errors of this package."""
+
+
+class NotATeamError(NbStreamError, TypeError):
+    """The object given is no team, agent or factory of one."""
+
+
+class UnknownAgentError(NbStreamError, KeyError):
+    """No agent, or more than one, has this name or path."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""  # KeyError would show the sentence in quotes
+
+
+class CannotStreamError(NbStreamError, ValueError):
+    """The agent has no tokens to switch on."""
+
+
+class EmptyTaskError(NbStreamError, ValueError):
+    """The task has no text."""
+
+
+class AlreadyRunningError(NbStreamError, ValueError):
+    """A run is under way, here or elsewhere. A ValueError, as AgentChat raises for it."""
+
+
+class NotRunningError(NbStreamError, RuntimeError):
+    """There is nothing to stop or to answer."""
+
+
+class LoopError(NbStreamError, RuntimeError):
+    """The event loop cannot be used this way."""
+
+
+class BackendError(NbStreamError, ImportError):
+    """AutoGen is missing, or not the AutoGen that this release knows."""
+
+
+class UntestedVersionWarning(UserWarning):
+    """AutoGen's version is outside the tested range."""

@@ -1,0 +1,77 @@
+/** The shapes of `nb_stream/model.py` as they come over the wire: empty fields are left out. */
+
+export type CellKind =
+  | "text"
+  | "thought"
+  | "tool call"
+  | "code"
+  | "structured output"
+  | "handoff"
+  | "speaker selection"
+  | "memory"
+  | "human input"
+  | "approval"
+  | "error"
+  | "notice"
+  | "other";
+
+export type CellStatus = "writing" | "running" | "waiting" | "done" | "failed" | "cancelled";
+
+export type RunState =
+  | "idle"
+  | "running"
+  | "stopping"
+  | "waiting for input"
+  | "failed"
+  | "cancelled";
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+}
+
+export interface ToolCall {
+  id: string;
+  name: string;
+  arguments: string;
+  result?: string | null;
+  is_error?: boolean;
+}
+
+export interface CellHead {
+  id: string;
+  kind: CellKind;
+  status: CellStatus;
+  run?: string;
+  agent?: string;
+  path?: string;
+  type?: string;
+  message_id?: string;
+  started_at?: number;
+  ended_at?: number;
+  ttft?: number;
+  tokens_per_s?: number;
+  estimated?: boolean;
+  usage?: Usage;
+  tool_calls?: ToolCall[];
+  data?: Record<string, unknown>;
+}
+
+export interface Cell extends CellHead {
+  text: string;
+}
+
+export interface RunInfo {
+  id: string;
+  task: string;
+  status: CellStatus;
+  stop_reason: string | null;
+  started_at: number | null;
+  ended_at: number | null;
+  usage: Usage;
+}
+
+/** Whether a run is under way; `RunState.active` in Python. */
+export function isActive(state: RunState): boolean {
+  return state === "running" || state === "stopping" || state === "waiting for input";
+}

@@ -1,0 +1,120 @@
+/**
+ * The wire between kernel and browser, with the names of `nb_stream/protocol.py`, where it is described.
+ *
+ * Offsets and lengths count Unicode code points. Digests are CRC-32 of the UTF-8 text.
+ */
+
+import type { Cell, CellHead, RunInfo, RunState } from "./model";
+
+export const VERSION = 1;
+
+export interface AgentRow {
+  path: string;
+  name: string;
+  description: string;
+  parent: string | null;
+  can_stream: boolean;
+  on: boolean;
+  note: string;
+  status: string;
+  held: number;
+}
+
+export interface AgentsOp {
+  op: "agents";
+  agents: AgentRow[];
+}
+
+export interface StateOp {
+  op: "state";
+  state: RunState;
+  detail: string;
+}
+
+export interface CellOp {
+  op: "cell";
+  cell: CellHead;
+}
+
+export interface AppendOp {
+  op: "append";
+  id: string;
+  at: number;
+  text: string;
+}
+
+/** `cell.text` is absent where the browser has the text: then `length` and `digest` say what it must be. */
+export interface SettleOp {
+  op: "settle";
+  index: number;
+  cell: CellHead & { text?: string };
+  length: number;
+  digest: number;
+}
+
+export interface RunOp {
+  op: "run";
+  run: RunInfo;
+}
+
+export interface TotalsOp {
+  op: "totals";
+  settled: number;
+  live: Record<string, number>;
+}
+
+export interface NoticeOp {
+  op: "notice";
+  text: string;
+}
+
+export interface SnapshotOp {
+  op: "snapshot";
+  snapshot: Snapshot;
+}
+
+export type Op =
+  | AgentsOp
+  | StateOp
+  | CellOp
+  | AppendOp
+  | SettleOp
+  | RunOp
+  | TotalsOp
+  | NoticeOp
+  | SnapshotOp;
+
+export interface Frame {
+  v: number;
+  seq: number;
+  ops: Op[];
+}
+
+export interface Snapshot {
+  v: number;
+  seq: number;
+  title: string;
+  state: RunState;
+  detail: string;
+  agents: AgentRow[];
+  runs: RunInfo[];
+  settled: Cell[];
+  live: Cell[];
+}
+
+/** What the browser sends. `at` is `Date.now()`: an older switch never undoes a newer one. */
+export type Command =
+  | { type: "toggle"; path: string; on: boolean; at: number }
+  | { type: "toggle_all"; on: boolean; at: number }
+  | { type: "start"; task: string }
+  | { type: "stop" }
+  | { type: "cancel" }
+  | { type: "reset" }
+  | { type: "answer"; request_id: string; text: string }
+  | { type: "dismiss"; request_id: string }
+  | { type: "resync" };
+
+/** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */
+export function isSnapshot(value: unknown): value is Snapshot {
+  return typeof value === "object" && value !== null && "v" in value && "seq" in value;
+}

@@ -1,0 +1,301 @@
+"""Delivers the panel's comm messages while a cell is running; the only module that knows a kernel's internals.
+
+A Jupyter kernel handles one shell message after another, so a click made during a cell reaches Python when the cell is
+over, or on another thread, or never: that depends on the ipykernel version, on the route that the page chose and on
+nest_asyncio. For the duration of a run, `hold` puts a gate in front of the kernel's shell socket. It takes out what
+cannot wait (messages for a comm that asked with `deliver`, and what a reloaded page needs to rebuild its widgets) and
+passes everything else on, untouched and in order.
+
+ipykernel up to 6 reads the shell socket on the main thread; 7 reads it on a thread called "Shell channel", even while
+the main thread is blocked. Whatever the gate takes is handled on that thread, at once.
+
+Private names used, all read in ipykernel 6.17 to 7.4 and pyzmq 27, and checked by `_is_known` before use:
+``ZMQStream._recv_callback`` and ``_recv_copy``, ``Kernel._publish_status``. ``Kernel._shell_context`` and
+``BaseComm._reply_subshell_for`` are only asked for, to tell ipykernel >= 7.1 and >= 7.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+Message = dict[str, Any]
+Handler = Callable[[Message], None]
+Frames = list[Any]
+
+_CONTROL_TARGET = "jupyter.widget.control"
+_RETRY_SECONDS = 0.05
+
+# Reentrant, as the collection of an abandoned generator may end a hold at any allocation.
+_lock = threading.RLock()
+_handlers: dict[str, Handler] = {}
+_holds: dict[object, contextvars.Context] = {}
+_gate: _Gate | None = None
+
+
+@contextmanager
+def hold() -> Iterator[None]:
+    """Keep the gate open for the duration of the block. Any thread; blocks may overlap and share one gate.
+
+    Does nothing outside a Jupyter kernel or in a kernel that `available` complains about. When the last block ends,
+    the kernel's own callback is put back from the thread that reads the socket, so a moment later.
+    """
+    token = object()
+    try:
+        _enter(token)
+        yield
+    finally:
+        _leave(token)
+
+
+def deliver(comm_id: str, handler: Handler) -> Callable[[], None]:
+    """Hand every ``comm_msg`` for this comm to ``handler(msg)`` while the gate is held. Returns the unsubscribe function.
+
+    The handler gets the deserialized message, whatever its method (``custom``, ``update``, ``request_state``), on the
+    thread that reads the shell socket: it must be quick and thread-safe. The comm itself does not see the message. What
+    it raises goes to the kernel's log. A second handler for the same comm replaces the first. While nothing holds the
+    gate, messages take the kernel's ordinary path to the comm, and the handler does not see them.
+    """
+    _handlers[comm_id] = handler
+
+    def unsubscribe() -> None:
+        if _handlers.get(comm_id) is handler:
+            del _handlers[comm_id]
+
+    return unsubscribe
+
+
+def call_in_loop(loop: asyncio.AbstractEventLoop, fn: Callable[..., object], *args: Any) -> None:
+    """Run ``fn(*args)`` soon on that loop, in a copy of the context in which the latest hold began. Any thread.
+
+    The context carries the running cell as the parent of what ``fn`` prints, displays or sends; on ipykernel 7.0 it
+    could not send at all without one. Raises RuntimeError when the loop is closed.
+    """
+    loop.call_soon_threadsafe(fn, *args, context=_latest_context())
+
+
+def pump() -> None:
+    """Let messages in while the main thread blocks in Python: call it there every 20 ms or so.
+
+    ipykernel up to 6 reads its socket here. On 7 clicks need no pumping; only a reloaded page waits for it. Does
+    nothing on other threads, or while nothing holds the gate.
+    """
+    gate = _gate
+    if gate is not None and _holds and threading.current_thread() is threading.main_thread():
+        gate.pump()
+
+
+def available() -> str | None:
+    """None where comm messages are delivered while a cell runs; otherwise a sentence for the user saying why not."""
+    kernel = _find_kernel()
+    if kernel is None:
+        return "This is not a Jupyter kernel, so there is no notebook page whose clicks could be delivered."
+    if not _is_known(kernel):
+        return (
+            f"nb_stream does not know how this kernel ({type(kernel).__module__}.{type(kernel).__qualname__}) reads its "
+            "messages, so clicks made while a cell runs take effect when the cell ends: use panel.start(...), whose "
+            "cell ends at once, or ipykernel 6.17 to 7.4."
+        )
+    return None
+
+
+def _enter(token: object) -> None:
+    global _gate
+    with _lock:
+        # Somebody who replaced the callback since may have dropped ours, so a new hold always goes on top.
+        if _gate is None or not _gate.is_on_top():
+            kernel = _find_kernel()
+            if kernel is None or not _is_known(kernel):
+                return
+            _gate = _Gate(kernel)
+        _holds[token] = contextvars.copy_context()
+
+
+def _leave(token: object) -> None:
+    with _lock:
+        _holds.pop(token, None)
+        if not _holds and _gate is not None:
+            _gate.settle_soon()
+
+
+def _latest_context() -> contextvars.Context | None:
+    with _lock:
+        return next(reversed(_holds.values())).copy() if _holds else None
+
+
+def _find_kernel() -> Any:
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+
+
+def _is_known(kernel: Any) -> bool:
+    """Whether the kernel has every name that the gate uses, in the shape in which the gate uses it."""
+    stream = getattr(kernel, "shell_stream", None)
+    return (
+        callable(getattr(stream, "_recv_callback", None))
+        and getattr(stream, "_recv_copy", None) is False
+        and all(hasattr(stream, name) for name in ("io_loop", "on_recv", "flush"))
+        and all(hasattr(kernel, name) for name in ("session", "io_loop", "comm_manager", "kernel_info", "log"))
+        and callable(getattr(kernel, "_publish_status", None))
+    )
+
+
+class _Gate:
+    """One installation in front of one kernel's shell stream. Its methods run on the thread that reads the stream."""
+
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
+        self._stream = kernel.shell_stream
+        self._original = self._stream._recv_callback
+        self._held_back: deque[Frames] = deque()
+        self._settling = False
+        self._main_thread_jobs: deque[Callable[[], None]] = deque()
+        # The stream is already polled and its frames already come uncopied, so this is all that on_recv would do.
+        # Unlike on_recv, which reads the socket's state, it may be done from any thread.
+        self._stream._recv_callback = self._receive
+
+    def is_on_top(self) -> bool:
+        return bool(self._stream._recv_callback == self._receive)
+
+    def pump(self) -> None:
+        """On the main thread."""
+        if self._stream.io_loop is self._kernel.io_loop:
+            self._stream.flush()
+        self._run_main_thread_jobs()
+
+    def settle_soon(self) -> None:
+        """From any thread: once the main thread is out of a lossy nested run, pass on what was held back and leave."""
+        if not self._settling:
+            self._settling = True
+            self._stream.io_loop.add_callback(self._settle)
+
+    def _settle(self) -> None:
+        if self._loses_messages():
+            self._stream.io_loop.call_later(_RETRY_SECONDS, self._settle)
+            return
+        self._settling = False
+        while self._held_back:
+            passed_on = self._original(self._held_back.popleft())
+            if asyncio.iscoroutine(passed_on):
+                asyncio.ensure_future(passed_on)
+        global _gate
+        with _lock:
+            if self is _gate and not _holds:
+                _gate = None
+                # Where somebody has wrapped the callback since, putting the original back would cut them off. This
+                # gate then stays in their chain and passes everything on.
+                if self.is_on_top():
+                    self._stream.on_recv(self._original, copy=False)
+
+    def _receive(self, frames: Frames) -> Any:
+        try:
+            take = self._decide(frames)
+        except Exception:
+            # Malformed or forged: what to say about such a message is the kernel's business.
+            self._kernel.log.debug("nb_stream: message passed on unread", exc_info=True)
+            take = None
+        if take is None:
+            return self._original(frames)
+        take()
+        return None
+
+    def _decide(self, frames: Frames) -> Callable[[], None] | None:
+        """What to do with a message, or None to pass it on."""
+        session = self._kernel.session
+        idents, parts = session.feed_identities(frames, copy=False)
+        header = session.unpack(parts[1].bytes)
+        kind = header["msg_type"]
+        content = session.unpack(parts[4].bytes) if kind.startswith("comm_") else {}
+        comm_id = content.get("comm_id")
+        # Deserializing checks the signature and remembers it: afterwards the message is ours, as the kernel would
+        # take it for a replayed one.
+        read = partial(session.deserialize, parts, content=True, copy=False)
+        if self is _gate and _holds:
+            if kind == "comm_msg" and (handler := _handlers.get(comm_id)):
+                return partial(self._work, read(), handler)
+            if kind in ("kernel_info_request", "comm_info_request"):
+                return partial(self._work, read(), partial(self._answer, idents))
+            if kind == "comm_open" and content.get("target_name") == _CONTROL_TARGET:
+                return partial(self._work, read(), partial(self._kernel.comm_manager.comm_open, self._stream, idents))
+            if kind == "comm_msg" and getattr(self._comm(comm_id), "target_name", None) == _CONTROL_TARGET:
+                answer = partial(self._kernel.comm_manager.comm_msg, self._stream, idents)
+                return partial(self._work_on_main_thread, read(), answer)
+        if self._held_back or self._loses_messages():
+            if self._goes_to_main_shell(header, comm_id):
+                return partial(self._hold_back, frames)
+        return None
+
+    def _work(self, message: Message, handler: Handler) -> None:
+        """Handle a message as the kernel does, between busy and idle: ipywidgets' page sends no more until idle comes."""
+        self._kernel._publish_status("busy", "shell", parent=message)
+        try:
+            handler(message)
+        except Exception:
+            self._kernel.log.exception("nb_stream: error while handling a %s", message["msg_type"])
+        finally:
+            self._kernel._publish_status("idle", "shell", parent=message)
+
+    def _answer(self, idents: list[bytes], message: Message) -> None:
+        """Answer a reloaded page's first questions, which the kernel would leave until the cell ends."""
+        content: Message = {"status": "ok"}
+        if message["msg_type"] == "kernel_info_request":
+            content.update(self._kernel.kernel_info)
+        else:
+            target = message["content"].get("target_name")
+            comms = list(self._kernel.comm_manager.comms.items())
+            content["comms"] = {
+                comm_id: {"target_name": comm.target_name}
+                for comm_id, comm in comms
+                if target in (None, comm.target_name)
+            }
+        reply = message["msg_type"].replace("_request", "_reply")
+        self._kernel.session.send(self._stream, reply, content, parent=message, ident=idents)
+
+    def _work_on_main_thread(self, message: Message, handler: Handler) -> None:
+        """As `_work`, on the thread on which widgets are changed: in its loop, or in `pump` while it is blocked."""
+        if threading.current_thread() is threading.main_thread():
+            self._work(message, handler)
+        else:
+            self._main_thread_jobs.append(partial(self._work, message, handler))
+            call_in_loop(self._kernel.io_loop.asyncio_loop, self._run_main_thread_jobs)
+
+    def _run_main_thread_jobs(self) -> None:
+        while self._main_thread_jobs:
+            self._main_thread_jobs.popleft()()
+
+    def _hold_back(self, frames: Frames) -> None:
+        self._held_back.append(frames)
+        self.settle_soon()
+
+    def _goes_to_main_shell(self, header: Message, comm_id: str | None) -> bool:
+        # ipykernel >= 7.4 sends a comm's messages to the shell that last published on the comm, whatever the header says.
+        return header.get("subshell_id") is None or hasattr(self._comm(comm_id), "_reply_subshell_for")
+
+    def _comm(self, comm_id: str | None) -> Any:
+        return self._kernel.comm_manager.comms.get(comm_id)
+
+    def _loses_messages(self) -> bool:
+        """Whether a message passed on to the main shell now would be lost for good.
+
+        ipykernel >= 7.1 runs all messages of a shell in one context. Inside a cell, nest_asyncio's loop (and
+        nest_asyncio2's before 1.7.3) tries to enter that context again and drops the message with a RuntimeError.
+        """
+        if not hasattr(asyncio, "_nest_patched") or not hasattr(self._kernel, "_shell_context"):
+            return False
+        nested = False
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        while frame is not None:
+            module = frame.f_globals.get("__name__")
+            if frame.f_code.co_name == "run_until_complete" and module in ("nest_asyncio", "nest_asyncio2"):
+                nested = nested or "_context_entered" not in frame.f_globals
+            elif nested and module == "ipykernel.kernelbase":
+                return True
+            frame = frame.f_back
+        return False

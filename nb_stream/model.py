@@ -1,0 +1,329 @@
+"""The plain data of a run: what an agent said (events) and what a reader sees (cells).
+
+Everything here is frozen and free of I/O. A backend turns what its framework yields into the `Event` union; the
+reducer folds events into `Cell`s; the widget, the exports and the recordings read cells and events and nothing else.
+Times are seconds since the epoch (`float`), durations are seconds, text lengths are Unicode code points.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Mapping, Union
+
+
+class _Word(str, Enum):
+    """An enum whose members are plain words, also when formatted (Python 3.10 has no `enum.StrEnum`)."""
+
+    __str__ = str.__str__
+    __format__ = str.__format__
+
+
+class CellKind(_Word):
+    """What a cell shows."""
+
+    TEXT = "text"
+    THOUGHT = "thought"
+    TOOL_CALL = "tool call"
+    CODE = "code"
+    STRUCTURED = "structured output"
+    HANDOFF = "handoff"
+    SELECTION = "speaker selection"
+    MEMORY = "memory"
+    INPUT = "human input"
+    APPROVAL = "approval"
+    ERROR = "error"
+    NOTICE = "notice"
+    OTHER = "other"
+
+
+class CellStatus(_Word):
+    """How far a cell has come."""
+
+    WRITING = "writing"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunState(_Word):
+    """The state of a stream or panel."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    WAITING = "waiting for input"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is under way."""
+        return self in (RunState.RUNNING, RunState.STOPPING, RunState.WAITING)
+
+
+class AgentStatus(_Word):
+    """What an agent is doing, as a reader sees it."""
+
+    IDLE = "idle"
+    SILENT = "silent"
+    WRITING = "writing"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class AgentInfo:
+    """An agent of a team. `path` is unique (`"research/writer"`), `name` may not be; `parent` is the path of the
+    team or agent that holds it. `reason` says why `can_stream` is false, or is empty."""
+
+    name: str
+    path: str
+    description: str = ""
+    can_stream: bool = True
+    parent: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens that the server counted for a model call, or a sum of such counts."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.prompt_tokens or self.completion_tokens)
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool call with its result, once there is one. `arguments` is the JSON text that the model wrote."""
+
+    id: str
+    name: str
+    arguments: str
+    result: str | None = None
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of a transcript.
+
+    `type` is the message class that the framework gave it (empty for text that never became a message); `data` holds
+    what the kind needs beyond `text`, as JSON values. `ttft` is the time to the first token, `tokens_per_s` the pace
+    of the generation; `estimated` says that the pace was counted from chunks, because the server gave no usage.
+    """
+
+    id: str
+    run: str
+    agent: str
+    path: str
+    kind: CellKind
+    text: str = ""
+    status: CellStatus = CellStatus.DONE
+    type: str = ""
+    message_id: str | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    ttft: float | None = None
+    tokens_per_s: float | None = None
+    estimated: bool = False
+    usage: Usage | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the first sign of the cell to its end, or None where either is unknown."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
+
+    def to_dict(self) -> dict[str, Any]:
+        """The cell as JSON values; `from_dict` gives back an equal cell."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["kind"], values["status"] = str(self.kind.value), str(self.status.value)
+        values["usage"] = None if self.usage is None else dataclasses.asdict(self.usage)
+        values["tool_calls"] = [dataclasses.asdict(call) for call in self.tool_calls]
+        values["data"] = dict(self.data)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Cell:
+        """The cell that `to_dict` wrote. Raises TypeError for fields that no cell has, ValueError for unknown words."""
+        known = dict(values)
+        known["kind"], known["status"] = CellKind(known["kind"]), CellStatus(known["status"])
+        known["usage"] = None if known.get("usage") is None else Usage(**known["usage"])
+        known["tool_calls"] = tuple(ToolCall(**call) for call in known.get("tool_calls", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run of a team: its task, how it ended and what it used."""
+
+    id: str
+    task: str = ""
+    status: CellStatus = CellStatus.RUNNING
+    stop_reason: str | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    usage: Usage = Usage()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as JSON values; `from_dict` gives back an equal run."""
+        return {**dataclasses.asdict(self), "status": str(self.status.value)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunInfo:
+        """The run that `to_dict` wrote."""
+        return cls(**{**values, "status": CellStatus(values["status"]), "usage": Usage(**values["usage"])})
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of an agent's text as a callback gets it: what passed the gate, held text as one piece."""
+
+    agent: str
+    path: str
+    text: str
+    message_id: str | None
+    at: float
+
+
+# --- events: what a backend reports, in the order in which it happened ---------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run begins. `task` is its text for a reader, empty when a run continues without one."""
+
+    run: str
+    at: float
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class TurnStarted:
+    """An agent was given the floor. `turn` is unique for each call of the agent, also for calls in parallel."""
+
+    agent: str
+    path: str
+    at: float
+    turn: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of streamed text, or several of them joined: `count` pieces, from `at` to `until`."""
+
+    agent: str
+    path: str
+    at: float
+    text: str
+    message_id: str | None = None
+    turn: str | None = None
+    count: int = 1
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A whole message or event of an agent. `final` marks the last one of its turn.
+
+    A `TEXT` or `STRUCTURED` message ends the text that was streamed for it; every other kind stands for itself.
+    """
+
+    agent: str
+    path: str
+    at: float
+    kind: CellKind
+    text: str
+    type: str
+    message_id: str | None = None
+    turn: str | None = None
+    final: bool = False
+    usage: Usage | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ToolResults:
+    """The results of tool calls; each is paired with its call by `ToolCall.id`."""
+
+    agent: str
+    path: str
+    at: float
+    results: tuple[ToolCall, ...]
+    message_id: str | None = None
+    turn: str | None = None
+    type: str = ""
+
+
+@dataclass(frozen=True)
+class CodeResult:
+    """The output of a code cell's code."""
+
+    agent: str
+    path: str
+    at: float
+    output: str
+    exit_code: int
+    message_id: str | None = None
+    turn: str | None = None
+    type: str = ""
+
+
+@dataclass(frozen=True)
+class InputResolved:
+    """A request for human input ended: answered, cancelled or timed out."""
+
+    agent: str
+    path: str
+    at: float
+    request_id: str
+    how: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that a reader should know and that no agent said."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """A run ended. `status` is DONE, FAILED or CANCELLED; `error` and `traceback` are the failure's texts."""
+
+    run: str
+    at: float
+    status: CellStatus
+    stop_reason: str | None = None
+    error: str = ""
+    traceback: str = ""
+
+
+Event = Union[
+    RunStarted,
+    TurnStarted,
+    Chunk,
+    Message,
+    ToolResults,
+    CodeResult,
+    InputResolved,
+    Notice,
+    RunFinished,
+]

@@ -1,0 +1,220 @@
+"""`TeamPanel`: a team in a notebook. Composes the stream, the batcher and the widget, and adds nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, AsyncGenerator, Callable, Collection, Sequence
+
+import ipywidgets
+import traitlets
+
+from .batching import Batcher
+from .errors import NbStreamError
+from .model import AgentInfo, Event, RunState, Token
+from .protocol import Command, Frame, Snapshot
+from .reduce import Patch
+from .run import Run
+from .stream import TeamStream
+from .switches import Switches, resolve
+from .transcript import Transcript
+from .widget import FrameWidget, deliver
+
+log = logging.getLogger("nb_stream")
+
+
+class TeamPanel(FrameWidget):
+    """Shows a team: who is in it, a switch per agent, tokens as they come, and what was said.
+
+    `team` is any AgentChat team, a single agent, a zero-argument factory of one, or a `TeamStream`. The panel is an
+    ipywidgets widget; `state` is a trait that can be observed. Runs, switches and callbacks are those of
+    `TeamPanel.stream`, which see.
+
+    Raises NotATeamError for anything else, BackendError where AutoGen is missing.
+    """
+
+    state = traitlets.Unicode(RunState.IDLE.value, help="The run's state, as a word.", read_only=True)
+
+    def __init__(self, team: Any, *, title: str = "", unchecked: str = "hold") -> None:
+        self.stream = team if isinstance(team, TeamStream) else TeamStream(team, unchecked=unchecked)
+        self._clicks: dict[str, float] = {}
+        self._boxes: dict[str, ipywidgets.Checkbox] = {}
+        self._batcher = Batcher(self.stream, self._send, lambda: self.stream.loop, title)
+        super().__init__()
+        self._forget.append(self.stream.watch(self._batcher))
+        self._forget.append(self.stream.watch(_Traits(self)))
+
+    # --- the stream's own ------------------------------------------------------------------------------------------
+
+    @property
+    def agents(self) -> tuple[AgentInfo, ...]:
+        """The agents of the team and of the teams and agents inside it."""
+        return self.stream.agents
+
+    @property
+    def switches(self) -> Switches:
+        """Whether each agent's tokens are shown; the same switches as the checkboxes."""
+        return self.stream.switches
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything that was said so far."""
+        return self.stream.transcript
+
+    def start(self, task: Any = None, *, output_task_messages: bool = True) -> Run:
+        """Begin a run in the background; see `TeamStream.start`."""
+        return self.stream.start(task, output_task_messages=output_task_messages)
+
+    async def run(
+        self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
+    ) -> Any:
+        """Run the team and return its `TaskResult`; see `TeamStream.run`."""
+        return await self.stream.run(
+            task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
+        )
+
+    def run_stream(
+        self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
+    ) -> AsyncGenerator[Any, None]:
+        """Run the team and yield what it yields; see `TeamStream.run_stream`."""
+        return self.stream.run_stream(
+            task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
+        )
+
+    def run_sync(self, task: Any = None, *, output_task_messages: bool = True) -> Any:
+        """Run the team and wait for its end without `await`; see `TeamStream.run_sync`."""
+        return self.stream.run_sync(task, output_task_messages=output_task_messages)
+
+    async def stop(self) -> None:
+        """End the run after the current turn."""
+        await self.stream.stop()
+
+    async def cancel(self) -> None:
+        """End the run now; the team stays usable, with its history."""
+        await self.stream.cancel()
+
+    async def reset(self) -> None:
+        """Let the team forget the conversation."""
+        await self.stream.reset()
+
+    def on_token(
+        self, callback: Callable[[Token], Any], *, agents: Collection[str] | str | None = None
+    ) -> Callable[[], None]:
+        """Call `callback(token)` for each piece of text; see `TeamStream.on_token`."""
+        return self.stream.on_token(callback, agents=agents)
+
+    def on_event(
+        self, callback: Callable[[Event], Any], *, agents: Collection[str] | str | None = None
+    ) -> Callable[[], None]:
+        """Call `callback(event)` for each event; see `TeamStream.on_event`."""
+        return self.stream.on_event(callback, agents=agents)
+
+    # --- the panel's own -------------------------------------------------------------------------------------------
+
+    def checkbox(self, agent: str) -> ipywidgets.Checkbox:
+        """A checkbox of ipywidgets for an agent, tied both ways to its switch; the same one at each call.
+
+        Raises UnknownAgentError where no agent, or more than one, has this name or path.
+        """
+        info = resolve(self.agents, agent)
+        if info.path not in self._boxes:
+            box = ipywidgets.Checkbox(
+                value=self.switches[info.path],
+                description=info.path,
+                indent=False,
+                disabled=not info.can_stream,
+                tooltip=self.stream.note(info.path),
+            )
+            box.observe(lambda change: self._flip(info.path, change["new"]), "value")
+            deliver(box, None, self._forget)
+            self._boxes[info.path] = box
+        return self._boxes[info.path]
+
+    def make_snapshot(self) -> Snapshot:
+        """Everything that a view needs when it opens."""
+        return self._batcher.snapshot()
+
+    def receive(self, command: Command) -> None:
+        """Carry out a browser's command: a switch at once, whatever the thread, the rest on the stream's loop."""
+        if command["type"] in ("toggle", "toggle_all"):
+            self._guarded(lambda: self._toggle(command))
+        else:
+            self.stream.call(lambda: self._guarded(lambda: self._carry_out(command)))
+
+    def _toggle(self, command: Command) -> None:
+        at = float(command.get("at", 0))
+        paths = [command["path"]] if command["type"] == "toggle" else [a.path for a in self.agents if a.can_stream]
+        for path in paths:
+            if at >= self._clicks.get(path, 0.0):  # a click that comes late never undoes a later one
+                self._clicks[path] = at
+                self._flip(path, bool(command.get("on")))
+
+    def _flip(self, path: str, on: bool) -> None:
+        if self.switches[path] is not on:
+            self.switches[path] = on
+        else:
+            self.stream.call(self._batcher.agents_changed)  # the click is confirmed all the same
+
+    def _carry_out(self, command: Command) -> None:
+        kind = command["type"]
+        if kind == "start":
+            self.start(command.get("task") or "")
+        elif kind == "answer":
+            self.stream.answer(command["request_id"], command.get("text", ""))
+        elif kind == "dismiss":
+            self.stream.dismiss(command["request_id"])
+        elif kind == "resync":
+            self._batcher.resync()
+        elif kind in ("stop", "cancel", "reset"):
+            task = asyncio.ensure_future(getattr(self, kind)())
+            task.add_done_callback(lambda done: self._guarded(done.result))
+        else:
+            self._batcher.notice(f"The kernel does not know the command {kind!r}: reload the page.")
+
+    def _guarded(self, call: Callable[[], Any]) -> None:
+        """Tell the reader in words what a command could not do."""
+        try:
+            call()
+        except NbStreamError as error:
+            sentence = str(error)
+            self.stream.call(lambda: self._batcher.notice(sentence))
+        except Exception as error:  # noqa: BLE001 - a click must be answered, and must not break the kernel's loop
+            log.exception("A command of the panel failed")
+            sentence = f"That did not work: {type(error).__name__}: {error}"
+            self.stream.call(lambda: self._batcher.notice(sentence))
+
+    def _send(self, frame: Frame) -> None:
+        if self.comm is not None:
+            self.send_frame(frame)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "text/plain": repr(self)}, metadata
+
+    def __repr__(self) -> str:
+        return f"TeamPanel({', '.join(agent.path for agent in self.agents)})"
+
+
+class _Traits:
+    """Keeps the panel's traits and its checkboxes as the stream says."""
+
+    def __init__(self, panel: TeamPanel) -> None:
+        self._panel = panel
+
+    def patched(self, patches: Sequence[Patch]) -> None:
+        """Traits say nothing about cells."""
+
+    def touched(self, first: bool) -> None:
+        """Traits say nothing about text."""
+
+    def agents_changed(self) -> None:
+        """Checkboxes follow their switches."""
+        for path, box in self._panel._boxes.items():
+            box.value = self._panel.switches[path]
+
+    def state_changed(self) -> None:
+        """The state trait follows the stream."""
+        self._panel.set_trait("state", self._panel.stream.state.value)

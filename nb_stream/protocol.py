@@ -1,0 +1,174 @@
+"""The wire between kernel and browser: frames go out, commands come in. `frontend/protocol.ts` mirrors the names.
+
+* A `Frame` carries a sequence number and operations. Every operation says where it belongs (cell id, offset, index),
+  so that one which comes twice does no harm; a missing sequence number is a gap, and the browser asks for a resync.
+* A finished cell carries its text, or only the text's length and digest where all of it was streamed before: a browser
+  that lost a piece sees it there and asks for a resync.
+* The `Snapshot` is everything at once. It is made only when somebody asks: a view opens, a page reloads, a gap is found.
+
+Offsets and lengths count Unicode code points, not UTF-16 units. Digests are CRC-32 of the UTF-8 text.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Literal, Mapping, TypedDict, Union
+
+from .model import Cell, RunInfo
+
+VERSION = 1
+"""The version of the protocol; kernel and browser must agree on it."""
+
+
+class AgentRow(TypedDict):
+    """An agent in the panel's header. `note` is a sentence on how its switch acts, or why it cannot."""
+
+    path: str
+    name: str
+    description: str
+    parent: str | None
+    can_stream: bool
+    on: bool
+    note: str
+    status: str
+    held: int
+
+
+class AgentsOp(TypedDict):
+    """All agents, in the order of the header."""
+
+    op: Literal["agents"]
+    agents: list[AgentRow]
+
+
+class StateOp(TypedDict):
+    """The run's state as a word, and a sentence to go with it (empty where there is nothing to add)."""
+
+    op: Literal["state"]
+    state: str
+    detail: str
+
+
+class CellOp(TypedDict):
+    """The head of a cell that is being written; its text comes by `append`."""
+
+    op: Literal["cell"]
+    cell: dict[str, Any]
+
+
+class AppendOp(TypedDict):
+    """Text for the live cell `id` at the offset `at`."""
+
+    op: Literal["append"]
+    id: str
+    at: int
+    text: str
+
+
+class SettleOp(TypedDict):
+    """The cell stands finished at `index`. `cell["text"]` is absent where the browser has it: then `length` and
+    `digest` say what it must have."""
+
+    op: Literal["settle"]
+    index: int
+    cell: dict[str, Any]
+    length: int
+    digest: int
+
+
+class RunOp(TypedDict):
+    """A run began or ended."""
+
+    op: Literal["run"]
+    run: dict[str, Any]
+
+
+class TotalsOp(TypedDict):
+    """What the browser must have by now; repeated once after a quiet second, because a lost tail shows no gap."""
+
+    op: Literal["totals"]
+    settled: int
+    live: dict[str, int]
+
+
+class NoticeOp(TypedDict):
+    """A sentence for the reader about a command that could not be carried out."""
+
+    op: Literal["notice"]
+    text: str
+
+
+class SnapshotOp(TypedDict):
+    """Everything, in answer to a resync."""
+
+    op: Literal["snapshot"]
+    snapshot: Snapshot
+
+
+Op = Union[
+    AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp
+]
+
+
+class Frame(TypedDict):
+    """What the kernel sends: at most 30 a second."""
+
+    v: int
+    seq: int
+    ops: list[Op]
+
+
+class Snapshot(TypedDict):
+    """The whole panel as of frame `seq`. Live cells hold the text that was sent, not what a closed gate holds."""
+
+    v: int
+    seq: int
+    title: str
+    state: str
+    detail: str
+    agents: list[AgentRow]
+    runs: list[dict[str, Any]]
+    settled: list[dict[str, Any]]
+    live: list[dict[str, Any]]
+
+
+Command = Mapping[str, Any]
+"""What the browser sends. `type` is one of:
+
+* `toggle` with `path`, `on` and `at` (milliseconds of the browser's clock: an older one never undoes a newer one);
+* `toggle_all` with `on` and `at`;
+* `start` with `task`; `stop`; `cancel`; `reset`;
+* `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
+* `resync`.
+"""
+
+
+def digest(text: str) -> int:
+    """CRC-32 of the UTF-8 text."""
+    return zlib.crc32(text.encode("utf-8", "replace"))
+
+
+def cell_head(cell: Cell) -> dict[str, Any]:
+    """A cell for the wire without its text, and without what is empty."""
+    return {
+        key: value
+        for key, value in cell.to_dict().items()
+        if key != "text" and value not in (None, "", [], {}, False)
+    }
+
+
+def cell_whole(cell: Cell, text: str | None = None) -> dict[str, Any]:
+    """A cell for the wire with its text, or with the part of the text that was sent."""
+    return {**cell_head(cell), "text": cell.text if text is None else text}
+
+
+def run_row(run: RunInfo) -> dict[str, Any]:
+    """A run for the wire."""
+    return run.to_dict()
+
+
+def decode(content: object) -> Command:
+    """A command as it came from a browser. Raises ValueError where it is none."""
+    if not isinstance(content, Mapping) or not isinstance(content.get("type"), str):
+        raise ValueError("A command is an object with a `type`; the panel's page may be of another version: reload it.")
+    return content

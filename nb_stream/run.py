@@ -1,0 +1,103 @@
+"""`Run`: the handle of a run that goes on in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections import deque
+from typing import Any, AsyncIterator, Generator
+
+from .errors import NotRunningError
+
+
+class Run:
+    """A run of a team. Await it for the team's result; it raises what the team raised.
+
+    Waiting for a run never owns it: a wait that is cancelled leaves the run alone. May be awaited on any event loop.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self.id = run_id
+        self._outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def done(self) -> bool:
+        """Whether the run has ended, in whatever way."""
+        return self._outcome.done()
+
+    def cancelled(self) -> bool:
+        """Whether the run was cancelled."""
+        return self._outcome.cancelled()
+
+    def result(self) -> Any:
+        """The team's result. Raises what the team raised, CancelledError for a cancelled run, and NotRunningError's
+        sentence while the run goes on."""
+        if not self.done():
+            raise NotRunningError("The run has not ended yet. Await it: `await run`.")
+        if self._outcome.cancelled():
+            raise asyncio.CancelledError("The run was cancelled.")
+        return self._outcome.result()
+
+    def exception(self) -> BaseException | None:
+        """What the team raised, or None. Raises as `result` does for a run that goes on or was cancelled."""
+        if not self.done() or self._outcome.cancelled():
+            self.result()
+        return self._outcome.exception()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Any:
+        if not self.done():
+            waiter = asyncio.get_running_loop().create_future()
+
+            def wake(_: Any) -> None:
+                loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
+
+            loop = asyncio.get_running_loop()
+            self._outcome.add_done_callback(wake)
+            await waiter
+        return self.result()
+
+    def __repr__(self) -> str:
+        state = "cancelled" if self.cancelled() else "done" if self.done() else "running"
+        return f"<Run {self.id}: {state}>"
+
+    # --- for the stream --------------------------------------------------------------------------------------------
+
+    def finish(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Settle the outcome; a CancelledError cancels it."""
+        if isinstance(error, asyncio.CancelledError):
+            self._outcome.cancel()
+            self._outcome.set_running_or_notify_cancel()
+        elif error is not None:
+            self._outcome.set_exception(error)
+        else:
+            self._outcome.set_result(result)
+
+
+class Outlet:
+    """The messages of a run on their way to one `run_stream` consumer. Never holds up the run."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Any] = deque()
+        self._ready = asyncio.Event()
+        self._closed = False
+
+    def put(self, message: Any) -> None:
+        """Add a message."""
+        self._waiting.append(message)
+        self._ready.set()
+
+    def close(self) -> None:
+        """No more messages come."""
+        self._closed = True
+        self._ready.set()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._closed:
+                return
+            self._ready.clear()
+            await self._ready.wait()

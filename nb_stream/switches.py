@@ -1,0 +1,60 @@
+"""The switches of a stream: a mapping from agents to whether their tokens are shown."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Callable, Iterator, Sequence
+
+from .errors import CannotStreamError, UnknownAgentError
+from .model import AgentInfo
+
+
+def resolve(agents: Sequence[AgentInfo], key: str) -> AgentInfo:
+    """The agent with this path, or with this name where only one has it. Raises UnknownAgentError otherwise."""
+    for agent in agents:
+        if agent.path == key:
+            return agent
+    named = [agent for agent in agents if agent.name == key]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        paths = ", ".join(repr(agent.path) for agent in named)
+        raise UnknownAgentError(f"More than one agent is called {key!r}. Use the path: {paths}.")
+    known = ", ".join(repr(agent.path) for agent in agents) or "none"
+    raise UnknownAgentError(f"No agent is called {key!r}. The agents of this team are: {known}.")
+
+
+class Switches(MutableMapping[str, bool]):
+    """Whether each agent's tokens are shown, by path (`"research/writer"`) or by name where that is unambiguous.
+
+    Writing acts at once, from any thread: the gate opens or closes in the middle of a message, and an agent that was
+    built without streaming streams from its next turn. Switches cannot be added or deleted.
+    """
+
+    def __init__(
+        self, agents: Callable[[], Sequence[AgentInfo]], state: dict[str, bool], flip: Callable[[str, bool], None]
+    ) -> None:
+        self._agents = agents
+        self._state = state
+        self._flip = flip
+
+    def __getitem__(self, key: str) -> bool:
+        return self._state[resolve(self._agents(), key).path]
+
+    def __setitem__(self, key: str, on: bool) -> None:
+        agent = resolve(self._agents(), key)
+        if on and not agent.can_stream:
+            raise CannotStreamError(f"The agent {agent.path!r} cannot stream. {agent.reason}")
+        self._flip(agent.path, bool(on))
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("Switches cannot be deleted. Set them to False instead.")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([agent.path for agent in self._agents()])
+
+    def __len__(self) -> int:
+        return len(self._agents())
+
+    def __repr__(self) -> str:
+        return f"Switches({self._state!r})"

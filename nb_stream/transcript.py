@@ -1,0 +1,106 @@
+"""A transcript: everything that was said in the runs of one stream, as data.
+
+Finished cells stand in the order in which their messages came; text that is still being written stands behind them.
+A transcript never changes: `nb_stream.reduce.fold` makes the next one from an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterator, Mapping
+
+from .model import AgentStatus, Cell, RunInfo
+
+VERSION = 1
+"""The version of the dictionary that `Transcript.to_dict` writes."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A model call whose text is still coming: up to two cells (a thought, then the answer) and how to end them.
+
+    `pending` is text that cannot be placed yet, because it may be the beginning of a `<think>` mark. `renamed` says
+    that the call's id was used up by a thought, so that its answer will carry another one (AutoGen 0.7.5,
+    `_assistant_agent.py`, step 4).
+    """
+
+    agent: str
+    path: str
+    turn: str | None
+    message_id: str | None
+    phase: str = "start"
+    pending: str = ""
+    thought: Cell | None = None
+    answer: Cell | None = None
+    count: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+    ttft: float | None = None
+    renamed: bool = False
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that a reader sees of it."""
+        return tuple(cell for cell in (self.thought, self.answer) if cell is not None)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The runs of a stream and their cells. Compare two of them with `==`."""
+
+    settled: tuple[Cell, ...] = ()
+    live: tuple[Live, ...] = ()
+    runs: tuple[RunInfo, ...] = ()
+    next_id: int = 1
+    turns: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells: the finished ones in the order of their messages, then those that are being written."""
+        return (*self.settled, *(cell for live in self.live for cell in live.cells))
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self.cells)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def of(self, agent: str) -> tuple[Cell, ...]:
+        """The cells of one agent, by name or by path."""
+        return tuple(cell for cell in self.cells if agent in (cell.path, cell.agent))
+
+    def status_of(self, path: str) -> AgentStatus | None:
+        """WRITING while the agent at `path` has text under way, None where only its turns can tell."""
+        return AgentStatus.WRITING if any(live.path == path for live in self.live) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The transcript as JSON values. Text that is still being written is kept as it stands."""
+        return {
+            "version": VERSION,
+            "runs": [run.to_dict() for run in self.runs],
+            "cells": [cell.to_dict() for cell in self.cells],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Transcript:
+        """The transcript that `to_dict` wrote.
+
+        Raises ValueError for a version that this package does not know.
+        """
+        if values.get("version") != VERSION:
+            raise ValueError(
+                f"This transcript has version {values.get('version')!r}; nb_stream reads version {VERSION}. "
+                "Install a newer nb_stream to read it."
+            )
+        cells = tuple(Cell.from_dict(cell) for cell in values["cells"])
+        return cls(
+            settled=cells,
+            runs=tuple(RunInfo.from_dict(run) for run in values["runs"]),
+            next_id=len(cells) + 1,
+        )
+
+    def to_markdown(self) -> str:
+        """The transcript as Markdown, a heading for each run and each cell."""
+        from .export.markdown import markdown
+
+        return markdown(self.cells, self.runs)

@@ -1,0 +1,86 @@
+"""The anywidget of the panel: sends frames to the browser and receives its commands. It knows no team.
+
+Commands are custom messages and not synced traits: while a cell runs, a kernel may never answer a trait's update, and
+the front end then sends no further one. `kernel_gate` hands our messages over at once, on whatever thread the kernel
+reads its socket.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any, Callable
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from . import kernel_gate, loops
+from .protocol import Command, Frame, Snapshot, decode
+
+STATIC = pathlib.Path(__file__).parent / "static"
+
+
+def _fresh(_value: object, widget: FrameWidget) -> Any:
+    return widget.make_snapshot()
+
+
+class FrameWidget(anywidget.AnyWidget):
+    """Shows what its frames say. `make_snapshot` and `receive` are set by the one who owns it."""
+
+    _esm = STATIC / "panel.js"
+    _css = STATIC / "panel.css"
+    # Never assigned: it is made anew whenever a front end asks for the state, so that a page that opens or reloads
+    # gets everything at once and a token costs nothing.
+    snapshot = traitlets.Dict().tag(sync=True, to_json=_fresh, echo_update=False)
+
+    def __init__(self, **traits: Any) -> None:
+        self._forget: list[Callable[[], None]] = []
+        super().__init__(**traits)
+        self.on_msg(lambda _widget, content, _buffers: self._received(content))
+        deliver(self, lambda content: self._received(content), self._forget)
+
+    def make_snapshot(self) -> Snapshot | dict[str, Any]:
+        """Everything that a fresh front end needs. Called on the thread that answers it."""
+        return {}
+
+    def receive(self, command: Command) -> None:
+        """A command of a browser. May be called on any thread."""
+
+    def send_frame(self, frame: Frame) -> None:
+        """Send a frame to every front end. Any thread may call it."""
+        self.send(frame)
+
+    def _received(self, content: object) -> None:
+        self.receive(decode(content))
+
+    def close(self) -> None:
+        """Take the widget off every page."""
+        for forget in self._forget:
+            forget()
+        self._forget.clear()
+        super().close()
+
+
+def deliver(
+    widget: ipywidgets.Widget, custom: Callable[[object], None] | None, forget: list[Callable[[], None]]
+) -> None:
+    """Let a widget's messages come at once while a cell runs.
+
+    Custom messages go to `custom`; everything else, and everything where it is None, to the widget itself, on the
+    loop that its cell ran on.
+    """
+    comm = widget.comm
+    if comm is None:
+        return
+    loop = loops.running()
+
+    def handle(message: dict[str, Any]) -> None:
+        data = message["content"]["data"]
+        if custom is not None and data.get("method") == "custom":
+            custom(data.get("content"))
+        elif loop is None:
+            widget._handle_msg(message)
+        else:
+            kernel_gate.call_in_loop(loop, widget._handle_msg, message)
+
+    forget.append(kernel_gate.deliver(comm.comm_id, handle))

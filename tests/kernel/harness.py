@@ -1,0 +1,287 @@
+"""Real kernels of many ipykernel versions, driven over their sockets the way a notebook page drives them.
+
+Each version gets a small virtual environment of its own, made once and kept in ``$NB_STREAM_TEST_CACHE`` (or
+``~/.cache/nb_stream-tests``) under the Python version and a hash of its requirements. POSIX only: environments are
+locked with ``flock`` and cells are interrupted with ``SIGINT``.
+"""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import zmq
+from jupyter_client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
+
+T = TypeVar("T")
+Message = dict[str, Any]
+
+PROJECT = Path(__file__).resolve().parents[2]
+IPYKERNELS = ("6.17.1", "6.29.5", "6.31.0", "7.0.1", "7.1.0")
+NEWEST_FOR_PYTHON = {"3.10": "7.3.0", "3.11": "7.4.0", "3.12": "7.4.0", "3.13": "7.4.0"}
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+# -- environments ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One ipykernel version on one Python version ("3.11")."""
+
+    ipykernel: str
+    python: str
+
+    def __str__(self) -> str:
+        return f"ipykernel {self.ipykernel} on Python {self.python}"
+
+    @property
+    def requirements(self) -> list[str]:
+        return [
+            f"ipykernel=={self.ipykernel}",
+            "ipywidgets>=8.1",
+            "anywidget>=0.9",
+            "nest-asyncio2>=1.7.3",
+            "nest-asyncio==1.6.0",
+        ]
+
+    def make(self) -> Path:
+        """The environment's Python executable; installs the environment on first use (about 15 s)."""
+        base = find_python(self.python)
+        if base is None:
+            raise LookupError(f"No Python {self.python} on PATH or under pyenv: install one to test {self}.")
+        digest = hashlib.sha256("\n".join(self.requirements).encode()).hexdigest()[:12]
+        home = _cache_folder() / f"py{self.python}-ipykernel{self.ipykernel}-{digest}"
+        python, complete = home / "bin" / "python", home / "complete"
+        with _locked(home.with_suffix(".lock")):
+            if not complete.exists():
+                shutil.rmtree(home, ignore_errors=True)
+                subprocess.run([base, "-m", "venv", home], check=True)
+                subprocess.run([python, "-m", "pip", "install", "--quiet", *self.requirements], check=True)
+                complete.touch()
+        return python
+
+
+def environments() -> tuple[list[Environment], list[str]]:
+    """The environments to test, and a sentence for each one whose interpreter this machine lacks.
+
+    The older ipykernels run on the Python that runs the tests, the newest one on every Python.
+    """
+    wanted = [Environment(ipykernel, THIS_PYTHON) for ipykernel in IPYKERNELS]
+    wanted += [Environment(ipykernel, python) for python, ipykernel in NEWEST_FOR_PYTHON.items()]
+    found = [environment for environment in wanted if find_python(environment.python)]
+    missing = [f"{e}: no such interpreter on PATH or under pyenv" for e in wanted if e not in found]
+    return found, missing
+
+
+@cache
+def find_python(version: str) -> Path | None:
+    """A working interpreter of that version ("3.12"), or None."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [Path(sys.executable)] if version == THIS_PYTHON else []
+    on_path = shutil.which(f"python{version}")
+    candidates += [Path(on_path)] if on_path else []
+    candidates += sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True)
+    check = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in candidates:
+        # A pyenv shim is on PATH even where the version that it stands for is not selected.
+        answer = subprocess.run([candidate, "-c", check], capture_output=True, text=True)
+        if answer.returncode == 0 and answer.stdout.strip() == version:
+            return candidate
+    return None
+
+
+def _cache_folder() -> Path:
+    default = Path.home() / ".cache" / "nb_stream-tests"
+    folder = Path(os.environ.get("NB_STREAM_TEST_CACHE") or default)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Two test runs may start at once: the second waits until the first has made the environment."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+# -- kernels -----------------------------------------------------------------------------------------------------------
+
+
+class Kernel:
+    """A running kernel; ``probe`` (see probe.py) is imported in it. Used from one thread.
+
+    Sending never waits; waiting is done with `wait_for`, by condition and deadline. What arrives is kept: the reply to
+    a request in `replies`, everything published for it in `published`, both by the request's message id.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.replies: dict[str, Message] = {}
+        self.published: dict[str, list[Message]] = defaultdict(list)
+        self._folder = tempfile.TemporaryDirectory(prefix="nb_stream-kernel-")
+        folder = Path(self._folder.name)
+        connection_file, _ = write_connection_file(str(folder / "connection.json"))
+        self.log = folder / "log.txt"
+        variables = os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(PROJECT), str(Path(__file__).parent)]),
+            "IPYTHONDIR": str(folder),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [environment.make(), "-m", "ipykernel_launcher", "-f", connection_file],
+                env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )
+        self._client = BlockingKernelClient(connection_file=connection_file)
+        self._client.load_connection_file()
+        self._client.start_channels(hb=False, stdin=False)
+        self._channels = {
+            channel.socket: channel
+            for channel in (self._client.shell_channel, self._client.iopub_channel, self._client.control_channel)
+        }
+
+    def connect(self) -> None:
+        """Wait until the kernel answers, then import the probe and make a subshell where there are subshells."""
+        self._client.wait_for_ready(timeout=60)
+        self.run("import probe")
+        self.panel, self.slider = self.evaluate("[probe.panel.comm.comm_id, probe.slider.comm.comm_id]")
+        self.routes: dict[str, str | None] = {"main shell": None}
+        if int(self.environment.ipykernel.split(".")[0]) >= 7:
+            reply = self.reply(self.send("create_subshell_request", {}, channel=self._client.control_channel))
+            self.routes["subshell"] = reply["content"]["subshell_id"]
+
+    def close(self) -> None:
+        self._client.stop_channels()
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def send(self, kind: str, content: Message, *, subshell: str | None = None, channel: Any = None,
+             metadata: Message | None = None) -> str:
+        """Send a request and return its message id."""
+        message = self._client.session.msg(kind, content, metadata=metadata)
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
+        (channel or self._client.shell_channel).send(message)
+        return str(message["header"]["msg_id"])
+
+    def execute(self, code: str, expressions: dict[str, str] | None = None) -> str:
+        """Send a cell and return its message id."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False,
+                   "stop_on_error": False, "user_expressions": expressions or {}}
+        return self.send("execute_request", content)
+
+    def custom(self, content: Message, *, comm: str | None = None, subshell: str | None = None) -> str:
+        """Send a widget's custom message, as ``model.send`` does; to the probe's panel unless told otherwise."""
+        data = {"method": "custom", "content": content}
+        return self.send("comm_msg", {"comm_id": comm or self.panel, "data": data}, subshell=subshell)
+
+    def slide(self, value: int, *, subshell: str | None = None) -> str:
+        """Send the slider's new value, as ipywidgets' page does."""
+        data = {"method": "update", "state": {"value": value}, "buffer_paths": []}
+        return self.send("comm_msg", {"comm_id": self.slider, "data": data}, subshell=subshell)
+
+    def take_in(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds for a message, and take in what there is."""
+        poller = zmq.Poller()
+        for socket in self._channels:
+            poller.register(socket, zmq.POLLIN)
+        for socket, _ in poller.poll(timeout * 1000):
+            message = self._channels[socket].get_msg(timeout=0)
+            request = message["parent_header"].get("msg_id", "")
+            if self._channels[socket] is self._client.iopub_channel:
+                self.published[request].append(message)
+            else:
+                self.replies[request] = message
+
+    def wait_for(self, condition: Callable[[], T | None], what: str, timeout: float = 10) -> T:
+        """Take in messages until the condition gives something true; its value. Fails after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not (value := condition()):
+            left = deadline - time.monotonic()
+            assert left > 0, f"{self.environment}: {what} did not come within {timeout} s\n{self.log.read_text()}"
+            self.take_in(left)
+        return value
+
+    def reply(self, request: str, timeout: float = 10) -> Message:
+        return self.wait_for(lambda: self.replies.get(request), f"the reply to {request}", timeout)
+
+    def states(self, request: str) -> list[str]:
+        """The busy and idle that the kernel has published for a request, so far."""
+        return [m["content"]["execution_state"] for m in self.published[request] if m["msg_type"] == "status"]
+
+    def text(self, request: str) -> str:
+        """What a cell has printed so far."""
+        return "".join(m["content"]["text"] for m in self.published[request] if m["msg_type"] == "stream")
+
+    def wait_until_idle(self, request: str) -> None:
+        self.wait_for(lambda: "idle" in self.states(request), f"idle for {request}")
+
+    def finish(self, request: str) -> Message:
+        """The reply's content of a cell, once everything that it published has come."""
+        content: Message = self.reply(request)["content"]
+        self.wait_until_idle(request)
+        return content
+
+    def run(self, code: str) -> None:
+        """Run a cell to its end; an error in it fails the test."""
+        content = self.finish(self.execute(textwrap.dedent(code)))
+        assert content["status"] == "ok", "\n".join(content.get("traceback", [str(content)]))
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression, made of Python literals."""
+        content = self.finish(self.execute("", {"value": expression}))["user_expressions"]["value"]
+        assert content["status"] == "ok", f"{expression}: {content}"
+        return ast.literal_eval(content["data"]["text/plain"])
+
+    def wait_until(self, expression: str) -> None:
+        """Wait until an expression is true in the (idle) kernel."""
+        deadline = time.monotonic() + 10
+        while not self.evaluate(expression):
+            assert time.monotonic() < deadline, f"{self.environment}: {expression} did not become true within 10 s"
+
+    def rest(self) -> None:
+        """Between checks: wait until the gate has left the kernel, and forget what the probe has seen."""
+        self.wait_until("probe.restored()")
+        self.run("probe.slider.value = 0")
+        self.run("for seen in (probe.gated, probe.ordinary, probe.slid, probe.ran): seen.clear()")
+
+    def start_cell(self, code: str) -> str:
+        """Send a cell that prints "held" once the gate is held, and wait for that; its message id."""
+        request = self.execute(code)
+        self.wait_for(lambda: "held" in self.text(request) or request in self.replies, "the cell's start")
+        assert request not in self.replies, f"the cell ended at once: {self.replies[request]['content']}"
+        return request
+
+    def stop_cell(self, request: str) -> Message:
+        """Tell the probe's run to stop, over the gate, and return the content of the cell's reply."""
+        self.custom({"stop": True})
+        return self.finish(request)
+
+    def open_comm(self, target: str, metadata: Message) -> str:
+        comm_id = uuid.uuid4().hex
+        self.send("comm_open", {"comm_id": comm_id, "target_name": target, "data": {}}, metadata=metadata)
+        return comm_id

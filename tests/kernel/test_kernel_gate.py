@@ -1,0 +1,354 @@
+"""What the kernel gate promises, on real kernels; harness.py lists the environments."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from nb_stream import kernel_gate
+
+from .conftest import Latencies
+from .harness import PROJECT, Kernel, Message
+
+AWAITED = "await probe.held_run()"
+NESTED = "import asyncio; asyncio.run(probe.held_run())"
+BLOCKING = "probe.blocking_run()"
+BACKGROUND = "import asyncio; task = asyncio.ensure_future(probe.held_run()); await asyncio.sleep(0)"
+WAITING_FOR_BACKGROUND = "print('held', flush=True); await asyncio.wait({task})"
+
+
+def toggle(kernel: Kernel, what: object, subshell: str | None = None) -> str:
+    return kernel.custom({"toggle": what, "sent": time.time()}, subshell=subshell)
+
+
+def click(kernel: Kernel) -> None:
+    """Click five times over each route; ipywidgets' page sends no second update before it sees the first one's idle."""
+    for route, subshell in kernel.routes.items():
+        for number in range(5):
+            message = toggle(kernel, [route, number], subshell)
+            kernel.wait_until_idle(message)
+            assert kernel.states(message) == ["busy", "idle"]
+
+
+def check_clicks(kernel: Kernel, latencies: Latencies, run: str) -> None:
+    """Once the run is over: every click reached the handler, once, in order and at once, and nothing else."""
+    gated = kernel.evaluate("probe.gated")
+    assert [event["toggle"] for event in gated] == [[route, n] for route in kernel.routes for n in range(5)]
+    assert kernel.evaluate("probe.ordinary") == []
+    seconds = [event["latency"] for event in gated]
+    latencies[str(kernel.environment), run] = seconds
+    assert max(seconds) < 0.2
+
+
+def click_while_running(kernel: Kernel, cell: str, latencies: Latencies, run: str) -> None:
+    request = kernel.start_cell(cell)
+    click(kernel)
+    assert request not in kernel.replies
+    assert kernel.stop_cell(request)["status"] == "ok"
+    check_clicks(kernel, latencies, run)
+
+
+# -- clicks arrive -----------------------------------------------------------------------------------------------------
+
+
+def test_clicks_arrive_while_a_cell_awaits(kernel: Kernel, latencies: Latencies) -> None:
+    click_while_running(kernel, AWAITED, latencies, "awaited")
+
+
+def test_clicks_arrive_while_a_cell_blocks_and_pumps(kernel: Kernel, latencies: Latencies) -> None:
+    click_while_running(kernel, BLOCKING, latencies, "blocking, with pump")
+
+
+def test_clicks_arrive_while_a_background_run_leaves_the_kernel_idle(kernel: Kernel, latencies: Latencies) -> None:
+    kernel.run(BACKGROUND)
+    click(kernel)
+    kernel.custom({"stop": True})
+    kernel.wait_until("task.done()")
+    check_clicks(kernel, latencies, "background")
+
+
+def test_clicks_arrive_while_another_cell_awaits_during_a_background_run(kernel: Kernel, latencies: Latencies) -> None:
+    kernel.run(BACKGROUND)
+    click_while_running(kernel, WAITING_FOR_BACKGROUND, latencies, "background, in another cell")
+
+
+def test_clicks_arrive_inside_nest_asyncio(nest1_kernel: Kernel, latencies: Latencies) -> None:
+    click_while_running(nest1_kernel, NESTED, latencies, "nested (nest_asyncio 1.6)")
+
+
+# -- everything else passes on -----------------------------------------------------------------------------------------
+
+
+def check_slider(kernel: Kernel, cell: str) -> None:
+    for route, subshell in kernel.routes.items():
+        request = kernel.start_cell(cell)
+        for value in (1, 2, 3):
+            kernel.slide(value, subshell=subshell)
+            toggle(kernel, value, subshell)
+        assert kernel.stop_cell(request)["status"] == "ok"
+        kernel.wait_until("len(probe.slid) >= 3")
+        assert kernel.evaluate("probe.slid") == [1, 2, 3], route
+        assert [event["toggle"] for event in kernel.evaluate("probe.gated")] == [1, 2, 3], route
+        kernel.rest()
+
+
+def test_other_widgets_get_their_messages_once_and_in_order_when_a_cell_awaits(kernel: Kernel) -> None:
+    check_slider(kernel, AWAITED)
+
+
+def test_other_widgets_get_their_messages_once_and_in_order_when_a_cell_blocks(kernel: Kernel) -> None:
+    check_slider(kernel, BLOCKING)
+
+
+def test_other_widgets_get_their_messages_once_and_in_order_inside_nest_asyncio(nest1_kernel: Kernel) -> None:
+    check_slider(nest1_kernel, NESTED)
+
+
+def test_nothing_queued_during_a_nested_run_is_lost(nest1_kernel: Kernel) -> None:
+    kernel = nest1_kernel
+    cell = kernel.start_cell("import asyncio; asyncio.run(probe.held_run_and_more())")
+    kernel.slide(1)
+    cells = [kernel.execute("probe.ran.append('first')")]
+    kernel.custom({"stop": True})
+    kernel.wait_for(lambda: "released" in kernel.text(cell), "the end of the hold")
+    kernel.slide(2)
+    cells.append(kernel.execute("probe.ran.append('second')"))
+    assert cell not in kernel.replies
+    assert [kernel.finish(request)["status"] for request in [cell, *cells]] == ["ok"] * 3
+    assert kernel.evaluate("probe.ran") == ["first", "second"]
+    kernel.wait_until("len(probe.slid) >= 2")
+    assert kernel.evaluate("probe.slid") == [1, 2]
+
+
+def test_a_background_run_neither_delays_cells_nor_lets_a_nested_one_lose_messages(nest1_kernel: Kernel) -> None:
+    kernel = nest1_kernel
+    kernel.run(BACKGROUND)
+    kernel.run("probe.ran.append('at once')")
+    nested = kernel.start_cell("print('held', flush=True); asyncio.run(asyncio.sleep(0.3))")
+    kernel.slide(1)
+    queued = kernel.execute("probe.ran.append('after the nested cell')")
+    assert [kernel.finish(request)["status"] for request in (nested, queued)] == ["ok"] * 2
+    assert kernel.evaluate("[probe.ran, probe.slid, task.done()]") == [
+        ["at once", "after the nested cell"], [1], False,
+    ]
+    kernel.custom({"stop": True})
+    kernel.wait_until("task.done()")
+
+
+def test_a_message_reaches_the_handler_or_the_widget_but_never_both(kernels: tuple[Kernel, Kernel]) -> None:
+    for kernel, cell in zip(kernels, ("await probe.many_short_holds()", "asyncio.run(probe.many_short_holds())")):
+        kernel.run("import asyncio")
+        kernel.rest()
+        request = kernel.start_cell(cell)
+        sent = 0
+        while request not in kernel.replies:
+            toggle(kernel, sent)
+            sent += 1
+            kernel.take_in(0.002)
+        kernel.finish(request)
+        kernel.wait_until(f"len(probe.gated) + len(probe.ordinary) >= {sent}")
+        gated, ordinary = (
+            [event["toggle"] for event in kernel.evaluate(events)] for events in ("probe.gated", "probe.ordinary")
+        )
+        assert gated == sorted(gated) and ordinary == sorted(ordinary)
+        assert sorted(gated + ordinary) == list(range(sent))
+        assert gated
+
+
+# -- leaving no trace --------------------------------------------------------------------------------------------------
+
+
+def check_restored(kernel: Kernel) -> None:
+    kernel.wait_until("probe.restored()")
+    kernel.rest()
+    toggle(kernel, "afterwards")
+    kernel.wait_until("[event['toggle'] for event in probe.ordinary] == ['afterwards']")
+    assert kernel.evaluate("probe.gated") == []
+
+
+def test_the_kernel_is_as_before_after_a_hold(kernel: Kernel) -> None:
+    kernel.run("with probe.kernel_gate.hold(): assert not probe.restored()")
+    check_restored(kernel)
+
+
+def test_the_kernel_is_as_before_after_an_error(kernel: Kernel) -> None:
+    content = kernel.finish(kernel.execute("with probe.kernel_gate.hold(): 1 / 0"))
+    assert content["ename"] == "ZeroDivisionError"
+    check_restored(kernel)
+
+
+@pytest.mark.parametrize("cell", [AWAITED, BLOCKING])
+def test_the_kernel_is_as_before_after_an_interrupt(kernel: Kernel, cell: str) -> None:
+    check_interrupt(kernel, cell)
+
+
+def test_the_kernel_is_as_before_after_an_interrupt_inside_nest_asyncio(nest1_kernel: Kernel) -> None:
+    check_interrupt(nest1_kernel, NESTED)
+
+
+def check_interrupt(kernel: Kernel, cell: str) -> None:
+    request = kernel.start_cell(cell)
+    toggle(kernel, "before")
+    kernel.interrupt()
+    assert kernel.finish(request)["ename"] in ("KeyboardInterrupt", "CancelledError")
+    check_restored(kernel)
+
+
+def test_overlapping_holds_share_one_gate_that_closes_with_the_last(kernel: Kernel) -> None:
+    kernel.run("""
+        from contextlib import ExitStack
+        first, second = ExitStack(), ExitStack()
+        first.enter_context(probe.kernel_gate.hold())
+        callback = probe.stream._recv_callback
+        second.enter_context(probe.kernel_gate.hold())
+        assert probe.stream._recv_callback == callback
+        first.close()
+    """)
+    kernel.wait_until_idle(toggle(kernel, "one hold left"))
+    assert [event["toggle"] for event in kernel.evaluate("probe.gated")] == ["one hold left"]
+    kernel.run("second.close()")
+    check_restored(kernel)
+
+
+def test_a_callback_that_somebody_put_around_ours_is_left_in_place(kernel: Kernel) -> None:
+    kernel.run("""
+        with probe.kernel_gate.hold():
+            ours = probe.stream._recv_callback
+            def wrapper(frames):
+                return ours(frames)
+            probe.stream._recv_callback = wrapper
+    """)
+    request = kernel.start_cell(AWAITED)
+    toggle(kernel, "through both")
+    kernel.stop_cell(request)
+    assert [event["toggle"] for event in kernel.evaluate("probe.gated")] == ["through both"]
+    kernel.wait_until("probe.stream._recv_callback is wrapper")
+    kernel.run("probe.stream._recv_callback = probe.kernel_callback")
+    check_restored(kernel)
+
+
+def test_an_unsubscribed_comm_gets_its_messages_itself(kernel: Kernel) -> None:
+    kernel.run("""
+        probe.unsubscribe()
+        hold = probe.kernel_gate.hold()
+        hold.__enter__()
+    """)
+    toggle(kernel, "while unsubscribed")
+    kernel.wait_until("len(probe.ordinary) == 1")
+    kernel.run("""
+        probe.unsubscribe = probe.kernel_gate.deliver(probe.panel.comm.comm_id, probe.handle)
+        hold.__exit__(None, None, None)
+    """)
+    assert kernel.evaluate("probe.gated") == []
+
+
+# -- handlers ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_in_a_handler_is_logged_and_harms_nothing(kernel: Kernel) -> None:
+    request = kernel.start_cell(AWAITED)
+    failing = kernel.custom({"fail": True})
+    kernel.wait_until_idle(failing)
+    assert kernel.states(failing) == ["busy", "idle"]
+    assert "the handler failed as it was told" in kernel.log.read_text()
+    kernel.wait_until_idle(toggle(kernel, "next"))
+    assert kernel.stop_cell(request)["status"] == "ok"
+    assert [event["toggle"] for event in kernel.evaluate("probe.gated")] == ["next"]
+
+
+def check_parent(kernel: Kernel, cell: str) -> None:
+    request = kernel.start_cell(cell)
+    for subshell in kernel.routes.values():
+        kernel.custom({"say": f"hello {subshell}"}, subshell=subshell)
+
+        def said() -> bool:
+            sent = [m["content"]["data"] for m in kernel.published[request] if m["msg_type"] == "comm_msg"]
+            return f"hello {subshell}" in kernel.text(request) and {"said": f"hello {subshell}"} in [
+                data.get("content") for data in sent
+            ]
+
+        kernel.wait_for(said, "the cell's output from a call in its loop")
+    assert kernel.stop_cell(request)["status"] == "ok"
+
+
+@pytest.mark.parametrize("cell", [AWAITED, BLOCKING])
+def test_what_a_call_in_the_loop_prints_and_sends_belongs_to_the_running_cell(kernel: Kernel, cell: str) -> None:
+    check_parent(kernel, cell)
+
+
+def test_what_a_call_in_a_nested_loop_prints_and_sends_belongs_to_the_running_cell(nest1_kernel: Kernel) -> None:
+    check_parent(nest1_kernel, NESTED)
+
+
+# -- a page reloaded in the middle of a cell ---------------------------------------------------------------------------
+
+
+def check_reload(kernel: Kernel, cell: str) -> None:
+    request = kernel.start_cell(cell)
+    info = kernel.send("kernel_info_request", {})
+    assert kernel.reply(info)["content"]["language_info"]["name"] == "python"
+    comms = kernel.send("comm_info_request", {"target_name": "jupyter.widget"})
+    assert {kernel.panel, kernel.slider} <= set(kernel.reply(comms)["content"]["comms"])
+    control = kernel.open_comm("jupyter.widget.control", {"version": "1.0.0"})
+    asked = kernel.send("comm_msg", {"comm_id": control, "data": {"method": "request_states"}})
+
+    def answer() -> Message | None:
+        sent = [m["content"] for messages in kernel.published.values() for m in messages if m["msg_type"] == "comm_msg"]
+        return next((content["data"] for content in sent if content["comm_id"] == control), None)
+
+    states = kernel.wait_for(answer, "the widgets' states")["states"]
+    assert {kernel.panel, kernel.slider} <= set(states)
+    for message in (info, comms, asked):
+        kernel.wait_until_idle(message)
+        assert kernel.states(message) == ["busy", "idle"]
+    assert request not in kernel.replies
+    assert kernel.stop_cell(request)["status"] == "ok"
+
+
+@pytest.mark.parametrize("cell", [AWAITED, BLOCKING])
+def test_a_reloaded_page_gets_its_widgets_while_the_cell_runs(kernel: Kernel, cell: str) -> None:
+    check_reload(kernel, cell)
+
+
+def test_a_reloaded_page_gets_its_widgets_inside_nest_asyncio(nest1_kernel: Kernel) -> None:
+    check_reload(nest1_kernel, NESTED)
+
+
+# -- last, as nest_asyncio2 changes the kernel's loop for good ---------------------------------------------------------
+
+
+def test_clicks_arrive_inside_nest_asyncio2(kernel: Kernel, latencies: Latencies) -> None:
+    kernel.run("import nest_asyncio2; nest_asyncio2.apply()")
+    click_while_running(kernel, NESTED, latencies, "nested (nest_asyncio2)")
+
+
+def test_other_widgets_get_their_messages_once_and_in_order_inside_nest_asyncio2(kernel: Kernel) -> None:
+    check_slider(kernel, NESTED)
+
+
+# -- outside a known kernel --------------------------------------------------------------------------------------------
+
+
+def test_outside_a_kernel_a_hold_does_nothing_and_says_so() -> None:
+    with kernel_gate.hold(), kernel_gate.hold():
+        kernel_gate.pump()
+    assert "not a Jupyter kernel" in (kernel_gate.available() or "")
+
+
+def test_an_unknown_kernel_is_left_alone_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = SimpleNamespace(shell_stream=object())
+    ipython = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=kernel))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)  # type: ignore[arg-type]
+    with kernel_gate.hold():
+        kernel_gate.pump()
+    sentence = kernel_gate.available() or ""
+    assert "types.SimpleNamespace" in sentence and "when the cell ends" in sentence
+
+
+def test_importing_the_gate_imports_no_kernel() -> None:
+    code = "import sys, nb_stream.kernel_gate; sys.exit(bool({'IPython', 'ipykernel', 'zmq', 'tornado'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
