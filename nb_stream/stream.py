@@ -15,7 +15,7 @@ from typing import Any, AsyncGenerator, Callable, Collection, Protocol, Sequence
 from . import kernel_gate, loops
 from .backends import Backend, open_backend
 from .callbacks import Callbacks
-from .errors import AlreadyRunningError, NotRunningError
+from .errors import AlreadyRunningError
 from .gates import Pile
 from .model import (
     AgentInfo,
@@ -24,7 +24,6 @@ from .model import (
     CellStatus,
     Chunk,
     Event,
-    InputResolved,
     Message,
     Notice,
     RunFinished,
@@ -33,6 +32,7 @@ from .model import (
     Token,
     TurnStarted,
 )
+from .questions import Questions
 from .reduce import Patch, fold
 from .run import Outlet, Run
 from .switches import Switches, resolve
@@ -87,7 +87,7 @@ class TeamStream:
         self._events: Callbacks[Event] = Callbacks(self._complain)
         self._watchers: list[Watcher] = []
         self._state, self._detail = RunState.IDLE, ""
-        self._requests: dict[str, asyncio.Future[str]] = {}
+        self._questions = Questions(lambda event: self._apply(event, event.path))
         self._loop: asyncio.AbstractEventLoop | None = loops.running()
         self._used_loop: asyncio.AbstractEventLoop | None = None
         self._run: Run | None = None
@@ -242,11 +242,12 @@ class TeamStream:
 
     def answer(self, request_id: str, text: str) -> None:
         """Answer a request for human input. Any thread may call it. Raises NotRunningError where it is not open."""
-        self._resolve(request_id, lambda future: future.set_result(text))
+        future = self._questions.open(request_id)
+        self.call(lambda: None if future.done() else future.set_result(text))
 
     def dismiss(self, request_id: str) -> None:
         """Give an empty answer to a request for human input. Raises NotRunningError where it is not open."""
-        self._resolve(request_id, lambda future: future.set_result(""))
+        self.answer(request_id, "")
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state (AgentChat's `save_state`), without a trace of streaming."""
@@ -348,8 +349,7 @@ class TeamStream:
         return result
 
     async def _close(self, run: Run, result: Any, error: BaseException | None) -> None:
-        for future in self._requests.values():
-            future.cancel()
+        self._questions.cancel()
         now, reason = time.time(), getattr(result, "stop_reason", None)
         if error is None:
             event, state, detail = RunFinished(run.id, now, CellStatus.DONE, reason), RunState.IDLE, reason or ""
@@ -395,8 +395,7 @@ class TeamStream:
         if pump is None:
             return
         self._backend.request_cancel()
-        for future in self._requests.values():
-            future.cancel()
+        self._questions.cancel()
         for harder in (self._backend.abandon, pump.cancel, pump.cancel):
             await asyncio.wait([pump], timeout=PATIENCE)
             if pump.done() or run.done():
@@ -441,6 +440,7 @@ class TeamStream:
         if isinstance(event, TurnStarted):
             self._set_status(path, AgentStatus.SILENT)
         elif isinstance(event, Message):
+            event = self._questions.reported(event)
             if event.kind is not CellKind.INPUT:
                 self._held.forget(path, event.turn)
             if path in self._on:
@@ -505,29 +505,12 @@ class TeamStream:
 
     async def _ask(self, path: str, agent: str, request_id: str, prompt: str) -> str:
         """Ask a person: a cell that waits, a state that says so, and the answer."""
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._requests[request_id] = future
-        how, answer = "cancelled", None
-        said = Message(
-            agent, path, time.time(), CellKind.INPUT, prompt, "UserInputRequestedEvent", data={"request_id": request_id}
-        )
-        self._apply(said, path)
         self._set_state(RunState.WAITING, f"{agent} asks: {prompt}".strip())
         try:
-            answer = await future
-            how = "answered"
-            return answer
+            return await self._questions.ask(path, agent, request_id, prompt)
         finally:
-            del self._requests[request_id]
-            self._apply(InputResolved(agent, path, time.time(), request_id, how, answer), path)
-            if not self._requests and self._state is RunState.WAITING:
+            if not self._questions and self._state is RunState.WAITING:
                 self._set_state(RunState.RUNNING, "")
-
-    def _resolve(self, request_id: str, settle: Callable[[asyncio.Future[str]], None]) -> None:
-        future = self._requests.get(request_id)
-        if future is None or future.done():
-            raise NotRunningError("This request for input is not open any more: it was answered, or its run ended.")
-        self.call(lambda: None if future.done() else settle(future))
 
     def _complain(self, sentence: str) -> None:
         log.warning(sentence)

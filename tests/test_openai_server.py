@@ -144,6 +144,7 @@ async def test_reasoning_without_streaming_becomes_the_thought() -> None:
 
 
 @BOTH
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 async def test_structured_output_arrives_as_json_of_the_requested_type(stream: bool) -> None:
     meal = Meal(dish="soup", guests=12)
     with OpenAIServer([Reply(meal.model_dump_json())]) as server:
@@ -170,7 +171,7 @@ async def test_a_stream_that_was_not_asked_for_usage_reports_none() -> None:
 @BOTH
 async def test_usage_can_be_withheld(stream: bool) -> None:
     with OpenAIServer([Reply("one two three", usage="never")]) as server:
-        options = {"include_usage": True} if stream else {}
+        options: dict[str, Any] = {"include_usage": True} if stream else {}
         result = await ask(client_of(server), stream, **options)
     assert result.usage == RequestUsage(prompt_tokens=0, completion_tokens=0)
 
@@ -253,9 +254,11 @@ async def test_a_request_too_many_says_that_the_script_is_at_its_end() -> None:
 
 
 async def test_another_address_is_not_found() -> None:
-    with OpenAIServer([Reply(TEXT)]) as server:
-        with pytest.raises(NotFoundError, match="There is no /v1/elsewhere/chat/completions"):
-            await ask(client_of(server, base_url=f"{server.url}/elsewhere"), True)
+    with (
+        OpenAIServer([Reply(TEXT)]) as server,
+        pytest.raises(NotFoundError, match="There is no /v1/elsewhere/chat/completions"),
+    ):
+        await ask(client_of(server, base_url=f"{server.url}/elsewhere"), True)
     assert server.requests == ()
 
 
@@ -281,9 +284,11 @@ async def test_a_client_that_retries_gets_the_next_answer() -> None:
 @pytest.mark.parametrize("fault", ["drop", "reset"])
 async def test_a_lost_connection_raises_after_the_partial_text(fault: Fault, stream: bool) -> None:
     chunks: list[str] = []
-    with OpenAIServer([Reply(TEXT, fault=fault, fault_after=2, chunk=4)]) as server:
-        with pytest.raises(APIConnectionError):
-            await ask(client_of(server, max_retries=1 if stream else 0), stream, chunks)
+    with (
+        OpenAIServer([Reply(TEXT, fault=fault, fault_after=2, chunk=4)]) as server,
+        pytest.raises(APIConnectionError),
+    ):
+        await ask(client_of(server, max_retries=1 if stream else 0), stream, chunks)
     assert chunks == (["Hell", "o th"] if stream else [])
     assert len(server.requests) == 1, "a stream that has begun is not retried"
 
@@ -291,20 +296,25 @@ async def test_a_lost_connection_raises_after_the_partial_text(fault: Fault, str
 @BOTH
 async def test_what_is_not_json_raises_after_the_partial_text(stream: bool) -> None:
     chunks: list[str] = []
-    with OpenAIServer([Reply(TEXT, fault="malformed", chunk=4)]) as server:
-        with pytest.raises(JSONDecodeError):
-            await ask(client_of(server), stream, chunks)
+    with (
+        OpenAIServer([Reply(TEXT, fault="malformed", chunk=4)]) as server,
+        pytest.raises(JSONDecodeError),
+    ):
+        await ask(client_of(server), stream, chunks)
     assert chunks == (["Hell"] if stream else [])
 
 
 async def test_an_error_object_in_a_stream_raises_after_the_partial_text() -> None:
     chunks: list[str] = []
-    with OpenAIServer([Reply(TEXT, fault="error", chunk=4)]) as server:
-        with pytest.raises(APIError, match="The scripted server failed"):
-            await ask(client_of(server), True, chunks)
+    with (
+        OpenAIServer([Reply(TEXT, fault="error", chunk=4)]) as server,
+        pytest.raises(APIError, match="The scripted server failed"),
+    ):
+        await ask(client_of(server), True, chunks)
     assert chunks == ["Hell"]
 
 
+@pytest.mark.filterwarnings("ignore:Resolved model mismatch")
 async def test_an_error_object_with_status_200_is_a_type_error_in_the_client() -> None:
     with OpenAIServer([Reply(TEXT, fault="error")]) as server, pytest.raises(TypeError, match="NoneType"):
         await ask(client_of(server), False)

@@ -52,7 +52,7 @@ def discover(root: Any) -> Tree:
         seen.add(id(thing))
         if isinstance(thing, BaseGroupChat):
             tree.teams.append(thing)
-            inside = prefix if parent is None and not prefix else _join(prefix, thing.name)
+            inside = "" if thing is root else _join(prefix, thing.name)
             for participant in private.participants(thing):
                 visit(participant, inside, inside or None)
             return

@@ -28,6 +28,7 @@ from . import autogen_private as private
 from .agents import Node, discover, is_runner
 from .human import answering
 from .messages import event_of
+from .noise import quiet_runtime
 from .taps import Taps
 
 
@@ -120,7 +121,11 @@ class AutoGenBackend:
         self._token, self._stop_wished = stopping.RunToken(), False
         remove = await stopping.install(self._teams, lambda: self._stop_wished)
         try:
-            with Taps(self._nodes, self.wanted, emit) as taps, answering(self._nodes, ask):
+            with (
+                Taps(self._nodes, self.wanted, emit) as taps,
+                answering(self._nodes, ask),
+                quiet_runtime(),
+            ):
                 self._taps = taps
                 stream = self._root.run_stream(
                     task=task, cancellation_token=self._token, output_task_messages=output_task_messages
@@ -173,13 +178,20 @@ class AutoGenBackend:
             private.cut_off(team)
 
     async def recover(self) -> None:
-        """Make the team fit for the next run: by its factory where there is one, else by renewing its parts."""
-        if self._factory is not None:
+        """Make the team fit for the next run by renewing its parts; where that fails and there is a factory, by a new
+        team with the old one's state."""
+        try:
+            await self._renew()
+        except Exception:
+            if self._factory is None:
+                raise
             state = await self._root.save_state()
             self._root = self._factory()
             self._find()
             await self._root.load_state(stopping.merged(state, await self._root.save_state()))
-        elif isinstance(self._root, BaseGroupChat):
+
+    async def _renew(self) -> None:
+        if isinstance(self._root, BaseGroupChat):
             await stopping.renew(self._root, self._teams)
         elif isinstance(self._root, ChatAgent):
             await self._root.load_state(stopping.merged(await self._root.save_state(), {}))

@@ -144,11 +144,17 @@ def cut_off(team: BaseGroupChat) -> None:
     if not isinstance(runtime, SingleThreadedAgentRuntime):
         return
     for task in list(getattr(runtime, "_background_tasks", ())):
+        task.add_done_callback(_seen)  # it may fail once more on its way out, which nobody is to read
         task.cancel()
     context = getattr(runtime, "_run_context", None)
     run_task = getattr(context, "_run_task", None)
     if isinstance(run_task, asyncio.Task):
         run_task.cancel()
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def renew(team: BaseGroupChat) -> None:

@@ -29,7 +29,6 @@ from typing import Any, TypeVar
 
 import zmq
 from jupyter_client import BlockingKernelClient
-from jupyter_client.connect import write_connection_file
 
 T = TypeVar("T")
 Message = dict[str, Any]
@@ -140,7 +139,7 @@ class Kernel:
         self.published: dict[str, list[Message]] = defaultdict(list)
         self._folder = tempfile.TemporaryDirectory(prefix="nb_stream-kernel-")
         folder = Path(self._folder.name)
-        connection_file, _ = write_connection_file(str(folder / "connection.json"))
+        self._connection_file = folder / "connection.json"
         self.log = folder / "log.txt"
         variables = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(PROJECT), str(Path(__file__).parent)]),
@@ -149,26 +148,35 @@ class Kernel:
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [environment.make(), "-m", "ipykernel_launcher", "-f", connection_file],
+                [environment.make(), "-m", "ipykernel_launcher", "-f", self._connection_file],
                 env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
-        self._client = BlockingKernelClient(connection_file=connection_file)
-        self._client.load_connection_file()
-        self._client.start_channels(hb=False, stdin=False)
-        self._channels = {
-            channel.socket: channel
-            for channel in (self._client.shell_channel, self._client.iopub_channel, self._client.control_channel)
-        }
+        self._client = BlockingKernelClient(connection_file=str(self._connection_file))
+        self._channels: dict[zmq.Socket[bytes], Any] = {}
 
     def connect(self) -> None:
         """Wait until the kernel answers, then import the probe and make a subshell where there are subshells."""
+        self._wait_for_connection_file()
+        self._client.load_connection_file()
+        self._client.start_channels(hb=False, stdin=False)
         self._client.wait_for_ready(timeout=60)
+        control = self._client.control_channel
+        self._channels = {
+            channel.socket: channel for channel in (self._client.shell_channel, self._client.iopub_channel, control)
+        }
         self.run("import probe")
         self.panel, self.slider = self.evaluate("[probe.panel.comm.comm_id, probe.slider.comm.comm_id]")
         self.routes: dict[str, str | None] = {"main shell": None}
         if int(self.environment.ipykernel.split(".")[0]) >= 7:
-            reply = self.reply(self.send("create_subshell_request", {}, channel=self._client.control_channel))
+            reply = self.reply(self.send("create_subshell_request", {}, channel=control))
             self.routes["subshell"] = reply["content"]["subshell_id"]
+
+    def _wait_for_connection_file(self) -> None:
+        """The kernel chooses its own free ports and then writes them down; ports chosen here might be taken by then."""
+        deadline = time.monotonic() + 60
+        while not (self._connection_file.exists() and self._connection_file.read_text().rstrip().endswith("}")):
+            assert time.monotonic() < deadline and self._process.poll() is None, self.log.read_text()
+            time.sleep(0.02)
 
     def close(self) -> None:
         self._client.stop_channels()
@@ -253,9 +261,10 @@ class Kernel:
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression, made of Python literals."""
-        content = self.finish(self.execute("", {"value": expression}))["user_expressions"]["value"]
+        content = self.finish(self.execute("", {"value": f"repr({expression})"}))["user_expressions"]["value"]
         assert content["status"] == "ok", f"{expression}: {content}"
-        return ast.literal_eval(content["data"]["text/plain"])
+        # IPython shortens a long list, but not a string.
+        return ast.literal_eval(ast.literal_eval(content["data"]["text/plain"]))
 
     def wait_until(self, expression: str) -> None:
         """Wait until an expression is true in the (idle) kernel."""

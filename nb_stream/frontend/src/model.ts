@@ -17,13 +17,7 @@ export type CellKind =
 
 export type CellStatus = "writing" | "running" | "waiting" | "done" | "failed" | "cancelled";
 
-export type RunState =
-  | "idle"
-  | "running"
-  | "stopping"
-  | "waiting for input"
-  | "failed"
-  | "cancelled";
+export type RunState = "idle" | "running" | "stopping" | "waiting for input" | "failed" | "cancelled";
 
 export interface Usage {
   prompt_tokens: number;

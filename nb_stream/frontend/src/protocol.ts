@@ -73,16 +73,7 @@ export interface SnapshotOp {
   snapshot: Snapshot;
 }
 
-export type Op =
-  | AgentsOp
-  | StateOp
-  | CellOp
-  | AppendOp
-  | SettleOp
-  | RunOp
-  | TotalsOp
-  | NoticeOp
-  | SnapshotOp;
+export type Op = AgentsOp | StateOp | CellOp | AppendOp | SettleOp | RunOp | TotalsOp | NoticeOp | SnapshotOp;
 
 export interface Frame {
   v: number;

@@ -18,7 +18,7 @@ import {
 } from "./protocol";
 
 export type Change =
-  | { what: "snapshot" | "agents" | "state" | "run" | "notice" | "version" }
+  | { what: "snapshot" | "agents" | "switches" | "state" | "run" | "notice" | "version" }
   | { what: "opened" | "appended" | "settled"; id: string };
 
 /**

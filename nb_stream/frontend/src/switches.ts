@@ -47,14 +47,14 @@ export class Switches {
     const at = Date.now();
     this.#expect(path, on, at);
     this.send({ type: "toggle", path, on, at });
-    this.store.notify({ what: "agents" });
+    this.store.notify({ what: "switches" });
   }
 
   toggleAll(on: boolean): void {
     const at = Date.now();
     for (const row of this.store.agents) if (row.can_stream) this.#expect(row.path, on, at);
     this.send({ type: "toggle_all", on, at });
-    this.store.notify({ what: "agents" });
+    this.store.notify({ what: "switches" });
   }
 
   dispose(): void {
@@ -69,7 +69,7 @@ export class Switches {
       window.setTimeout(() => this.#pending.get(path)?.contradicted && this.#drop(path), IN_FLIGHT),
       window.setTimeout(() => {
         pending.late = true;
-        this.store.notify({ what: "agents" });
+        this.store.notify({ what: "switches" });
       }, PATIENCE),
     );
     this.#pending.set(path, pending);
@@ -86,7 +86,7 @@ export class Switches {
 
   #drop(path: string): void {
     this.#forget(path);
-    this.store.notify({ what: "agents" });
+    this.store.notify({ what: "switches" });
   }
 
   #forget(path: string): void {

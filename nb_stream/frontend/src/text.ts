@@ -61,5 +61,8 @@ export function firstWords(text: string, limit = 160): string {
     .replace(/\s+/g, " ")
     .trim();
   if (line.length <= limit) return line;
-  return `${line.slice(0, limit).replace(/[\ud800-\udbff]$/, "").trimEnd()}…`;
+  return `${line
+    .slice(0, limit)
+    .replace(/[\ud800-\udbff]$/, "")
+    .trimEnd()}…`;
 }

@@ -1,0 +1,71 @@
+"""The command line: `python -m nb_stream demo` opens JupyterLab on the quick start, with a scripted model."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+QUICKSTART = pathlib.Path("notebooks", "01_quickstart.ipynb")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
+    top = argparse.ArgumentParser(prog="python -m nb_stream", description="Token streaming for AutoGen teams.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="open JupyterLab on the quick-start notebook",
+        description="Open JupyterLab on the quick-start notebook. Its teams run on a scripted model: no key, no "
+        "network. In a checkout the notebook is opened in place, elsewhere as a copy in a new folder.",
+    )
+    demo.add_argument("--port", type=int, default=8888, help="the port of JupyterLab; the next free one is taken")
+    demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return demo(options.port, browser=not options.no_browser)
+    except KeyboardInterrupt:
+        return 130
+
+
+def demo(port: int, *, browser: bool) -> int:
+    """Open JupyterLab on the quick start and wait for its end; returns its exit code."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        print('The demo needs JupyterLab. Install it with: pip install "nb_stream[demo]"', file=sys.stderr)
+        return 1
+    folder = _folder()
+    command = [sys.executable, "-m", "jupyterlab", str(QUICKSTART), f"--port={port}"]
+    if not browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container there is nobody else; the server listens on this machine only
+    print(f"Opening {folder / QUICKSTART}. Stop with Ctrl-C.")
+    return subprocess.run(command, cwd=folder, check=False).returncode
+
+
+def _folder() -> pathlib.Path:
+    """The folder to open: this one where it is a checkout, else a new one with a copy of the notebook."""
+    here = pathlib.Path.cwd()
+    if (here / QUICKSTART).is_file() and (here / "nb_stream").is_dir():
+        return here
+    package = pathlib.Path(__file__).parent
+    source = next(path for path in (package / QUICKSTART, package.parent / QUICKSTART) if path.is_file())
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="nb_stream-demo-"))
+    (folder / QUICKSTART.parent).mkdir()
+    shutil.copy(source, folder / QUICKSTART)
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())

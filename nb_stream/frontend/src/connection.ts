@@ -1,0 +1,96 @@
+/**
+ * One model's line to its kernel: frames in, commands out, and a resync whenever something is missing.
+ *
+ * A frame that is overtaken by another is waited for briefly; then the panel asks for a snapshot, again and again
+ * with growing pauses, until one comes.
+ */
+
+import { type Command, type Frame, isSnapshot } from "./protocol";
+import { Store } from "./store";
+import { Switches } from "./switches";
+
+/** Milliseconds to wait for a frame that was overtaken. */
+export const REORDER = 150;
+/** Milliseconds between two requests for a snapshot: the first, and the longest. */
+export const RETRY = 1000;
+const RETRY_MAX = 16_000;
+/** Requests without an answer after which the panel waits for the kernel to speak first. */
+const ATTEMPTS = 8;
+
+/** What the panel needs of an anywidget model. */
+export interface Model {
+  get(key: string): unknown;
+  on(event: string, callback: (content: unknown) => void): void;
+  off(event: string, callback: (content: unknown) => void): void;
+  send(content: unknown): void;
+}
+
+export class Connection {
+  readonly store = new Store();
+  readonly switches = new Switches(this.store, (command) => this.send(command));
+  #gapTimer = 0;
+  #retryTimer = 0;
+  #attempts = 0;
+
+  constructor(
+    private readonly model: Model,
+    signal: AbortSignal,
+  ) {
+    const receive = (content: unknown) => this.#receive(content as Frame);
+    model.on("msg:custom", receive);
+    signal.addEventListener(
+      "abort",
+      () => {
+        model.off("msg:custom", receive);
+        this.#dispose();
+      },
+      { once: true },
+    );
+    const snapshot = model.get("snapshot");
+    if (isSnapshot(snapshot)) this.store.open(snapshot);
+    this.#heal();
+  }
+
+  send(command: Command): void {
+    this.model.send(command);
+  }
+
+  #receive(frame: Frame): void {
+    if (!Array.isArray(frame?.ops)) return;
+    const outcome = this.store.receive(frame);
+    if (outcome === "mismatch") return;
+    if (this.#attempts >= ATTEMPTS) this.#attempts = 0;
+    if (!this.store.hasGap) {
+      window.clearTimeout(this.#gapTimer);
+      this.#gapTimer = 0;
+    } else if (this.#gapTimer === 0) {
+      this.#gapTimer = window.setTimeout(() => {
+        this.#gapTimer = 0;
+        this.store.skipGap();
+        this.#heal();
+      }, REORDER);
+    }
+    this.#heal();
+  }
+
+  /** Ask for a snapshot while the store lacks something; forget the request as soon as it does not. */
+  #heal(): void {
+    if (!this.store.stale || this.store.foreignVersion !== null) {
+      window.clearTimeout(this.#retryTimer);
+      this.#retryTimer = this.#attempts = 0;
+    } else if (this.#retryTimer === 0 && this.#attempts < ATTEMPTS) {
+      const pause = Math.min(RETRY * 2 ** this.#attempts++, RETRY_MAX);
+      this.#retryTimer = window.setTimeout(() => {
+        this.#retryTimer = 0;
+        this.#heal();
+      }, pause);
+      this.send({ type: "resync" });
+    }
+  }
+
+  #dispose(): void {
+    window.clearTimeout(this.#gapTimer);
+    window.clearTimeout(this.#retryTimer);
+    this.switches.dispose();
+  }
+}

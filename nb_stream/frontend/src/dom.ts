@@ -1,0 +1,67 @@
+/** Building elements: tags and classes are ours, text goes through `marks.ts`. */
+
+import { appendText } from "./marks";
+
+/** An element with a class and children; strings become text. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className = "",
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const el = document.createElement(tag);
+  if (className !== "") el.className = className;
+  for (const child of children) {
+    if (typeof child === "string") appendText(el, child);
+    else el.append(child);
+  }
+  return el;
+}
+
+/** A button that does not submit; `hint` says more than its label. */
+export function button(className: string, label: string, hint: string, click: () => void): HTMLButtonElement {
+  const el = h("button", className, label);
+  el.type = "button";
+  if (hint !== "") el.title = hint;
+  el.addEventListener("click", click);
+  return el;
+}
+
+/** Make `wanted` the children of `parent`, moving and removing as little as possible. */
+export function setChildren(parent: Element, wanted: readonly Element[]): void {
+  const keep = new Set(wanted);
+  for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
+  wanted.forEach((child, index) => {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+  });
+}
+
+/** The element inside `el` that has the focus, also where the page stands in a shadow root. */
+export function focusedIn(el: Element): HTMLElement | null {
+  const { activeElement } = el.getRootNode() as Document | ShadowRoot;
+  return activeElement instanceof HTMLElement && el.contains(activeElement) ? activeElement : null;
+}
+
+/** Whether a part of the selected text lies inside `el`. */
+export function holdsSelection(el: Element): boolean {
+  const selection = document.getSelection();
+  return (
+    selection !== null &&
+    !selection.isCollapsed &&
+    (el.contains(selection.anchorNode) || el.contains(selection.focusNode))
+  );
+}
+
+/** Whether the reader is at work inside `el`: it holds the focus or a part of the selection. */
+export function isInUse(el: Element): boolean {
+  return focusedIn(el) !== null || holdsSelection(el);
+}
+
+/** Do `move`, which takes nodes to another place of the page, so that the selected text stays selected. */
+export function keepingSelection(move: () => void): void {
+  const selection = document.getSelection();
+  const { anchorNode, anchorOffset = 0, focusNode, focusOffset = 0 } = selection ?? {};
+  move();
+  if (anchorNode?.isConnected && focusNode?.isConnected) {
+    selection?.setBaseAndExtent(anchorNode, anchorOffset, focusNode, focusOffset);
+  }
+}

@@ -1,0 +1,56 @@
+/** What a screen reader is told: who writes and who finished, a few sentences at a time. */
+
+import { h } from "../dom";
+import { plain } from "../marks";
+import type { Change, Store } from "../store";
+import { firstWords } from "../text";
+import { isAsking } from "./input";
+import { headline } from "./summary";
+
+/** Milliseconds in which announcements are gathered into one. */
+export const GATHER = 1500;
+const MOST = 4;
+
+export class Announcer {
+  readonly el = h("div", "nbs-hidden");
+  #waiting: string[] = [];
+  #timer = 0;
+
+  constructor(
+    private readonly store: Store,
+    signal: AbortSignal,
+  ) {
+    this.el.setAttribute("role", "status");
+    this.el.setAttribute("aria-live", "polite");
+    signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
+  }
+
+  hear(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.what === "opened") {
+        const head = this.store.live.get(change.id)?.head;
+        if (head?.kind === "text") this.#say(`${head.agent} is writing`);
+      } else if (change.what === "settled") {
+        const cell = this.store.settled.findLast(({ id }) => id === change.id);
+        if (!cell || cell.agent === "user") continue;
+        const words = firstWords(headline(cell), 200);
+        if (isAsking(cell)) this.#say(`${cell.agent} asks: ${words}`);
+        else if (cell.kind === "text" || cell.kind === "structured output")
+          this.#say(`${cell.agent} finished: ${words}`);
+        else if (cell.kind === "error") this.#say(`Error: ${words}`);
+      }
+    }
+  }
+
+  #say(sentence: string): void {
+    if (!this.#waiting.includes(sentence)) this.#waiting.push(plain(sentence));
+    this.#timer ||= window.setTimeout(() => {
+      const more = this.#waiting.length - MOST;
+      const said = this.#waiting.slice(-MOST);
+      if (more > 0) said.unshift(`${more} earlier`);
+      this.el.textContent = said.join(". ");
+      this.#waiting = [];
+      this.#timer = 0;
+    }, GATHER);
+  }
+}

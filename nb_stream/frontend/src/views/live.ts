@@ -1,0 +1,95 @@
+/** The cells that are being written, side by side where there is room; their text grows as it comes. */
+
+import type { Connection } from "../connection";
+import { h, setChildren } from "../dom";
+import { count } from "../format";
+import type { LiveCell } from "../live_text";
+import { setText } from "../marks";
+import { TextWriter } from "../writer";
+import { colourClass } from "./colours";
+import { kindWord } from "./summary";
+
+export class LiveView {
+  readonly el = h("article", "nbs-live-cell");
+  text = h("div", "nbs-text");
+  #agent = h("span", "nbs-agent-name");
+  #kind = h("span", "nbs-kind");
+  #doing = h("span", "nbs-doing", "writing");
+  #held = h("p", "nbs-held");
+  #scroll = h("div", "nbs-live-text");
+  #writer = new TextWriter(this.text);
+  #painted = 0;
+  #revision: number;
+
+  constructor(
+    private readonly cell: LiveCell,
+    private readonly connection: Connection,
+  ) {
+    this.#revision = cell.revision;
+    this.#scroll.append(h("div", "nbs-live-grow", this.text, this.#held));
+    const head = h("header", "nbs-live-head", this.#agent, this.#kind, this.#doing);
+    this.el.setAttribute("aria-busy", "true");
+    this.el.append(head, this.#scroll);
+  }
+
+  update(): void {
+    const { head } = this.cell;
+    const { agents } = this.connection.store;
+    const row = agents.find(({ path }) => path === head.path);
+    const gated = row?.can_stream === true && !this.connection.switches.isOn(row);
+    this.el.className = `nbs-live-cell ${colourClass(agents, head.path)}`;
+    this.el.classList.toggle("nbs-is-held", gated);
+    setText(this.#agent, head.agent ?? "");
+    setText(this.#kind, kindWord(head));
+    setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
+    this.#paint();
+  }
+
+  /** Whether what is painted here is exactly `text`, once all of it is painted. */
+  isWhole(text: string): boolean {
+    if (this.cell.text !== text) return false;
+    this.#paint();
+    this.#writer.end();
+    return true;
+  }
+
+  #paint(): void {
+    const { pieces, revision } = this.cell;
+    if (revision !== this.#revision) {
+      this.#revision = revision;
+      this.#painted = 0;
+      this.text.replaceChildren();
+      this.#writer = new TextWriter(this.text);
+    }
+    if (this.#painted === pieces.length) return;
+    this.#writer.write(pieces.slice(this.#painted).join(""));
+    this.#painted = pieces.length;
+  }
+}
+
+export class LiveArea {
+  readonly el = h("div", "nbs-live");
+  #views = new Map<string, [LiveCell, LiveView]>();
+
+  constructor(private readonly connection: Connection) {}
+
+  /** The view of the cell `id` while it is still shown here: its finished cell may take its text over. */
+  view(id: string): LiveView | undefined {
+    return this.#views.get(id)?.[1];
+  }
+
+  update(): void {
+    const { live } = this.connection.store;
+    for (const [id, [cell]] of this.#views) if (live.get(id) !== cell) this.#views.delete(id);
+    for (const [id, cell] of live) {
+      if (!this.#views.has(id)) this.#views.set(id, [cell, new LiveView(cell, this.connection)]);
+    }
+    const views = [...live.keys()].map((id) => this.#views.get(id)![1]);
+    this.el.classList.toggle("nbs-many", views.length > 1);
+    setChildren(
+      this.el,
+      views.map(({ el }) => el),
+    );
+    for (const view of views) view.update();
+  }
+}

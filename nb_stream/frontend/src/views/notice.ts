@@ -1,0 +1,29 @@
+/** What the kernel could not do, in a sentence, until the reader puts it away. */
+
+import type { Connection } from "../connection";
+import { button, h } from "../dom";
+import { setText } from "../marks";
+import { VERSION } from "../protocol";
+
+export class Notice {
+  readonly el = h("div", "nbs-notice");
+  #text = h("span", "nbs-notice-text");
+  #close: HTMLButtonElement;
+
+  constructor(private readonly connection: Connection) {
+    this.#close = button("nbs-quiet", "Dismiss", "", () => connection.store.dismissNotice());
+    this.el.setAttribute("role", "alert");
+    this.el.append(this.#text, this.#close);
+  }
+
+  update(): void {
+    const { foreignVersion, notice } = this.connection.store;
+    const foreign = foreignVersion !== null;
+    const text = foreign
+      ? `This page shows nb_stream protocol ${VERSION}, the kernel speaks ${foreignVersion}: reload the page.`
+      : notice;
+    setText(this.#text, text);
+    this.#close.hidden = foreign;
+    this.el.classList.toggle("nbs-is-empty", text === "");
+  }
+}

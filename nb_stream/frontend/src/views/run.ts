@@ -1,0 +1,39 @@
+/** The line before a run's cells: its number, its task, and how it ended. */
+
+import { h } from "../dom";
+import { count, duration } from "../format";
+import { setText } from "../marks";
+import type { RunInfo } from "../model";
+import { firstWords } from "../text";
+
+export class RunLine {
+  readonly el = h("div", "nbs-run");
+  #title = h("span", "nbs-run-title");
+  #task = h("span", "nbs-run-task");
+  #end = h("span", "nbs-run-end");
+
+  constructor(
+    run: RunInfo,
+    private readonly number: number,
+  ) {
+    this.#title.setAttribute("role", "heading");
+    this.#title.setAttribute("aria-level", "3");
+    this.el.append(this.#title, this.#task, this.#end);
+    this.update(run);
+  }
+
+  update(run: RunInfo): void {
+    this.el.dataset.status = run.status;
+    setText(this.#title, `Run ${this.number}`);
+    setText(this.#task, firstWords(run.task, 200));
+    setText(this.#end, ending(run));
+  }
+}
+
+function ending(run: RunInfo): string {
+  const parts = [run.stop_reason ? `${run.status}: ${firstWords(run.stop_reason)}` : run.status];
+  const { prompt_tokens, completion_tokens } = run.usage;
+  if (prompt_tokens + completion_tokens > 0) parts.push(count(prompt_tokens + completion_tokens, "token"));
+  if (run.started_at !== null && run.ended_at !== null) parts.push(duration(run.ended_at - run.started_at));
+  return parts.join(" · ");
+}

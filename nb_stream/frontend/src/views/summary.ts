@@ -1,0 +1,65 @@
+/** The one line of a cell: which kind it is, its first words, and what it took. */
+
+import { count, duration, timeOfDay } from "../format";
+import type { Cell, CellHead } from "../model";
+import { firstWords } from "../text";
+
+/** The word for the kind of a cell, empty for what agents simply say. */
+export function kindWord(cell: CellHead): string {
+  if (cell.kind === "text") return cell.agent === "user" ? "task" : "";
+  if (cell.kind === "other") return cell.type ?? "";
+  return cell.kind;
+}
+
+/** A word for an end or a state that is not the ordinary one. */
+export function statusWord(cell: CellHead & { text?: string }): string {
+  if (cell.kind === "error") return "";
+  const partial = cell.text && (cell.kind === "text" || cell.kind === "thought") ? ", partial" : "";
+  if (cell.status === "failed" || cell.status === "cancelled") return `${cell.status}${partial}`;
+  if (cell.status === "running" || cell.status === "waiting") return cell.status;
+  return (cell.tool_calls ?? []).some((call) => call.is_error) ? "error" : "";
+}
+
+/** The first words of a cell, or the line that says the same in its stead. */
+export function headline(cell: Cell): string {
+  const data = cell.data ?? {};
+  if (cell.tool_calls?.length) return firstWords(cell.tool_calls.map(callLine).join(" · "));
+  if (cell.kind === "handoff" && data.target) return firstWords(`to ${data.target}: ${cell.text}`);
+  if (cell.kind === "code") return firstWords(cell.text || String(data.output ?? ""));
+  if (cell.kind === "human input" || cell.kind === "approval") {
+    return firstWords(data.answer ? `${cell.text} → ${data.answer}` : cell.text);
+  }
+  return firstWords(cell.text);
+}
+
+function callLine(call: { name: string; arguments: string; result?: string | null }): string {
+  const line = `${call.name}(${firstWords(call.arguments, 80)})`;
+  return call.result == null ? line : `${line} → ${firstWords(call.result, 80)}`;
+}
+
+/** What a cell took, for the end of its line: tokens, duration, time of day. */
+export function meta(cell: Cell): string[] {
+  const parts: string[] = [];
+  if (cell.usage?.completion_tokens) parts.push(count(cell.usage.completion_tokens, "token"));
+  if (cell.started_at !== undefined && cell.ended_at !== undefined) {
+    const seconds = cell.ended_at - cell.started_at;
+    if (seconds >= 0.05) parts.push(duration(seconds));
+  }
+  const at = cell.ended_at ?? cell.started_at;
+  if (at !== undefined) parts.push(timeOfDay(at));
+  return parts;
+}
+
+/** What is known of a model call beyond its line. */
+export function pace(cell: Cell): string {
+  const parts: string[] = [];
+  if (cell.usage) {
+    const { prompt_tokens, completion_tokens } = cell.usage;
+    parts.push(`${count(prompt_tokens, "prompt token")}, ${count(completion_tokens, "completion token")}`);
+  }
+  if (cell.ttft !== undefined) parts.push(`first token after ${duration(cell.ttft)}`);
+  if (cell.tokens_per_s !== undefined) {
+    parts.push(`${cell.estimated ? "about " : ""}${cell.tokens_per_s.toFixed(0)} tokens/s`);
+  }
+  return parts.join(" · ");
+}

@@ -1,0 +1,90 @@
+/** Following the end of the transcript, inside the panel's own scroller, unless the reader went elsewhere. */
+
+import { button, focusedIn, holdsSelection } from "../dom";
+import { count } from "../format";
+import { setText } from "../marks";
+import type { History } from "./history";
+
+/** Pixels from the end that still count as the end. */
+const NEAR = 24;
+
+export class Tail {
+  /** The way back to the end, shown while the reader is elsewhere. */
+  readonly jump = button("nbs-jump", "", "", () => this.#jump());
+  /** Whether the reader has not scrolled away from the end. */
+  #atEnd = true;
+  #seen = 0;
+  #top = 0;
+  #height = 0;
+  #follows = true;
+
+  constructor(
+    private readonly scroller: HTMLElement,
+    private readonly history: History,
+    private readonly repaint: () => void,
+    signal: AbortSignal,
+  ) {
+    this.jump.hidden = true;
+    const observer = new ResizeObserver(() => this.update());
+    for (const el of [scroller, ...scroller.children]) observer.observe(el);
+    signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+  }
+
+  /** Whether new text may move what the reader sees. */
+  get follows(): boolean {
+    return this.#atEnd && !this.#isReading();
+  }
+
+  /** Call when everything is painted. */
+  update(): void {
+    this.#follows = this.follows;
+    if (this.#follows) {
+      this.scroller.scrollTop = this.scroller.scrollHeight;
+      this.#seen = this.history.length;
+    }
+    this.#remember();
+    this.#showJump();
+  }
+
+  #showJump(): void {
+    const fresh = this.history.length - this.#seen;
+    const label = fresh > 0 ? `Jump to latest · ${count(fresh, "new line")}` : "Jump to latest";
+    setText(this.jump, label);
+    this.jump.hidden = this.#follows || this.#isNearEnd();
+  }
+
+  #isNearEnd(): boolean {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    return scrollHeight - scrollTop - clientHeight < NEAR;
+  }
+
+  /** The reader selects text, or stands with the keyboard on something that is not the end. */
+  #isReading(): boolean {
+    if (holdsSelection(this.scroller)) return true;
+    const focused = focusedIn(this.history.el);
+    return focused !== null && this.history.last?.contains(focused) !== true;
+  }
+
+  /** Upward movement without a shrinking content is the reader's; only a way down to the end brings back. */
+  #scrolled(): void {
+    const { scrollTop, scrollHeight } = this.scroller;
+    if (scrollTop < this.#top && scrollHeight >= this.#height) this.#atEnd = false;
+    else if (scrollTop > this.#top && this.#isNearEnd()) this.#atEnd = true;
+    this.#remember();
+    if (this.follows !== this.#follows) this.repaint();
+    else this.#showJump();
+  }
+
+  #remember(): void {
+    this.#top = this.scroller.scrollTop;
+    this.#height = this.scroller.scrollHeight;
+  }
+
+  #jump(): void {
+    this.#atEnd = true;
+    if (holdsSelection(this.scroller)) document.getSelection()?.removeAllRanges();
+    this.scroller.focus({ preventScroll: true });
+    this.repaint();
+  }
+}

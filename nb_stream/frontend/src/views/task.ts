@@ -1,0 +1,67 @@
+/** The task box, and the buttons that start and end a run. */
+
+import type { Connection } from "../connection";
+import { button, focusedIn, h } from "../dom";
+import { isActive } from "../model";
+
+export class TaskBox {
+  readonly el = h("form", "nbs-task");
+  #box = h("textarea", "nbs-box");
+  #run = h("button", "nbs-button nbs-primary", "Run");
+  #stop: HTMLButtonElement;
+  #cancel: HTMLButtonElement;
+  #reset: HTMLButtonElement;
+  /** The task that was sent and that the kernel has not taken yet. */
+  #sent: string | null = null;
+
+  constructor(private readonly connection: Connection) {
+    const send = (type: "stop" | "cancel" | "reset") => () => connection.send({ type });
+    this.#stop = button("nbs-button", "Stop", "Stop after the current turn", send("stop"));
+    this.#cancel = button("nbs-button", "Cancel", "Cancel now, in the middle of the turn", send("cancel"));
+    this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", send("reset"));
+    this.#run.title = "Give the team this task (Enter)";
+    this.#box.rows = 1;
+    this.#box.placeholder = "A task for the team";
+    this.#box.setAttribute("aria-label", "Task");
+    this.#box.title = "Enter runs the task, Shift+Enter begins a new line";
+    this.#box.addEventListener("input", () => this.#grow());
+    this.#box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      if (!this.#run.disabled) this.el.requestSubmit();
+    });
+    this.el.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#sent = this.#box.value;
+      connection.store.dismissNotice();
+      connection.send({ type: "start", task: this.#sent });
+    });
+    this.el.append(this.#box, h("div", "nbs-buttons", this.#run, this.#stop, this.#cancel, this.#reset));
+  }
+
+  update(): void {
+    const { state, notice } = this.connection.store;
+    const active = isActive(state);
+    if (active && this.#sent !== null) {
+      if (this.#box.value === this.#sent) this.#box.value = "";
+      this.#sent = null;
+      this.#grow();
+    } else if (notice !== "") this.#sent = null;
+    this.#enable(this.#run, !active);
+    this.#enable(this.#stop, active && state !== "stopping");
+    this.#enable(this.#cancel, active);
+    this.#enable(this.#reset, !active);
+  }
+
+  /** A button that is shut while it has the focus would drop it; the box beside it takes it. */
+  #enable(el: HTMLButtonElement, enabled: boolean): void {
+    if (el.disabled === !enabled) return;
+    if (!enabled && focusedIn(el)) this.#box.focus({ preventScroll: true });
+    el.disabled = !enabled;
+  }
+
+  #grow(): void {
+    this.#box.style.height = "auto";
+    if (this.#box.value !== "") this.#box.style.height = `${this.#box.scrollHeight + 2}px`;
+  }
+}

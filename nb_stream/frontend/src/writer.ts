@@ -1,0 +1,57 @@
+/**
+ * How the text of a cell becomes DOM, streamed or whole: here as plain text.
+ *
+ * The text stands in blocks, because a browser lays out a whole block for each piece that is added to it. A block
+ * ends at the first newline behind its 4,096th character, so that the DOM does not depend on how the text was cut.
+ */
+
+import { appendText } from "./marks";
+
+const BLOCK = 4096;
+
+export class TextWriter {
+  #block: HTMLElement | undefined;
+  #length = 0;
+  /** The end of a piece that may belong together with the next one: half a line end, half a character. */
+  #carry = "";
+
+  constructor(readonly el: HTMLElement) {}
+
+  write(piece: string): void {
+    let text = this.#carry + piece;
+    this.#carry = /[\r\ud800-\udbff]$/.exec(text)?.[0] ?? "";
+    text = text.slice(0, text.length - this.#carry.length).replaceAll("\r\n", "\n");
+    while (text !== "") {
+      const newline = text.indexOf("\n", Math.max(0, BLOCK - this.#length));
+      const part = newline < 0 ? text : text.slice(0, newline + 1);
+      this.#put(part);
+      if (newline >= 0) this.#block = undefined;
+      text = text.slice(part.length);
+    }
+  }
+
+  /** The text is complete. */
+  end(): void {
+    if (this.#carry !== "") this.#put(this.#carry);
+    this.#carry = "";
+  }
+
+  #put(part: string): void {
+    if (!this.#block) {
+      this.#block = document.createElement("div");
+      this.#block.className = "nbs-block";
+      this.#length = 0;
+      this.el.append(this.#block);
+    }
+    appendText(this.#block, part);
+    this.#length += part.length;
+  }
+}
+
+/** Make `text` the whole content of `el`. */
+export function renderText(el: HTMLElement, text: string): void {
+  el.replaceChildren();
+  const writer = new TextWriter(el);
+  writer.write(text);
+  writer.end();
+}

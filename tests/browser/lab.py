@@ -1,0 +1,199 @@
+"""A real JupyterLab or Notebook 7 in a real Chromium, for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+
+import nbformat
+from playwright.sync_api import Browser, Page
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+APPS = {"lab": ("jupyterlab", "LabApp", "lab/tree"), "notebook": ("notebook", "JupyterNotebookApp", "notebooks")}
+
+
+class Server:
+    """A Jupyter server with its own configuration folder. `url(name)` is the address of a notebook in it."""
+
+    def __init__(self, folder: pathlib.Path, app: str = "lab") -> None:
+        self.folder = folder
+        self._module, self._class, self._route = APPS[app]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Server]:
+        """Start the server; it is stopped at the end of the block."""
+        home = self.folder / ".jupyter"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "IPYTHONDIR": str(home / "ipython"),
+        }
+        self._settings(home / "settings")
+        (self.folder / "work").mkdir(exist_ok=True)
+        log = (self.folder / "server.log").open("w")
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                self._module,
+                "--no-browser",
+                f"--ServerApp.port={self.port}",
+                "--ServerApp.port_retries=0",
+                "--ServerApp.token=",
+                "--ServerApp.password=",
+                "--ServerApp.allow_root=True",
+                f"--{self._class}.expose_app_in_browser=True",
+                f"--ServerApp.root_dir={self.folder / 'work'}",
+            ],
+            env=environment,
+            cwd=self.folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            self._wait(process)
+            yield self
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            if process.poll() is None:
+                process.kill()
+            log.close()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status", timeout=2).close()
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"The Jupyter server did not start:\n{(self.folder / 'server.log').read_text()}")
+
+    def _settings(self, folder: pathlib.Path) -> None:
+        news = folder / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        news.parent.mkdir(parents=True, exist_ok=True)
+        news.write_text(json.dumps({"checkForUpdates": False, "fetchNews": "false"}))
+
+    def theme(self, name: str) -> None:
+        """The theme for pages that are opened from now on: "JupyterLab Light" or "JupyterLab Dark"."""
+        themes = self.folder / ".jupyter/settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+        themes.write_text(json.dumps({"theme": name}))
+
+    def url(self, name: str) -> str:
+        """The address of a notebook."""
+        reset = "?reset" if self._route.startswith("lab") else ""
+        return f"http://127.0.0.1:{self.port}/{self._route}/{name}{reset}"
+
+    def write(self, name: str, cells: Sequence[str]) -> None:
+        """Write a notebook of code cells."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        nbformat.write(notebook, self.folder / "work" / name)
+
+
+class Notebook:
+    """A notebook in a page: run its cells, read what they show."""
+
+    def __init__(self, server: Server, browser: Browser, name: str, *, width: int = 1200, height: int = 900) -> None:
+        self.server, self.name = server, name
+        self.page: Page = browser.new_page(viewport={"width": width, "height": height})
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console", lambda line: self.errors.append(line.text) if line.type == "error" else None
+        )
+
+    def open(self) -> Notebook:
+        """Load the page and wait until its kernel is ready."""
+        self.page.goto(self.server.url(self.name))
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+            timeout=60_000,
+        )
+        return self
+
+    def run(self, index: int, *, wait: bool = True, timeout: float = 60) -> None:
+        """Run the code cell `index`; wait for its end, or go on at once."""
+        self.page.evaluate(
+            """index => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                panel.content.activeCellIndex = index;
+                window.__ran = window.jupyterapp.commands.execute('notebook:run-cell').then(() => true);
+            }""",
+            index,
+        )
+        if wait:
+            self.page.wait_for_function(
+                """index => {
+                    const cell = window.jupyterapp.shell.currentWidget.content.widgets[index].model;
+                    return cell.executionState ? cell.executionState === 'idle' : cell.executionCount !== null;
+                }""",
+                arg=index,
+                timeout=timeout * 1000,
+            )
+
+    def output(self, index: int) -> str:
+        """The text that a cell printed or returned."""
+        return str(
+            self.page.evaluate(
+                """index => {
+                    const outputs = window.jupyterapp.shell.currentWidget.content.widgets[index].model.outputs.toJSON();
+                    return outputs.map(o => o.text ? [].concat(o.text).join('')
+                        : o.data ? [].concat(o.data['text/plain'] || '').join('')
+                        : [].concat(o.traceback || '').join('\\n')).join('');
+                }""",
+                index,
+            )
+        )
+
+    def evaluate(self, source: str, timeout: float = 20) -> str:
+        """What an expression is in the kernel, as its `repr`, asked without a cell."""
+        return str(
+            self.page.evaluate(
+                """async ([code, timeout]) => {
+                    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                    const future = kernel.requestExecute({code: '', silent: true, user_expressions: {v: code}});
+                    const reply = await Promise.race([future.done,
+                        new Promise((_, no) => setTimeout(() => no(new Error('no reply')), timeout))]);
+                    const v = reply.content.user_expressions.v;
+                    if (v.status !== 'ok') throw new Error(v.ename + ': ' + v.evalue);
+                    return v.data['text/plain'];
+                }""",
+                [source, timeout * 1000],
+            )
+        )
