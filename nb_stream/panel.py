@@ -39,7 +39,7 @@ class TeamPanel(FrameWidget):
         self.stream = team if isinstance(team, TeamStream) else TeamStream(team, unchecked=unchecked)
         self._clicks: dict[str, float] = {}
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
-        self._batcher = Batcher(self.stream, self._send, lambda: self.stream.loop, title)
+        self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title)
         super().__init__()
         self._forget.append(self.stream.watch(self._batcher))
         self._forget.append(self.stream.watch(_Traits(self)))
@@ -183,7 +183,7 @@ class TeamPanel(FrameWidget):
             sentence = f"That did not work: {type(error).__name__}: {error}"
             self.stream.call(lambda: self._batcher.notice(sentence))
 
-    def _send(self, frame: Frame) -> None:
+    def _show(self, frame: Frame) -> None:
         if self.comm is not None:
             self.send_frame(frame)
 

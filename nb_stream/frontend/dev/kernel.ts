@@ -1,0 +1,168 @@
+/** A kernel for tests and for the dev page: says what it is told to, in frames as `protocol.py` makes them. */
+
+import type { Model } from "../src/connection";
+import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/model";
+import { type AgentRow, type Command, type Frame, type Op, type Snapshot, VERSION } from "../src/protocol";
+import { codePoints, digest } from "../src/text";
+
+export class ScriptedKernel {
+  title = "Trip planners";
+  state: RunState = "idle";
+  detail = "";
+  agents: AgentRow[] = [];
+  runs: RunInfo[] = [];
+  settled: Cell[] = [];
+  live = new Map<string, Cell>();
+  /** What the browser sent. */
+  commands: Command[] = [];
+  /** Whether a resync is answered. */
+  answers = true;
+  /** How a frame goes out; a test puts a bad line here. */
+  deliver = (frame: Frame): void => this.emit(frame);
+  now = 1_795_000_000;
+  seq = 0;
+  #listeners = new Map<string, Set<(content: unknown) => void>>();
+
+  readonly model: Model = {
+    get: (key) => (key === "snapshot" ? this.snapshot() : undefined),
+    on: (event, callback) => {
+      const set = this.#listeners.get(event) ?? new Set();
+      this.#listeners.set(event, set.add(callback));
+    },
+    off: (event, callback) => {
+      this.#listeners.get(event)?.delete(callback);
+    },
+    send: (content) => {
+      const command = content as Command;
+      this.commands.push(command);
+      if (command.type === "resync" && this.answers) this.sendSnapshot();
+    },
+  };
+
+  get listenerCount(): number {
+    return [...this.#listeners.values()].reduce((sum, set) => sum + set.size, 0);
+  }
+
+  emit(frame: Frame): void {
+    for (const listener of [...(this.#listeners.get("msg:custom") ?? [])]) {
+      listener(JSON.parse(JSON.stringify(frame)));
+    }
+  }
+
+  send(...ops: Op[]): Frame {
+    const frame = { v: VERSION, seq: ++this.seq, ops };
+    this.deliver(frame);
+    return frame;
+  }
+
+  snapshot(): Snapshot {
+    const { seq, title, state, detail, agents, runs, settled } = this;
+    const live = [...this.live.values()];
+    return structuredClone({ v: VERSION, seq, title, state, detail, agents, runs, settled, live });
+  }
+
+  sendSnapshot(): Frame {
+    const snapshot = this.snapshot();
+    snapshot.seq++;
+    return this.send({ op: "snapshot", snapshot });
+  }
+
+  sendTotals(): Frame {
+    const live = Object.fromEntries([...this.live].map(([id, { text }]) => [id, codePoints(text)]));
+    return this.send({ op: "totals", settled: this.settled.length, live });
+  }
+
+  agent(name: string, more: Partial<AgentRow> = {}): AgentRow {
+    const row: AgentRow = {
+      path: name,
+      name,
+      description: `The ${name}.`,
+      parent: null,
+      can_stream: true,
+      on: true,
+      note: "",
+      status: "idle",
+      held: 0,
+      ...more,
+    };
+    this.agents.push(row);
+    return row;
+  }
+
+  sendAgents(): Frame {
+    return this.send({ op: "agents", agents: this.agents });
+  }
+
+  setState(state: RunState, detail = ""): Frame {
+    this.state = state;
+    this.detail = detail;
+    return this.send({ op: "state", state, detail });
+  }
+
+  run(id: string, task: string): Frame {
+    const usage = { prompt_tokens: 0, completion_tokens: 0 };
+    const run: RunInfo = {
+      id,
+      task,
+      status: "running",
+      stop_reason: null,
+      started_at: this.now,
+      ended_at: null,
+      usage,
+    };
+    this.runs.push(run);
+    return this.send({ op: "run", run });
+  }
+
+  endRun(changes: Partial<RunInfo>): Frame {
+    const run = { ...this.runs.at(-1)!, ended_at: this.now, status: "done" as const, ...changes };
+    this.runs[this.runs.length - 1] = run;
+    return this.send({ op: "run", run });
+  }
+
+  /** Open a live cell. */
+  begin(id: string, agent: string, kind: CellKind = "text"): Frame {
+    const head: CellHead = { id, agent, path: agent, kind, status: "writing", started_at: this.now };
+    const run = this.runs.at(-1)?.id;
+    if (run) head.run = run;
+    this.live.set(id, { ...head, text: "" });
+    return this.send({ op: "cell", cell: head });
+  }
+
+  write(id: string, text: string): Frame {
+    const cell = this.live.get(id)!;
+    const at = codePoints(cell.text);
+    cell.text += text;
+    return this.send({ op: "append", id, at, text });
+  }
+
+  /** End a live cell: without its text on the wire unless `changes` has one. */
+  settle(id: string, changes: Partial<Cell> = {}): Frame {
+    const cell = { ...this.live.get(id)!, status: "done" as const, ended_at: this.now, ...changes };
+    this.live.delete(id);
+    return this.place(cell, changes.text !== undefined);
+  }
+
+  /** Put a whole cell behind the finished ones, or in the place of the one with its id. */
+  put(id: string, agent: string, kind: CellKind, text: string, more: Partial<Cell> = {}): Frame {
+    const times = { started_at: this.now, ended_at: this.now };
+    const cell: Cell = { id, agent, path: agent, kind, status: "done", text, ...times, ...more };
+    const run = this.runs.at(-1)?.id;
+    if (run) cell.run = run;
+    return this.place(cell, true);
+  }
+
+  private place(cell: Cell, withText: boolean): Frame {
+    const known = this.settled.findIndex(({ id }) => id === cell.id);
+    const index = known < 0 ? this.settled.length : known;
+    this.settled[index] = cell;
+    const { text, ...head } = cell;
+    return this.send({
+      op: "settle",
+      index,
+      cell: withText ? cell : head,
+      length: codePoints(text),
+      digest: digest(text),
+    });
+  }
+}

@@ -1,0 +1,15 @@
+/** Serve the dev page on the loopback interface: the panel without Jupyter. */
+
+import { context } from "esbuild";
+
+const page = await context({
+  absWorkingDir: new URL("..", import.meta.url).pathname,
+  entryPoints: { dev: "dev/dev.ts", panel: "src/panel.css" },
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  outdir: "dev",
+  write: false,
+});
+const { port } = await page.serve({ host: "127.0.0.1", port: Number(process.argv[2] ?? 0), servedir: "dev" });
+console.log(`http://127.0.0.1:${port}/?scene=two&theme=dark&stream`);
