@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import Any, Callable, Protocol, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from .model import AgentInfo, AgentStatus, Cell, RunInfo, RunState
 from .protocol import VERSION, AgentRow, Frame, Op, Snapshot, cell_head, cell_whole, digest, run_row

@@ -1,16 +1,16 @@
 """The errors that nb_stream raises itself. What a team raises comes through unchanged.
 
-    NbStreamError
-    ├── NotATeamError (TypeError)       the object given is no team, agent or factory of one
-    ├── UnknownAgentError (KeyError)    no agent, or more than one, has this name or path
-    ├── CannotStreamError (ValueError)  the agent has no tokens to switch on
-    ├── EmptyTaskError (ValueError)     the task has no text
-    ├── AlreadyRunningError (ValueError)   a run is under way, here or elsewhere
-    ├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
-    ├── LoopError (RuntimeError)        the event loop cannot be used this way
-    └── BackendError (ImportError)      AutoGen is missing, or not the AutoGen that this release knows
+NbStreamError
+├── NotATeamError (TypeError)       the object given is no team, agent or factory of one
+├── UnknownAgentError (KeyError)    no agent, or more than one, has this name or path
+├── CannotStreamError (ValueError)  the agent has no tokens to switch on
+├── EmptyTaskError (ValueError)     the task has no text
+├── AlreadyRunningError (ValueError)   a run is under way, here or elsewhere
+├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
+├── LoopError (RuntimeError)        the event loop cannot be used this way
+└── BackendError (ImportError)      AutoGen is missing, or not the AutoGen that this release knows
 
-    UntestedVersionWarning (UserWarning)   AutoGen's version is outside the tested range
+UntestedVersionWarning (UserWarning)   AutoGen's version is outside the tested range
 """
 
 from __future__ import annotations

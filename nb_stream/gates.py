@@ -6,8 +6,9 @@ middle of a message loses nothing, and closing one changes no finished message.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import Any
 
 from .model import Chunk
 

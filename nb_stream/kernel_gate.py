@@ -199,7 +199,7 @@ class _Gate:
             take = self._decide(frames)
         except Exception:
             # Malformed or forged: what to say about such a message is the kernel's business.
-            self._kernel.log.debug("nb_stream: message passed on unread", exc_info=True)
+            self._kernel.log.warning("nb_stream: message passed on unread", exc_info=True)
             take = None
         if take is None:
             return self._original(frames)

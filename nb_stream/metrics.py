@@ -5,9 +5,7 @@ from __future__ import annotations
 from .model import Usage
 
 
-def tokens_per_second(
-    usage: Usage | None, chunks: int, first_at: float, last_at: float
-) -> tuple[float | None, bool]:
+def tokens_per_second(usage: Usage | None, chunks: int, first_at: float, last_at: float) -> tuple[float | None, bool]:
     """The pace of a generation between its first and its last chunk, and whether it is an estimate.
 
     The server's count of completion tokens is taken where there is one; otherwise chunks stand for tokens and the

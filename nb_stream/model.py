@@ -8,16 +8,20 @@ Times are seconds since the epoch (`float`), durations are seconds, text lengths
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Mapping, Union
+from typing import Any, Union
 
 
 class _Word(str, Enum):
     """An enum whose members are plain words, also when formatted (Python 3.10 has no `enum.StrEnum`)."""
 
-    __str__ = str.__str__
-    __format__ = str.__format__
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self.value), spec)
 
 
 class CellKind(_Word):
@@ -95,9 +99,7 @@ class Usage:
     completion_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens
-        )
+        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
 
     def __bool__(self) -> bool:
         return bool(self.prompt_tokens or self.completion_tokens)

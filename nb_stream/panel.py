@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from typing import Any
 
 import ipywidgets
 import traitlets
@@ -65,9 +66,7 @@ class TeamPanel(FrameWidget):
         """Begin a run in the background; see `TeamStream.start`."""
         return self.stream.start(task, output_task_messages=output_task_messages)
 
-    async def run(
-        self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
-    ) -> Any:
+    async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
         """Run the team and return its `TaskResult`; see `TeamStream.run`."""
         return await self.stream.run(
             task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
@@ -178,7 +177,7 @@ class TeamPanel(FrameWidget):
         except NbStreamError as error:
             sentence = str(error)
             self.stream.call(lambda: self._batcher.notice(sentence))
-        except Exception as error:  # noqa: BLE001 - a click must be answered, and must not break the kernel's loop
+        except Exception as error:
             log.exception("A command of the panel failed")
             sentence = f"That did not work: {type(error).__name__}: {error}"
             self.stream.call(lambda: self._batcher.notice(sentence))

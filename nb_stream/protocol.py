@@ -12,7 +12,8 @@ Offsets and lengths count Unicode code points, not UTF-16 units. Digests are CRC
 from __future__ import annotations
 
 import zlib
-from typing import Any, Literal, Mapping, TypedDict, Union
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict, Union
 
 from .model import Cell, RunInfo
 
@@ -105,9 +106,7 @@ class SnapshotOp(TypedDict):
     snapshot: Snapshot
 
 
-Op = Union[
-    AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp
-]
+Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp]
 
 
 class Frame(TypedDict):
@@ -151,9 +150,7 @@ def digest(text: str) -> int:
 def cell_head(cell: Cell) -> dict[str, Any]:
     """A cell for the wire without its text, and without what is empty."""
     return {
-        key: value
-        for key, value in cell.to_dict().items()
-        if key != "text" and value not in (None, "", [], {}, False)
+        key: value for key, value in cell.to_dict().items() if key != "text" and value not in (None, "", [], {}, False)
     }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Callable
 
 from .errors import NotRunningError
 from .model import CellKind, InputResolved, Message
@@ -29,7 +29,8 @@ class Questions:
     async def ask(self, path: str, agent: str, request_id: str, prompt: str) -> str:
         """Wait for the answer to a request. A cancel of the request raises CancelledError."""
         loop = asyncio.get_running_loop()
-        future = self._futures[request_id] = loop.create_future()
+        future: asyncio.Future[str] = loop.create_future()
+        self._futures[request_id] = future
         how, answer = "cancelled", None
         self._unreported[request_id] = Message(
             agent,
@@ -67,9 +68,7 @@ class Questions:
         """The request that waits for its answer. Raises NotRunningError where it does not wait any more."""
         future = self._futures.get(request_id)
         if future is None or future.done():
-            raise NotRunningError(
-                "This request for input is not open any more: it was answered, or its run ended."
-            )
+            raise NotRunningError("This request for input is not open any more: it was answered, or its run ended.")
         return future
 
     def cancel(self) -> None:

@@ -1,23 +1,20 @@
 """`fold`: the pure function that makes the next transcript from an event, and says what changed.
 
-It owns the linkage between streamed text and the message that follows it. AutoGen 0.7.5 gives chunks an id that
-usually, but not always, is the id of the message: a thought takes the id away from its answer, text before a tool
-call has no message at all, and some agents give no id. The rules:
+The rules, with `linkage.py` saying which streamed text belongs to which message:
 
 * text belongs to the call (path, agent, turn, message id) that wrote it;
 * a message ends the text of its own agent and turn, never another's;
-* a `TEXT` or `STRUCTURED` message replaces the text that was streamed for it;
+* on a match the message's text replaces what was streamed for it;
 * text that nothing claims becomes a cell of its own, so that nothing a reader saw is lost;
 * cells settle in the order of their messages, so chunks never change the finished transcript.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Iterator, Union
+from dataclasses import replace
 
-from . import think
-from .metrics import tokens_per_second
+from . import linkage, think
+from .draft import Draft
 from .model import (
     Cell,
     CellKind,
@@ -31,420 +28,258 @@ from .model import (
     RunFinished,
     RunInfo,
     RunStarted,
+    ToolCall,
     ToolResults,
     TurnStarted,
-    Usage,
 )
+from .patches import Appended, Opened, Patch, RunChanged, Settled
+from .text import clean_start, cleaned
 from .transcript import Live, Transcript
 
-_UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
-_BEGINS = {CellKind.TOOL_CALL: CellStatus.RUNNING, CellKind.INPUT: CellStatus.WAITING}
-_REPLACES = (CellKind.TEXT, CellKind.STRUCTURED)
+__all__ = ["Appended", "Opened", "Patch", "RunChanged", "Settled", "fold"]
 
-
-@dataclass(frozen=True)
-class Opened:
-    """A cell began to be written, or its head changed; its text comes by `Appended`."""
-
-    cell: Cell
-
-
-@dataclass(frozen=True)
-class Appended:
-    """Text was added to a live cell at the offset `at`, in code points."""
-
-    cell_id: str
-    at: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Settled:
-    """A cell stands whole at `index` of the finished cells; also sent when such a cell is completed later."""
-
-    cell: Cell
-    index: int
-
-
-@dataclass(frozen=True)
-class RunChanged:
-    """A run began or ended."""
-
-    run: RunInfo
-
-
-Patch = Union[Opened, Appended, Settled, RunChanged]
+_WRITTEN = (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION)
+"""The kinds whose text a model wrote, with the marks of its thought where the framework left them in."""
 
 
 def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch, ...]]:
-    """The transcript after `event`, and what changed. Raises TypeError for what is not an event."""
-    step = _Step(transcript)
+    """The transcript after `event`, and what changed. Raises TypeError for what is not an event.
+
+    Every text in the result can be encoded as UTF-8, whatever the event's can.
+    """
+    draft = Draft(transcript)
     if isinstance(event, Chunk):
-        step.chunk(event)
-    elif isinstance(event, Message):
-        step.message(event)
+        _chunk(draft, event)
+        return draft.result()
+    event = cleaned(event)
+    if isinstance(event, Message):
+        _message(draft, event)
     elif isinstance(event, ToolResults):
-        step.tool_results(event)
+        _tool_results(draft, event)
     elif isinstance(event, CodeResult):
-        step.code_result(event)
+        _code_result(draft, event)
     elif isinstance(event, TurnStarted):
-        step.mark(event.turn, event.at)
+        draft.mark(event.turn, event.at)
     elif isinstance(event, RunStarted):
-        step.run_started(event)
+        draft.start_run(RunInfo(id=event.run, task=event.task, started_at=event.at))
     elif isinstance(event, RunFinished):
-        step.run_finished(event)
+        _run_finished(draft, event)
     elif isinstance(event, InputResolved):
-        step.input_resolved(event)
+        _input_resolved(draft, event)
     elif isinstance(event, Notice):
-        step.add(CellKind.NOTICE, "", "", event.at, event.text)
+        cell = draft.new(CellKind.NOTICE, None, event.at, CellStatus.DONE)
+        draft.place(replace(cell, text=event.text, ended_at=event.at))
     else:
         raise TypeError(f"fold takes an event of nb_stream.model.Event, not {type(event).__name__}.")
-    return step.result()
+    return draft.result()
 
 
-class _Step:
-    """One application of `fold`: the parts of the transcript that change, and the patches so far."""
-
-    def __init__(self, transcript: Transcript) -> None:
-        self._before = transcript
-        self._settled: tuple[Cell, ...] = transcript.settled
-        self._live: tuple[Live, ...] = transcript.live
-        self._runs: tuple[RunInfo, ...] = transcript.runs
-        self._turns = transcript.turns
-        self._next_id = transcript.next_id
-        self._patches: list[Patch] = []
-
-    def result(self) -> tuple[Transcript, tuple[Patch, ...]]:
-        after = Transcript(self._settled, self._live, self._runs, self._next_id, self._turns)
-        return after, tuple(self._patches)
-
-    # --- streamed text -------------------------------------------------------------------------------------------
-
-    def chunk(self, event: Chunk) -> None:
-        live = self._find(event.path, event.agent, event.turn, event.message_id)
-        if live is None:
-            began = self._turns.get(event.turn or "")
-            live = Live(
-                agent=event.agent,
-                path=event.path,
-                turn=event.turn,
-                message_id=event.message_id,
-                first_at=event.at,
-                ttft=None if began is None else max(0.0, event.at - began),
-            )
-            self._live = (*self._live, live)
-        phase, thought, answer, pending = think.split(live.phase, live.pending + event.text)
-        grown = replace(live, phase=phase, pending=pending, count=live.count + event.count, last_at=event.until or event.at)
-        if thought:
-            grown = replace(grown, thought=self._grow(grown, grown.thought, CellKind.THOUGHT, thought))
-        if answer:
-            grown = replace(grown, answer=self._grow(grown, grown.answer, CellKind.TEXT, answer))
-        self._swap(live, grown)
-
-    def _grow(self, live: Live, cell: Cell | None, kind: CellKind, text: str) -> Cell:
-        if cell is None:
-            cell = self._new(kind, live.agent, live.path, live.last_at, CellStatus.WRITING)
-            cell = replace(cell, ttft=live.ttft, started_at=live.first_at)
-            self._patches.append(Opened(cell))
-        self._patches.append(Appended(cell.id, len(cell.text), text))
-        return replace(cell, text=cell.text + text)
-
-    def _find(self, path: str, agent: str, turn: str | None, message_id: str | None) -> Live | None:
-        for live in self._live:
-            if (live.path, live.agent, live.turn, live.message_id) == (path, agent, turn, message_id):
-                return live
-        return None
-
-    def _swap(self, old: Live, new: Live | None) -> None:
-        index = next(i for i, live in enumerate(self._live) if live is old)
-        self._live = (*self._live[:index], *(() if new is None else (new,)), *self._live[index + 1 :])
-
-    def _of_turn(self, event: Message | ToolResults | CodeResult) -> list[Live]:
-        return [
-            live
-            for live in self._live
-            if live.path == event.path
-            and live.agent == event.agent
-            and (event.turn is None or live.turn is None or live.turn == event.turn)
-        ]
-
-    # --- whole messages ------------------------------------------------------------------------------------------
-
-    def message(self, event: Message) -> None:
-        own = self._of_turn(event)
-        if event.kind is CellKind.THOUGHT:
-            self._thought(event, own)
-        elif event.kind in _REPLACES or _by_id(own, event.message_id) is not None:
-            self._answer(event, own)
-        else:
-            self._close(own, CellStatus.DONE)
-            self._other(event)
-        if event.kind in _REPLACES or event.kind is CellKind.HANDOFF:
-            self._end_input(event)
-        if event.usage is not None:
-            self._add_usage(event)
-        self.mark(event.turn, event.at)
-        if event.final:
-            self._turns = {turn: at for turn, at in self._turns.items() if turn != event.turn}
-
-    def _thought(self, event: Message, own: list[Live]) -> None:
-        """A thought ends the thought that was streamed, or turns text before a tool call into one."""
-        live = _by_id(own, event.message_id) or _only(own)
-        if live is not None and live.thought is not None:
-            cell = self._from_message(event, CellStatus.DONE, live, live.thought)
-            self._place(replace(cell, text=think.heal(event.text, live.thought.text)))
-            rest = replace(live, thought=None, renamed=True)
-            self._swap(live, rest if rest.answer is not None or rest.pending else None)
-        elif live is not None and _streamed(live).strip() == event.text.strip():
-            self._place(self._from_message(event, CellStatus.DONE, live, live.answer))
-            self._swap(live, None)
-        else:
-            self._place(self._from_message(event, CellStatus.DONE))
-
-    def _answer(self, event: Message, own: list[Live]) -> None:
-        live = _by_id(own, event.message_id) or _claimed(own, event.text)
-        if event.turn is not None:
-            self._close([other for other in own if other is not live], CellStatus.DONE)
-        thought, text = think.whole(event.text) if event.kind is CellKind.TEXT else ("", event.text)
-        streamed = live.thought if live is not None else None
-        old = live.answer if live is not None else None
-        if thought:
-            cell = self._from_message(replace(event, usage=None), CellStatus.DONE, live, streamed)
-            self._place(replace(cell, kind=CellKind.THOUGHT, text=thought))
-        elif live is not None and streamed is not None:
-            if think.opens(event.text):  # the mark was never closed: the message is all one text
-                old = streamed
-            else:
-                self._place(self._ended(streamed, CellStatus.DONE, live))
-        self._place(replace(self._from_message(event, CellStatus.DONE, live, old), text=text))
-        if live is not None:
-            self._swap(live, None)
-
-    def _other(self, event: Message) -> None:
-        """A message of any other kind is a cell; the two reports of one request for input are the same cell."""
-        for index, cell in self._unfinished(CellKind.INPUT):
-            if event.kind is CellKind.INPUT and cell.data.get("request_id") == event.data.get("request_id"):
-                data = {**cell.data, **event.data}
-                message_id = event.message_id or cell.message_id
-                self._put(index, replace(cell, text=cell.text or event.text, data=data, message_id=message_id))
-                return
-        self._place(self._from_message(event, _BEGINS.get(event.kind, CellStatus.DONE)))
-
-    def _from_message(
-        self, event: Message, status: CellStatus, live: Live | None = None, cell: Cell | None = None
-    ) -> Cell:
-        """The settled cell of a message: the streamed `cell` of `live` with its content replaced, or a new one."""
-        if cell is None:
-            cell = self._new(event.kind, event.agent, event.path, event.at, status)
-        if live is not None:
-            cell = self._timed(cell, live, event.usage)
-        return replace(
-            cell,
-            kind=event.kind,
-            text=event.text,
-            status=status,
-            type=event.type,
-            message_id=event.message_id,
-            ended_at=None if status in _UNFINISHED else event.at,
-            usage=event.usage,
-            tool_calls=event.tool_calls,
-            data=event.data,
-        )
-
-    def _timed(self, cell: Cell, live: Live, usage: Usage | None = None) -> Cell:
-        pace, estimated = tokens_per_second(usage, live.count, live.first_at, live.last_at)
-        return replace(cell, started_at=live.first_at, ttft=live.ttft, tokens_per_s=pace, estimated=estimated)
-
-    # --- ends ----------------------------------------------------------------------------------------------------
-
-    def _close(self, lives: list[Live], status: CellStatus) -> None:
-        """End text that no message claims: it stays, as it was streamed."""
-        for live in lives:
-            if live.pending:
-                grow = CellKind.THOUGHT if live.phase == "thought" else CellKind.TEXT
-                old = live.thought if grow is CellKind.THOUGHT else live.answer
-                if old is not None or live.pending.strip():
-                    cell = self._grow(live, old, grow, live.pending)
-                    live_after = replace(live, pending="", **{_slot(grow): cell})
-                    self._swap(live, live_after)
-                    live = live_after
-            for cell in live.cells:
-                self._place(self._ended(cell, status, live))
-            self._swap(live, None)
-
-    def _ended(self, cell: Cell, status: CellStatus, live: Live) -> Cell:
-        return replace(self._timed(cell, live), status=status, ended_at=live.last_at)
-
-    def tool_results(self, event: ToolResults) -> None:
-        self._close(self._of_turn(event), CellStatus.DONE)
-        results = {result.id: result for result in event.results}
-        for index, cell in self._unfinished(CellKind.TOOL_CALL):
-            waiting = [call.id for call in cell.tool_calls if call.result is None]
-            if cell.path != event.path or not any(call in results for call in waiting):
-                continue
-            calls = tuple(
-                replace(call, result=results[call.id].result, is_error=results.pop(call.id).is_error)
-                if call.id in waiting and call.id in results
-                else call
-                for call in cell.tool_calls
-            )
-            done = all(call.result is not None for call in calls)
-            self._put(
-                index,
-                replace(
-                    cell,
-                    tool_calls=calls,
-                    status=CellStatus.DONE if done else cell.status,
-                    ended_at=event.at if done else None,
-                    data={**cell.data, "result_message_id": event.message_id},
-                ),
-            )
-        if results:
-            cell = self._new(CellKind.TOOL_CALL, event.agent, event.path, event.at, CellStatus.DONE)
-            self._place(
-                replace(
-                    cell,
-                    type=event.type,
-                    message_id=event.message_id,
-                    ended_at=event.at,
-                    tool_calls=tuple(results.values()),
-                )
-            )
-        self.mark(event.turn, event.at)
-
-    def code_result(self, event: CodeResult) -> None:
-        self._close(self._of_turn(event), CellStatus.DONE)
-        data = {
-            "output": event.output,
-            "exit_code": event.exit_code,
-            "result_message_id": event.message_id,
-        }
-        for index, cell in self._of_run():
-            if cell.kind is CellKind.CODE and cell.path == event.path and "output" not in cell.data:
-                self._put(index, replace(cell, data={**cell.data, **data}, ended_at=event.at))
-                break
-        else:
-            new = self._new(CellKind.CODE, event.agent, event.path, event.at, CellStatus.DONE)
-            self._place(
-                replace(new, type=event.type, message_id=event.message_id, ended_at=event.at, data=data)
-            )
-        self.mark(event.turn, event.at)
-
-    def input_resolved(self, event: InputResolved) -> None:
-        for index, cell in self._unfinished(CellKind.INPUT, CellKind.APPROVAL):
-            if cell.data.get("request_id") == event.request_id:
-                status = CellStatus.DONE if event.how == "answered" else CellStatus.CANCELLED
-                data = {**cell.data, "how": event.how, "answer": event.answer}
-                self._put(index, replace(cell, status=status, ended_at=event.at, data=data))
-
-    def _end_input(self, event: Message) -> None:
-        """A request that was answered outside the panel ends with the answer's message."""
-        for index, cell in self._unfinished(CellKind.INPUT):
-            if cell.path == event.path and cell.agent == event.agent:
-                self._put(index, replace(cell, status=CellStatus.DONE, ended_at=event.at))
-
-    # --- runs ----------------------------------------------------------------------------------------------------
-
-    @property
-    def _run(self) -> str:
-        return self._runs[-1].id if self._runs else ""
-
-    def run_started(self, event: RunStarted) -> None:
-        self._runs = (*self._runs, RunInfo(id=event.run, task=event.task, started_at=event.at))
-        self._patches.append(RunChanged(self._runs[-1]))
-
-    def run_finished(self, event: RunFinished) -> None:
-        self._close(list(self._live), event.status)
-        for index, cell in self._unfinished(CellKind.TOOL_CALL, CellKind.INPUT, CellKind.APPROVAL):
-            self._put(index, replace(cell, status=event.status, ended_at=event.at))
-        if event.error:
-            cell = self.add(CellKind.ERROR, "", "", event.at, event.error, CellStatus.FAILED)
-            if event.traceback:
-                self._put(
-                    len(self._settled) - 1, replace(cell, data={"traceback": event.traceback})
-                )
-        self._turns = {}
-        self._change_run(status=event.status, stop_reason=event.stop_reason, ended_at=event.at)
-
-    def _add_usage(self, event: Message) -> None:
-        if self._runs and event.usage is not None:
-            self._change_run(usage=self._runs[-1].usage + event.usage)
-
-    def _change_run(self, **changes: object) -> None:
-        if self._runs:
-            self._runs = (*self._runs[:-1], replace(self._runs[-1], **changes))  # type: ignore[arg-type]
-            self._patches.append(RunChanged(self._runs[-1]))
-
-    def mark(self, turn: str | None, at: float) -> None:
-        """Remember when a turn last gave a sign: the time to its next first token counts from there."""
-        if turn is not None:
-            self._turns = {**self._turns, turn: at}
-
-    # --- placing cells -------------------------------------------------------------------------------------------
-
-    def add(
-        self,
-        kind: CellKind,
-        agent: str,
-        path: str,
-        at: float,
-        text: str,
-        status: CellStatus = CellStatus.DONE,
-    ) -> Cell:
-        cell = replace(self._new(kind, agent, path, at, status), text=text, ended_at=at)
-        self._place(cell)
-        return cell
-
-    def _new(self, kind: CellKind, agent: str, path: str, at: float, status: CellStatus) -> Cell:
-        number, self._next_id = self._next_id, self._next_id + 1
-        return Cell(
-            id=f"c{number}", run=self._run, agent=agent, path=path, kind=kind, status=status, started_at=at
-        )
-
-    def _place(self, cell: Cell) -> None:
-        self._settled = (*self._settled, cell)
-        self._patches.append(Settled(cell, len(self._settled) - 1))
-
-    def _put(self, index: int, cell: Cell) -> None:
-        self._settled = (*self._settled[:index], cell, *self._settled[index + 1 :])
-        self._patches.append(Settled(cell, index))
-
-    def _unfinished(self, *kinds: CellKind) -> list[tuple[int, Cell]]:
-        """The settled cells of this run that still wait for their end, newest first."""
-        return [
-            (index, cell)
-            for index, cell in self._of_run()
-            if cell.kind in kinds and cell.status in _UNFINISHED
-        ]
-
-    def _of_run(self) -> Iterator[tuple[int, Cell]]:
-        """The settled cells of this run with their index, newest first."""
-        settled = self._settled
-        for index in range(len(settled) - 1, -1, -1):
-            if settled[index].run != self._run:
-                return
-            yield index, settled[index]
+# --- streamed text -------------------------------------------------------------------------------------------------
 
 
-def _slot(kind: CellKind) -> str:
-    return "thought" if kind is CellKind.THOUGHT else "answer"
+def _chunk(draft: Draft, event: Chunk) -> None:
+    live = _call_of(draft, event)
+    text, half = clean_start(live.pending + event.text)
+    phase, thought, answer, pending = think.split(live.phase, text)
+    grown = replace(
+        live,
+        phase=phase,
+        pending=pending + half,
+        count=live.count + event.count,
+        last_at=event.at if event.until is None else event.until,
+    )
+    if thought:
+        grown = draft.grow(grown, CellKind.THOUGHT, thought)
+    if answer:
+        grown = draft.grow(grown, CellKind.TEXT, answer)
+    draft.swap(live, grown)
 
 
-def _streamed(live: Live) -> str:
-    return (live.answer.text if live.answer is not None else "") + live.pending
-
-
-def _by_id(lives: list[Live], message_id: str | None) -> Live | None:
-    return next((live for live in lives if message_id is not None and live.message_id == message_id), None)
-
-
-def _only(lives: list[Live]) -> Live | None:
-    return lives[0] if len(lives) == 1 else None
-
-
-def _claimed(lives: list[Live], text: str) -> Live | None:
-    """The call whose text a message without a matching id ends: one without a usable id, or with the same text."""
-    for live in lives:
-        if text.strip() and text.strip().startswith(_streamed(live).strip() or "\0"):
+def _call_of(draft: Draft, event: Chunk) -> Live:
+    """The call that a chunk belongs to; a new one where there is none yet."""
+    call = (event.path, event.agent, event.turn, event.message_id)
+    for live in draft.live:
+        if (live.path, live.agent, live.turn, live.message_id) == call:
             return live
-    return next((live for live in lives if live.message_id is None or live.renamed), None)
+    began = draft.turns.get(event.turn or "")
+    ttft = None if began is None else max(0.0, event.at - began)
+    live = Live(event.agent, event.path, event.turn, event.message_id, first_at=event.at, ttft=ttft)
+    draft.live = (*draft.live, live)
+    return live
+
+
+# --- whole messages ------------------------------------------------------------------------------------------------
+
+
+def _message(draft: Draft, event: Message) -> None:
+    if event.kind is CellKind.THOUGHT:
+        _thought(draft, event)
+    elif event.kind in (CellKind.INPUT, CellKind.APPROVAL):
+        _request(draft, event)
+    else:
+        _other(draft, event)
+    if event.kind in linkage.REPLACES or event.kind is CellKind.HANDOFF:
+        for index, cell in draft.waiting(event, CellKind.INPUT):  # it was answered outside the panel
+            draft.put(index, replace(cell, status=CellStatus.DONE, ended_at=event.at))
+    if event.usage is not None and draft.runs:
+        run = draft.runs[-1]
+        draft.change_run(replace(run, usage=run.usage + event.usage))
+    draft.mark(event.turn, event.at)
+    if event.final:
+        draft.turns = {turn: at for turn, at in draft.turns.items() if turn != event.turn}
+
+
+def _thought(draft: Draft, event: Message) -> None:
+    """A thought ends the thought that was streamed, or turns text before a tool call into one."""
+    live = linkage.thought_of(linkage.own(draft.live, event), event)
+    if live is None:
+        draft.place(_cell(draft, event))
+        return
+    streamed = live.thought
+    if linkage.is_aside(live, event.text) and not linkage.is_thought(live, event.text):
+        if streamed is not None:
+            draft.place(draft.ended(streamed, live))
+        draft.place(_cell(draft, event, live, live.answer))
+        draft.swap(live, None)
+        return
+    cell = _cell(draft, event, live, streamed) if streamed is not None else _cell(draft, event)
+    if streamed is not None:
+        cell = replace(cell, text=think.heal(event.text, streamed.text))
+    draft.place(cell)
+    pending = "" if linkage.in_thought(live) else live.pending
+    if streamed is not None or live.message_id == event.message_id:
+        rest = replace(live, thought=None, pending=pending, renamed=True)
+        draft.swap(live, rest if rest.answer is not None or pending.strip() else None)
+
+
+def _other(draft: Draft, event: Message) -> None:
+    """A message of any other kind ends the text that was streamed for it, and everything else of its turn."""
+    own = linkage.own(draft.live, event)
+    live = linkage.answer_of(own, event)
+    if event.turn is not None or len(own) == 1 or event.kind not in linkage.REPLACES:
+        draft.close(other for other in own if other is not live)
+    thought, text = think.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
+    streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
+    if thought:
+        cell = _cell(draft, replace(event, usage=None, tool_calls=(), data={}), live, streamed)
+        draft.place(replace(cell, kind=CellKind.THOUGHT, text=thought, status=CellStatus.DONE, ended_at=event.at))
+    elif live is not None and streamed is not None:
+        if answer is None and think.opens(event.text):  # the mark was never closed: the message is all one text
+            answer = streamed
+        else:
+            draft.place(draft.ended(streamed, live))
+    draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
+    if live is not None:
+        draft.swap(live, None)
+
+
+def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Cell | None = None) -> Cell:
+    """The settled cell of a message: the `streamed` one of `live` with its content replaced, or a new one."""
+    status = _status(event)
+    cell = draft.new(event.kind, event, event.at, status) if streamed is None else streamed
+    if live is not None:
+        cell = draft.timed(cell, live, event.usage)
+    return replace(
+        cell,
+        kind=event.kind,
+        text=event.text,
+        status=status,
+        type=event.type,
+        message_id=event.message_id,
+        ended_at=event.at if status is CellStatus.DONE else None,
+        usage=event.usage,
+        tool_calls=event.tool_calls,
+        data=event.data,
+    )
+
+
+def _status(event: Message) -> CellStatus:
+    """What a message begins with: a tool call and code run, a request waits, everything else is done."""
+    if event.kind in (CellKind.INPUT, CellKind.APPROVAL):
+        return CellStatus.WAITING
+    if event.kind is CellKind.TOOL_CALL or (event.kind is CellKind.CODE and event.data.get("code_blocks")):
+        return CellStatus.RUNNING
+    return CellStatus.DONE
+
+
+# --- what ends later -----------------------------------------------------------------------------------------------
+
+
+def _tool_results(draft: Draft, event: ToolResults) -> None:
+    """Pair results with the calls that wait for them; one without a call becomes a cell of its own."""
+    draft.close(linkage.own(draft.live, event))
+    results = list(event.results)
+    for index, cell in draft.waiting(event, CellKind.TOOL_CALL):
+        calls = tuple(_paired(call, results) for call in cell.tool_calls)
+        if calls == cell.tool_calls:
+            continue
+        cell = replace(cell, tool_calls=calls, data={**cell.data, "result_message_id": event.message_id})
+        if all(call.result is not None for call in calls):
+            cell = replace(cell, status=CellStatus.DONE, ended_at=event.at)
+        draft.put(index, cell)
+    if results:
+        cell = draft.new(CellKind.TOOL_CALL, event, event.at, CellStatus.DONE)
+        cell = replace(cell, type=event.type, message_id=event.message_id, ended_at=event.at)
+        draft.place(replace(cell, tool_calls=tuple(results)))
+    draft.mark(event.turn, event.at)
+
+
+def _paired(call: ToolCall, results: list[ToolCall]) -> ToolCall:
+    """The call with its result, which is taken out of `results`. Some servers give all calls the same id."""
+    found = next((result for result in results if result.id == call.id), None)
+    if call.result is not None or found is None:
+        return call
+    results.remove(found)
+    return replace(call, result=found.result or "", is_error=found.is_error)
+
+
+def _code_result(draft: Draft, event: CodeResult) -> None:
+    draft.close(linkage.own(draft.live, event))
+    data = {"output": event.output, "exit_code": event.exit_code, "result_message_id": event.message_id}
+    waiting = draft.waiting(event, CellKind.CODE)
+    if waiting:
+        index, cell = waiting[0]
+        cell = replace(cell, data={**cell.data, **data}, status=CellStatus.DONE, ended_at=event.at)
+        draft.put(index, cell)
+    else:
+        cell = draft.new(CellKind.CODE, event, event.at, CellStatus.DONE)
+        draft.place(replace(cell, type=event.type, message_id=event.message_id, ended_at=event.at, data=data))
+    draft.mark(event.turn, event.at)
+
+
+def _request(draft: Draft, event: Message) -> None:
+    """A request for input or approval. It is reported twice, by the stream (with the prompt) and by the framework, in
+    either order and perhaps after it was answered: both are the same cell."""
+    draft.close(linkage.own(draft.live, event))
+    request_id = event.data.get("request_id")
+    for index, cell in draft.of_run():
+        if cell.kind is event.kind and request_id is not None and cell.data.get("request_id") == request_id:
+            text, message_id = cell.text or event.text, cell.message_id or event.message_id
+            cell = replace(cell, text=text, message_id=message_id, data={**event.data, **cell.data})
+            draft.put(index, cell, event.turn)
+            return
+    draft.place(_cell(draft, event), event.turn)
+
+
+def _input_resolved(draft: Draft, event: InputResolved) -> None:
+    for index, _ in draft.awaited:
+        cell = draft.settled[index]
+        if cell.data.get("request_id") == event.request_id and cell.status is CellStatus.WAITING:
+            status = CellStatus.DONE if event.how == "answered" else CellStatus.CANCELLED
+            data = {**cell.data, "how": event.how, "answer": event.answer}
+            draft.put(index, replace(cell, status=status, ended_at=event.at, data=data))
+
+
+def _run_finished(draft: Draft, event: RunFinished) -> None:
+    draft.close(draft.live, event.status)
+    unfinished = CellStatus.CANCELLED if event.status is CellStatus.DONE else event.status
+    for index, _ in draft.awaited:
+        draft.put(index, replace(draft.settled[index], status=unfinished, ended_at=event.at))
+    if event.error:
+        cell = draft.new(CellKind.ERROR, None, event.at, CellStatus.FAILED)
+        data = {"traceback": event.traceback} if event.traceback else {}
+        draft.place(replace(cell, text=event.error, ended_at=event.at, data=data))
+    draft.turns = {}
+    if draft.runs:
+        run = draft.runs[-1]
+        draft.change_run(replace(run, status=event.status, stop_reason=event.stop_reason, ended_at=event.at))

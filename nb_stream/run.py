@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections import deque
-from typing import Any, AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator
+from typing import Any
 
 from .errors import NotRunningError
 
@@ -51,7 +52,7 @@ class Run:
             waiter = asyncio.get_running_loop().create_future()
 
             def wake(_: Any) -> None:
-                loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
+                loop.call_soon_threadsafe(lambda: None if waiter.done() else waiter.set_result(None))
 
             loop = asyncio.get_running_loop()
             self._outcome.add_done_callback(wake)

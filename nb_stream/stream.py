@@ -10,17 +10,16 @@ import contextvars
 import logging
 import time
 import traceback as tracebacks
-from typing import Any, AsyncGenerator, Callable, Collection, Protocol, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection
+from typing import Any
 
 from . import kernel_gate, loops
 from .backends import Backend, open_backend
-from .callbacks import Callbacks
 from .errors import AlreadyRunningError
-from .gates import Pile
+from .feed import Feed, Watcher
 from .model import (
     AgentInfo,
     AgentStatus,
-    CellKind,
     CellStatus,
     Chunk,
     Event,
@@ -30,10 +29,8 @@ from .model import (
     RunStarted,
     RunState,
     Token,
-    TurnStarted,
 )
 from .questions import Questions
-from .reduce import Patch, fold
 from .run import Outlet, Run
 from .switches import Switches, resolve
 from .transcript import Transcript
@@ -42,22 +39,6 @@ log = logging.getLogger("nb_stream")
 
 PATIENCE = 0.3
 """Seconds that each step of a cancel is given before the next, harder one."""
-
-
-class Watcher(Protocol):
-    """Somebody who shows a stream. All methods are called on the stream's loop."""
-
-    def patched(self, patches: Sequence[Patch]) -> None:
-        """The transcript changed."""
-
-    def touched(self, first: bool) -> None:
-        """Text is waiting to be folded by `TeamStream.drain`; `first` says that a message begins with it."""
-
-    def agents_changed(self) -> None:
-        """A switch, an agent's status or the list of agents changed."""
-
-    def state_changed(self) -> None:
-        """The run's state changed."""
 
 
 class TeamStream:
@@ -75,23 +56,15 @@ class TeamStream:
             raise ValueError(f'unchecked is "hold" or "create", not {unchecked!r}.')
         self._unchecked = unchecked
         self._backend: Backend = open_backend(team)
-        self._agents: tuple[AgentInfo, ...] = self._backend.agents
-        self._on: dict[str, bool] = {path: on for path, on in self._backend.streaming.items()}
+        self._on = dict(self._backend.streaming)
+        self._feed = Feed(self._backend.agents, self._on, self._backend.joined)
         self._backend.wanted.update(self._source())
-        self._switches = Switches(lambda: self._agents, self._on, self._flip)
-        self._status: dict[str, AgentStatus] = {}
-        self._transcript = Transcript()
-        self._fresh = Pile()  # chunks on their way into the transcript
-        self._held = Pile()  # chunks that a closed gate keeps from callbacks and consumers
-        self._tokens: Callbacks[Token] = Callbacks(self._complain)
-        self._events: Callbacks[Event] = Callbacks(self._complain)
-        self._watchers: list[Watcher] = []
+        self._switches = Switches(lambda: self._feed.agents, self._on, self._flip)
         self._state, self._detail = RunState.IDLE, ""
-        self._questions = Questions(lambda event: self._apply(event, event.path))
+        self._questions = Questions(lambda event: self._feed.event(event, event.path))
         self._loop: asyncio.AbstractEventLoop | None = loops.running()
         self._used_loop: asyncio.AbstractEventLoop | None = None
         self._run: Run | None = None
-        self._outlet: Outlet | None = None
         self._pump: asyncio.Task[Any] | None = None
         self._cancelling = False
         self._count = 0
@@ -101,7 +74,7 @@ class TeamStream:
     @property
     def agents(self) -> tuple[AgentInfo, ...]:
         """The agents of the team and of the teams and agents inside it."""
-        return self._agents
+        return self._feed.agents
 
     @property
     def switches(self) -> Switches:
@@ -111,8 +84,7 @@ class TeamStream:
     @property
     def transcript(self) -> Transcript:
         """Everything that was said so far, text under closed gates included."""
-        self.drain()
-        return self._transcript
+        return self._feed.transcript
 
     @property
     def state(self) -> RunState:
@@ -127,11 +99,11 @@ class TeamStream:
     @property
     def statuses(self) -> dict[str, AgentStatus]:
         """What each agent is doing, by path; agents that had no turn yet are missing."""
-        return dict(self._status)
+        return dict(self._feed.status)
 
     def note(self, path: str) -> str:
         """A sentence on how the switch of an agent acts now, or why it cannot; empty where there is nothing to say."""
-        agent = resolve(self._agents, path)
+        agent = resolve(self.agents, path)
         if not agent.can_stream:
             return agent.reason
         built, on, active = self._backend.streaming.get(path, True), self._on[path], self._state.active
@@ -148,24 +120,29 @@ class TeamStream:
     ) -> Callable[[], None]:
         """Call `callback(token)` for each piece of text that passes an agent's gate; what was held comes as one
         token when the gate opens. `agents` narrows to names or paths. Returns what removes the callback."""
-        return self._tokens.add(callback, self._paths(agents))
+        return self._feed.tokens.add(callback, self._paths(agents))
 
     def on_event(
         self, callback: Callable[[Event], Any], *, agents: Collection[str] | str | None = None
     ) -> Callable[[], None]:
         """Call `callback(event)` for each event of a run; chunks follow the gate. Returns what removes it."""
-        return self._events.add(callback, self._paths(agents))
+        return self._feed.events.add(callback, self._paths(agents))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Let a display follow the stream; returns what removes it."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+        watchers = self._feed.watchers
+        watchers.append(watcher)
+        return lambda: watchers.remove(watcher) if watcher in watchers else None
+
+    def drain(self) -> None:
+        """Bring the transcript up to date with the text that is waiting. On the stream's loop."""
+        self._feed.drain()
 
     def _paths(self, agents: Collection[str] | str | None) -> Collection[str] | None:
         if agents is None:
             return None
         names = [agents] if isinstance(agents, str) else agents
-        return frozenset(resolve(self._agents, name).path for name in names)
+        return frozenset(resolve(self.agents, name).path for name in names)
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -178,9 +155,7 @@ class TeamStream:
         """
         return self._begin(task, output_task_messages, None)
 
-    async def run(
-        self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
-    ) -> Any:
+    async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
         """Run the team and return its `TaskResult`; raises what the team raises. Cancelling the wait cancels the run."""
         run = self._begin(task, output_task_messages, None, cancellation_token)
         try:
@@ -212,7 +187,7 @@ class TeamStream:
         Raises LoopError where the loop cannot be patched.
         """
         return loops.run_sync(
-            lambda: self.run(task, output_task_messages=output_task_messages), self._home(), self._at_interrupt
+            lambda: self.run(task, output_task_messages=output_task_messages), self._home(), self.cancel
         )
 
     async def stop(self) -> None:
@@ -238,7 +213,7 @@ class TeamStream:
         self._check_free("reset")
         await self._backend.reset()
         self._set_state(RunState.IDLE, "")
-        self._fold(Notice(time.time(), "The team was reset: its agents remember nothing from above."))
+        self._feed.event(Notice(time.time(), "The team was reset: its agents remember nothing from above."))
 
     def answer(self, request_id: str, text: str) -> None:
         """Answer a request for human input. Any thread may call it. Raises NotRunningError where it is not open."""
@@ -286,15 +261,13 @@ class TeamStream:
             )
         self._backend.check_free()
 
-    def _begin(
-        self, task: Any, output_task_messages: bool, outlet: Outlet | None, token: Any = None
-    ) -> Run:
+    def _begin(self, task: Any, output_task_messages: bool, outlet: Outlet | None, token: Any = None) -> Run:
         text = self._backend.task_text(task)
         self._check_free("start a run")
         self._loop = loops.home(self._home())
         self._count += 1
         run = self._run = Run(f"r{self._count}")
-        self._outlet = outlet
+        self._feed.begin(outlet)
         self._pump, self._cancelling = None, False
         self._set_state(RunState.RUNNING, "")
         if token is not None:
@@ -308,8 +281,7 @@ class TeamStream:
 
     async def _supervise(self, run: Run, task: Any, text: str, output_task_messages: bool) -> None:
         """Own a run from its start to its last word, whatever the team does."""
-        self._status.clear()
-        self._apply(RunStarted(run.id, time.time(), text), "")
+        self._feed.event(RunStarted(run.id, time.time(), text))
         result: Any = None
         error: BaseException | None = None
         try:
@@ -331,7 +303,7 @@ class TeamStream:
 
         def emit(event: Event) -> None:
             if run is self._run and not self._cancelling:
-                self._apply(event, getattr(event, "path", ""))
+                self._feed.event(event, getattr(event, "path", ""))
 
         async for native, event in self._backend.run(
             task, output_task_messages=output_task_messages, emit=emit, ask=self._ask
@@ -339,13 +311,15 @@ class TeamStream:
             if self._cancelling or run is not self._run:
                 raise asyncio.CancelledError
             if event.__class__ is Chunk:
-                self._chunk(native, event)  # type: ignore[arg-type]
+                self._feed.chunk(native, event)  # type: ignore[arg-type]
             elif event is None:
                 result = native
             else:
-                self._apply(event, event.path)  # type: ignore[union-attr]
-                if self._outlet is not None:
-                    self._outlet.put(native)
+                if event.__class__ is Message:
+                    event = self._questions.reported(event)  # type: ignore[arg-type]
+                self._feed.event(event, event.path)  # type: ignore[union-attr]
+                if self._feed.outlet is not None:
+                    self._feed.outlet.put(native)
         return result
 
     async def _close(self, run: Run, result: Any, error: BaseException | None) -> None:
@@ -362,20 +336,18 @@ class TeamStream:
         if error is not None:
             try:
                 await self._backend.recover()
-            except Exception as failed:  # noqa: BLE001
+            except Exception as failed:
                 log.warning("The team could not be made ready for another run", exc_info=True)
                 detail = f"{detail} The team could not be made ready for another run: {failed}".strip()
-        self._apply(event, "")
-        self._held = Pile()
-        for path in self._status:
-            self._status[path] = AgentStatus.DONE
+        self._feed.event(event)
+        self._feed.end()
         self._set_state(state, detail)
-        await self._tokens.drain(1.0)
-        await self._events.drain(1.0)
-        if self._outlet is not None:
+        await self._feed.tokens.drain(1.0)
+        await self._feed.events.drain(1.0)
+        if self._feed.outlet is not None:
             if error is None:
-                self._outlet.put(result)
-            self._outlet.close()
+                self._feed.outlet.put(result)
+            self._feed.outlet.close()
         run.finish(result, error)
 
     def _request_stop(self) -> None:
@@ -402,73 +374,6 @@ class TeamStream:
                 return
             harder()
 
-    # --- events ----------------------------------------------------------------------------------------------------
-
-    def _chunk(self, native: Any, chunk: Chunk) -> None:
-        """A piece of text: the hot path."""
-        path = chunk.path
-        if path not in self._on:
-            self._discover(chunk)
-        first = self._fresh.add(chunk)
-        if first and self._status.get(path) is not AgentStatus.WRITING:
-            self._set_status(path, AgentStatus.WRITING)
-        for watcher in self._watchers:
-            watcher.touched(first)
-        if self._outlet is None and not self._tokens and not self._events:
-            return
-        if self._on[path]:
-            self._pass(native, chunk)
-        else:
-            self._held.add(chunk, native)
-
-    def _pass(self, native: Any, chunk: Chunk) -> None:
-        if self._outlet is not None:
-            self._outlet.put(native)
-        if self._tokens:
-            self._tokens.send(Token(chunk.agent, chunk.path, chunk.text, chunk.message_id, chunk.at), chunk.path)
-        if self._events:
-            self._events.send(chunk, chunk.path)
-
-    def _release(self, path: str) -> None:
-        """Let through what the gate of an agent held."""
-        for joined in list(self._held.take(path)):
-            chunk = joined.chunk()
-            self._pass(self._backend.joined(joined.native, chunk.text), chunk)
-
-    def _apply(self, event: Event, path: str) -> None:
-        self.drain()
-        if isinstance(event, TurnStarted):
-            self._set_status(path, AgentStatus.SILENT)
-        elif isinstance(event, Message):
-            event = self._questions.reported(event)
-            if event.kind is not CellKind.INPUT:
-                self._held.forget(path, event.turn)
-            if path in self._on:
-                self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
-        self._fold(event)
-        if self._events:
-            self._events.send(event, path)
-
-    def drain(self) -> None:
-        """Fold the text that is waiting. Cheap where none is."""
-        if self._fresh:
-            for joined in list(self._fresh.take()):
-                self._fold(joined.chunk())
-
-    def _fold(self, event: Event) -> None:
-        self._transcript, patches = fold(self._transcript, event)
-        if patches:
-            for watcher in self._watchers:
-                watcher.patched(patches)
-
-    def _discover(self, chunk: Chunk) -> None:
-        """An agent that nobody announced streams: it gets a switch, open."""
-        parent = chunk.path.rpartition("/")[0] or None
-        self._agents = (*self._agents, AgentInfo(chunk.agent, chunk.path, parent=parent))
-        self._on[chunk.path] = True
-        for watcher in self._watchers:
-            watcher.agents_changed()
-
     # --- switches, states, requests --------------------------------------------------------------------------------
 
     def _source(self) -> dict[str, bool]:
@@ -483,22 +388,16 @@ class TeamStream:
 
         def tell() -> None:
             if self._on[path]:
-                self._release(path)
-            for watcher in self._watchers:
-                watcher.agents_changed()
+                self._feed.release(path)
+            self._feed.tell_agents()
 
         self.call(tell)
-
-    def _set_status(self, path: str, status: AgentStatus) -> None:
-        self._status[path] = status
-        for watcher in self._watchers:
-            watcher.agents_changed()
 
     def _set_state(self, state: RunState, detail: str) -> None:
         self._state, self._detail = state, detail
 
         def tell() -> None:
-            for watcher in self._watchers:
+            for watcher in self._feed.watchers:
                 watcher.state_changed()
 
         self.call(tell)
@@ -511,13 +410,6 @@ class TeamStream:
         finally:
             if not self._questions and self._state is RunState.WAITING:
                 self._set_state(RunState.RUNNING, "")
-
-    def _complain(self, sentence: str) -> None:
-        log.warning(sentence)
-        self._fold(Notice(time.time(), sentence))
-
-    def _at_interrupt(self) -> Any:
-        return self.cancel()
 
 
 async def _quiet(run: Run) -> None:

@@ -14,8 +14,9 @@ OPEN, CLOSE = "<think>", "</think>"
 def split(phase: str, text: str) -> tuple[str, str, str, str]:
     """Place the next piece of a streamed text.
 
-    Takes the phase (`"start"`, `"thought"`, `"gap"` or `"answer"`) and the text that is not placed yet; returns the
-    new phase, the text for the thought, the text for the answer, and what has to wait for the next piece.
+    Takes the phase (`"start"`, `"thought-start"`, `"thought"`, `"gap"` or `"answer"`) and the text that is not placed
+    yet; returns the new phase, the text for the thought, the text for the answer, and what has to wait for the next
+    piece. However a text is cut, the pieces of its thought and of its answer join to the same two texts.
     """
     thought = ""
     if phase == "start":
@@ -54,7 +55,8 @@ def _tail(text: str) -> int:
 
 
 def whole(text: str) -> tuple[str, str]:
-    """The thought and the answer of a finished text; the thought is empty where no mark opens the text."""
+    """The thought and the answer of a finished text; the thought is empty where no mark opens the text, or none
+    closes it."""
     if not opens(text) or CLOSE not in text:
         return "", text
     thought, answer = text.lstrip()[len(OPEN) :].split(CLOSE, 1)
@@ -66,8 +68,15 @@ def opens(text: str) -> bool:
     return text.lstrip().startswith(OPEN)
 
 
+def same(said: str, streamed: str) -> bool:
+    """Whether `said` is the `streamed` thought, as it was or with letters eaten from its ends."""
+    core = said.strip()
+    if not core:
+        return False
+    before, found, after = streamed.partition(core)
+    return bool(found) and not before.strip().strip(OPEN) and not after.strip().strip(CLOSE)
+
+
 def heal(said: str, streamed: str) -> str:
     """The thought in full, where AutoGen's own text of it (`said`) lost letters of the `streamed` one."""
-    if streamed.strip() and streamed.lstrip(OPEN).rstrip(CLOSE).strip() == said.strip():
-        return streamed
-    return said
+    return streamed if same(said, streamed) and said.strip() != streamed.strip() else said

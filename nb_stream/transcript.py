@@ -6,10 +6,11 @@ A transcript never changes: `nb_stream.reduce.fold` makes the next one from an e
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from .model import AgentStatus, Cell, RunInfo
+from .model import Cell, RunInfo
 
 VERSION = 1
 """The version of the dictionary that `Transcript.to_dict` writes."""
@@ -19,9 +20,9 @@ VERSION = 1
 class Live:
     """A model call whose text is still coming: up to two cells (a thought, then the answer) and how to end them.
 
-    `pending` is text that cannot be placed yet, because it may be the beginning of a `<think>` mark. `renamed` says
-    that the call's id was used up by a thought, so that its answer will carry another one (AutoGen 0.7.5,
-    `_assistant_agent.py`, step 4).
+    `phase` and `pending` are those of `think.split`: text that cannot be placed yet, because it may be the beginning
+    of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so that its answer
+    will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4).
     """
 
     agent: str
@@ -44,6 +45,13 @@ class Live:
         return tuple(cell for cell in (self.thought, self.answer) if cell is not None)
 
 
+class Awaited(NamedTuple):
+    """A settled cell that waits for its end (a result, an answer, an output), by index, and the turn that it is of."""
+
+    index: int
+    turn: str | None
+
+
 @dataclass(frozen=True)
 class Transcript:
     """The runs of a stream and their cells. Compare two of them with `==`."""
@@ -53,25 +61,28 @@ class Transcript:
     runs: tuple[RunInfo, ...] = ()
     next_id: int = 1
     turns: Mapping[str, float] = field(default_factory=dict)
+    awaited: tuple[Awaited, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """All cells: the finished ones in the order of their messages, then those that are being written."""
-        return (*self.settled, *(cell for live in self.live for cell in live.cells))
+        return (*self.settled, *self.live_cells)
+
+    @property
+    def live_cells(self) -> tuple[Cell, ...]:
+        """The cells that are being written, in the order in which they were opened."""
+        cells = [cell for live in self.live for cell in live.cells]
+        return tuple(sorted(cells, key=lambda cell: number_of(cell.id)))
 
     def __iter__(self) -> Iterator[Cell]:
         return iter(self.cells)
 
     def __len__(self) -> int:
-        return len(self.cells)
+        return len(self.settled) + sum(len(live.cells) for live in self.live)
 
     def of(self, agent: str) -> tuple[Cell, ...]:
         """The cells of one agent, by name or by path."""
         return tuple(cell for cell in self.cells if agent in (cell.path, cell.agent))
-
-    def status_of(self, path: str) -> AgentStatus | None:
-        """WRITING while the agent at `path` has text under way, None where only its turns can tell."""
-        return AgentStatus.WRITING if any(live.path == path for live in self.live) else None
 
     def to_dict(self) -> dict[str, Any]:
         """The transcript as JSON values. Text that is still being written is kept as it stands."""
@@ -90,13 +101,13 @@ class Transcript:
         if values.get("version") != VERSION:
             raise ValueError(
                 f"This transcript has version {values.get('version')!r}; nb_stream reads version {VERSION}. "
-                "Install a newer nb_stream to read it."
+                "Install the nb_stream that wrote it, or a newer one."
             )
         cells = tuple(Cell.from_dict(cell) for cell in values["cells"])
         return cls(
             settled=cells,
             runs=tuple(RunInfo.from_dict(run) for run in values["runs"]),
-            next_id=len(cells) + 1,
+            next_id=1 + max((number_of(cell.id) for cell in cells), default=0),
         )
 
     def to_markdown(self) -> str:
@@ -104,3 +115,13 @@ class Transcript:
         from .export.markdown import markdown
 
         return markdown(self.cells, self.runs)
+
+
+def cell_id(number: int) -> str:
+    """The id of the cell that was begun as the `number`th of its transcript."""
+    return f"c{number}"
+
+
+def number_of(cell: str) -> int:
+    """The number in a cell's id."""
+    return int(cell[1:])

@@ -8,7 +8,8 @@ reads its socket.
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import anywidget
 import ipywidgets
@@ -35,7 +36,8 @@ class FrameWidget(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         self._forget: list[Callable[[], None]] = []
-        super().__init__(**traits)
+        # The panel measures its own width, so it has no width of its own to give to a box that asks for one.
+        super().__init__(layout=ipywidgets.Layout(width="100%", min_width="0"), **traits)
         self.on_msg(lambda _widget, content, _buffers: self._received(content))
         deliver(self, lambda content: self._received(content), self._forget)
 

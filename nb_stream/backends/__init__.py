@@ -6,7 +6,8 @@ fits `Backend`.
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Callable, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple, Protocol
 
 from ..model import AgentInfo, Event
 

@@ -6,8 +6,9 @@ import contextlib
 import inspect
 import time
 import warnings
+from collections.abc import AsyncIterator, Callable
 from importlib import metadata
-from typing import Any, AsyncIterator, Callable
+from typing import Any
 
 try:
     from autogen_agentchat.base import ChatAgent, TaskResult

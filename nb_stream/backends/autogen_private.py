@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from autogen_agentchat.agents import UserProxyAgent
 from autogen_agentchat.base import TerminationCondition
@@ -170,9 +171,7 @@ def renew(team: BaseGroupChat) -> None:
         old, new = _get(team, "_team_id"), str(uuid.uuid4())
         for name in ("_team_id", "_group_topic_type", "_group_chat_manager_topic_type", "_output_topic_type"):
             setattr(team, name, _get(team, name).replace(old, new))
-        team._participant_topic_types = [
-            topic.replace(old, new) for topic in _get(team, "_participant_topic_types")
-        ]
+        team._participant_topic_types = [topic.replace(old, new) for topic in _get(team, "_participant_topic_types")]
     team._output_message_queue = asyncio.Queue()
     team._initialized = False
     team._is_running = False

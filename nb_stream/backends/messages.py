@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from autogen_agentchat.messages import (
     BaseChatMessage,
@@ -34,16 +35,6 @@ from pydantic import BaseModel
 from ..model import CellKind, CodeResult, Event, Message, ToolCall, ToolResults, Usage
 
 
-def clean(text: Any) -> str:
-    """Text that can be encoded: surrogates that lost their other half become U+FFFD."""
-    text = text if isinstance(text, str) else str(text)
-    try:
-        text.encode("utf-8")
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def event_of(message: Any, path: str, turn: str | None, final: bool) -> Event:
     """The event that a message of a team stands for, as said by the agent at `path`."""
     said: dict[str, Any] = {
@@ -58,23 +49,23 @@ def event_of(message: Any, path: str, turn: str | None, final: bool) -> Event:
         return ToolResults(results=tuple(_result(r) for r in message.content), **said)
     if isinstance(message, CodeExecutionEvent):
         result = message.result
-        return CodeResult(output=clean(result.output), exit_code=result.exit_code, **said)
+        return CodeResult(output=str(result.output), exit_code=result.exit_code, **said)
     kind, text, data = _content(message)
     calls = getattr(message, "content", ()) if isinstance(message, ToolCallRequestEvent) else ()
     usage = message.models_usage
     return Message(
         kind=kind,
-        text=clean(text),
+        text=text,
         data=data,
         final=final,
         usage=None if usage is None else Usage(usage.prompt_tokens, usage.completion_tokens),
-        tool_calls=tuple(ToolCall(call.id, call.name, clean(call.arguments)) for call in calls),
+        tool_calls=tuple(ToolCall(call.id, call.name, str(call.arguments)) for call in calls),
         **said,
     )
 
 
 def _result(result: Any) -> ToolCall:
-    return ToolCall(result.call_id, result.name, "", clean(result.content), bool(result.is_error))
+    return ToolCall(result.call_id, result.name, "", str(result.content), bool(result.is_error))
 
 
 def _content(message: Any) -> tuple[CellKind, str, dict[str, Any]]:
@@ -87,7 +78,7 @@ def _content(message: Any) -> tuple[CellKind, str, dict[str, Any]]:
 def _as_text(message: Any) -> str:
     try:
         return str(message.to_text())
-    except Exception as error:  # a class of the user's own may fail here; the message must not be lost for it
+    except Exception as error:  # noqa: BLE001 - a class of the user's own may fail here; the message must not be lost for it
         return f"{type(message).__name__} could not be shown as text: {error}"
 
 
@@ -98,7 +89,8 @@ def _structured(message: Any) -> tuple[CellKind, str, dict[str, Any]]:
 
 
 def _multimodal(message: Any) -> tuple[CellKind, str, dict[str, Any]]:
-    texts, images = [], []
+    texts: list[str] = []
+    images: list[str] = []
     for part in message.content:
         if isinstance(part, Image):
             texts.append(f"[image {len(images) + 1}]")
@@ -109,12 +101,12 @@ def _multimodal(message: Any) -> tuple[CellKind, str, dict[str, Any]]:
 
 
 def _code(message: Any) -> tuple[CellKind, str, dict[str, Any]]:
-    blocks = [{"code": clean(block.code), "language": block.language} for block in message.code_blocks]
+    blocks = [{"code": str(block.code), "language": block.language} for block in message.code_blocks]
     return CellKind.CODE, message.content, {"code_blocks": blocks, "retry_attempt": message.retry_attempt}
 
 
 def _memory(message: Any) -> tuple[CellKind, str, dict[str, Any]]:
-    texts = [clean(entry.content) for entry in message.content]
+    texts = [str(entry.content) for entry in message.content]
     return CellKind.MEMORY, "\n".join(texts), {"count": len(texts)}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from autogen_agentchat.base import TerminatedException, TerminationCondition
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMessage
@@ -72,7 +73,7 @@ async def install(teams: Sequence[BaseGroupChat], wished: Callable[[], bool]) ->
     """Let the run of `teams` end after the current turn once `wished()` is true; returns what takes it back."""
     managers = [await private.manager(team) for team in teams]
     for manager in managers:
-        private.set_condition(manager, StopCondition(private.condition(manager), wished))  # type: ignore[abstract]
+        private.set_condition(manager, StopCondition(private.condition(manager), wished))
 
     def remove() -> None:
         for manager in managers:
@@ -160,8 +161,6 @@ def _unseen(buffer: Sequence[Any], context: Sequence[Any]) -> list[Any]:
     before anything else, so they stand together, in order."""
     wanted = [(message.get("source"), message.get("content")) for message in buffer]
     have = [
-        (message.get("source"), message.get("content"))
-        for message in context
-        if message.get("type") == "UserMessage"
+        (message.get("source"), message.get("content")) for message in context if message.get("type") == "UserMessage"
     ]
     return [] if wanted and have[-len(wanted) :] == wanted else list(buffer)

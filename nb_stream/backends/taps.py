@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, AsyncGenerator, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
@@ -37,9 +38,7 @@ class Origin(NamedTuple):
 class Taps:
     """The taps of one run. `origins` says for the id of each message where it was made; the reader takes it out."""
 
-    def __init__(
-        self, nodes: Sequence[Node], wanted: Mapping[str, bool], emit: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, nodes: Sequence[Node], wanted: Mapping[str, bool], emit: Callable[[Event], None]) -> None:
         self.origins: dict[str, Origin] = {}
         self._nodes = nodes
         self._wanted = wanted
@@ -100,7 +99,7 @@ class Taps:
                         origins.setdefault(item.id, here)
                     yield item
             finally:
-                self._tasks.discard(task)  # type: ignore[arg-type]
+                self._tasks.discard(task)
 
         return on_messages_stream
 

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 
 import nbformat
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHROMIUM = next(
@@ -132,10 +132,16 @@ class Notebook:
         self.server, self.name = server, name
         self.page: Page = browser.new_page(viewport={"width": width, "height": height})
         self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", self._page_error)
         self.page.on(
             "console", lambda line: self.errors.append(line.text) if line.type == "error" else None
         )
+
+    def _page_error(self, error: Error) -> None:
+        """Keep what is thrown in our module, which is loaded from a blob; the host's own faults are not ours."""
+        stack = error.stack or ""
+        if "blob:" in stack or "/static/" not in stack:
+            self.errors.append(stack or str(error))
 
     def open(self) -> Notebook:
         """Load the page and wait until its kernel is ready."""
@@ -146,6 +152,11 @@ class Notebook:
             timeout=60_000,
         )
         return self
+
+    def close(self) -> None:
+        """Shut the kernel down and close the page."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.close(run_before_unload=False)
 
     def run(self, index: int, *, wait: bool = True, timeout: float = 60) -> None:
         """Run the code cell `index`; wait for its end, or go on at once."""

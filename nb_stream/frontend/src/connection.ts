@@ -52,7 +52,12 @@ export class Connection {
   }
 
   send(command: Command): void {
-    this.model.send(command);
+    try {
+      this.model.send(command);
+    } catch (error) {
+      console.error(error);
+      this.store.setNotice("The kernel cannot be reached: run the cell that shows this panel again.");
+    }
   }
 
   #receive(frame: Frame): void {

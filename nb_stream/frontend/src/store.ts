@@ -6,7 +6,7 @@
  */
 
 import { LiveCell } from "./live_text";
-import type { Cell, RunInfo, RunState } from "./model";
+import { type Cell, isActive, type RunInfo, type RunState } from "./model";
 import {
   type AgentRow,
   type Frame,
@@ -106,8 +106,9 @@ export class Store {
     this.#tell();
   }
 
-  dismissNotice(): void {
-    this.notice = "";
+  /** Show a sentence to the reader, or none. */
+  setNotice(text: string): void {
+    this.notice = text;
     this.notify({ what: "notice" });
   }
 
@@ -155,6 +156,7 @@ export class Store {
         this.#changes.push({ what: "agents" });
         return true;
       case "state":
+        if (op.state === "running" && !isActive(this.state)) this.notice = "";
         this.state = op.state;
         this.detail = op.detail;
         this.#changes.push({ what: "state" });

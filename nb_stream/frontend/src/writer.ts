@@ -25,7 +25,7 @@ export class TextWriter {
       const newline = text.indexOf("\n", Math.max(0, BLOCK - this.#length));
       const part = newline < 0 ? text : text.slice(0, newline + 1);
       this.#put(part);
-      if (newline >= 0) this.#block = undefined;
+      if (newline >= 0) this.#endBlock();
       text = text.slice(part.length);
     }
   }
@@ -36,11 +36,15 @@ export class TextWriter {
     this.#carry = "";
   }
 
+  #endBlock(): void {
+    this.#block = undefined;
+    this.#length = 0;
+  }
+
   #put(part: string): void {
     if (!this.#block) {
       this.#block = document.createElement("div");
       this.#block.className = "nbs-block";
-      this.#length = 0;
       this.el.append(this.#block);
     }
     appendText(this.#block, part);

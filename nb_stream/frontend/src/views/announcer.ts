@@ -48,7 +48,7 @@ export class Announcer {
       const more = this.#waiting.length - MOST;
       const said = this.#waiting.slice(-MOST);
       if (more > 0) said.unshift(`${more} earlier`);
-      this.el.textContent = said.join(". ");
+      this.el.textContent = said.map((words) => (/[.!?…]$/.test(words) ? words : `${words}.`)).join(" ");
       this.#waiting = [];
       this.#timer = 0;
     }, GATHER);

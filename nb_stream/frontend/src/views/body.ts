@@ -4,6 +4,7 @@ import { h } from "../dom";
 import { prettyJson } from "../format";
 import type { Cell, ToolCall } from "../model";
 import { renderText } from "../writer";
+import { codeBlocks } from "./code";
 
 /** Fill `el` with the content of `cell`. */
 export function renderBody(el: HTMLElement, cell: Cell): void {
@@ -27,8 +28,7 @@ export function renderBody(el: HTMLElement, cell: Cell): void {
     case "human input":
     case "approval":
       el.append(prose(cell.text));
-      if (data.answer != null) el.append(field("answer", String(data.answer)));
-      else if (data.how) el.append(field("ended", String(data.how)));
+      if (data.how) el.append(ending(String(data.how), data.answer));
       break;
     case "error":
       el.append(prose(cell.text));
@@ -61,6 +61,11 @@ function folded(label: string, text: string): HTMLElement {
   return h("details", "nbs-fold", h("summary", "", label), source(text));
 }
 
+function ending(how: string, answer: unknown): HTMLElement {
+  if (answer == null) return h("p", "nbs-field", h("span", "nbs-label", how));
+  return field(`${how}:`, String(answer));
+}
+
 function toolCall(call: ToolCall): HTMLElement {
   const el = h("div", "nbs-call", h("code", "nbs-call-name", call.name));
   const args = call.arguments.trim();
@@ -75,12 +80,11 @@ function toolCall(call: ToolCall): HTMLElement {
 }
 
 function* code(cell: Cell, data: Record<string, unknown>): Generator<HTMLElement> {
-  const blocks = Array.isArray(data.code_blocks) ? data.code_blocks : [];
+  const blocks = codeBlocks(data.code_blocks);
   if (blocks.length === 0 && cell.text) yield source(cell.text);
   for (const block of blocks) {
-    const { code: text = "", language = "" } = (block ?? {}) as Record<string, unknown>;
-    if (language) yield h("p", "nbs-label", String(language));
-    yield source(String(text));
+    if (block.language) yield h("p", "nbs-label", block.language);
+    yield source(block.code);
   }
   if (data.output !== undefined) {
     const failed = data.exit_code !== undefined && data.exit_code !== 0;

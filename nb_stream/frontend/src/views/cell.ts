@@ -6,6 +6,7 @@ import { dateAndTime } from "../format";
 import { setText } from "../marks";
 import type { Cell } from "../model";
 import { renderBody } from "./body";
+import { codeBlocks } from "./code";
 import { colourClass } from "./colours";
 import { copyButton } from "./copy";
 import { inputForm, isAsking } from "./input";
@@ -113,6 +114,10 @@ function sourceOf(cell: Cell): string {
   const calls = (cell.tool_calls ?? []).map(
     (call) => `${call.name}(${call.arguments})\n${call.result ?? ""}`,
   );
-  const output = cell.data?.output === undefined ? [] : [String(cell.data.output)];
-  return [cell.text, ...calls, ...output].filter((part) => part !== "").join("\n\n");
+  const { code_blocks, output, traceback } = cell.data ?? {};
+  const code = codeBlocks(code_blocks).map((block) => block.code);
+  const rest = [output, traceback].filter((part) => part !== undefined).map(String);
+  return [code.length > 0 ? "" : cell.text, ...code, ...calls, ...rest]
+    .filter((part) => part !== "")
+    .join("\n\n");
 }

@@ -39,8 +39,8 @@ export class History {
     return this.#items.at(-1)?.el;
   }
 
-  /** Show what the store holds. Cells that opened by themselves are collapsed only where `mayCollapse`. */
-  update(mayCollapse: boolean): void {
+  /** Show what the store holds. */
+  update(): void {
     const entries = sequence(this.connection.store);
     const changed = entries.findIndex(({ key }, index) => this.#items[index]?.key !== key);
     this.#truncate(changed < 0 ? entries.length : changed);
@@ -50,7 +50,26 @@ export class History {
       else if (entry.run) item.line?.update(entry.run);
       else if (entry.cell) item.view?.update(entry.cell);
     });
-    this.#openAndCollapse(mayCollapse);
+  }
+
+  /** Open what opens by itself; collapse what did so before, but only where `mayCollapse`. */
+  arrange(mayCollapse: boolean): void {
+    const wanted = opensByItself(this.connection.store);
+    for (const view of this.#opened) {
+      if (view.touched) this.#opened.delete(view);
+      else if (!wanted.has(view.cell.id) && mayCollapse && !view.inUse) {
+        view.setOpen(false);
+        this.#opened.delete(view);
+      }
+    }
+    for (let i = this.#items.length - 1, left = wanted.size; i >= 0 && left > 0; i--) {
+      const view = this.#items[i]!.view;
+      if (!view || !wanted.has(view.cell.id)) continue;
+      left--;
+      if (view.touched || this.#opened.has(view)) continue;
+      view.setOpen(true);
+      this.#opened.add(view);
+    }
   }
 
   #add({ key, run, cell }: Entry): void {
@@ -73,25 +92,6 @@ export class History {
       el.remove();
     }
     while (this.el.children.length > Math.ceil(length / BLOCK)) this.el.lastElementChild!.remove();
-  }
-
-  #openAndCollapse(mayCollapse: boolean): void {
-    const wanted = opensByItself(this.connection.store);
-    for (const view of this.#opened) {
-      if (view.touched) this.#opened.delete(view);
-      else if (!wanted.has(view.cell.id) && mayCollapse && !view.inUse) {
-        view.setOpen(false);
-        this.#opened.delete(view);
-      }
-    }
-    for (let i = this.#items.length - 1, left = wanted.size; i >= 0 && left > 0; i--) {
-      const view = this.#items[i]!.view;
-      if (!view || !wanted.has(view.cell.id)) continue;
-      left--;
-      if (view.touched || this.#opened.has(view)) continue;
-      view.setOpen(true);
-      this.#opened.add(view);
-    }
   }
 }
 

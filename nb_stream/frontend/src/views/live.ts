@@ -39,6 +39,7 @@ export class LiveView {
     const gated = row?.can_stream === true && !this.connection.switches.isOn(row);
     this.el.className = `nbs-live-cell ${colourClass(agents, head.path)}`;
     this.el.classList.toggle("nbs-is-held", gated);
+    this.el.dataset.kind = head.kind;
     setText(this.#agent, head.agent ?? "");
     setText(this.#kind, kindWord(head));
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");

@@ -11,7 +11,7 @@ export class Notice {
   #close: HTMLButtonElement;
 
   constructor(private readonly connection: Connection) {
-    this.#close = button("nbs-quiet", "Dismiss", "", () => connection.store.dismissNotice());
+    this.#close = button("nbs-quiet", "Dismiss", "", () => connection.store.setNotice(""));
     this.el.setAttribute("role", "alert");
     this.el.append(this.#text, this.#close);
   }

@@ -28,6 +28,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   scroller.setAttribute("aria-label", "Transcript");
 
   let frame = 0;
+  let cellsChanged = true;
   const schedule = () => {
     frame ||= requestAnimationFrame(paint);
   };
@@ -38,7 +39,9 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     header.update();
     task.update();
     notice.update();
-    history.update(follows);
+    if (cellsChanged) history.update();
+    cellsChanged = false;
+    history.arrange(follows);
     live.update();
     empty.hidden = history.length > 0 || store.live.size > 0;
     tail.update();
@@ -55,6 +58,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
 
   const unsubscribe = store.subscribe((changes) => {
     announcer.hear(changes);
+    cellsChanged ||= changes.some(({ what }) => what === "settled" || what === "run" || what === "snapshot");
     schedule();
   });
   signal.addEventListener(

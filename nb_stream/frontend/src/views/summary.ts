@@ -3,6 +3,7 @@
 import { count, duration, timeOfDay } from "../format";
 import type { Cell, CellHead } from "../model";
 import { firstWords } from "../text";
+import { codeBlocks } from "./code";
 
 /** The word for the kind of a cell, empty for what agents simply say. */
 export function kindWord(cell: CellHead): string {
@@ -25,7 +26,9 @@ export function headline(cell: Cell): string {
   const data = cell.data ?? {};
   if (cell.tool_calls?.length) return firstWords(cell.tool_calls.map(callLine).join(" · "));
   if (cell.kind === "handoff" && data.target) return firstWords(`to ${data.target}: ${cell.text}`);
-  if (cell.kind === "code") return firstWords(cell.text || String(data.output ?? ""));
+  if (cell.kind === "code") {
+    return firstWords(codeBlocks(data.code_blocks)[0]?.code || cell.text || String(data.output ?? ""));
+  }
   if (cell.kind === "human input" || cell.kind === "approval") {
     return firstWords(data.answer ? `${cell.text} → ${data.answer}` : cell.text);
   }

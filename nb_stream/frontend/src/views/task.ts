@@ -33,7 +33,7 @@ export class TaskBox {
     this.el.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#sent = this.#box.value;
-      connection.store.dismissNotice();
+      connection.store.setNotice("");
       connection.send({ type: "start", task: this.#sent });
     });
     this.el.append(this.#box, h("div", "nbs-buttons", this.#run, this.#stop, this.#cancel, this.#reset));

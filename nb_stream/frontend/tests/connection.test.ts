@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { Connection, REORDER, RETRY } from "../src/connection";
+import type { Frame } from "../src/protocol";
+import { random, shown, shownBy } from "./helpers";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function connect(kernel: ScriptedKernel) {
+  const controller = new AbortController();
+  return { connection: new Connection(kernel.model, controller.signal), controller };
+}
+
+function resyncs(kernel: ScriptedKernel): number {
+  return kernel.commands.filter(({ type }) => type === "resync").length;
+}
+
+test("a model without a snapshot is asked for one", () => {
+  const kernel = new ScriptedKernel();
+  kernel.put("c1", "poet", "text", "before the page");
+  const model = { ...kernel.model, get: () => ({}) };
+  const { connection } = connect(Object.assign(kernel, { model }));
+  expect(shown(connection.store)).toEqual(shownBy(kernel));
+});
+
+test("a gap is waited for briefly, then a snapshot is asked for", () => {
+  const kernel = new ScriptedKernel();
+  const { connection } = connect(kernel);
+  kernel.deliver = () => {};
+  kernel.put("c1", "poet", "text", "lost");
+  kernel.deliver = kernel.emit;
+  kernel.put("c2", "poet", "text", "came");
+  vi.advanceTimersByTime(REORDER - 1);
+  expect(resyncs(kernel)).toBe(0);
+  vi.advanceTimersByTime(1);
+  expect(resyncs(kernel)).toBe(1);
+  expect(shown(connection.store)).toEqual(shownBy(kernel));
+});
+
+test("a snapshot is asked for again, with growing pauses, until it comes", () => {
+  const kernel = new ScriptedKernel();
+  const { connection } = connect(kernel);
+  kernel.answers = false;
+  kernel.send({ op: "append", id: "nobody", at: 0, text: "x" });
+  expect(resyncs(kernel)).toBe(1);
+  vi.advanceTimersByTime(RETRY);
+  expect(resyncs(kernel)).toBe(2);
+  vi.advanceTimersByTime(RETRY);
+  expect(resyncs(kernel)).toBe(2);
+  vi.advanceTimersByTime(RETRY);
+  expect(resyncs(kernel)).toBe(3);
+  kernel.sendSnapshot();
+  vi.advanceTimersByTime(100 * RETRY);
+  expect(resyncs(kernel)).toBe(3);
+  expect(connection.store.stale).toBe(false);
+});
+
+test("a kernel that is gone is not asked for ever; when it speaks again it is", () => {
+  const kernel = new ScriptedKernel();
+  connect(kernel);
+  kernel.answers = false;
+  kernel.send({ op: "append", id: "nobody", at: 0, text: "x" });
+  vi.advanceTimersByTime(1000 * RETRY);
+  const asked = resyncs(kernel);
+  expect(asked).toBeLessThan(10);
+  expect(vi.getTimerCount()).toBe(0);
+  kernel.setState("idle");
+  expect(resyncs(kernel)).toBe(asked + 1);
+});
+
+test("a kernel that cannot be reached is named, with the remedy", () => {
+  const log = vi.spyOn(console, "error").mockImplementation(() => {});
+  const kernel = new ScriptedKernel();
+  const { connection } = connect(kernel);
+  kernel.model.send = () => {
+    throw new Error("comm is closed");
+  };
+  connection.send({ type: "stop" });
+  expect(connection.store.notice).toMatch(/cannot be reached.*run the cell/);
+  log.mockRestore();
+});
+
+test("after the signal nothing is left: no listener, no timer", () => {
+  const kernel = new ScriptedKernel();
+  const row = kernel.agent("poet");
+  const { connection, controller } = connect(kernel);
+  kernel.answers = false;
+  kernel.send({ op: "append", id: "nobody", at: 0, text: "x" });
+  kernel.seq++;
+  kernel.sendAgents();
+  connection.switches.toggle(row.path, false);
+  expect(vi.getTimerCount()).toBeGreaterThan(0);
+  controller.abort();
+  expect(vi.getTimerCount()).toBe(0);
+  expect(kernel.listenerCount).toBe(0);
+});
+
+/** A line that drops, doubles and delays a tenth of the frames each. */
+function badLine(kernel: ScriptedKernel, chance: () => number) {
+  let late: [number, Frame][] = [];
+  let healthy = false;
+  kernel.deliver = (frame) => {
+    late = late.map(([wait, other]) => [wait - 1, other]);
+    for (const [wait, other] of late) if (wait <= 0) kernel.emit(other);
+    late = late.filter(([wait]) => wait > 0);
+    if (healthy) return kernel.emit(frame);
+    const fate = chance();
+    if (fate < 0.1) return;
+    if (fate < 0.2) late.push([1 + Math.floor(3 * chance()), frame]);
+    else kernel.emit(frame);
+    if (fate > 0.9) kernel.emit(frame);
+  };
+  return {
+    heal() {
+      healthy = true;
+      for (const [, frame] of late) kernel.emit(frame);
+      late = [];
+    },
+  };
+}
+
+/** Let the kernel do one thing that a run can do. */
+function act(kernel: ScriptedKernel, chance: () => number, step: number): void {
+  const words = ["a ", "sea🌊 ", "é", "\n", "𝒳 and ", "中文"];
+  const word = words[Math.floor(chance() * words.length)]!;
+  const live = [...kernel.live.keys()];
+  const some = live[Math.floor(chance() * live.length)];
+  const dice = chance();
+  if (dice < 0.1 || !some) kernel.begin(`c${step}`, dice < 0.5 ? "poet" : "critic");
+  else if (dice < 0.75) kernel.write(some, word);
+  else if (dice < 0.83) kernel.settle(some, chance() < 0.5 ? {} : { text: `${word}replaced` });
+  else if (dice < 0.9) kernel.put(`c${step}`, "poet", "tool call", word, { status: "running" });
+  else if (dice < 0.93 && kernel.settled.length > 0) {
+    const old = kernel.settled[Math.floor(chance() * kernel.settled.length)]!;
+    kernel.put(old.id, old.agent ?? "", old.kind, old.text, { data: { step } });
+  } else if (dice < 0.95) kernel.run(`r${step}`, word);
+  else if (dice < 0.97) kernel.setState(chance() < 0.5 ? "running" : "idle", word);
+  else {
+    kernel.agents[0]!.held = step;
+    kernel.sendAgents();
+  }
+}
+
+describe("a line that drops, doubles and delays frames ends with the kernel's transcript", () => {
+  test.each(Array.from({ length: 150 }, (_, seed) => [seed]))("seed %i", (seed) => {
+    const chance = random(seed);
+    const kernel = new ScriptedKernel();
+    kernel.agent("poet");
+    const { connection, controller } = connect(kernel);
+    const line = badLine(kernel, chance);
+    for (let step = 0; step < 150; step++) {
+      act(kernel, chance, step);
+      if (chance() < 0.3) vi.advanceTimersByTime(200 * chance());
+    }
+    line.heal();
+    kernel.sendTotals();
+    vi.advanceTimersByTime(60_000);
+    expect(shown(connection.store)).toEqual(shownBy(kernel));
+    expect(connection.store.stale).toBe(false);
+    controller.abort();
+  });
+});

@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import type { CellKind } from "../src/model";
+import { renderText, TextWriter } from "../src/writer";
+import { all, mount, painted, random, texts } from "./helpers";
+
+const HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>';
+const KINDS: CellKind[] = [
+  "text",
+  "thought",
+  "tool call",
+  "code",
+  "structured output",
+  "handoff",
+  "speaker selection",
+  "memory",
+  "human input",
+  "approval",
+  "error",
+  "notice",
+  "other",
+];
+
+function hostileKernel(): ScriptedKernel {
+  const kernel = new ScriptedKernel();
+  kernel.title = HOSTILE;
+  const row = { name: HOSTILE, path: `${HOSTILE}/${HOSTILE}`, parent: HOSTILE, description: HOSTILE };
+  kernel.agent(HOSTILE, { ...row, note: HOSTILE, status: HOSTILE });
+  kernel.run("r1", HOSTILE);
+  kernel.endRun({ stop_reason: HOSTILE });
+  kernel.state = "failed";
+  kernel.detail = HOSTILE;
+  const call = { id: "1", name: HOSTILE, arguments: HOSTILE, result: HOSTILE };
+  const data = {
+    target: HOSTILE,
+    answer: HOSTILE,
+    how: HOSTILE,
+    traceback: HOSTILE,
+    output: HOSTILE,
+    code_blocks: [{ code: HOSTILE, language: HOSTILE }],
+  };
+  KINDS.forEach((kind, index) => {
+    kernel.put(`c${index}`, HOSTILE, kind, HOSTILE, { type: HOSTILE, tool_calls: [call], data });
+  });
+  kernel.begin("live", HOSTILE);
+  kernel.write("live", HOSTILE);
+  return kernel;
+}
+
+test("foreign text stays text, wherever it stands", async () => {
+  const kernel = hostileKernel();
+  const panel = mount(kernel);
+  kernel.send({ op: "notice", text: HOSTILE });
+  await painted();
+  for (const summary of all(panel.el, ".nbs-cell > summary")) summary.click();
+  for (const details of all<HTMLDetailsElement>(panel.el, ".nbs-cell")) details.open = true;
+  await painted();
+  expect(all(panel.el, "img, script, iframe, object, style, a, [onerror], [src], [href]")).toEqual([]);
+  expect(texts(panel.el, ".nbs-notice-text")).toEqual([HOSTILE]);
+  expect(panel.el.textContent.split(HOSTILE).length).toBeGreaterThan(40);
+  panel.close();
+});
+
+test("characters that deceive a reader are shown as marks", () => {
+  const el = document.createElement("div");
+  renderText(el, "pay\u202efdp\u202c \u001b[31m\u200b\u0000 \u{e0041} a\u00adb \u200d👩‍👩‍👧 tab\tend");
+  expect(texts(el, ".nbs-mark")).toEqual([
+    "U+202E",
+    "U+202C",
+    "U+001B",
+    "U+200B",
+    "U+0000",
+    "U+E0041",
+    "U+00AD",
+  ]);
+  for (const hidden of "\u202e\u202c\u001b\u200b\u0000\u00ad") expect(el.textContent).not.toContain(hidden);
+  expect(el.textContent).toContain("\u200d👩‍👩‍👧 tab\tend");
+});
+
+test("names and lines have their hidden characters shown too", async () => {
+  const kernel = new ScriptedKernel();
+  kernel.agent("po\u202eet");
+  kernel.put("c1", "po\u202eet", "tool call", "", {
+    tool_calls: [{ id: "1", name: "a\u200bdd", arguments: "", result: null }],
+  });
+  const panel = mount(kernel);
+  await painted();
+  expect(texts(panel.el, ".nbs-agents .nbs-agent-name")).toEqual(["poU+202Eet"]);
+  expect(texts(panel.el, ".nbs-first")).toEqual(["aU+200Bdd()"]);
+  panel.close();
+});
+
+test("a text cut anywhere ends in the same elements as the whole text", () => {
+  const words = ["word ", "\n", "\r\n", "\r", "😀", "\u202e", "<b>", "a longer piece of the text, ", "\n\n"];
+  for (let seed = 0; seed < 40; seed++) {
+    const chance = random(seed);
+    let text = "";
+    while (text.length < 15_000) text += words[Math.floor(chance() * words.length)];
+    const whole = document.createElement("div");
+    renderText(whole, text);
+    const streamed = document.createElement("div");
+    const writer = new TextWriter(streamed);
+    for (let at = 0; at < text.length; ) {
+      const size = 1 + Math.floor(chance() ** 4 * 6000);
+      writer.write(text.slice(at, at + size));
+      at += size;
+    }
+    writer.end();
+    expect(streamed.isEqualNode(whole)).toBe(true);
+    expect(whole.children.length).toBe(4);
+  }
+});

@@ -1,0 +1,72 @@
+import type { ScriptedKernel } from "../dev/kernel";
+import widget from "../src/index";
+import type { Store } from "../src/store";
+
+/** A widget with its first view. */
+export interface Mounted {
+  el: HTMLElement;
+  /** One more view of the same model. */
+  view(): HTMLElement;
+  /** End the widget, as anywidget does when it is closed. */
+  close(): void;
+}
+
+export function mount(kernel: ScriptedKernel): Mounted {
+  const controller = new AbortController();
+  const { signal } = controller;
+  widget.initialize({ model: kernel.model, signal });
+  const view = () => {
+    const el = document.createElement("div");
+    document.body.append(el);
+    widget.render({ model: kernel.model, el, signal });
+    return el;
+  };
+  return { el: view(), view, close: () => controller.abort() };
+}
+
+/** When everything that was received has been painted. */
+export function painted(): Promise<void> {
+  return new Promise((resolve) => requestAnimationFrame(() => resolve()));
+}
+
+export function one<T extends HTMLElement = HTMLElement>(el: Element, selector: string): T {
+  const found = el.querySelector<T>(selector);
+  if (!found) throw new Error(`No ${selector} in ${el.textContent}`);
+  return found;
+}
+
+export function all<T extends HTMLElement = HTMLElement>(el: Element, selector: string): T[] {
+  return [...el.querySelectorAll<T>(selector)];
+}
+
+/** The text of each part of `el` that `selector` names. */
+export function texts(el: Element, selector: string): string[] {
+  return all(el, selector).map(({ textContent }) => textContent);
+}
+
+/** What a store shows, in the form of `shownBy(kernel)`. */
+export function shown(store: Store): unknown {
+  const { title, state, detail, agents, runs, settled } = store;
+  const live = [...store.live.values()].map(({ head, text }) => ({ ...head, text }));
+  return plain({ title, state, detail, agents, runs, settled, live });
+}
+
+export function shownBy(kernel: ScriptedKernel): unknown {
+  const { v: _, seq: __, ...rest } = kernel.snapshot();
+  return plain(rest);
+}
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

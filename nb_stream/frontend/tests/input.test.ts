@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { type Mounted, mount, one, painted, texts } from "./helpers";
+
+let kernel: ScriptedKernel;
+let panel: Mounted;
+const question = { status: "waiting" as const, data: { request_id: "q1" } };
+
+beforeEach(async () => {
+  kernel = new ScriptedKernel();
+  panel = mount(kernel);
+  kernel.put("c1", "editor", "human input", "Shall it stay?", question);
+  await painted();
+});
+afterEach(() => panel.close());
+
+const box = () => one<HTMLTextAreaElement>(panel.el, ".nbs-input textarea");
+
+test("a question is open with its form, and Enter sends the answer", () => {
+  expect(one(panel.el, ".nbs-body .nbs-text").textContent).toBe("Shall it stay?");
+  box().value = "Yes.";
+  box().dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+  expect(kernel.commands).toEqual([{ type: "answer", request_id: "q1", text: "Yes." }]);
+  expect(one(panel.el, ".nbs-input .nbs-pending").textContent).toBe("sent, not confirmed yet");
+});
+
+test("a question can be dismissed", () => {
+  one(panel.el, ".nbs-input button[type=button]").click();
+  expect(kernel.commands).toEqual([{ type: "dismiss", request_id: "q1" }]);
+});
+
+test("what was typed stays while other things happen", async () => {
+  box().value = "half an ans";
+  kernel.put("c1", "editor", "human input", "Shall it stay?", { ...question, ttft: 1 });
+  kernel.put("c2", "", "notice", "Something else.");
+  kernel.sendSnapshot();
+  await painted();
+  expect(box().value).toBe("half an ans");
+});
+
+test("the answer is shown afterwards, and the focus stays in the panel", async () => {
+  box().focus();
+  kernel.put("c1", "editor", "human input", "Shall it stay?", {
+    data: { request_id: "q1", how: "answered", answer: "Yes." },
+  });
+  await painted();
+  expect(panel.el.querySelector(".nbs-input")).toBeNull();
+  expect(texts(panel.el, ".nbs-field")).toEqual(["answered: Yes."]);
+  expect(document.activeElement).toBe(one(panel.el, ".nbs-scroller"));
+});
+
+test("a request that timed out says so", async () => {
+  kernel.put("c1", "editor", "human input", "Shall it stay?", {
+    status: "cancelled",
+    data: { request_id: "q1", how: "timed out" },
+  });
+  await painted();
+  one(panel.el, ".nbs-cell summary").click();
+  expect(texts(panel.el, ".nbs-field")).toEqual(["timed out"]);
+});

@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { GATHER } from "../src/views/announcer";
+import { mount, one, painted } from "./helpers";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  for (const name of ["jpThemeLight", "vscodeThemeKind"]) delete document.body.dataset[name];
+});
+
+test("the transcript is a log that stays silent, beside a status that speaks", () => {
+  const panel = mount(new ScriptedKernel());
+  const log = one(panel.el, "[role=log]");
+  expect([log.tabIndex, log.getAttribute("aria-live"), log.getAttribute("aria-label")]).toEqual([
+    0,
+    "off",
+    "Transcript",
+  ]);
+  expect(one(panel.el, "[role=status]").getAttribute("aria-live")).toBe("polite");
+  panel.close();
+});
+
+test("the keys of the notebook are left alone while somebody types in the panel", () => {
+  const panel = mount(new ScriptedKernel());
+  expect(one(panel.el, "textarea").closest("[data-lm-suppress-shortcuts='true']")).not.toBeNull();
+  panel.close();
+});
+
+test("a screen reader hears who writes and who finished, a few at a time", () => {
+  vi.useFakeTimers();
+  const kernel = new ScriptedKernel();
+  const panel = mount(kernel);
+  const status = one(panel.el, "[role=status]");
+  kernel.begin("c1", "poet");
+  for (let i = 0; i < 50; i++) kernel.write("c1", "The sea. ");
+  kernel.put("c2", "critic", "text", "Fine.");
+  expect(status.textContent).toBe("");
+  vi.advanceTimersByTime(GATHER);
+  expect(status.textContent).toBe("poet is writing. critic finished: Fine.");
+  kernel.settle("c1");
+  kernel.put("c3", "", "error", "It broke.");
+  vi.advanceTimersByTime(GATHER);
+  expect(status.textContent).toMatch(/^poet finished: The sea\. .*… Error: It broke\.$/);
+  panel.close();
+});
+
+describe("the theme of the page decides on light and dark", () => {
+  test.each([
+    ["jpThemeLight", "true", "light"],
+    ["jpThemeLight", "false", "dark"],
+    ["vscodeThemeKind", "vscode-dark", "dark"],
+    ["vscodeThemeKind", "vscode-light", "light"],
+    ["vscodeThemeKind", "vscode-high-contrast", "dark"],
+    ["vscodeThemeKind", "vscode-high-contrast-light", "light"],
+  ])("%s=%s is %s", (name, value, theme) => {
+    document.body.dataset[name] = value;
+    const panel = mount(new ScriptedKernel());
+    expect(one(panel.el, ".nbs-root").dataset.nbsTheme).toBe(theme);
+    panel.close();
+  });
+
+  test("and a change of it is followed", async () => {
+    document.body.dataset.jpThemeLight = "true";
+    const panel = mount(new ScriptedKernel());
+    document.body.dataset.jpThemeLight = "false";
+    await painted();
+    expect(one(panel.el, ".nbs-root").dataset.nbsTheme).toBe("dark");
+    panel.close();
+  });
+});
+
+test("when the widget is closed no listener, timer or element is left", async () => {
+  const added = vi.spyOn(document, "addEventListener");
+  const addedToWindow = vi.spyOn(window, "addEventListener");
+  vi.useFakeTimers();
+  const kernel = new ScriptedKernel();
+  const row = kernel.agent("poet");
+  const panel = mount(kernel);
+  const second = panel.view();
+  kernel.begin("c1", "poet");
+  kernel.seq++;
+  kernel.write("c1", "x");
+  one<HTMLInputElement>(panel.el, `.nbs-agent .nbs-check`).click();
+  expect(row.on).toBe(true);
+  panel.close();
+  expect(kernel.listenerCount).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(panel.el.children.length + second.children.length).toBe(0);
+  expect(added).not.toHaveBeenCalled();
+  expect(addedToWindow).not.toHaveBeenCalled();
+  kernel.write("c1", "y");
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import type { RunState } from "../src/model";
+import { all, type Mounted, mount, one, painted } from "./helpers";
+
+let kernel: ScriptedKernel;
+let panel: Mounted;
+
+beforeEach(() => {
+  kernel = new ScriptedKernel();
+  panel = mount(kernel);
+});
+afterEach(() => panel.close());
+
+const box = () => one<HTMLTextAreaElement>(panel.el, ".nbs-task textarea");
+const named = (name: string) =>
+  all<HTMLButtonElement>(panel.el, ".nbs-task button").find(({ textContent }) => textContent === name)!;
+
+function press(key: string, more: KeyboardEventInit = {}): boolean {
+  return box().dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+}
+
+test("Enter runs the task, Shift+Enter and a key of an input method do not", () => {
+  box().value = "Write a poem.";
+  expect(press("Enter", { shiftKey: true })).toBe(true);
+  expect(press("Enter", { isComposing: true })).toBe(true);
+  expect(kernel.commands).toEqual([]);
+  expect(press("Enter")).toBe(false);
+  expect(kernel.commands).toEqual([{ type: "start", task: "Write a poem." }]);
+});
+
+test("the box is cleared only when the run runs", async () => {
+  box().value = "Write a poem.";
+  named("Run").click();
+  await painted();
+  expect(box().value).toBe("Write a poem.");
+  kernel.setState("running");
+  await painted();
+  expect(box().value).toBe("");
+});
+
+test("a refused task stays in the box, and the sentence of the kernel is shown", async () => {
+  box().value = "Write a poem.";
+  named("Run").click();
+  kernel.send({ op: "notice", text: "The team is busy: wait for its run to end." });
+  await painted();
+  expect(one(panel.el, "[role=alert]").textContent).toContain("The team is busy: wait for its run to end.");
+  kernel.setState("running");
+  await painted();
+  expect(box().value).toBe("Write a poem.");
+});
+
+test("what was written while the task was sent is not lost", async () => {
+  box().value = "Write a poem.";
+  named("Run").click();
+  box().value = "Write a poem. And another.";
+  kernel.setState("running");
+  await painted();
+  expect(box().value).toBe("Write a poem. And another.");
+});
+
+test("a notice goes when it is dismissed", async () => {
+  kernel.send({ op: "notice", text: "Nothing to stop." });
+  await painted();
+  one(panel.el, "[role=alert] button").click();
+  await painted();
+  expect(one(panel.el, ".nbs-notice-text").textContent).toBe("");
+});
+
+const ENABLED: [RunState, string[]][] = [
+  ["idle", ["Run", "Reset"]],
+  ["running", ["Stop", "Cancel"]],
+  ["stopping", ["Cancel"]],
+  ["waiting for input", ["Stop", "Cancel"]],
+  ["failed", ["Run", "Reset"]],
+  ["cancelled", ["Run", "Reset"]],
+];
+
+test.each(ENABLED)("in the state %s only what makes sense can be pressed", async (state, names) => {
+  kernel.setState(state, "a sentence");
+  await painted();
+  const enabled = all<HTMLButtonElement>(panel.el, ".nbs-task button").filter(({ disabled }) => !disabled);
+  expect(enabled.map(({ textContent }) => textContent)).toEqual(names);
+  expect(one(panel.el, ".nbs-state-word").textContent).toBe(state);
+  expect(one(panel.el, ".nbs-cue").textContent).not.toBe("");
+  expect(one(panel.el, ".nbs-detail").textContent).toBe("a sentence");
+});
+
+test("stop, cancel and reset are sent as they are", async () => {
+  kernel.setState("running");
+  await painted();
+  named("Stop").click();
+  named("Cancel").click();
+  kernel.setState("cancelled");
+  await painted();
+  named("Reset").click();
+  expect(kernel.commands).toEqual([{ type: "stop" }, { type: "cancel" }, { type: "reset" }]);
+});
+
+test("another version of the kernel is named with the remedy", async () => {
+  kernel.emit({ v: 7, seq: 1, ops: [] });
+  await painted();
+  expect(one(panel.el, ".nbs-notice-text").textContent).toBe(
+    "This page shows nb_stream protocol 1, the kernel speaks 7: reload the page.",
+  );
+});

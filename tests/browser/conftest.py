@@ -1,0 +1,51 @@
+"""One Jupyter server and one browser for all browser tests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from browser.lab import CHROMIUM, FLAGS, Notebook, Server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless. Fails where there is none: a browser test that does not run proves nothing."""
+    assert CHROMIUM, "The browser tests need Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="package", params=["lab", "notebook"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """JupyterLab, then Notebook 7."""
+    with Server(tmp_path_factory.mktemp(request.param), request.param).running() as running:
+        yield running
+
+
+Open = Callable[[Sequence[str]], Notebook]
+
+
+@pytest.fixture
+def notebook(server: Server, browser: Browser) -> Iterator[Open]:
+    """Opens a notebook with these cells; afterwards its kernel is shut down and its page has told of no error."""
+    opened: list[Notebook] = []
+
+    def open_(cells: Sequence[str]) -> Notebook:
+        name = f"test{next(_numbers)}.ipynb"
+        server.write(name, cells)
+        opened.append(Notebook(server, browser, name).open())
+        return opened[-1]
+
+    yield open_
+    for book in opened:
+        errors = list(book.errors)
+        book.close()
+        assert errors == []

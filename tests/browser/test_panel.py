@@ -1,0 +1,224 @@
+"""The whole path: a panel at work in a real JupyterLab and a real Notebook 7, in Chromium."""
+
+from __future__ import annotations
+
+import ast
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.conftest import Open
+from browser.panel_page import PanelPage
+
+SHOW = """
+from nb_stream import TeamPanel
+from nb_stream.demo import TEAMS
+panel = TeamPanel(TEAMS["{team}"](pace={pace}), title="{team}")
+panel
+"""
+
+TEXT = "A sentence that everybody can wait for. "
+
+SLOW = f"""
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+from nb_stream import TeamPanel
+from nb_stream.demo import Say, ScriptedClient
+text = {TEXT!r} * 40
+ann, ben = (AssistantAgent(name, ScriptedClient([Say(text)], pace=0.015), model_client_stream=True)
+            for name in ("ann", "ben"))
+panel = TeamPanel(RoundRobinGroupChat([ann, ben], max_turns=2), title="slow")
+panel
+"""
+
+
+def test_a_task_typed_into_the_panel_runs_and_its_cells_collapse(notebook: Open) -> None:
+    book = notebook([SHOW.format(team="writers", pace=0.004)])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    expect(panel.box("poet")).to_be_checked()
+    panel.ask("Write about the sea")
+    panel.state("running")
+    panel.wait_live("poet", 10)
+    first = len(panel.live_text("poet"))
+    panel.wait_live("poet", first + 10)
+    panel.state("idle")
+    assert panel.history() == [
+        ("user", False),
+        ("poet", False),
+        ("critic", False),
+        ("poet", False),
+        ("critic", True),
+    ]
+    cells = ast.literal_eval(book.evaluate("[(c.agent, c.text) for c in panel.transcript]"))
+    assert panel.text_of("poet") == cells[1][1]
+    panel.cell("poet").locator("summary").first.press("Enter")
+    assert panel.cell("poet").get_attribute("open") is None
+    panel.cell("poet").locator("summary").first.press("Enter")
+    assert panel.cell("poet").get_attribute("open") is not None
+
+
+def test_unticking_mid_message_stops_the_text_and_it_comes_back_whole(notebook: Open) -> None:
+    book = notebook([SLOW])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    book.evaluate("globals().update(flips=[]) or panel.checkbox('ann').observe(lambda c: flips.append(__import__('time').time()), 'value')")
+    panel.ask("Go")
+    panel.wait_live("ann", 200)
+    book.page.evaluate(
+        """() => {
+            window.__grown = [];
+            const text = document.querySelector('.nbs-live-cell .nbs-text');
+            new MutationObserver(() => window.__grown.push([Date.now() / 1000, text.textContent.length]))
+                .observe(text, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+    panel.box("ann").uncheck()
+    expect(panel.live("ann")).to_contain_text("held")
+    time.sleep(0.5)  # text that would still come has the time to come
+    flipped = ast.literal_eval(book.evaluate("flips"))[-1]
+    grown = book.page.evaluate("() => window.__grown.slice()")
+    late = [at - flipped for at, _ in grown if at > flipped]
+    print(f"last text painted {max(late, default=0.0) * 1000:.0f} ms after the kernel's receipt")
+    assert max(late, default=0.0) < 0.1
+    stopped = len(panel.live_text("ann"))
+    time.sleep(0.3)
+    assert len(panel.live_text("ann")) == stopped
+    streamed = int(book.evaluate("len(panel.transcript.of('ann')[0].text)"))
+    assert streamed > stopped
+    panel.box("ann").check()
+    panel.wait_live("ann", streamed)
+    assert (TEXT * 40).startswith(panel.live_text("ann"))
+    panel.box("ann").uncheck()
+    panel.wait_live("ben", 1, seconds=60)
+    assert panel.text_of("ann") == TEXT * 40
+    panel.press("Cancel")
+    panel.state("cancelled")
+
+
+def test_stop_ends_after_the_turn_cancel_at_once_and_the_next_run_works(notebook: Open) -> None:
+    book = notebook([SLOW])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    panel.ask("Stop me")
+    panel.wait_live("ann", 20)
+    panel.press("Stop")
+    panel.state("stopping")
+    panel.state("idle", seconds=60)
+    assert [agent for agent, _ in panel.history()] == ["user", "ann"]
+    assert panel.text_of("ann") == TEXT * 40
+    panel.ask("Cancel me")
+    panel.wait_live("ben", 20)
+    pressed = time.monotonic()
+    panel.press("Cancel")
+    panel.state("cancelled")
+    assert time.monotonic() - pressed < 2
+    expect(panel.cell("ben")).to_contain_text("cancelled")
+    book.evaluate("[setattr(a._model_client, '_pace', 0) for a in (ann, ben)]")
+    panel.ask("Again")
+    panel.state("idle")
+    assert book.evaluate("[r.status.value for r in panel.transcript.runs]") == "['done', 'cancelled', 'done']"
+
+
+@pytest.mark.parametrize("way", ["await panel.run('go')", "panel.run_sync('go')"])
+def test_a_checkbox_acts_while_a_cell_waits_for_the_run(notebook: Open, way: str) -> None:
+    book = notebook([SLOW, way])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    book.run(1, wait=False)
+    panel.wait_live("ann", 100)
+    panel.box("ann").uncheck()
+    expect(panel.live("ann")).to_contain_text("held")
+    panel.press("Stop")
+    panel.state("idle", seconds=60)
+    assert book.evaluate("panel.switches['ann']") == "False"
+    assert "TaskResult" in book.output(1)
+
+
+def test_the_panel_works_inside_boxes_tabs_and_accordions(notebook: Open) -> None:
+    book = notebook(
+        [
+            SHOW.format(team="silent", pace=0).replace("\npanel\n", "\n")
+            + "import ipywidgets as W\n"
+            + "W.VBox([W.HBox([panel]), W.Tab([W.Accordion([panel], selected_index=0)], selected_index=0)])"
+        ]
+    )
+    book.run(0)
+    expect(book.page.locator(".nbs-panel")).to_have_count(2, timeout=20_000)
+    panel = PanelPage(book.page).shown()
+    panel.ask("Go")
+    panel.state("idle")
+    expect(book.page.locator("details.nbs-cell")).to_have_count(6)
+
+
+def test_a_plain_checkbox_and_the_panels_box_are_tied_both_ways(notebook: Open) -> None:
+    book = notebook([SHOW.format(team="writers", pace=0), "panel.checkbox('poet')"])
+    book.run(0)
+    book.run(1)
+    panel = PanelPage(book.page).shown()
+    plain = book.page.locator(".widget-checkbox input")
+    plain.uncheck()
+    expect(panel.box("poet")).not_to_be_checked()
+    panel.box("poet").check()
+    expect(plain).to_be_checked()
+    book.evaluate("panel.switches.update(poet=False)")
+    expect(plain).not_to_be_checked()
+    expect(panel.box("poet")).not_to_be_checked()
+
+
+def test_a_reload_in_the_middle_of_a_run_ends_with_the_kernels_transcript(notebook: Open) -> None:
+    book = notebook([SLOW])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    panel.ask("Go")
+    panel.wait_live("ann", 200)
+    book.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    book.open()
+    panel.shown()
+    panel.wait_live("ben", 50, seconds=60)
+    panel.press("Cancel")
+    panel.state("cancelled")
+    kernel = ast.literal_eval(book.evaluate("[(c.agent, c.text) for c in panel.transcript]"))
+    assert [(agent, panel.text_of(agent)) for agent, _ in kernel[1:]] == kernel[1:]
+
+
+def test_an_error_is_told_in_words_and_the_next_run_works(notebook: Open) -> None:
+    book = notebook([SHOW.format(team="faulty", pace=0.001)])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    panel.ask("Go")
+    panel.state("failed")
+    expect(panel.root).to_contain_text("The model server closed the connection.")
+    panel.ask("Again")
+    panel.state("idle")
+
+
+def test_a_person_answers_in_the_panel(notebook: Open) -> None:
+    book = notebook(
+        [
+            "from autogen_agentchat.agents import UserProxyAgent\n"
+            "from autogen_agentchat.teams import RoundRobinGroupChat\n"
+            "from nb_stream import TeamPanel\n"
+            "panel = TeamPanel(RoundRobinGroupChat([UserProxyAgent('human')], max_turns=1))\npanel"
+        ]
+    )
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    expect(panel.box("human")).to_be_disabled()
+    panel.ask("Go")
+    panel.state("waiting for input")
+    asked = panel.root.locator("details.nbs-cell[data-kind='human input']")
+    asked.get_by_role("textbox").fill("forty-two")
+    asked.get_by_role("button", name="Answer").click()
+    panel.state("idle")
+    assert panel.text_of("human", 1) == "forty-two"
+
+
+def test_an_empty_task_gets_a_sentence(notebook: Open) -> None:
+    book = notebook([SHOW.format(team="writers", pace=0)])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    panel.press("Run")
+    expect(panel.root).to_contain_text("The task is empty. Write what the team should do.")
+    panel.state("idle")
