@@ -32,7 +32,7 @@ class Draft:
         after = Transcript(self.settled, self.live, self.runs, self._next_id, self.turns, self.awaited)
         return after, tuple(self._patches)
 
-    # --- runs and turns --------------------------------------------------------------------------------------------
+    # --- runs and turns -------------------------------------------------------------------------------------
 
     @property
     def run(self) -> str:
@@ -54,7 +54,7 @@ class Draft:
         if turn is not None:
             self.turns = {**self.turns, turn: at}
 
-    # --- cells that are being written ------------------------------------------------------------------------------
+    # --- cells that are being written -----------------------------------------------------------------------
 
     def grow(self, live: Live, kind: CellKind, text: str) -> Live:
         """Add text to the thought or to the answer of a call."""
@@ -92,9 +92,9 @@ class Draft:
         pace, estimated = tokens_per_second(usage, live.count, live.first_at, live.last_at)
         return replace(cell, started_at=live.first_at, ttft=live.ttft, tokens_per_s=pace, estimated=estimated)
 
-    # --- cells that stand ------------------------------------------------------------------------------------------
+    # --- cells that stand -----------------------------------------------------------------------------------
 
-    def new(self, kind: CellKind, said: Said | Live | None, at: float, status: CellStatus) -> Cell:
+    def new(self, kind: CellKind, said: Said | None, at: float, status: CellStatus) -> Cell:
         """A cell with an id of its own, in the last run; said by nobody where `said` is None."""
         number, self._next_id = self._next_id, self._next_id + 1
         agent, path = ("", "") if said is None else (said.agent, said.path)
@@ -113,14 +113,14 @@ class Draft:
         self.settled = (*self.settled[:index], cell, *self.settled[index + 1 :])
         waits = cell.status in UNFINISHED
         self.awaited = tuple(
-            Awaited(index, other.turn or turn) if other.index == index else other
+            Awaited(index, other.turn or turn) if other.place == index else other
             for other in self.awaited
-            if waits or other.index != index
+            if waits or other.place != index
         )
         self._patches.append(Settled(cell, index))
 
     def waiting(self, said: Said, kind: CellKind) -> list[tuple[int, Cell]]:
-        """The cells of an agent that wait for their end: those of the same turn first, then the newest first."""
+        """The cells of an agent that wait for their end, those of the same turn first, then the newest."""
         found = [
             (index, self.settled[index], turn)
             for index, turn in reversed(self.awaited)

@@ -1,7 +1,7 @@
-"""Gates: whose tokens pass now, and what a closed gate holds for callbacks and for `run_stream`.
+"""What waits behind a gate, or for the next fold: chunks, joined by the model call that wrote them.
 
-The transcript takes every chunk, whatever the gates say; a gate decides only what is shown. So opening one in the
-middle of a message loses nothing, and closing one changes no finished message.
+The transcript takes every chunk, whatever the switches say; a closed gate only keeps text from callbacks and from
+`run_stream`. So opening one in the middle of a message loses nothing, and closing one changes no finished message.
 """
 
 from __future__ import annotations
@@ -12,13 +12,8 @@ from typing import Any
 
 from .model import Chunk
 
-Key = "tuple[str, str, str | None, str | None]"
+_Call = tuple[str, str, "str | None", "str | None"]
 """The model call that a chunk belongs to: path, agent, turn, message id."""
-
-
-def key_of(chunk: Chunk) -> tuple[str, str, str | None, str | None]:
-    """The model call of a chunk."""
-    return chunk.path, chunk.agent, chunk.turn, chunk.message_id
 
 
 @dataclass
@@ -28,20 +23,14 @@ class Joined:
     first: Chunk
     native: Any
     texts: list[str]
+    count: int
     until: float
 
     def chunk(self) -> Chunk:
         """All of them as one chunk."""
-        first = self.first
+        first, text = self.first, "".join(self.texts)
         return Chunk(
-            first.agent,
-            first.path,
-            first.at,
-            "".join(self.texts),
-            first.message_id,
-            first.turn,
-            len(self.texts),
-            self.until,
+            first.agent, first.path, first.at, text, first.message_id, first.turn, self.count, self.until
         )
 
 
@@ -49,28 +38,30 @@ class Pile:
     """Chunks put aside, joined by model call, in the order in which the calls began."""
 
     def __init__(self) -> None:
-        self._joined: dict[tuple[str, str, str | None, str | None], Joined] = {}
+        self._joined: dict[_Call, Joined] = {}
 
     def __bool__(self) -> bool:
         return bool(self._joined)
 
     def add(self, chunk: Chunk, native: Any = None) -> bool:
-        """Put a chunk aside; true where it is the first one of its call."""
-        key = (chunk.path, chunk.agent, chunk.turn, chunk.message_id)
-        joined = self._joined.get(key)
+        """Put a chunk aside; true where nothing of its call was waiting."""
+        call = (chunk.path, chunk.agent, chunk.turn, chunk.message_id)
+        until = chunk.at if chunk.until is None else chunk.until
+        joined = self._joined.get(call)
         if joined is None:
-            self._joined[key] = Joined(chunk, native, [chunk.text], chunk.at)
+            self._joined[call] = Joined(chunk, native, [chunk.text], chunk.count, until)
             return True
         joined.texts.append(chunk.text)
-        joined.until = chunk.at
+        joined.count += chunk.count
+        joined.until = until
         return False
 
     def take(self, path: str | None = None) -> Iterator[Joined]:
         """Take out everything, or what belongs to the agent at `path`."""
-        for key in [key for key in self._joined if path is None or key[0] == path]:
-            yield self._joined.pop(key)
+        for call in [call for call in self._joined if path is None or call[0] == path]:
+            yield self._joined.pop(call)
 
     def forget(self, path: str, turn: str | None) -> None:
-        """Drop what belongs to a turn whose message has come."""
-        for key in [key for key in self._joined if key[0] == path and (turn is None or key[2] == turn)]:
-            del self._joined[key]
+        """Drop what belongs to a turn whose message has come; to the agent's every turn where it is not known."""
+        for call in [call for call in self._joined if call[0] == path and (turn is None or call[2] == turn)]:
+            del self._joined[call]

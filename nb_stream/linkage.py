@@ -1,9 +1,9 @@
 """Which streamed text belongs to a message.
 
-AutoGen 0.7.5 gives chunks an id that usually, but not always, is the id of the message. A thought takes the id away
-from its answer, text before a tool call has no message or comes again as a thought, the calls of a tool loop share one
-id, and some agents give none. So an id that matches decides; where none does, the text decides; and where the text was
-changed on its way, the one call that is left without an id.
+AutoGen 0.7.5 gives chunks an id that usually, but not always, is the id of the message. A thought takes the
+id away from its answer, text before a tool call has no message or comes again as a thought, the calls of a tool
+loop share one id, and some agents give none. So an id that matches decides; where none does, the text decides;
+and where the text was changed on its way, the one call that is left without an id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REPLACES = (CellKind.TEXT, CellKind.STRUCTURED)
 """The kinds of message that end a streamed text although they differ from it."""
 
 WAITS = (CellKind.TOOL_CALL, CellKind.INPUT, CellKind.APPROVAL)
-"""The kinds of message that never are the end of a streamed text: something else has to happen for them first."""
+"""The kinds of message that are never the end of a streamed text: they say what has to happen next."""
 
 
 class Said(Protocol):
@@ -78,7 +78,7 @@ def is_thought(live: Live, text: str) -> bool:
 
 
 def is_aside(live: Live, text: str) -> bool:
-    """Whether a thought is the text that was streamed before a tool call (`_openai_client.py` reports it as one)."""
+    """Whether a thought is the text that was streamed before a tool call: OpenAI's client reports it as one."""
     return bool(text.strip()) and _answer_text(live).strip() == text.strip()
 
 

@@ -4,7 +4,8 @@
   so that one which comes twice does no harm; a missing sequence number is a gap, and the browser asks for a resync.
 * A finished cell carries its text, or only the text's length and digest where all of it was streamed before: a browser
   that lost a piece sees it there and asks for a resync.
-* The `Snapshot` is everything at once. It is made only when somebody asks: a view opens, a page reloads, a gap is found.
+* The `Snapshot` is everything at once. It is made only when somebody asks: a view opens, a page reloads, a gap is
+  found.
 
 Offsets and lengths count Unicode code points, not UTF-16 units. Digests are CRC-32 of the UTF-8 text.
 """
@@ -142,15 +143,17 @@ Command = Mapping[str, Any]
 """
 
 
-def digest(text: str) -> int:
-    """CRC-32 of the UTF-8 text."""
-    return zlib.crc32(text.encode("utf-8", "replace"))
+def digest(text: str, crc: int = 0) -> int:
+    """CRC-32 of the UTF-8 text; of a longer one, where `crc` is the digest of what stands before `text`."""
+    return zlib.crc32(text.encode("utf-8", "replace"), crc)
 
 
 def cell_head(cell: Cell) -> dict[str, Any]:
     """A cell for the wire without its text, and without what is empty."""
     return {
-        key: value for key, value in cell.to_dict().items() if key != "text" and value not in (None, "", [], {}, False)
+        key: value
+        for key, value in cell.to_dict().items()
+        if key != "text" and value is not False and value not in (None, "", [], {})  # 0.0 is a time
     }
 
 

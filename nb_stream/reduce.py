@@ -74,7 +74,7 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
     return draft.result()
 
 
-# --- streamed text -------------------------------------------------------------------------------------------------
+# --- streamed text ------------------------------------------------------------------------------------------
 
 
 def _chunk(draft: Draft, event: Chunk) -> None:
@@ -108,7 +108,7 @@ def _call_of(draft: Draft, event: Chunk) -> Live:
     return live
 
 
-# --- whole messages ------------------------------------------------------------------------------------------------
+# --- whole messages -----------------------------------------------------------------------------------------
 
 
 def _message(draft: Draft, event: Message) -> None:
@@ -161,11 +161,11 @@ def _other(draft: Draft, event: Message) -> None:
     thought, text = think.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
     streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
     if thought:
-        cell = _cell(draft, replace(event, usage=None, tool_calls=(), data={}), live, streamed)
-        draft.place(replace(cell, kind=CellKind.THOUGHT, text=thought, status=CellStatus.DONE, ended_at=event.at))
+        aside = replace(event, kind=CellKind.THOUGHT, text=thought, usage=None, tool_calls=(), data={})
+        draft.place(_cell(draft, aside, live, streamed))
     elif live is not None and streamed is not None:
-        if answer is None and think.opens(event.text):  # the mark was never closed: the message is all one text
-            answer = streamed
+        if answer is None and think.opens(event.text):
+            answer = streamed  # the mark was never closed: the message is all one text
         else:
             draft.place(draft.ended(streamed, live))
     draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
@@ -202,7 +202,7 @@ def _status(event: Message) -> CellStatus:
     return CellStatus.DONE
 
 
-# --- what ends later -----------------------------------------------------------------------------------------------
+# --- what ends later ----------------------------------------------------------------------------------------
 
 
 def _tool_results(draft: Draft, event: ToolResults) -> None:
@@ -248,8 +248,8 @@ def _code_result(draft: Draft, event: CodeResult) -> None:
 
 
 def _request(draft: Draft, event: Message) -> None:
-    """A request for input or approval. It is reported twice, by the stream (with the prompt) and by the framework, in
-    either order and perhaps after it was answered: both are the same cell."""
+    """A request for input or approval. It is reported twice, by the stream (with the prompt) and by the framework,
+    in either order and perhaps after it was answered: both are the same cell."""
     draft.close(linkage.own(draft.live, event))
     request_id = event.data.get("request_id")
     for index, cell in draft.of_run():

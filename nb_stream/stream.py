@@ -156,7 +156,7 @@ class TeamStream:
         return self._begin(task, output_task_messages, None)
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
-        """Run the team and return its `TaskResult`; raises what the team raises. Cancelling the wait cancels the run."""
+        """Run the team and return its `TaskResult` or raise what it raises. Cancelling the wait cancels the run."""
         run = self._begin(task, output_task_messages, None, cancellation_token)
         try:
             return await run
@@ -311,12 +311,12 @@ class TeamStream:
             if self._cancelling or run is not self._run:
                 raise asyncio.CancelledError
             if event.__class__ is Chunk:
-                self._feed.chunk(native, event)  # type: ignore[arg-type]
+                self._feed.chunk(native, event)
             elif event is None:
                 result = native
             else:
                 if event.__class__ is Message:
-                    event = self._questions.reported(event)  # type: ignore[arg-type]
+                    event = self._questions.reported(event)
                 self._feed.event(event, event.path)  # type: ignore[union-attr]
                 if self._feed.outlet is not None:
                     self._feed.outlet.put(native)
@@ -360,7 +360,7 @@ class TeamStream:
             return
         self._cancelling = True
         self._set_state(RunState.STOPPING, "The run is being cancelled.")
-        asyncio.ensure_future(self._cut(self._run, self._pump))
+        _keep(asyncio.ensure_future(self._cut(self._run, self._pump)))
 
     async def _cut(self, run: Run, pump: asyncio.Task[Any] | None) -> None:
         """End a run ever harder: by its token, by cancelling the agents' tasks, by leaving them behind."""
@@ -422,7 +422,10 @@ async def _quiet(run: Run) -> None:
 
 
 def _create_task(context: contextvars.Context, work: Any) -> None:
-    task = context.run(asyncio.ensure_future, work)
+    _keep(context.run(asyncio.ensure_future, work))
+
+
+def _keep(task: asyncio.Future[Any]) -> None:
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
 

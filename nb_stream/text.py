@@ -1,5 +1,5 @@
-"""Text that can be encoded. Models, tools and JSON decoders hand over halves of surrogate pairs, which UTF-8 does not
-know: one of them would keep a frame from being sent and a file from being written.
+"""Text that can be encoded. Models, tools and JSON decoders hand over halves of surrogate pairs, which UTF-8 does
+not know: one of them would keep a frame from being sent and a file from being written.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ def clean(text: str) -> str:
 
 
 def clean_start(text: str) -> tuple[str, str]:
-    """The cleaned text, and the first half of a pair at its very end: the second half may come with the next piece."""
+    """The cleaned text without the first half of a pair at its very end, and that half: the other may still come."""
     if text and "\ud800" <= text[-1] <= "\udbff":
         return clean(text[:-1]), text[-1]
     return clean(text), ""
 
 
 def cleaned(value: Any) -> Any:
-    """A dataclass, mapping, list or tuple with every text in it cleaned; the same object where nothing had to be."""
+    """A dataclass, mapping, list or tuple with all its texts cleaned; the same object where nothing had to be."""
     if isinstance(value, str):
         return clean(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -1,9 +1,9 @@
 """Thoughts that models write into their text as `<think>…</think>`, split off while they stream.
 
-Only a mark at the very beginning of a text (after white space) opens a thought: the same letters further on may be
-part of an answer about such marks. AutoGen's OpenAI client writes the marks itself round `reasoning_content` and takes
-them off again by stripping characters, which eats letters of the thought (0.7.5, `_openai_client.py`); `heal` gives
-them back.
+Only a mark at the very beginning of a text (after white space) opens a thought: the same letters further on may
+be part of an answer about such marks. AutoGen's OpenAI client writes the marks itself round `reasoning_content`
+and takes them off again by stripping characters, which eats letters of the thought (0.7.5, `_openai_client.py`);
+`heal` gives them back.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ OPEN, CLOSE = "<think>", "</think>"
 def split(phase: str, text: str) -> tuple[str, str, str, str]:
     """Place the next piece of a streamed text.
 
-    Takes the phase (`"start"`, `"thought-start"`, `"thought"`, `"gap"` or `"answer"`) and the text that is not placed
-    yet; returns the new phase, the text for the thought, the text for the answer, and what has to wait for the next
-    piece. However a text is cut, the pieces of its thought and of its answer join to the same two texts.
+    Takes the phase (`"start"`, `"thought-start"`, `"thought"`, `"gap"` or `"answer"`) and the text that is not
+    placed yet; returns the new phase, the text for the thought, the text for the answer, and what has to wait for
+    the next piece. However a text is cut, the pieces of its thought and of its answer join to the same two texts.
     """
     thought = ""
     if phase == "start":
@@ -55,8 +55,7 @@ def _tail(text: str) -> int:
 
 
 def whole(text: str) -> tuple[str, str]:
-    """The thought and the answer of a finished text; the thought is empty where no mark opens the text, or none
-    closes it."""
+    """The thought and the answer of a finished text; the thought is empty where a mark is missing."""
     if not opens(text) or CLOSE not in text:
         return "", text
     thought, answer = text.lstrip()[len(OPEN) :].split(CLOSE, 1)

@@ -1,7 +1,7 @@
 """A transcript: everything that was said in the runs of one stream, as data.
 
-Finished cells stand in the order in which their messages came; text that is still being written stands behind them.
-A transcript never changes: `nb_stream.reduce.fold` makes the next one from an event.
+Finished cells stand in the order in which their messages came; text that is still being written stands behind
+them. A transcript never changes: `nb_stream.reduce.fold` makes the next one from an event.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Live:
-    """A model call whose text is still coming: up to two cells (a thought, then the answer) and how to end them.
+    """A model call whose text is still coming: up to two cells (a thought, then the answer), and how to end them.
 
-    `phase` and `pending` are those of `think.split`: text that cannot be placed yet, because it may be the beginning
-    of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so that its answer
-    will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4).
+    `phase` and `pending` are those of `think.split`: text that cannot be placed yet, because it may be the
+    beginning of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so
+    that its answer will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4).
     """
 
     agent: str
@@ -46,9 +46,9 @@ class Live:
 
 
 class Awaited(NamedTuple):
-    """A settled cell that waits for its end (a result, an answer, an output), by index, and the turn that it is of."""
+    """A settled cell that waits for a result, an output or an answer: its index, and the turn that it is of."""
 
-    index: int
+    place: int
     turn: str | None
 
 

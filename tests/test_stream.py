@@ -148,7 +148,7 @@ async def test_a_closed_gate_holds_tokens_and_the_message_comes_whole() -> None:
 
 
 async def test_opening_a_gate_mid_message_gives_what_was_held_as_one_token() -> None:
-    stream = TeamStream(duo(pace=0.002, turns=1))
+    stream = TeamStream(duo(pace=0.01, turns=1))
     stream.switches["ann"] = False
     tokens = []
     stream.on_token(tokens.append)
@@ -556,7 +556,7 @@ def test_a_team_can_be_run_on_one_loop_after_the_other() -> None:
 
 
 async def test_switches_and_ends_work_from_another_thread() -> None:
-    stream = TeamStream(duo(pace=0.002, turns=1))
+    stream = TeamStream(duo(pace=0.02, turns=1))
     stream.switches["ann"] = False
     tokens = []
     stream.on_token(tokens.append)

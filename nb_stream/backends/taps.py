@@ -56,7 +56,7 @@ class Taps:
 
     def __exit__(self, *exc: object) -> None:
         self._open = False
-        for node, built, before in zip(self._nodes, self._built, self._before):
+        for node, built, before in zip(self._nodes, self._built, self._before, strict=True):
             if before is None:
                 node.agent.__dict__.pop("on_messages_stream", None)
             else:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
 def markdown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
     """Runs and cells as Markdown. Messages stand as they were written; code, arguments and errors stand in fences."""
+    known = {run.id for run in runs}
+    of_run: dict[str, list[Cell]] = {}
+    for cell in cells:
+        of_run.setdefault(cell.run if cell.run in known else "", []).append(cell)
     parts: list[str] = []
     for number, run in enumerate(runs, 1):
-        parts.append(f"## Run {number}: {_one_line(run.task)}".rstrip(": "))
-        parts.extend(_cell(cell) for cell in cells if cell.run == run.id)
+        task = _one_line(run.task)
+        parts.append(f"## Run {number}: {task}" if task else f"## Run {number}")
+        parts.extend(_cell(cell) for cell in of_run.get(run.id, ()))
         parts.append(f"*{_ending(run)}*")
-    parts.extend(_cell(cell) for cell in cells if not cell.run)
+    parts.extend(_cell(cell) for cell in of_run.get("", ()))
     return "\n\n".join(parts) + ("\n" if parts else "")
 
 
@@ -27,49 +35,59 @@ def _cell(cell: Cell) -> str:
     return "\n\n".join(part for part in (head, *_body(cell)) if part)
 
 
-def _body(cell: Cell) -> list[str]:
+def _body(cell: Cell) -> Iterator[str]:
     if cell.kind is CellKind.TOOL_CALL:
-        return [_call(call) for call in cell.tool_calls]
-    if cell.kind is CellKind.THOUGHT:
-        return [_quoted(cell.text)]
-    if cell.kind is CellKind.STRUCTURED:
-        return [_fenced(cell.text, "json")]
-    if cell.kind is CellKind.CODE:
-        blocks = [_fenced(block["code"], block["language"]) for block in cell.data.get("code_blocks", ())]
-        output = cell.data.get("output")
-        return [cell.text if not blocks else "", *blocks, _fenced(output, "text") if output else ""]
-    if cell.kind is CellKind.ERROR:
-        return [_fenced(cell.text, "text"), _fenced(cell.data.get("traceback", ""), "text")]
-    return [cell.text]
+        yield from (_call(call) for call in cell.tool_calls)
+    elif cell.kind is CellKind.THOUGHT:
+        yield "\n".join(f"> {line}".rstrip() for line in _closed(cell.text).splitlines())
+    elif cell.kind is CellKind.STRUCTURED:
+        yield _fenced(cell.text, "json")
+    elif cell.kind is CellKind.CODE:
+        yield _closed(cell.text)
+        if cell.data.get("output"):
+            yield _fenced(cell.data["output"], "text")
+    elif cell.kind is CellKind.ERROR:
+        yield _fenced(cell.text, "text")
+        yield _fenced(cell.data.get("traceback", ""), "text")
+    else:
+        yield _closed(cell.text)
+        if cell.data.get("answer"):
+            yield _closed(cell.data["answer"])
 
 
 def _call(call: ToolCall) -> str:
-    result = "" if call.result is None else _fenced(call.result, "text")
     title = f"`{call.name}`" + (" failed" if call.is_error else "")
-    return "\n\n".join(part for part in (title, _fenced(call.arguments, "json"), result) if part)
+    return "\n\n".join(part for part in (title, _fenced(call.arguments, "json"), _fenced(call.result or "", "text")) if part)
 
 
 def _ending(run: RunInfo) -> str:
     word = run.status.value.capitalize()
-    return f"{word}: {run.stop_reason}" if run.stop_reason else f"{word}."
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+    return f"{word}: {_one_line(run.stop_reason)}" if run.stop_reason else f"{word}."
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:120]
 
 
+def _closed(text: str) -> str:
+    """A message as it was written; a code block that it leaves open (a run may be cancelled in one) is closed, so
+    that it does not swallow what follows."""
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.fullmatch(line)
+        if mark is None:
+            continue
+        if not fence and not (mark[1][0] == "`" and "`" in mark[2]):
+            fence = mark[1]
+        elif fence and mark[1].startswith(fence) and not mark[2].strip():
+            fence = ""
+    return f"{text}\n{fence}" if fence else text
+
+
 def _fenced(text: str, language: str) -> str:
     """A code block that no run of backticks in the text can end."""
     if not text:
         return ""
-    longest = max((len(run) for run in _runs_of_backticks(text)), default=0)
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-def _runs_of_backticks(text: str) -> list[str]:
-    return [run for run in "".join(c if c == "`" else " " for c in text).split()]

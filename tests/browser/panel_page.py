@@ -56,6 +56,26 @@ class PanelPage:
             timeout=seconds * 1000,
         )
 
+    def watch_growth(self) -> None:
+        """Begin to note the lengths of live texts, by agent, whenever one of them changes."""
+        self.root.evaluate(
+            """root => {
+                window.__growth = {};
+                new MutationObserver(() => {
+                    for (const cell of root.querySelectorAll('.nbs-live-cell')) {
+                        const agent = cell.querySelector('.nbs-agent-name').textContent;
+                        const length = cell.querySelector('.nbs-text').textContent.length;
+                        const lengths = (window.__growth[agent] ||= []);
+                        if (length && lengths.at(-1) !== length) lengths.push(length);
+                    }
+                }).observe(root, {childList: true, characterData: true, subtree: true});
+            }"""
+        )
+
+    def growth(self, agent: str) -> list[int]:
+        """The lengths that an agent's live texts had, in the order in which they were seen."""
+        return list(self.page.evaluate("agent => window.__growth[agent] || []", agent))
+
     def history(self) -> list[tuple[str, bool]]:
         """The finished cells: the agent, and whether the cell is open."""
         return [

@@ -1,6 +1,9 @@
 /** Numbers, times and durations as a reader sees them. */
 
 const NUMBER = new Intl.NumberFormat("en");
+// Made once: a formatter costs more than all that it formats.
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const DATE_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 /** "1 character", "1,234 characters". */
 export function count(amount: number, noun: string): string {
@@ -16,11 +19,11 @@ export function duration(seconds: number): string {
 
 /** The time of day in the reader's own way, "14:05". */
 export function timeOfDay(epoch: number): string {
-  return new Date(epoch * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return TIME.format(epoch * 1000);
 }
 
 export function dateAndTime(epoch: number): string {
-  return new Date(epoch * 1000).toLocaleString();
+  return DATE_AND_TIME.format(epoch * 1000);
 }
 
 /** JSON text with line breaks and indentation; other text as it is. */

@@ -28,7 +28,6 @@ export class CellView {
   constructor(
     public cell: Cell,
     private readonly connection: Connection,
-    live?: LiveView,
   ) {
     this.#summary.append(this.#agent, this.#kind, this.#status, this.#first, this.#meta);
     this.el.append(this.#summary);
@@ -38,7 +37,6 @@ export class CellView {
     });
     this.el.addEventListener("toggle", () => this.el.open && this.#fill());
     this.#show();
-    if (live && isInUse(live.el)) this.#inherit(live);
   }
 
   get inUse(): boolean {
@@ -65,13 +63,13 @@ export class CellView {
       (this.el.closest<HTMLElement>(".nbs-scroller") ?? this.#summary).focus({ preventScroll: true });
   }
 
-  /** Take over the text that the reader is using while it is being written. */
-  #inherit(live: LiveView): void {
+  /** Stay open with the text that the reader saw being written; call when the cell is on the page. */
+  inherit(live: LiveView): void {
+    const focused = focusedIn(live.el) !== null;
     this.setOpen(true);
     const text = this.#body?.querySelector(".nbs-text");
-    const focused = focusedIn(live.el) !== null;
     if (text && live.isWhole(this.cell.text)) keepingSelection(() => text.replaceWith(live.text));
-    if (focused) queueMicrotask(() => this.#summary.focus({ preventScroll: true }));
+    if (focused) this.#summary.focus({ preventScroll: true });
   }
 
   #show(): void {

@@ -1,7 +1,7 @@
 /** The finished cells in the order of their messages, each run under its own line. */
 
 import type { Connection } from "../connection";
-import { h } from "../dom";
+import { h, isInUse } from "../dom";
 import type { Cell, RunInfo } from "../model";
 import type { Store } from "../store";
 import { CellView } from "./cell";
@@ -39,25 +39,29 @@ export class History {
     return this.#items.at(-1)?.el;
   }
 
-  /** Show what the store holds. */
-  update(): void {
+  /** Show what the store holds; `follows` as for `arrange`. */
+  update(follows: boolean): void {
     const entries = sequence(this.connection.store);
     const changed = entries.findIndex(({ key }, index) => this.#items[index]?.key !== key);
     this.#truncate(changed < 0 ? entries.length : changed);
-    entries.forEach((entry, index) => {
+    entries.forEach(({ key, run, cell }, index) => {
       const item = this.#items[index];
-      if (!item) this.#add(entry);
-      else if (entry.run) item.line?.update(entry.run);
-      else if (entry.cell) item.view?.update(entry.cell);
+      if (run && item) item.line?.update(run);
+      else if (run) this.#addRun(key, run);
+      else if (cell && item) item.view?.update(cell);
+      else if (cell) this.#addCell(key, cell, follows);
     });
   }
 
-  /** Open what opens by itself; collapse what did so before, but only where `mayCollapse`. */
-  arrange(mayCollapse: boolean): void {
+  /**
+   * Open what opens by itself, and collapse what did so before and no longer does. Only where the reader `follows`
+   * the end: what somebody reads further up keeps its place.
+   */
+  arrange(follows: boolean): void {
     const wanted = opensByItself(this.connection.store);
     for (const view of this.#opened) {
       if (view.touched) this.#opened.delete(view);
-      else if (!wanted.has(view.cell.id) && mayCollapse && !view.inUse) {
+      else if (!wanted.has(view.cell.id) && follows && !view.inUse) {
         view.setOpen(false);
         this.#opened.delete(view);
       }
@@ -72,15 +76,22 @@ export class History {
     }
   }
 
-  #add({ key, run, cell }: Entry): void {
-    const item: Item = { key, el: this.el };
-    if (run) {
-      item.line = new RunLine(run, 1 + this.connection.store.runs.indexOf(run));
-      item.el = item.line.el;
-    } else if (cell) {
-      item.view = new CellView(cell, this.connection, this.live.view(cell.id));
-      item.el = item.view.el;
-    }
+  #addRun(key: string, run: RunInfo): void {
+    const line = new RunLine(run, 1 + this.connection.store.runs.indexOf(run));
+    this.#append({ key, el: line.el, line });
+  }
+
+  /** A cell that was being written keeps its text on the page where it stays open: nothing flickers, nothing is lost. */
+  #addCell(key: string, cell: Cell, follows: boolean): void {
+    const view = new CellView(cell, this.connection);
+    this.#append({ key, el: view.el, view });
+    const live = this.live.view(cell.id);
+    if (!live || (follows && !isInUse(live.el) && !opensByItself(this.connection.store).has(cell.id))) return;
+    view.inherit(live);
+    this.#opened.add(view);
+  }
+
+  #append(item: Item): void {
     if (this.#items.length % BLOCK === 0) this.el.append(h("div", "nbs-group"));
     this.el.lastElementChild!.append(item.el);
     this.#items.push(item);

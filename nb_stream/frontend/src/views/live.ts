@@ -32,7 +32,8 @@ export class LiveView {
     this.el.append(head, this.#scroll);
   }
 
-  update(): void {
+  /** Paint what came; `several` says that others are being written beside it, each in a box of its own height. */
+  update(several: boolean): void {
     const { head } = this.cell;
     const { agents } = this.connection.store;
     const row = agents.find(({ path }) => path === head.path);
@@ -43,6 +44,8 @@ export class LiveView {
     setText(this.#agent, head.agent ?? "");
     setText(this.#kind, kindWord(head));
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
+    if (several) this.#scroll.tabIndex = 0;
+    else this.#scroll.removeAttribute("tabindex");
     this.#paint();
   }
 
@@ -91,6 +94,6 @@ export class LiveArea {
       this.el,
       views.map(({ el }) => el),
     );
-    for (const view of views) view.update();
+    for (const view of views) view.update(views.length > 1);
   }
 }

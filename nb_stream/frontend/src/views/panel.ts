@@ -39,7 +39,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     header.update();
     task.update();
     notice.update();
-    if (cellsChanged) history.update();
+    if (cellsChanged) history.update(follows);
     cellsChanged = false;
     history.arrange(follows);
     live.update();
