@@ -303,9 +303,7 @@ class Batcher:
             "agents": self._rows(self._counts()),
             "runs": [run_row(run) for run in transcript.runs],
             "settled": [cell_whole(cell) for cell in transcript.settled],
-            "live": [
-                cell_whole(cell, cell.text[: self._sent_of(cell).length]) for cell in transcript.live_cells
-            ],
+            "live": [cell_whole(cell, cell.text[: self._sent_of(cell).length]) for cell in transcript.live_cells],
         }
 
     # --- agents ----------------------------------------------------------------------------------------------

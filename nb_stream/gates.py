@@ -29,9 +29,7 @@ class Joined:
     def chunk(self) -> Chunk:
         """All of them as one chunk."""
         first, text = self.first, "".join(self.texts)
-        return Chunk(
-            first.agent, first.path, first.at, text, first.message_id, first.turn, self.count, self.until
-        )
+        return Chunk(first.agent, first.path, first.at, text, first.message_id, first.turn, self.count, self.until)
 
 
 class Pile:

@@ -154,7 +154,7 @@ class _Gate:
         self._kernel = kernel
         self._stream = kernel.shell_stream
         self._original = self._stream._recv_callback
-        self._held_back: deque[Frames] = deque()
+        self._held_back: deque[tuple[str, Frames]] = deque()
         self._settling = False
         self._main_thread_jobs: deque[Callable[[], None]] = deque()
         # The stream is already polled and its frames already come uncopied, so this is all that on_recv would do.
@@ -171,20 +171,16 @@ class _Gate:
         self._run_main_thread_jobs()
 
     def settle_soon(self) -> None:
-        """From any thread: once the main thread is out of a lossy nested run, pass on what was held back and leave."""
+        """From any thread: as soon as nothing can get lost, pass on what was held back, and leave if nobody holds."""
         if not self._settling:
             self._settling = True
             self._stream.io_loop.add_callback(self._settle)
 
     def _settle(self) -> None:
-        if self._loses_messages():
+        if not self._release():
             self._stream.io_loop.call_later(_RETRY_SECONDS, self._settle)
             return
         self._settling = False
-        while self._held_back:
-            passed_on = self._original(self._held_back.popleft())
-            if asyncio.iscoroutine(passed_on):
-                asyncio.ensure_future(passed_on)
         global _gate
         with _lock:
             if self is _gate and not _holds:
@@ -194,12 +190,29 @@ class _Gate:
                 if self.is_on_top():
                     self._stream.on_recv(self._original, copy=False)
 
+    def _release(self) -> bool:
+        """Pass on what was held back, in order and as far as nothing can get lost; whether that was all."""
+        while not self._loses_messages():
+            if not self._held_back:
+                return True
+            kind, frames = self._held_back.popleft()
+            try:
+                passed_on = self._original(frames)
+                if asyncio.iscoroutine(passed_on):
+                    asyncio.ensure_future(passed_on)
+            except Exception:
+                self._kernel.log.exception("nb_stream: error while passing on a %s", kind)
+            if kind == "execute_request":
+                # The next message must not be waiting in the main shell when this cell enters a nested loop.
+                return False
+        return False
+
     def _receive(self, frames: Frames) -> Any:
         try:
             take = self._decide(frames)
         except Exception:
             # Malformed or forged: what to say about such a message is the kernel's business.
-            self._kernel.log.warning("nb_stream: message passed on unread", exc_info=True)
+            self._kernel.log.debug("nb_stream: message passed on unread", exc_info=True)
             take = None
         if take is None:
             return self._original(frames)
@@ -229,7 +242,7 @@ class _Gate:
                 return partial(self._work_on_main_thread, read(), answer)
         if self._held_back or self._loses_messages():
             if self._goes_to_main_shell(header, comm_id):
-                return partial(self._hold_back, frames)
+                return partial(self._hold_back, kind, frames)
         return None
 
     def _work(self, message: Message, handler: Handler) -> None:
@@ -270,8 +283,8 @@ class _Gate:
         while self._main_thread_jobs:
             self._main_thread_jobs.popleft()()
 
-    def _hold_back(self, frames: Frames) -> None:
-        self._held_back.append(frames)
+    def _hold_back(self, kind: str, frames: Frames) -> None:
+        self._held_back.append((kind, frames))
         self.settle_soon()
 
     def _goes_to_main_shell(self, header: Message, comm_id: str | None) -> bool:
@@ -282,20 +295,19 @@ class _Gate:
         return self._kernel.comm_manager.comms.get(comm_id)
 
     def _loses_messages(self) -> bool:
-        """Whether a message passed on to the main shell now would be lost for good.
+        """Whether a message passed on to the main shell now might get lost there.
 
-        ipykernel >= 7.1 runs all messages of a shell in one context. Inside a cell, nest_asyncio's loop (and
-        nest_asyncio2's before 1.7.3) tries to enter that context again and drops the message with a RuntimeError.
+        ipykernel >= 7.1 handles all messages of a shell in one context. If the executing cell enters the nested loop of
+        nest_asyncio (or of nest_asyncio2 before 1.7.3), that loop takes up each message that waits in the main shell,
+        cannot enter the context a second time, and drops the message with a RuntimeError.
         """
-        if not hasattr(asyncio, "_nest_patched") or not hasattr(self._kernel, "_shell_context"):
+        nest_asyncio2 = sys.modules.get("nest_asyncio2") if hasattr(asyncio, "_nest_asyncio2") else None
+        lossy_loop = hasattr(asyncio, "_nest_patched") and not hasattr(nest_asyncio2, "_context_entered")
+        if not lossy_loop or not hasattr(self._kernel, "_shell_context"):
             return False
-        nested = False
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         while frame is not None:
-            module = frame.f_globals.get("__name__")
-            if frame.f_code.co_name == "run_until_complete" and module in ("nest_asyncio", "nest_asyncio2"):
-                nested = nested or "_context_entered" not in frame.f_globals
-            elif nested and module == "ipykernel.kernelbase":
+            if frame.f_code.co_name == "dispatch_shell" and frame.f_globals.get("__name__") == "ipykernel.kernelbase":
                 return True
             frame = frame.f_back
         return False

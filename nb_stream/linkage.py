@@ -79,7 +79,7 @@ def is_thought(live: Live, text: str) -> bool:
 
 def is_aside(live: Live, text: str) -> bool:
     """Whether a thought is the text that was streamed before a tool call: OpenAI's client reports it as one."""
-    return bool(text.strip()) and _answer_text(live).strip() == text.strip()
+    return _equals(live, text)
 
 
 def in_thought(live: Live) -> bool:

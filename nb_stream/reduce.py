@@ -38,7 +38,7 @@ from .transcript import Live, Transcript
 
 __all__ = ["Appended", "Opened", "Patch", "RunChanged", "Settled", "fold"]
 
-_WRITTEN = (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION)
+_WRITTEN = (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION, CellKind.THOUGHT)
 """The kinds whose text a model wrote, with the marks of its thought where the framework left them in."""
 
 
@@ -133,23 +133,20 @@ def _thought(draft: Draft, event: Message) -> None:
     """A thought ends the thought that was streamed, or turns text before a tool call into one."""
     live = linkage.thought_of(linkage.own(draft.live, event), event)
     if live is None:
-        draft.place(_cell(draft, event))
-        return
-    streamed = live.thought
-    if linkage.is_aside(live, event.text) and not linkage.is_thought(live, event.text):
-        if streamed is not None:
-            draft.place(draft.ended(streamed, live))
-        draft.place(_cell(draft, event, live, live.answer))
-        draft.swap(live, None)
-        return
-    cell = _cell(draft, event, live, streamed) if streamed is not None else _cell(draft, event)
-    if streamed is not None:
-        cell = replace(cell, text=think.heal(event.text, streamed.text))
-    draft.place(cell)
-    pending = "" if linkage.in_thought(live) else live.pending
-    if streamed is not None or live.message_id == event.message_id:
-        rest = replace(live, thought=None, pending=pending, renamed=True)
-        draft.swap(live, rest if rest.answer is not None or pending.strip() else None)
+        _place(draft, event)
+    elif think.whole(event.text)[0] or (
+        linkage.is_aside(live, event.text) and not linkage.is_thought(live, event.text)
+    ):
+        _place(draft, event, live)
+    else:
+        streamed = live.thought
+        text = event.text if streamed is None else think.heal(event.text, streamed.text)
+        cell = _cell(draft, event, live if streamed is not None else None, streamed)
+        draft.place(replace(cell, text=text))
+        pending = "" if linkage.in_thought(live) else live.pending
+        if streamed is not None or live.message_id == event.message_id:
+            rest = replace(live, thought=None, pending=pending, renamed=True)
+            draft.swap(live, rest if rest.answer is not None or pending.strip() else None)
 
 
 def _other(draft: Draft, event: Message) -> None:
@@ -158,6 +155,11 @@ def _other(draft: Draft, event: Message) -> None:
     live = linkage.answer_of(own, event)
     if event.turn is not None or len(own) == 1 or event.kind not in linkage.REPLACES:
         draft.close(other for other in own if other is not live)
+    _place(draft, event, live)
+
+
+def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
+    """Settle the cells of a message, and those of the call that it ends: a thought in marks stands by itself."""
     thought, text = think.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
     streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
     if thought:
@@ -168,7 +170,8 @@ def _other(draft: Draft, event: Message) -> None:
             answer = streamed  # the mark was never closed: the message is all one text
         else:
             draft.place(draft.ended(streamed, live))
-    draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
+    if text or answer is not None or event.kind is not CellKind.THOUGHT or not thought:
+        draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
     if live is not None:
         draft.swap(live, None)
 
@@ -250,7 +253,6 @@ def _code_result(draft: Draft, event: CodeResult) -> None:
 def _request(draft: Draft, event: Message) -> None:
     """A request for input or approval. It is reported twice, by the stream (with the prompt) and by the framework,
     in either order and perhaps after it was answered: both are the same cell."""
-    draft.close(linkage.own(draft.live, event))
     request_id = event.data.get("request_id")
     for index, cell in draft.of_run():
         if cell.kind is event.kind and request_id is not None and cell.data.get("request_id") == request_id:

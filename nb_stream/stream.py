@@ -305,8 +305,12 @@ class TeamStream:
             if run is self._run and not self._cancelling:
                 self._feed.event(event, getattr(event, "path", ""))
 
+        def hear(native: Any, chunk: Chunk) -> None:
+            if run is self._run and not self._cancelling:
+                self._feed.chunk(native, chunk)
+
         async for native, event in self._backend.run(
-            task, output_task_messages=output_task_messages, emit=emit, ask=self._ask
+            task, output_task_messages=output_task_messages, emit=emit, hear=hear, ask=self._ask
         ):
             if self._cancelling or run is not self._run:
                 raise asyncio.CancelledError

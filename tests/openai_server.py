@@ -102,9 +102,7 @@ class OpenAIServer:
             self._requests += (body,)
             self._changed.notify_all()
             if "stream_options" in body and not body.get("stream"):
-                return HttpError(
-                    400, "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-                )
+                return HttpError(400, "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
             return self._choose(body)
 
     def _note_disconnect(self) -> None:
@@ -177,9 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             # Without a length a body ends where the connection does, so that a part of it is a clean end.
             clean = reply.fault in ("eof", "malformed")
-            self._send_headers(
-                200, {} if clean else {"Content-Length": str(len(content))}, "application/json"
-            )
+            self._send_headers(200, {} if clean else {"Content-Length": str(len(content))}, "application/json")
             half = len(content) // 2
             self.wfile.write(content[:half])
             self._strike(reply.fault)

@@ -49,9 +49,7 @@ CONVERT = FunctionTool(demo.teams.convert_units, description="Convert units.")
 
 texts = st.text(alphabet=st.characters() | st.sampled_from(" \n\t`$<>|*é漢🦉"))
 steps = st.one_of(
-    st.builds(
-        Say, text=texts, thought=st.none() | texts, chunk=st.none() | st.integers(min_value=1, max_value=50)
-    ),
+    st.builds(Say, text=texts, thought=st.none() | texts, chunk=st.none() | st.integers(min_value=1, max_value=50)),
     st.builds(
         Call,
         name=st.just("convert_units"),
@@ -113,9 +111,7 @@ def test_create_and_create_stream_report_the_same_usage(step: Step) -> None:
     assert (
         client.total_usage()
         == client.actual_usage()
-        == RequestUsage(
-            prompt_tokens=2 * one.usage.prompt_tokens, completion_tokens=2 * one.usage.completion_tokens
-        )
+        == RequestUsage(prompt_tokens=2 * one.usage.prompt_tokens, completion_tokens=2 * one.usage.completion_tokens)
     )
 
 
@@ -227,9 +223,7 @@ async def test_a_cancel_while_the_client_waits_ends_the_call_at_once() -> None:
         client = ScriptedClient([Say("word " * 100)], pace=3600)
         token = CancellationToken()
 
-        async def call(
-            client: ScriptedClient = client, token: CancellationToken = token, method: str = method
-        ) -> None:
+        async def call(client: ScriptedClient = client, token: CancellationToken = token, method: str = method) -> None:
             if method == "create":
                 await client.create(MESSAGES, cancellation_token=token)
             else:
@@ -248,9 +242,7 @@ async def test_a_cancel_while_the_client_waits_ends_the_call_at_once() -> None:
 
 @pytest.mark.parametrize("pace", [0, 0.001])
 @pytest.mark.parametrize("after", [1, 5, 10])
-async def test_a_cancel_between_chunks_lets_no_further_chunk_and_no_result_through(
-    pace: float, after: int
-) -> None:
+async def test_a_cancel_between_chunks_lets_no_further_chunk_and_no_result_through(pace: float, after: int) -> None:
     client = ScriptedClient([Say("word " * 10, chunk=5)], pace=pace)
     token = CancellationToken()
     seen = 0

@@ -34,9 +34,7 @@ from pydantic import BaseModel
 
 TEXT = "Hello there,\n\n  this is the *whole* answer: é漢🦉."
 MESSAGES: list[LLMMessage] = [UserMessage(content="Say hello, please.", source="user")]
-SCRIPTED = ModelInfo(
-    vision=False, function_calling=True, json_output=True, structured_output=True, family="unknown"
-)
+SCRIPTED = ModelInfo(vision=False, function_calling=True, json_output=True, structured_output=True, family="unknown")
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 
 
@@ -226,9 +224,7 @@ async def test_two_agents_of_a_team_get_the_answers_for_their_system_messages() 
     answers: dict[str, Answer] = {"a poet": Reply("The sea."), "a critic": Reply("Less sea.")}
     with OpenAIServer(by_system(answers)) as server:
         agents = [
-            AssistantAgent(
-                name, client_of(server), system_message=f"You are {key}.", model_client_stream=True
-            )
+            AssistantAgent(name, client_of(server), system_message=f"You are {key}.", model_client_stream=True)
             for name, key in (("poet", "a poet"), ("critic", "a critic"))
         ]
         team = RoundRobinGroupChat([*agents], max_turns=4)
@@ -264,9 +260,7 @@ async def test_another_address_is_not_found() -> None:
 
 @BOTH
 @pytest.mark.parametrize(("status", "error"), [(429, RateLimitError), (500, InternalServerError)])
-async def test_an_error_status_raises_before_any_chunk(
-    stream: bool, status: int, error: type[Exception]
-) -> None:
+async def test_an_error_status_raises_before_any_chunk(stream: bool, status: int, error: type[Exception]) -> None:
     chunks: list[str] = []
     with OpenAIServer([HttpError(status, "Not today.")]) as server, pytest.raises(error, match="Not today"):
         await ask(client_of(server), stream, chunks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, Protocol
 
-from ..model import AgentInfo, Event
+from ..model import AgentInfo, Chunk, Event
 
 
 class Item(NamedTuple):
@@ -42,9 +42,16 @@ class Backend(Protocol):
         """Raises AlreadyRunningError while the team runs somewhere else."""
 
     def run(
-        self, task: Any, *, output_task_messages: bool, emit: Callable[[Event], None], ask: HumanInput
+        self,
+        task: Any,
+        *,
+        output_task_messages: bool,
+        emit: Callable[[Event], None],
+        hear: Callable[[Any, Chunk], None],
+        ask: HumanInput,
     ) -> AsyncIterator[Item]:
-        """Run the team. `emit` gets events that the team does not yield, at once."""
+        """Run the team. `hear` gets the tokens, with the framework's own event, and `emit` what the team does not
+        yield; both at once."""
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk of the framework's own kind like `first`, with another text."""

@@ -20,11 +20,15 @@ from . import autogen_private as private
 
 @dataclass(frozen=True)
 class Node:
-    """An agent with its place in the tree. `agent` is the object that writes the messages: for a MessageFilterAgent
-    the agent inside it."""
+    """An agent with its place in the tree.
+
+    `agent` is the object that writes the messages: for a MessageFilterAgent the agent inside it. `direct` says that
+    nobody but the reader can want its tokens: every agent round it is AutoGen's own, which only passes them on.
+    """
 
     info: AgentInfo
     agent: Any
+    direct: bool
 
 
 @dataclass
@@ -46,7 +50,7 @@ def discover(root: Any) -> Tree:
     """The tree below a team or agent. An object that is used in two places is listed where it is found first."""
     tree, seen = Tree(), set()
 
-    def visit(thing: Any, prefix: str, parent: str | None) -> None:
+    def visit(thing: Any, prefix: str, parent: str | None, direct: bool = True) -> None:
         if id(thing) in seen:
             return
         seen.add(id(thing))
@@ -54,24 +58,30 @@ def discover(root: Any) -> Tree:
             tree.teams.append(thing)
             inside = "" if thing is root else _join(prefix, thing.name)
             for participant in private.participants(thing):
-                visit(participant, inside, inside or None)
+                visit(participant, inside, inside or None, direct)
             return
         path = _join(prefix, thing.name)
         agent = thing
         while (wrapped := private.wrapped_agent(agent)) is not None:
-            agent = wrapped
-        tree.nodes.append(Node(_info(thing, agent, path, parent), agent))
+            direct, agent = direct and _passes_on(agent), wrapped
+        tree.nodes.append(Node(_info(thing, agent, path, parent), agent, direct))
+        direct = direct and _passes_on(agent)
         team = private.inner_team(agent)
         if team is not None:
             seen.add(id(team))
             tree.teams.append(team)
             for participant in private.participants(team):
-                visit(participant, path, path)
+                visit(participant, path, path, direct)
         for runner in private.tool_runners(agent):
-            visit(runner, path, path)
+            visit(runner, path, path, direct)
 
     visit(root, "", None)
     return tree
+
+
+def _passes_on(agent: Any) -> bool:
+    """Whether an agent hands on the tokens of the agents inside it unread, as AutoGen's own do."""
+    return type(agent).on_messages_stream.__module__.startswith(("autogen_agentchat.", "autogen_ext."))
 
 
 def _join(prefix: str, name: str) -> str:

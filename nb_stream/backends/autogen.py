@@ -30,7 +30,7 @@ from .agents import Node, discover, is_runner
 from .human import answering
 from .messages import event_of
 from .noise import quiet_runtime
-from .taps import Taps
+from .taps import Origin, Taps
 
 
 def check_version() -> None:
@@ -116,14 +116,20 @@ class AutoGenBackend:
     # --- a run -----------------------------------------------------------------------------------------------------
 
     async def run(
-        self, task: Any, *, output_task_messages: bool, emit: Callable[[Event], None], ask: HumanInput
+        self,
+        task: Any,
+        *,
+        output_task_messages: bool,
+        emit: Callable[[Event], None],
+        hear: Callable[[Any, Chunk], None],
+        ask: HumanInput,
     ) -> AsyncIterator[Item]:
         """Run the team; each message comes with its event, the `TaskResult` last with None."""
         self._token, self._stop_wished = stopping.RunToken(), False
         remove = await stopping.install(self._teams, lambda: self._stop_wished)
         try:
             with (
-                Taps(self._nodes, self.wanted, emit) as taps,
+                Taps(self._nodes, self.wanted, emit, hear, lambda: private.has_output(self._root)) as taps,
                 answering(self._nodes, ask),
                 quiet_runtime(),
             ):
@@ -133,15 +139,17 @@ class AutoGenBackend:
                 )
                 async with contextlib.aclosing(stream):
                     async for message in stream:
-                        yield Item(message, self._event(message, taps))
+                        if isinstance(message, TaskResult):
+                            yield Item(message, None)
+                            continue
+                        origin = taps.origin(message)
+                        yield Item(message, self._event(message, origin))
+                        taps.came_through(message)
         finally:
             self._taps = None
             remove()
 
-    def _event(self, message: Any, taps: Taps) -> Event | None:
-        if isinstance(message, TaskResult):
-            return None
-        origin = taps.origins.pop(message.id, None)
+    def _event(self, message: Any, origin: Origin | None) -> Event:
         source = message.source
         if origin is None:
             path, turn, final = source, None, False

@@ -17,6 +17,7 @@ from autogen_agentchat.agents import UserProxyAgent
 from autogen_agentchat.base import TerminationCondition
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_core import AgentId, SingleThreadedAgentRuntime
+from autogen_core.tools import StaticStreamWorkbench
 
 from ..errors import BackendError
 
@@ -54,9 +55,11 @@ def wrapped_agent(agent: Any) -> Any | None:
 
 def tool_runners(agent: Any) -> Iterator[Any]:
     """The agents and teams that an agent calls as tools: AgentTool and TeamTool in its workbenches
-    (`_assistant_agent.py`, `_task_runner_tool.py`)."""
+    (`_assistant_agent.py`, `_task_runner_tool.py`). Only a streaming workbench lets anything of them be seen."""
     workbenches = getattr(agent, "_workbench", None) or ()
     for workbench in workbenches if isinstance(workbenches, (list, tuple)) else (workbenches,):
+        if not isinstance(workbench, StaticStreamWorkbench):
+            continue
         for tool in getattr(workbench, "_tools", ()):
             runner = getattr(tool, "_task_runner", None)
             if runner is not None:
@@ -109,6 +112,12 @@ def input_function(agent: UserProxyAgent, function: Any) -> Iterator[None]:
 def is_running(team: Any) -> bool:
     """Whether a team is in a run (`_base_group_chat.py`, `_is_running`)."""
     return bool(getattr(team, "_is_running", False))
+
+
+def has_output(team: Any) -> bool:
+    """Whether messages of a team wait to be yielded by its `run_stream` (`_base_group_chat.py`)."""
+    queue = getattr(team, "_output_message_queue", None)
+    return queue is not None and not queue.empty()
 
 
 async def manager(team: BaseGroupChat) -> Any:

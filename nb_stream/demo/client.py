@@ -133,9 +133,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
             'ScriptedClient with at_end="cycle" or at_end="repeat".'
         )
 
-    def _finish(
-        self, step: Step, messages: Sequence[LLMMessage], tools: Sequence[Tool | ToolSchema]
-    ) -> CreateResult:
+    def _finish(self, step: Step, messages: Sequence[LLMMessage], tools: Sequence[Tool | ToolSchema]) -> CreateResult:
         result = result_of(step, self.count_tokens(messages, tools=tools))
         self._usage = RequestUsage(
             prompt_tokens=self._usage.prompt_tokens + result.usage.prompt_tokens,
@@ -160,9 +158,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
         in_messages = sum(_tokens_of(message) for message in messages)
         return in_messages + sum(count_tokens(json.dumps(schema)) for schema in schemas)
 
-    def remaining_tokens(
-        self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []
-    ) -> int:
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
         """What is left of a context window of 128,000 tokens."""
         return _CONTEXT_WINDOW - self.count_tokens(messages, tools=tools)
 
@@ -195,9 +191,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
 
 
 def _tokens_of(message: LLMMessage) -> int:
-    return sum(
-        count_tokens(part) if isinstance(part, str) else _IMAGE_TOKENS for part in _parts(message.content)
-    )
+    return sum(count_tokens(part) if isinstance(part, str) else _IMAGE_TOKENS for part in _parts(message.content))
 
 
 def _parts(content: object) -> Iterator[object]:

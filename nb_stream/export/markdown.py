@@ -44,20 +44,21 @@ def _body(cell: Cell) -> Iterator[str]:
         yield _fenced(cell.text, "json")
     elif cell.kind is CellKind.CODE:
         yield _closed(cell.text)
-        if cell.data.get("output"):
-            yield _fenced(cell.data["output"], "text")
+        for block in cell.data.get("code_blocks", ()):
+            if block["code"].strip() not in cell.text:
+                yield _fenced(block["code"], block["language"])
+        yield _fenced(cell.data.get("output", ""), "text")
     elif cell.kind is CellKind.ERROR:
         yield _fenced(cell.text, "text")
         yield _fenced(cell.data.get("traceback", ""), "text")
     else:
         yield _closed(cell.text)
-        if cell.data.get("answer"):
-            yield _closed(cell.data["answer"])
 
 
 def _call(call: ToolCall) -> str:
     title = f"`{call.name}`" + (" failed" if call.is_error else "")
-    return "\n\n".join(part for part in (title, _fenced(call.arguments, "json"), _fenced(call.result or "", "text")) if part)
+    parts = (title, _fenced(call.arguments, "json"), _fenced(call.result or "", "text"))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _ending(run: RunInfo) -> str:
@@ -70,10 +71,10 @@ def _one_line(text: str) -> str:
 
 
 def _closed(text: str) -> str:
-    """A message as it was written; a code block that it leaves open (a run may be cancelled in one) is closed, so
-    that it does not swallow what follows."""
+    """A message as it was written; a code block that it leaves open, as a cancelled one may, is closed, so that it
+    does not swallow what follows."""
     fence = ""
-    for line in text.splitlines():
+    for line in re.split("\r\n|\r|\n", text):
         mark = _FENCE.fullmatch(line)
         if mark is None:
             continue

@@ -133,9 +133,7 @@ class Notebook:
         self.page: Page = browser.new_page(viewport={"width": width, "height": height})
         self.errors: list[str] = []
         self.page.on("pageerror", self._page_error)
-        self.page.on(
-            "console", lambda line: self.errors.append(line.text) if line.type == "error" else None
-        )
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
 
     def _page_error(self, error: Error) -> None:
         """Keep what is thrown in our module, which is loaded from a blob; the host's own faults are not ours."""

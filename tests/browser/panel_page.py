@@ -85,9 +85,11 @@ class PanelPage:
 
     def cell(self, agent: str, number: int = 0) -> Locator:
         """A finished cell of an agent."""
-        return self.root.locator("details.nbs-cell").filter(
-            has=self.page.locator(".nbs-agent-name", has_text=re.compile(f"^{agent}$"))
-        ).nth(number)
+        return (
+            self.root.locator("details.nbs-cell")
+            .filter(has=self.page.locator(".nbs-agent-name", has_text=re.compile(f"^{agent}$")))
+            .nth(number)
+        )
 
     def text_of(self, agent: str, number: int = 0) -> str:
         """The text of a finished cell, opened for it."""

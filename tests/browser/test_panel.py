@@ -61,7 +61,9 @@ def test_unticking_mid_message_stops_the_text_and_it_comes_back_whole(notebook: 
     book = notebook([SLOW])
     book.run(0)
     panel = PanelPage(book.page).shown()
-    book.evaluate("globals().update(flips=[]) or panel.checkbox('ann').observe(lambda c: flips.append(__import__('time').time()), 'value')")
+    book.evaluate(
+        "globals().update(flips=[]) or panel.checkbox('ann').observe(lambda c: flips.append(__import__('time').time()), 'value')"
+    )
     panel.ask("Go")
     panel.wait_live("ann", 200)
     book.page.evaluate(

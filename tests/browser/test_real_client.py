@@ -30,7 +30,13 @@ def last_cell() -> str:
 
 def test_the_quick_starts_real_model_streams_into_the_browser(notebook: Open, model: OpenAIServer) -> None:
     settings = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "test"}
-    book = notebook([f"import os; os.environ.update({settings!r})\nfrom nb_stream import TeamPanel", last_cell(), "await real.run('And the editor?')"])
+    book = notebook(
+        [
+            f"import os; os.environ.update({settings!r})\nfrom nb_stream import TeamPanel",
+            last_cell(),
+            "await real.run('And the editor?')",
+        ]
+    )
     book.run(0)
     book.run(1, wait=False)
     panel = PanelPage(book.page).shown()

@@ -56,9 +56,10 @@ def restored() -> bool:
 
 
 async def stopped() -> None:
-    """Last until the stop message comes, or a minute: longer than any test waits."""
+    """Say that the run has begun; last until the stop message comes, or a minute: longer than any test waits."""
     global _loop
     _loop = asyncio.get_running_loop()
+    print("held", flush=True)
     for _ in range(6_000):
         if _stop.is_set():
             return _stop.clear()
@@ -67,7 +68,6 @@ async def stopped() -> None:
 
 async def held_run() -> None:
     with kernel_gate.hold():
-        print("held", flush=True)
         await stopped()
 
 
@@ -91,9 +91,8 @@ def blocking_run() -> None:
     """A run on a worker thread, with the main thread waiting for it in slices, as ``run_sync`` waits."""
     with kernel_gate.hold():
         worker = threading.Thread(target=contextvars.copy_context().run, args=(asyncio.run, stopped()), daemon=True)
-        worker.start()
-        print("held", flush=True)
         try:
+            worker.start()
             while worker.is_alive():
                 kernel_gate.pump()
                 worker.join(0.02)

@@ -91,7 +91,9 @@ def check_slider(kernel: Kernel, cell: str) -> None:
             toggle(kernel, value, subshell)
         assert kernel.stop_cell(request)["status"] == "ok"
         kernel.wait_until("len(probe.slid) >= 3")
-        assert kernel.evaluate("probe.slid") == [1, 2, 3], route
+        slid = kernel.evaluate("probe.slid")
+        # ipykernel 7.4 hands the messages of one comm to two threads by turns once a subshell has published on it.
+        assert (slid if subshell is None else sorted(slid)) == [1, 2, 3], route
         assert [event["toggle"] for event in kernel.evaluate("probe.gated")] == [1, 2, 3], route
         kernel.rest()
 
@@ -122,6 +124,15 @@ def test_nothing_queued_during_a_nested_run_is_lost(nest1_kernel: Kernel) -> Non
     assert kernel.evaluate("probe.ran") == ["first", "second"]
     kernel.wait_until("len(probe.slid) >= 2")
     assert kernel.evaluate("probe.slid") == [1, 2]
+
+
+def test_nested_cells_queued_during_a_nested_run_are_run_one_after_the_other(nest1_kernel: Kernel) -> None:
+    kernel = nest1_kernel
+    first = kernel.start_cell(NESTED)
+    queued = [kernel.execute(f"asyncio.run(asyncio.sleep(0.1)); probe.ran.append({number})") for number in range(3)]
+    assert kernel.stop_cell(first)["status"] == "ok"
+    assert [kernel.finish(request)["status"] for request in queued] == ["ok"] * 3
+    assert kernel.evaluate("probe.ran") == [0, 1, 2]
 
 
 def test_a_background_run_neither_delays_cells_nor_lets_a_nested_one_lose_messages(nest1_kernel: Kernel) -> None:

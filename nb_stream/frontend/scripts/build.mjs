@@ -1,6 +1,7 @@
 /** Build `static/panel.js` and `static/panel.css`; the same source gives the same bytes. */
 
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -9,9 +10,9 @@ const LIMIT = 200_000;
 const out = new URL("../../static/", import.meta.url);
 
 await build({
-  absWorkingDir: new URL("..", import.meta.url).pathname,
+  absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
   entryPoints: { panel: "src/index.ts" },
-  outdir: out.pathname,
+  outdir: fileURLToPath(out),
   bundle: true,
   format: "esm",
   target: "es2022",
@@ -20,9 +21,9 @@ await build({
   legalComments: "eof",
 });
 await build({
-  absWorkingDir: new URL("..", import.meta.url).pathname,
+  absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
   entryPoints: { panel: "src/panel.css" },
-  outdir: out.pathname,
+  outdir: fileURLToPath(out),
   bundle: true,
   minify: true,
   charset: "utf8",

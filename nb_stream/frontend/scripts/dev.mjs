@@ -1,9 +1,10 @@
 /** Serve the dev page on the loopback interface: the panel without Jupyter. */
 
+import { fileURLToPath } from "node:url";
 import { context } from "esbuild";
 
 const page = await context({
-  absWorkingDir: new URL("..", import.meta.url).pathname,
+  absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
   entryPoints: { dev: "dev/dev.ts", panel: "src/panel.css" },
   bundle: true,
   format: "esm",

@@ -5,8 +5,8 @@ import type { Store } from "../src/store";
 /** A widget with its first view. */
 export interface Mounted {
   el: HTMLElement;
-  /** One more view of the same model. */
-  view(): HTMLElement;
+  /** One more view of the same model, until `signal` aborts. */
+  view(signal?: AbortSignal): HTMLElement;
   /** End the widget, as anywidget does when it is closed. */
   close(): void;
 }
@@ -15,10 +15,10 @@ export function mount(kernel: ScriptedKernel): Mounted {
   const controller = new AbortController();
   const { signal } = controller;
   widget.initialize({ model: kernel.model, signal });
-  const view = () => {
+  const view = (ofView = signal) => {
     const el = document.createElement("div");
     document.body.append(el);
-    widget.render({ model: kernel.model, el, signal });
+    widget.render({ model: kernel.model, el, signal: ofView });
     return el;
   };
   return { el: view(), view, close: () => controller.abort() };

@@ -31,11 +31,12 @@ test("a question can be dismissed", () => {
 
 test("what was typed stays while other things happen", async () => {
   box().value = "half an ans";
-  kernel.put("c1", "editor", "human input", "Shall it stay?", { ...question, ttft: 1 });
+  kernel.put("c1", "editor", "human input", "Shall it really stay?", question);
   kernel.put("c2", "", "notice", "Something else.");
   kernel.sendSnapshot();
   await painted();
   expect(box().value).toBe("half an ans");
+  expect(one(panel.el, ".nbs-body .nbs-text").textContent).toBe("Shall it really stay?");
 });
 
 test("the answer is shown afterwards, and the focus stays in the panel", async () => {

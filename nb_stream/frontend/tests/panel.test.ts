@@ -70,6 +70,21 @@ describe("the theme of the page decides on light and dark", () => {
   });
 });
 
+test("a view that is closed leaves nothing, and the other one goes on", async () => {
+  const kernel = new ScriptedKernel();
+  const panel = mount(kernel);
+  const controller = new AbortController();
+  const second = panel.view(controller.signal);
+  const schedule = vi.spyOn(globalThis, "requestAnimationFrame");
+  controller.abort();
+  kernel.put("c1", "poet", "text", "Still here.");
+  expect(schedule).toHaveBeenCalledTimes(1);
+  await painted();
+  expect(second.children.length).toBe(0);
+  expect(one(panel.el, ".nbs-first").textContent).toBe("Still here.");
+  panel.close();
+});
+
 test("when the widget is closed no listener, timer or element is left", async () => {
   const added = vi.spyOn(document, "addEventListener");
   const addedToWindow = vi.spyOn(window, "addEventListener");

@@ -124,6 +124,14 @@ describe("a finished cell without its text", () => {
   });
 });
 
+test("totals that do not fit show a lost cell", () => {
+  kernel.put("c1", "poet", "text", "never came");
+  frames();
+  kernel.seq--;
+  kernel.sendTotals();
+  expect(receiveAll()).toEqual(["broken"]);
+});
+
 test("totals that do not fit show a lost tail", () => {
   kernel.begin("c1", "poet");
   receiveAll();

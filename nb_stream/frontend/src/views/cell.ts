@@ -23,6 +23,7 @@ export class CellView {
   #status = h("span", "nbs-end");
   #first = h("span", "nbs-first");
   #meta = h("span", "nbs-meta");
+  #content = h("div", "nbs-content");
   #body: HTMLElement | undefined;
 
   constructor(
@@ -51,16 +52,20 @@ export class CellView {
 
   update(cell: Cell): void {
     if (cell === this.cell) return;
-    const asked = isAsking(this.cell);
+    const wasAsking = isAsking(this.cell);
     this.cell = cell;
     this.#show();
-    if (!this.#body || (asked && isAsking(cell))) return;
+    if (!this.#body) return;
+    if (wasAsking && isAsking(cell)) {
+      // What the reader has begun to answer stays.
+      renderBody(this.#content, cell);
+      return;
+    }
     const focused = focusedIn(this.#body) !== null;
     this.#body.remove();
     this.#body = undefined;
     if (this.el.open) this.#fill();
-    if (focused)
-      (this.el.closest<HTMLElement>(".nbs-scroller") ?? this.#summary).focus({ preventScroll: true });
+    if (focused) this.el.closest<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
   }
 
   /** Stay open with the text that the reader saw being written; call when the cell is on the page. */
@@ -89,9 +94,8 @@ export class CellView {
   #fill(): void {
     if (this.#body) return;
     const { cell } = this;
-    const content = h("div", "nbs-content");
-    renderBody(content, cell);
-    this.#body = h("div", "nbs-body", content);
+    renderBody(this.#content, cell);
+    this.#body = h("div", "nbs-body", this.#content);
     if (isAsking(cell)) this.#body.append(inputForm(cell, (command) => this.connection.send(command)));
     else this.#body.append(this.#foot());
     this.el.append(this.#body);

@@ -1,0 +1,240 @@
+"""The backend that plays a recording. Needs no agent framework: what it yields is made of the recorded events."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any, AsyncIterator, Callable, Iterator
+
+from ..errors import ReplayedError
+from ..events import Decoder
+from ..model import (
+    CellStatus,
+    Chunk,
+    CodeResult,
+    Event,
+    Message,
+    Notice,
+    RunFinished,
+    RunStarted,
+    ToolResults,
+    Usage,
+)
+from ..replay import Replay
+from . import HumanInput, Item, Rewound
+
+STOPPED = "Stopped after the turn."
+CUT = "The recording ends here."
+
+_BREATH = 64  # events after which the loop gets its turn, however fast it is played
+
+
+@dataclass(frozen=True)
+class ReplayedMessage:
+    """A message or a piece of text of a recorded run, with the members that AgentChat's messages have."""
+
+    source: str
+    content: str
+    type: str
+    id: str | None = None
+    models_usage: Usage | None = None
+
+    def to_text(self) -> str:
+        """The text."""
+        return self.content
+
+
+@dataclass(frozen=True)
+class ReplayedResult:
+    """The result of a recorded run, with the members of AgentChat's `TaskResult`."""
+
+    messages: tuple[ReplayedMessage, ...]
+    stop_reason: str | None = None
+
+
+class ReplayBackend:
+    """Plays a `Replay`. All methods are called on the stream's event loop."""
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self.agents = replay.recording.agents
+        self.streaming = dict(replay.recording.streaming)
+        self.wanted: dict[str, bool] = {}
+        self._stop_wished = self._cancelled = False
+        self._task: asyncio.Future[Any] | None = None
+        self._rounds = 1
+        self._start: RunStarted | None = None
+        self._open()
+
+    def _open(self) -> None:
+        """Go to the beginning of the recording; the runs of a second round get new ids."""
+        if self._start is not None:
+            self._rounds += 1
+        self._lines = self._replay.recording.lines()
+        next(self._lines)
+        self._decoder = Decoder()
+        self._next = self._read()
+        self._start = None
+        self._end: RunFinished | None = None
+        self._last = 0.0
+
+    def _read(self) -> Event | None:
+        for line in self._lines:
+            try:
+                return self._decoder.event(line)
+            except ValueError as error:
+                self._lines.broken(str(error))
+        return None
+
+    def _skip(self) -> None:
+        """Leave out the rest of a run."""
+        while self._next is not None and not isinstance(self._next, (RunStarted, RunFinished)):
+            self._next = self._read()
+        if isinstance(self._next, RunFinished):
+            self._next = self._read()
+
+    def _between(self) -> Iterator[Event]:
+        """Events outside of a run, up to the next one's beginning."""
+        while self._next is not None and not isinstance(self._next, RunStarted):
+            if isinstance(self._next, Notice):
+                yield self._next
+            self._next = self._read()
+
+    # --- the run's two ends ----------------------------------------------------------------------------------------
+
+    def task_text(self, task: Any) -> str:
+        """Any task will do: the recorded run has its own."""
+        return ""
+
+    def check_free(self) -> None:
+        """A recording can always be played."""
+
+    def opening(self, event: RunStarted) -> Iterator[Event]:
+        """The recorded beginning in place of `event`."""
+        if self._next is None:
+            self._open()
+        yield from self._between()
+        assert isinstance(self._next, RunStarted), "the constructor of Replay looks for a run"
+        recorded = self._next
+        self._start = recorded if self._rounds == 1 else replace(recorded, run=f"{recorded.run}.{self._rounds}")
+        self._end, self._last = None, recorded.at
+        self._mark = (self._lines.offset, self._lines.number - 1)
+        yield self._start
+
+    def closing(self, event: RunFinished) -> Iterator[Event]:
+        """The recorded end in place of `event`, or `event` at the time at which the replay was left."""
+        run = self._start.run if self._start is not None else event.run
+        if self._end is not None:
+            yield replace(self._end, run=run)
+        else:
+            reason = CUT if self._next is None and not self._cancelled else event.stop_reason
+            yield replace(event, run=run, at=self._last, stop_reason=reason)
+            self._skip()
+        self._replay.end()
+        yield from self._between()
+
+    # --- a run -----------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        task: Any,
+        *,
+        output_task_messages: bool,
+        emit: Callable[[Event | Rewound], None],
+        hear: Callable[[Any, Chunk], None],
+        ask: HumanInput,
+    ) -> AsyncIterator[Item]:
+        """Play the run; its result comes last. Raises ReplayedError where the recorded run failed, and CancelledError
+        where it was cancelled or where the recording ends before it."""
+        assert self._start is not None
+        self._stop_wished = self._cancelled = False
+        self._task = asyncio.current_task()
+        began, count = self._start.at, 0
+        messages: list[ReplayedMessage] = []
+        self._replay.begin()
+        self._next = self._read()
+        while self._next is not None and not isinstance(self._next, RunStarted):
+            event = self._next
+            if not await self._replay.reach(event.at - began):
+                messages.clear()
+                emit(Rewound())
+                self._back()
+                continue
+            count += 1
+            if count % _BREATH == 0:
+                await asyncio.sleep(0)
+            self._last = event.at
+            if isinstance(event, RunFinished):
+                self._end, self._next = event, self._read()
+                break
+            if isinstance(event, Chunk):
+                hear(_native(event), event)
+            elif isinstance(event, (Message, ToolResults, CodeResult)):
+                messages.append(_native(event))
+                yield Item(messages[-1], event)
+            else:
+                emit(event)
+            self._next = self._read()
+            if isinstance(event, (Message, ToolResults, CodeResult)):
+                self._replay.passed(event.at - began)
+            if self._stop_wished and isinstance(event, Message) and event.final:
+                yield Item(ReplayedResult(tuple(messages), STOPPED), None)
+                return
+        if self._end is None or self._end.status is CellStatus.CANCELLED:
+            raise asyncio.CancelledError
+        if self._end.status is CellStatus.FAILED:
+            raise ReplayedError(self._end.error)
+        yield Item(ReplayedResult(tuple(messages), self._end.stop_reason), None)
+
+    def _back(self) -> None:
+        """Read the run again from its beginning."""
+        self._lines.close()
+        self._lines = self._replay.recording.lines(*self._mark)
+        next(self._lines)
+        self._next = self._read()
+
+    def joined(self, first: ReplayedMessage, text: str) -> ReplayedMessage:
+        """A chunk like `first`, with another text."""
+        return replace(first, content=text)
+
+    # --- ends ------------------------------------------------------------------------------------------------------
+
+    def request_stop(self) -> None:
+        """Let the run end after the current turn."""
+        self._stop_wished = True
+
+    def request_cancel(self) -> None:
+        """End the run now."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def abandon(self) -> None:
+        """Nothing runs on when a replay was cancelled."""
+
+    async def recover(self) -> None:
+        """A recording cannot be harmed."""
+
+    async def reset(self) -> None:
+        """Play the first run next."""
+        self._lines.close()
+        self._open()
+
+    async def save_state(self) -> dict[str, Any]:
+        """A recording has no state."""
+        return {}
+
+    async def load_state(self, state: dict[str, Any]) -> None:
+        """A recording has no state."""
+
+
+def _native(event: Chunk | Message | ToolResults | CodeResult) -> ReplayedMessage:
+    if isinstance(event, Chunk):
+        return ReplayedMessage(event.agent, event.text, "ModelClientStreamingChunkEvent")
+    if isinstance(event, Message):
+        text = event.text or "\n".join(f"{call.name}({call.arguments})" for call in event.tool_calls)
+        return ReplayedMessage(event.agent, text, event.type, event.message_id, event.usage)
+    if isinstance(event, ToolResults):
+        text = "\n".join(result.result or "" for result in event.results)
+        return ReplayedMessage(event.agent, text, event.type, event.message_id)
+    return ReplayedMessage(event.agent, event.output, event.type, event.message_id)

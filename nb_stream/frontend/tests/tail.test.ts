@@ -1,0 +1,117 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { all, type Mounted, mount, one, painted } from "./helpers";
+
+let kernel: ScriptedKernel;
+let panel: Mounted;
+let scroller: HTMLElement;
+/** The height of the content; the test environment lays nothing out. */
+let height: number;
+const VISIBLE = 100;
+
+beforeEach(async () => {
+  kernel = new ScriptedKernel();
+  kernel.run("r1", "Write.");
+  kernel.begin("c1", "poet");
+  panel = mount(kernel);
+  scroller = one(panel.el, ".nbs-scroller");
+  height = 500;
+  let top = 0;
+  Object.defineProperties(scroller, {
+    scrollHeight: { get: () => height },
+    clientHeight: { get: () => VISIBLE },
+    scrollTop: {
+      get: () => top,
+      set: (value: number) => {
+        top = Math.max(0, Math.min(value, height - VISIBLE));
+      },
+    },
+  });
+  await grow(500);
+});
+afterEach(() => panel.close());
+
+const jump = () => one(panel.el, ".nbs-jump");
+
+/** More text comes, and the content is as high as that. */
+async function grow(to: number): Promise<void> {
+  height = to;
+  kernel.write("c1", "more ");
+  await painted();
+}
+
+/** The reader scrolls. */
+async function scroll(to: number): Promise<void> {
+  scroller.scrollTop = to;
+  scroller.dispatchEvent(new Event("scroll"));
+  await painted();
+}
+
+test("the end is followed while text comes", async () => {
+  expect(scroller.scrollTop).toBe(400);
+  await grow(800);
+  expect(scroller.scrollTop).toBe(700);
+  expect(jump().hidden).toBe(true);
+});
+
+test("a reader who scrolled up is left alone, and told how much is new", async () => {
+  await scroll(300);
+  await grow(800);
+  kernel.put("c2", "critic", "text", "Fine.");
+  await painted();
+  expect(scroller.scrollTop).toBe(300);
+  expect([jump().hidden, jump().textContent]).toEqual([false, "Jump to latest · 1 new line"]);
+});
+
+test("the button and the way down bring back to the end", async () => {
+  await scroll(300);
+  await grow(800);
+  jump().click();
+  await painted();
+  expect([scroller.scrollTop, jump().hidden]).toEqual([700, true]);
+  await scroll(300);
+  await scroll(690);
+  await grow(900);
+  expect(scroller.scrollTop).toBe(800);
+});
+
+test("content that shrinks is no reader who scrolls", async () => {
+  height = 450;
+  await scroll(350);
+  await grow(800);
+  expect(scroller.scrollTop).toBe(700);
+});
+
+test("selected text is not scrolled away", async () => {
+  const node = one(panel.el, ".nbs-live .nbs-block").firstChild!;
+  document.getSelection()!.setBaseAndExtent(node, 0, node, 3);
+  await grow(800);
+  expect(scroller.scrollTop).toBe(400);
+  jump().click();
+  await painted();
+  expect(scroller.scrollTop).toBe(700);
+  expect(document.getSelection()!.isCollapsed).toBe(true);
+});
+
+test("a message that ends while the reader is further up stays open, and collapses at the return", async () => {
+  await scroll(300);
+  kernel.settle("c1");
+  kernel.put("c2", "critic", "text", "Fine.");
+  await painted();
+  const open = () => all<HTMLDetailsElement>(panel.el, ".nbs-cell").map(({ open }) => open);
+  expect(open()).toEqual([true, true]);
+  jump().click();
+  await painted();
+  expect(open()).toEqual([false, true]);
+});
+
+test("a reader who opened an older cell is not taken to the end", async () => {
+  kernel.put("c2", "critic", "text", "Fine.");
+  kernel.put("c3", "critic", "notice", "Later.");
+  await painted();
+  const summary = one(panel.el, ".nbs-cell summary");
+  summary.tabIndex = 0;
+  summary.focus();
+  await grow(900);
+  expect(scroller.scrollTop).toBe(400);
+});

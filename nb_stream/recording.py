@@ -1,0 +1,215 @@
+"""Reading recordings, up to their last good line, and transcripts that were exported as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import os
+import pathlib
+import warnings
+import zlib
+from typing import IO, Any, Callable, Iterator, cast
+
+from .errors import RecordingError, RecordingWarning
+from .events import VERSION, Decoder, split_chunk
+from .model import AgentInfo, Chunk, Event
+from .reduce import fold
+from .transcript import Transcript
+
+_JOIN = 4096  # chunks that are joined at most, so that memory stays bounded
+_LOOK = 50_000  # lines between two reports of progress
+
+
+class Recording:
+    """A recording to read. `agents` and `streaming` (by path: was it built to stream) come from its header.
+
+    Raises RecordingError for a file that is missing, that is no recording, or that a newer nb_stream wrote.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = pathlib.Path(path).expanduser()
+        lines = self.lines()
+        try:
+            head = _header(next(lines, ""))
+        except (ValueError, TypeError, AttributeError):
+            head = None
+        finally:
+            lines.close()
+        if head is None:
+            raise RecordingError(f"{self.path} is not a recording of nb_stream: its first line is no header.")
+        if not isinstance(head.get("version"), int) or head["version"] > VERSION:
+            raise RecordingError(
+                f"{self.path} has version {head.get('version')!r}; this nb_stream reads recordings up to version "
+                f"{VERSION}. Install a newer nb_stream to open it."
+            )
+        self.version: int = head["version"]
+        self.created: float | None = head.get("created")
+        names = [field.name for field in dataclasses.fields(AgentInfo)]
+        agents = [agent for agent in head.get("agents", ()) if "name" in agent and "path" in agent]
+        self.agents = tuple(AgentInfo(**{name: agent[name] for name in names if name in agent}) for agent in agents)
+        self.streaming = {agent["path"]: bool(agent.get("streaming", True)) for agent in agents}
+
+    def lines(self, offset: int = 0, number: int = 0) -> Lines:
+        """The lines from a place that `Lines.offset` and `Lines.number` gave, the header being the first."""
+        return Lines(self.path, offset, number)
+
+    def events(self) -> Iterator[Event]:
+        """The events one by one. Warns where the file is broken, and ends there."""
+        decoder = Decoder()
+        lines = self.lines()
+        next(lines)
+        for line in lines:
+            try:
+                yield decoder.event(line)
+            except ValueError as error:
+                lines.broken(str(error))
+                return
+
+    def joined(self, progress: Callable[[float], None] | None = None) -> Iterator[Event]:
+        """The events with the chunks of a model call joined: what a transcript needs, in a fifth of the time.
+
+        `progress` is called now and then with the part of the file that was read, from 0 to 1.
+        """
+        decoder = Decoder()
+        pile: dict[str, tuple[Chunk, float, list[str], list[float]]] = {}
+        count = 0
+        lines = self.lines()
+        next(lines)
+        for line in lines:
+            count += 1
+            if progress is not None and count % _LOOK == 0:
+                progress(lines.fraction)
+            try:
+                parts = split_chunk(line)
+                if parts is None:
+                    event = decoder.event(line)
+                    yield from _taken(pile)
+                    yield event
+                    continue
+                end, at, text = parts
+                waiting = pile.get(end)
+                if waiting is None:
+                    pile[end] = (decoder.like(end, line), at, [text], [at])
+                else:
+                    waiting[2].append(text)
+                    waiting[3][0] = at
+                if count % _JOIN == 0:
+                    yield from _taken(pile)
+            except ValueError as error:
+                lines.broken(str(error))
+                break
+        yield from _taken(pile)
+
+    def transcript(self, progress: Callable[[float], None] | None = None) -> Transcript:
+        """The transcript that the recorded runs ended in, or had come to where the recording ends before them."""
+        transcript = Transcript()
+        for event in self.joined(progress):
+            transcript, _ = fold(transcript, event)
+        return transcript
+
+
+def _taken(pile: dict[str, tuple[Chunk, float, list[str], list[float]]]) -> Iterator[Chunk]:
+    for like, at, texts, until in pile.values():
+        text = "".join(texts)
+        yield Chunk(like.agent, like.path, at, text, like.message_id, like.turn, len(texts), until[0])
+    pile.clear()
+
+
+def _header(line: str) -> dict[str, Any] | None:
+    head = json.loads(line)
+    return head if head.get("nb_stream") == "recording" else None
+
+
+class Lines:
+    """The lines of a recording. `offset` and `number` tell where the last one stands.
+
+    A file that ends in the middle of a line, or of a compressed block, ends there with a RecordingWarning.
+    """
+
+    def __init__(self, path: pathlib.Path, offset: int, number: int) -> None:
+        try:
+            self._raw = open(path, "rb")
+        except OSError as error:
+            raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
+        self._path = path
+        self._size = max(1, os.fstat(self._raw.fileno()).st_size)
+        zipped = self._raw.read(2) == b"\x1f\x8b"
+        self._raw.seek(0)
+        self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if zipped else self._raw
+        if offset:
+            self._file.seek(offset)
+        self.offset = self._next = offset
+        self.number = number
+        self.failure = ""
+        self._whole = True
+
+    @property
+    def fraction(self) -> float:
+        """How much of the file was read, from 0 to 1."""
+        return self._raw.tell() / self._size
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            line = self._file.readline()
+        except (OSError, EOFError, zlib.error):
+            self.broken("its compressed data ends or is damaged here", self.number + 1)
+            raise StopIteration from None
+        if not line:
+            self.close()
+            raise StopIteration
+        self.offset, self._next = self._next, self._next + len(line)
+        self.number += 1
+        self._whole = line.endswith(b"\n")
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            self.broken("it is not UTF-8")
+            raise StopIteration from None
+
+    def broken(self, reason: str, number: int | None = None) -> None:
+        """Warn that the file is broken at the last line, or at line `number`, and end."""
+        number = number or self.number
+        if number == self.number and not self._whole:
+            reason = "the file ends in the middle of it"
+        self.failure = (
+            f"{self._path} is broken at line {number}, byte {self.offset if number == self.number else self._next}: "
+            f"{reason}. It was read up to there."
+        )
+        self.close()
+        warnings.warn(self.failure, RecordingWarning, stacklevel=4)
+
+    def close(self) -> None:
+        """Close the file; there are no more lines."""
+        self._file.close()
+        self._raw.close()
+        self._file = cast("IO[bytes]", _Nothing())
+
+
+class _Nothing:
+    """A file that is at its end."""
+
+    def readline(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        return None
+
+
+def load(path: str | os.PathLike[str], progress: Callable[[float], None] | None = None) -> Transcript:
+    """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`).
+
+    Raises RecordingError where the file is neither; warns where a recording is broken, and gives what stands before.
+    """
+    if pathlib.Path(path).suffix != ".json":
+        return Recording(path).transcript(progress)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return Transcript.from_dict(json.load(file))
+    except OSError as error:
+        raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RecordingError(f"{path} is not a transcript of nb_stream: {error}") from error
