@@ -10,7 +10,7 @@ from .metrics import tokens_per_second
 from .model import Cell, CellKind, CellStatus, RunInfo, Usage
 from .patches import Appended, Opened, Patch, RunChanged, Settled
 from .text import clean
-from .transcript import Awaited, Live, Transcript, cell_id
+from .transcript import Awaited, Live, Transcript, Writing, cell_id
 
 UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
 
@@ -58,14 +58,14 @@ class Draft:
 
     def grow(self, live: Live, kind: CellKind, text: str) -> Live:
         """Add text to the thought or to the answer of a call."""
-        cell = live.thought if kind is CellKind.THOUGHT else live.answer
-        if cell is None:
-            cell = self.new(kind, live, live.first_at, CellStatus.WRITING)
-            cell = replace(cell, ttft=live.ttft)
-            self._patches.append(Opened(cell))
-        self._patches.append(Appended(cell.id, len(cell.text), text))
-        cell = replace(cell, text=cell.text + text)
-        return replace(live, thought=cell) if kind is CellKind.THOUGHT else replace(live, answer=cell)
+        writing = live.thought if kind is CellKind.THOUGHT else live.answer
+        if writing is None:
+            head = replace(self.new(kind, live, live.first_at, CellStatus.WRITING), ttft=live.ttft)
+            self._patches.append(Opened(head))
+            writing = Writing(head)
+        self._patches.append(Appended(writing.head.id, writing.length, text))
+        writing = writing.grown(text)
+        return replace(live, thought=writing) if kind is CellKind.THOUGHT else replace(live, answer=writing)
 
     def swap(self, old: Live, new: Live | None) -> None:
         """Put `new` in the place of `old`, or nothing."""
@@ -76,7 +76,8 @@ class Draft:
         """End text that no message claims: it stays, as it was streamed."""
         for live in lives:
             whole = live
-            if live.pending.strip() or (live.pending and live.cells):
+            begun = live.thought is not None or live.answer is not None
+            if live.pending.strip() or (live.pending and begun):
                 kind = CellKind.THOUGHT if in_thought(live) else CellKind.TEXT
                 whole = self.grow(live, kind, clean(live.pending))
             for cell in whole.cells:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from . import think
-from .model import Cell, CellKind, Message
-from .transcript import Live
+from .model import CellKind, Message
+from .transcript import Live, Writing
 
 REPLACES = (CellKind.TEXT, CellKind.STRUCTURED)
 """The kinds of message that end a streamed text although they differ from it."""
@@ -118,5 +118,5 @@ def _answer_text(live: Live) -> str:
     return _text(live.answer) + ("" if in_thought(live) else live.pending)
 
 
-def _text(cell: Cell | None) -> str:
-    return "" if cell is None else cell.text
+def _text(writing: Writing | None) -> str:
+    return "" if writing is None else writing.text

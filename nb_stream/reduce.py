@@ -34,7 +34,7 @@ from .model import (
 )
 from .patches import Appended, Opened, Patch, RunChanged, Settled
 from .text import clean_start, cleaned
-from .transcript import Live, Transcript
+from .transcript import Live, Transcript, Writing
 
 __all__ = ["Appended", "Opened", "Patch", "RunChanged", "Settled", "fold"]
 
@@ -141,7 +141,7 @@ def _thought(draft: Draft, event: Message) -> None:
     else:
         streamed = live.thought
         text = event.text if streamed is None else think.heal(event.text, streamed.text)
-        cell = _cell(draft, event, live if streamed is not None else None, streamed)
+        cell = _cell(draft, event, live, streamed) if streamed is not None else _cell(draft, event)
         draft.place(replace(cell, text=text))
         pending = "" if linkage.in_thought(live) else live.pending
         if streamed is not None or live.message_id == event.message_id:
@@ -169,17 +169,17 @@ def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
         if answer is None and think.opens(event.text):
             answer = streamed  # the mark was never closed: the message is all one text
         else:
-            draft.place(draft.ended(streamed, live))
+            draft.place(draft.ended(streamed.cell, live))
     if text or answer is not None or event.kind is not CellKind.THOUGHT or not thought:
         draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
     if live is not None:
         draft.swap(live, None)
 
 
-def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Cell | None = None) -> Cell:
+def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writing | None = None) -> Cell:
     """The settled cell of a message: the `streamed` one of `live` with its content replaced, or a new one."""
     status = _status(event)
-    cell = draft.new(event.kind, event, event.at, status) if streamed is None else streamed
+    cell = draft.new(event.kind, event, event.at, status) if streamed is None else streamed.head
     if live is not None:
         cell = draft.timed(cell, live, event.usage)
     return replace(

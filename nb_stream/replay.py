@@ -33,6 +33,7 @@ class Replay:
         self.recording = Recording(path)
         if not any(isinstance(event, RunStarted) for event in self.recording.events()):
             raise RecordingError(f"{path} holds no run: the recording ends before one began.")
+        self._runs: int | None = None
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
@@ -41,6 +42,13 @@ class Replay:
         self._since: float | None = None  # when the clock began to run from _position; None while it stands
         self._paused = self._stepping = self._back = False
         self._limit = 0.0
+
+    @property
+    def runs(self) -> int:
+        """How many runs the recording holds."""
+        if self._runs is None:
+            self._runs = sum(isinstance(event, RunStarted) for event in self.recording.joined())
+        return self._runs
 
     @property
     def speed(self) -> float:

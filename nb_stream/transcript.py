@@ -7,13 +7,40 @@ them. A transcript never changes: `nb_stream.reduce.fold` makes the next one fro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from .model import Cell, RunInfo
 
 VERSION = 1
 """The version of the dictionary that `Transcript.to_dict` writes."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A cell that is being written: its head, and its text in pieces, each at least twice as long as the next. So a
+    long text is not copied for every piece that comes."""
+
+    head: Cell
+    pieces: tuple[str, ...] = ()
+    length: int = 0
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.pieces)
+
+    @property
+    def cell(self) -> Cell:
+        """The cell as a reader sees it."""
+        return replace(self.head, text=self.text)
+
+    def grown(self, text: str) -> Writing:
+        """The same with `text` behind it."""
+        pieces, last = self.pieces, text
+        while pieces and len(pieces[-1]) < 2 * len(last):
+            pieces, last = pieces[:-1], pieces[-1] + last
+        return Writing(self.head, (*pieces, last), self.length + len(text))
 
 
 @dataclass(frozen=True)
@@ -31,8 +58,8 @@ class Live:
     message_id: str | None
     phase: str = "start"
     pending: str = ""
-    thought: Cell | None = None
-    answer: Cell | None = None
+    thought: Writing | None = None
+    answer: Writing | None = None
     count: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
@@ -42,7 +69,7 @@ class Live:
     @property
     def cells(self) -> tuple[Cell, ...]:
         """The cells that a reader sees of it."""
-        return tuple(cell for cell in (self.thought, self.answer) if cell is not None)
+        return tuple(writing.cell for writing in (self.thought, self.answer) if writing is not None)
 
 
 class Awaited(NamedTuple):
@@ -78,7 +105,7 @@ class Transcript:
         return iter(self.cells)
 
     def __len__(self) -> int:
-        return len(self.settled) + sum(len(live.cells) for live in self.live)
+        return len(self.cells)
 
     def of(self, agent: str) -> tuple[Cell, ...]:
         """The cells of one agent, by name or by path."""

@@ -156,6 +156,7 @@ class Author:
             self._plain,
             self._plain,
             self._nameless,
+            self._foreign,
             self._reasoning,
             self._inline,
             self._tools,
@@ -180,8 +181,19 @@ class Author:
         self._stream(turn, None, text, message, message)
         turn.steps.append(message)
 
+    def _foreign(self, turn: Turn) -> None:
+        """An agent of the user's own, whose chunks carry another id than its message."""
+        text = "So: " + self._text()
+        how = self._r.choice(("the same", "continued", "another"))
+        said = {"the same": text, "continued": text + ", and so on", "another": "Something else"}[how]
+        message = self._said(turn, CellKind.TEXT, said, "TextMessage", final=True)
+        ends = message if how != "another" else None
+        self._stream(turn, self._id(), text, ends, ends)
+        turn.steps.append(message)
+
     def _reasoning(self, turn: Turn) -> None:
-        """The thought takes the id, the answer gets another one; the thought's ends may be eaten (T11)."""
+        """The thought takes the id, the answer gets another one; the thought's ends may be eaten (T11), and some
+        models do not stream it."""
         reason, text = self._r.choice(REASONS), self._text()
         first, said = self._id(), self._r.choice((eaten(reason), reason.strip()))
         answer = self._said(turn, CellKind.TEXT, text, "TextMessage", final=True)
@@ -189,7 +201,8 @@ class Author:
         if thought is None:  # AutoGen reports no empty thought, and then the answer keeps the id
             answer = replace(answer, message_id=first)
         raw = f"<think>{reason}</think>" + self._r.choice(("", "\n", "\n\n")) + text
-        self._stream(turn, first, raw, thought, answer)
+        hidden = self._r.random() < 0.2 and "<think>" not in text[:10]
+        self._stream(turn, first, text if hidden else raw, answer if hidden else thought, answer)
         turn.steps.extend(event for event in (thought, answer) if event is not None)
 
     def _inline(self, turn: Turn) -> None:

@@ -1,0 +1,192 @@
+"""The commands `export` and `replay` of `python -m nb_stream`: recordings in, files or a terminal out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import sys
+import time
+import warnings
+from typing import Any
+
+from .errors import NbStreamError, RecordingWarning, ReplayedError
+
+DONE, FAILED, BROKEN = 0, 1, 3
+
+CODES = """exit codes:
+  0  done
+  1  could not be done; one sentence on standard error says why
+  2  the command line was wrong
+  3  done, but the recording is broken: what stands before the damage was used
+"""
+
+
+def add_commands(commands: Any) -> None:
+    """Add `export` and `replay` to the sub-commands of a parser. Each sets `run`, which takes the options and gives
+    the exit code."""
+    write = commands.add_parser(
+        "export",
+        help="turn a recording into a page, a notebook, Markdown, text, JSON or AG-UI events",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""Turn a recording into a file. Its name says as what:
+
+  run.html        one page without scripts, to read, to print, to send
+  run.md          Markdown, for a pull request
+  run.txt         plain text
+  run.ipynb       a notebook, a cell for each message
+  run.json        the transcript as data (nb_stream.recording.load reads it back)
+  run.agui.jsonl  events of the AG-UI protocol, for other front ends
+
+Add .gz to compress it. Record with TeamPanel(team, record="run.jsonl"), or afterwards with
+panel.save("run.jsonl").
+
+example:
+  python -m nb_stream export run.jsonl run.html
+""",
+        epilog=CODES,
+    )
+    write.add_argument("recording", metavar="RUN", help="a recording (.jsonl, .jsonl.gz), or a transcript (.json)")
+    write.add_argument("out", metavar="OUT", help="the file to write; it is replaced where it is there")
+    write.set_defaults(run=_export)
+    play = commands.add_parser(
+        "replay",
+        help="play a recording in this terminal",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""Play a recording in this terminal, token for token. Needs no key and no network. Agents that
+wrote at the same time are printed one after the other.
+
+examples:
+  python -m nb_stream replay run.jsonl
+  python -m nb_stream replay run.jsonl --speed 4 --agent writer --agent critic
+  python -m nb_stream replay run.jsonl --speed inf --no-stream    everything at once
+""",
+        epilog=CODES,
+    )
+    play.add_argument("recording", metavar="RUN", help="a recording (.jsonl, .jsonl.gz)")
+    play.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N", help="how many times as fast as it was; inf for at once"
+    )
+    play.add_argument(
+        "--agent", action="append", metavar="NAME", help="print only this agent, by name or path; may be repeated"
+    )
+    play.add_argument("--no-stream", action="store_true", help="print messages when they are finished, not as they grow")
+    play.set_defaults(run=_replay)
+
+
+def _speed(word: str) -> float:
+    try:
+        speed = float(word)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number above zero")
+    return speed
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .export import export, suffix_of
+    from .recording import load
+
+    if not suffix_of(options.out):
+        return _fail(_unknown(options.out))
+    with _Broken() as broken, _Progress(f"Reading {options.recording}") as progress:
+        try:
+            transcript = load(options.recording, progress)
+        except NbStreamError as error:
+            return _fail(str(error))
+        progress.clear()
+    try:
+        export(transcript, options.out)
+    except OSError as error:
+        return _fail(f"Cannot write {options.out}: {error.strerror or error}.")
+    return broken.code
+
+
+def _unknown(name: str) -> str:
+    from .export import SUFFIXES
+
+    return f"Cannot tell what to write from the name {name!r}. Let it end in {', '.join(SUFFIXES)}."
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from .replay import Replay
+    from .stream import TeamStream
+    from .terminal import TerminalView
+
+    async def play() -> None:
+        stream = TeamStream(replay)
+        view = TerminalView(stream, agents=options.agent, tokens=not options.no_stream)
+        stream.watch(view)
+        for _ in range(replay.runs):
+            run = stream.start()
+            try:
+                await run
+            except (ReplayedError, asyncio.CancelledError):
+                if not run.done():
+                    raise  # it is we who were cancelled, by Ctrl-C
+
+    with _Broken() as broken:
+        try:
+            replay = Replay(options.recording, options.speed)
+            asyncio.run(play())
+        except NbStreamError as error:
+            return _fail(str(error))
+    return broken.code
+
+
+def _fail(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return FAILED
+
+
+class _Broken:
+    """Tells once, in a sentence, where a recording is broken; `code` is the exit code."""
+
+    def __init__(self) -> None:
+        self.code = DONE
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> _Broken:
+        self._caught.__enter__()
+        warnings.simplefilter("always", RecordingWarning)
+        before = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if not issubclass(category, RecordingWarning):
+                before(message, category, *rest)
+            elif self.code == DONE:
+                self.code = BROKEN
+                print(message, file=sys.stderr)
+
+        warnings.showwarning = show
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._caught.__exit__(*exc)
+
+
+class _Progress:
+    """A line on standard error, for work that takes more than a second, where somebody looks."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        self._began = time.monotonic()
+        self._shown = False
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __call__(self, part: float) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._began > 1.0:
+            self._shown = True
+            print(f"\r{self._words}: {part:.0%} ", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False
+
+    def __exit__(self, *exc: Any) -> None:
+        self.clear()

@@ -1,0 +1,135 @@
+"""A transcript as events of the AG-UI protocol 1.0, so that any front end that speaks it can show the run.
+
+Agents are told apart by the `name` of their messages; their paths and what else AG-UI has no field for stand in
+`metadata`. Times are milliseconds since the epoch. The order is the protocol's: a run opens, each message and tool
+call is opened, filled and closed, and the run ends in one event (`docs.ag-ui.com`, specification 1.0).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
+from .runs import by_run
+
+PROTOCOL = "1.0"
+THREAD = "nb_stream"
+
+Row = dict[str, Any]
+
+
+def events(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[Row]:
+    """The events, as JSON values with the names of the wire. Cells outside of a run have none to stand in: they are
+    left out."""
+    for run, own in by_run(cells, runs):
+        if run is None:
+            return
+        yield _row("RUN_STARTED", run.started_at, threadId=THREAD, runId=run.id, protocolVersion=PROTOCOL)
+        for cell in own:
+            yield from _cell(cell)
+        yield from _ending(run, own)
+
+
+def lines(rows: Iterable[Row]) -> Iterator[str]:
+    """One event a line."""
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+    for row in rows:
+        yield encode(row) + "\n"
+
+
+def _cell(cell: Cell) -> Iterator[Row]:
+    if cell.kind is CellKind.TOOL_CALL:
+        yield from _message(cell, "assistant", "")
+        for number, call in enumerate(cell.tool_calls):
+            yield from _tool_call(cell, call, number)
+    elif cell.kind is CellKind.THOUGHT:
+        yield from _reasoning(cell)
+    elif cell.kind is CellKind.ERROR:
+        return  # it is told by RUN_ERROR
+    elif cell.kind in (CellKind.TEXT, CellKind.STRUCTURED, CellKind.CODE, CellKind.HANDOFF):
+        yield from _message(cell, "user" if cell.path == "user" else "assistant", _text(cell))
+    else:
+        value = {"agent": cell.path, "text": cell.text, "status": cell.status.value, **_plain(cell)}
+        yield _row("CUSTOM", cell.started_at, name=cell.kind.value, value=value)
+
+
+def _message(cell: Cell, role: str, text: str) -> Iterator[Row]:
+    metadata: Row = {"path": cell.path, "kind": cell.kind.value, "status": cell.status.value}
+    if cell.usage is not None:
+        metadata["usage"] = _usage(cell.usage)
+    yield _row(
+        "TEXT_MESSAGE_START", cell.started_at, messageId=cell.id, role=role, name=cell.agent, metadata=metadata
+    )
+    if text:
+        yield _row("TEXT_MESSAGE_CONTENT", cell.started_at, messageId=cell.id, delta=text)
+    yield _row("TEXT_MESSAGE_END", _end(cell), messageId=cell.id)
+
+
+def _reasoning(cell: Cell) -> Iterator[Row]:
+    metadata = {"path": cell.path, "agent": cell.agent}
+    yield _row("REASONING_START", cell.started_at, messageId=cell.id, metadata=metadata)
+    yield _row("REASONING_MESSAGE_START", cell.started_at, messageId=cell.id, role="reasoning")
+    yield _row("REASONING_MESSAGE_CONTENT", cell.started_at, messageId=cell.id, delta=cell.text)
+    yield _row("REASONING_MESSAGE_END", _end(cell), messageId=cell.id)
+    yield _row("REASONING_END", _end(cell), messageId=cell.id)
+
+
+def _tool_call(cell: Cell, call: ToolCall, number: int) -> Iterator[Row]:
+    # Some servers give all calls of a message the same id, or none; the protocol wants to tell them apart.
+    call_id = f"{cell.id}.{number}.{call.id}"
+    at, end = cell.started_at, _end(cell)
+    yield _row("TOOL_CALL_START", at, toolCallId=call_id, toolCallName=call.name, parentMessageId=cell.id)
+    yield _row("TOOL_CALL_ARGS", at, toolCallId=call_id, delta=call.arguments)
+    yield _row("TOOL_CALL_END", at, toolCallId=call_id)
+    if call.result is not None:
+        failed = {"metadata": {"isError": True}} if call.is_error else {}
+        yield _row(
+            "TOOL_CALL_RESULT",
+            end,
+            messageId=f"{call_id}.result",
+            toolCallId=call_id,
+            content=call.result,
+            role="tool",
+            **failed,
+        )
+
+
+def _ending(run: RunInfo, cells: Sequence[Cell]) -> Iterator[Row]:
+    if run.status is CellStatus.RUNNING:
+        return
+    usage: Row = {"usage": [_usage(run.usage)]} if run.usage else {}
+    if run.status is CellStatus.FAILED:
+        said = next((cell.text for cell in reversed(cells) if cell.kind is CellKind.ERROR), "The run failed.")
+        yield _row("RUN_ERROR", run.ended_at, message=said, **usage)
+        return
+    result = {} if run.stop_reason is None else {"result": {"stopReason": run.stop_reason}}
+    outcome = {"type": "success" if run.status is CellStatus.DONE else "cancelled"}
+    yield _row(
+        "RUN_FINISHED", run.ended_at, threadId=THREAD, runId=run.id, outcome=outcome, **result, **usage
+    )
+
+
+def _usage(usage: Usage) -> Row:
+    return {"inputTokens": usage.prompt_tokens, "outputTokens": usage.completion_tokens}
+
+
+def _text(cell: Cell) -> str:
+    """The text of a message, with the code and the output of a code cell."""
+    parts = [cell.text]
+    parts.extend(block["code"] for block in cell.data.get("code_blocks", ()) if block["code"].strip() not in cell.text)
+    parts.append(str(cell.data.get("output") or ""))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _plain(cell: Cell) -> Row:
+    return {name: cell.data[name] for name in ("how", "answer", "request_id", "agents", "count") if name in cell.data}
+
+
+def _end(cell: Cell) -> float | None:
+    return cell.started_at if cell.ended_at is None else cell.ended_at
+
+
+def _row(kind: str, at: float | None, **fields: Any) -> Row:
+    return {"type": kind, **({} if at is None else {"timestamp": round(at * 1000)}), **fields}

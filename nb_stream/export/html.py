@@ -1,0 +1,184 @@
+"""A transcript as HTML without scripts: one file to keep or to send, and what stays in a saved notebook.
+
+Both are made of the same fragment: `<details>` for each message, all text escaped, nothing that is loaded from
+anywhere. It can be read with every style stripped. The fragment has inline styles only, in colours that suit a light
+and a dark page, because notebooks and web sites take `<style>` away; the file adds a sheet, and a policy that forbids
+the browser to load or to run anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from html import escape
+
+from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..visible import one_line, visible
+from .runs import by_run
+from .text import ending
+
+_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
+_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
+_ASIDE = (CellKind.THOUGHT, CellKind.TOOL_CALL, CellKind.SELECTION, CellKind.MEMORY)
+
+_CELL = "margin:4px 0;padding:2px 0 2px 10px;border-left:3px solid hsl({hue},45%,50%)"
+_TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;font:inherit"
+_CODE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;padding:6px 8px;border:1px solid rgba(128,128,128,.4)"
+
+_SHEET = """
+:root{color-scheme:light dark;--page:#fff;--ink:#1c1e21;--soft:#59636e;--edge:#d8dee4;--code:#f5f7f9}
+@media(prefers-color-scheme:dark){:root{--page:#14171a;--ink:#e4e7ea;--soft:#9aa5b1;--edge:#343b43;--code:#1c2126}}
+body{margin:0;background:var(--page);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
+main{max-width:52rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}
+h2{font-size:1.1rem;margin:2rem 0 .5rem;padding-top:1rem;border-top:1px solid var(--edge)}
+summary{cursor:pointer;padding:2px 0}
+summary:focus-visible{outline:2px solid currentColor;outline-offset:2px}
+small,.nb-end{color:var(--soft)}
+pre.nb-code{font:13px/1.45 ui-monospace,SFMono-Regular,Consolas,monospace!important;background:var(--code);
+border-color:var(--edge)!important;border-radius:4px}
+img{max-width:100%;height:auto}
+@media print{main{max-width:none;padding:0}body{font-size:11pt}summary{break-after:avoid}
+details::details-content{content-visibility:visible!important;height:auto!important}
+details:not([open])>:not(summary){display:block!important}}
+""".strip()
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def page(cells: Sequence[Cell], runs: Sequence[RunInfo], title: str = "") -> Iterator[str]:
+    """One whole page, in pieces. Its title is that of the first task where none is given."""
+    title = title or next((run.task for run in runs if run.task.strip()), "") or "Transcript"
+    heading = escape(one_line(title))
+    yield (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="generator" content="nb_stream">\n'
+        f"<title>{heading}</title>\n<style>\n{_SHEET}\n</style>\n</head>\n<body>\n<main>\n<h1>{heading}</h1>\n"
+    )
+    yield from fragment(cells, runs, unfold=True)
+    yield "</main>\n</body>\n</html>\n"
+
+
+def fragment(cells: Sequence[Cell], runs: Sequence[RunInfo], *, unfold: bool = False) -> Iterator[str]:
+    """Runs and cells as HTML for the inside of a page, in pieces, without `<style>` and `<script>`.
+
+    The last message of each run is unfolded; with `unfold` all are but thoughts, tool calls and the like.
+    """
+    hues: dict[str, int] = {}
+    for cell in cells:
+        hues.setdefault(cell.path, 210 + 137 * len(hues))  # the golden angle keeps neighbours apart
+    for number, (run, own) in enumerate(by_run(cells, runs), 1):
+        if run is None:
+            yield from _cells(own, unfold, hues)
+            continue
+        yield f"<section>\n<h2>Run {number}{_joined(': ', one_line(run.task))}</h2>\n"
+        yield f"<p><small>{_when(run)}</small></p>\n" if run.started_at is not None else ""
+        yield from _cells(own, unfold, hues)
+        yield f'<p class="nb-end"><small>{escape(_capital(ending(run)))}</small></p>\n</section>\n'
+
+
+def _cells(cells: Sequence[Cell], unfold: bool, hues: Mapping[str, int]) -> Iterator[str]:
+    for place, cell in enumerate(cells, 1):
+        yield from _cell(cell, place == len(cells) or (unfold and cell.kind not in _ASIDE), hues[cell.path])
+
+
+def _cell(cell: Cell, is_open: bool, hue: int) -> Iterator[str]:
+    words = "" if is_open else _first_words(cell)
+    yield (
+        f'<details class="nb-cell" style="{_CELL.format(hue=hue % 360)}"{" open" if is_open else ""}>\n<summary>'
+        f"<b><bdi>{escape(one_line(cell.path or cell.agent or 'nb_stream'))}</bdi></b>"
+        f"{_joined(' ', _marks(cell))}{_joined(' – ', words)} <small>{escape(_figures(cell))}</small></summary>\n"
+    )
+    yield from _body(cell)
+    yield "</details>\n"
+
+
+def _body(cell: Cell) -> Iterator[str]:
+    if cell.kind in (CellKind.STRUCTURED, CellKind.ERROR):
+        yield _code(cell.text)
+    elif cell.kind is not CellKind.TOOL_CALL:
+        yield from _said(cell.text)
+    for block in cell.data.get("code_blocks", ()):
+        if str(block.get("code", "")).strip() not in cell.text:
+            yield _code(block["code"])
+    for call in cell.tool_calls:
+        yield from _call(call)
+    for name, label in (("output", "Output"), ("answer", "Answer"), ("traceback", "Traceback")):
+        if cell.data.get(name):
+            yield f"<div><small>{label}</small></div>\n{_code(str(cell.data[name]))}"
+    for number, image in enumerate(cell.data.get("images", ()), 1):
+        yield _image(str(image), number)
+
+
+def _said(text: str) -> Iterator[str]:
+    """A message as it was written; what stands between code fences as code."""
+    place = 0
+    for fence in _FENCE.finditer(text):
+        if text[place : fence.start()].strip():
+            yield _plain(text[place : fence.start()])
+        yield _code(fence[2])
+        place = fence.end()
+    if text[place:].strip():
+        yield _plain(text[place:])
+
+
+def _plain(text: str) -> str:
+    inside = escape(visible(text).strip("\n"), quote=False)
+    return f'<pre class="nb-text" dir="auto" style="{_TEXT}">\n{inside}</pre>\n'
+
+
+def _code(text: str) -> str:
+    if not text.strip():
+        return ""
+    inside = escape(visible(text).strip("\n"), quote=False)
+    return f'<pre class="nb-code" dir="ltr" style="{_CODE}">\n{inside}</pre>\n'
+
+
+def _call(call: ToolCall) -> Iterator[str]:
+    yield f"<div><code><bdi>{escape(one_line(call.name))}</bdi></code></div>\n{_code(call.arguments)}"
+    if call.result is not None:
+        yield f"<div><small>{'Failed' if call.is_error else 'Result'}</small></div>\n{_code(call.result)}"
+
+
+def _image(source: str, number: int) -> str:
+    if _IMAGE.fullmatch(source) is None:
+        return f"<p><small>Image {number} is not shown: only PNG, JPEG, GIF and WebP data are.</small></p>\n"
+    return f'<p><img alt="image {number}" style="max-width:100%" src="{source}"></p>\n'
+
+
+def _marks(cell: Cell) -> str:
+    words = [] if cell.kind is CellKind.TEXT else [cell.kind.value]
+    if cell.status is not CellStatus.DONE:
+        words.append(cell.status.value)
+    return f"({', '.join(words)})" if words else ""
+
+
+def _first_words(cell: Cell) -> str:
+    return one_line(cell.text) or one_line(", ".join(call.name for call in cell.tool_calls))
+
+
+def _figures(cell: Cell) -> str:
+    words = []
+    if cell.duration:
+        words.append(f"{cell.duration:.1f} s")
+    if cell.tokens_per_s:
+        words.append(f"{'about ' if cell.estimated else ''}{cell.tokens_per_s:.0f} tokens/s")
+    if cell.usage:
+        words.append(f"{cell.usage.completion_tokens} tokens")
+    return ", ".join(words)
+
+
+def _joined(sign: str, words: str) -> str:
+    return f"{sign}<bdi>{escape(words)}</bdi>" if words else ""
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _when(run: RunInfo) -> str:
+    moment = datetime.fromtimestamp(run.started_at or 0.0, timezone.utc)
+    return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'

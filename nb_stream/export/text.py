@@ -1,0 +1,92 @@
+"""A transcript as plain text: for a terminal, a log, and where a notebook shows `text/plain` only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..visible import one_line, visible
+from .runs import by_run
+
+WIDTH = 72
+
+
+def text(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[str]:
+    """Runs and cells as text, in pieces that end in line feeds. Control characters are made visible."""
+    for number, (run, own) in enumerate(by_run(cells, runs), 1):
+        if run is not None:
+            yield rule(beginning(run, number)) + "\n"
+        for cell in own:
+            yield f"{rule(head(cell))}\n{closed(body(cell))}"
+        if run is not None:
+            yield rule(ending(run)) + "\n"
+
+
+def rule(words: str) -> str:
+    """A line with words in it."""
+    return f"---------- {words} ".ljust(WIDTH, "-")
+
+
+def beginning(run: RunInfo, number: int) -> str:
+    """What stands above a run."""
+    return f"run {number}: {one_line(run.task)}".rstrip(": ")
+
+
+def ending(run: RunInfo) -> str:
+    """What stands below a run: how it ended, its time and its tokens."""
+    words = run.status.value
+    if run.stop_reason:
+        words += f": {one_line(run.stop_reason)}"
+    figures = []
+    if run.started_at is not None and run.ended_at is not None:
+        figures.append(f"{run.ended_at - run.started_at:.1f} s")
+    if run.usage:
+        figures.append(f"{run.usage.prompt_tokens} + {run.usage.completion_tokens} tokens")
+    return f"{words} ({', '.join(figures)})" if figures else words
+
+
+def head(cell: Cell) -> str:
+    """Who says what: the agent's path, the kind where it is no text, the status where it is not done."""
+    words = one_line(cell.path or cell.agent or "nb_stream")
+    if cell.kind is not CellKind.TEXT:
+        words += f" ({cell.kind.value})"
+    if cell.status not in (CellStatus.DONE, CellStatus.WRITING):
+        words += f" [{cell.status.value}]"
+    return words
+
+
+def body(cell: Cell) -> str:
+    """What is said."""
+    parts = [] if cell.kind is CellKind.TOOL_CALL else [visible(cell.text)]
+    parts.extend(_call(call) for call in cell.tool_calls)
+    if cell.kind is CellKind.CODE:
+        blocks = [visible(block.get("code", "")) for block in cell.data.get("code_blocks", ())]
+        parts.extend(block for block in blocks if block.strip() not in parts[0])
+    parts.append(result(cell))
+    return "\n".join(part for part in parts if part)
+
+
+def result(cell: Cell) -> str:
+    """What came of it later: the results of tools, the output of code, a person's answer, the traceback."""
+    parts = [_result(call) for call in cell.tool_calls if call.result is not None]
+    for name, label in (("output", "output: "), ("answer", "answer: "), ("traceback", "")):
+        if cell.data.get(name):
+            parts.append(_indented(label, visible(str(cell.data[name]))))
+    return "\n".join(parts)
+
+
+def closed(said: str) -> str:
+    """A text that ends in one line feed; nothing for an empty one."""
+    return said.rstrip("\n") + "\n" if said.strip() else ""
+
+
+def _call(call: ToolCall) -> str:
+    return f"{one_line(call.name)}({visible(call.arguments)})"
+
+
+def _result(call: ToolCall) -> str:
+    return _indented(f"{one_line(call.name)} {'failed' if call.is_error else 'gave'}: ", visible(call.result or ""))
+
+
+def _indented(label: str, said: str) -> str:
+    return "  " + (label + said).rstrip("\n").replace("\n", "\n  ")
