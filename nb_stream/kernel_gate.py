@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import signal
 import sys
 import threading
 from collections import deque
@@ -130,6 +131,22 @@ def _latest_context() -> contextvars.Context | None:
         return next(reversed(_holds.values())).copy() if _holds else None
 
 
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Raise KeyboardInterrupt after the block, not in it, where it could tear a message that is being read in two."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    interrupts: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if interrupts:
+        raise KeyboardInterrupt
+
+
 def _find_kernel() -> Any:
     ipython = sys.modules.get("IPython")
     return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
@@ -167,7 +184,8 @@ class _Gate:
     def pump(self) -> None:
         """On the main thread."""
         if self._stream.io_loop is self._kernel.io_loop:
-            self._stream.flush()
+            with _interrupts_put_off():
+                self._stream.flush()
         self._run_main_thread_jobs()
 
     def settle_soon(self) -> None:

@@ -27,6 +27,11 @@ class PanelPage:
         """Wait for a run state."""
         expect(self.root.locator(".nbs-state-word")).to_have_text(re.compile(word), timeout=seconds * 1000)
 
+    def ended(self, runs: int = 1, word: str = "done", seconds: float = 30) -> None:
+        """Wait until the run number `runs` has ended in this way."""
+        end = self.root.locator(".nbs-run-end").nth(runs - 1)
+        expect(end).to_contain_text(word, timeout=seconds * 1000)
+
     def ask(self, task: str) -> None:
         """Type a task and press Run."""
         self.root.get_by_role("textbox").first.fill(task)

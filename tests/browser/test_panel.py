@@ -40,7 +40,7 @@ def test_a_task_typed_into_the_panel_runs_and_its_cells_collapse(notebook: Open)
     expect(panel.box("poet")).to_be_checked()
     panel.watch_growth()
     panel.ask("Write about the sea")
-    panel.state("idle")
+    panel.ended()
     assert len(panel.growth("poet")) > 3, "the text did not grow before the reader's eyes"
     assert panel.history() == [
         ("user", False),
@@ -117,7 +117,7 @@ def test_stop_ends_after_the_turn_cancel_at_once_and_the_next_run_works(notebook
     expect(panel.cell("ben")).to_contain_text("cancelled")
     book.evaluate("[setattr(a._model_client, '_pace', 0) for a in (ann, ben)]")
     panel.ask("Again")
-    panel.state("idle")
+    panel.ended(3)
     assert book.evaluate("[r.status.value for r in panel.transcript.runs]") == "['done', 'cancelled', 'done']"
 
 
@@ -148,7 +148,7 @@ def test_the_panel_works_inside_boxes_tabs_and_accordions(notebook: Open) -> Non
     expect(book.page.locator(".nbs-panel")).to_have_count(2, timeout=20_000)
     panel = PanelPage(book.page).shown()
     panel.ask("Go")
-    panel.state("idle")
+    panel.ended()
     expect(book.page.locator("details.nbs-cell")).to_have_count(6)
 
 
@@ -191,7 +191,7 @@ def test_an_error_is_told_in_words_and_the_next_run_works(notebook: Open) -> Non
     panel.state("failed")
     expect(panel.root).to_contain_text("The model server closed the connection.")
     panel.ask("Again")
-    panel.state("idle")
+    panel.ended(2)
 
 
 def test_a_person_answers_in_the_panel(notebook: Open) -> None:
@@ -211,7 +211,7 @@ def test_a_person_answers_in_the_panel(notebook: Open) -> None:
     asked = panel.root.locator("details.nbs-cell[data-kind='human input']")
     asked.get_by_role("textbox").fill("forty-two")
     asked.get_by_role("button", name="Answer").click()
-    panel.state("idle")
+    panel.ended()
     assert panel.text_of("human", 1) == "forty-two"
 
 

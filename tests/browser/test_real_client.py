@@ -41,7 +41,7 @@ def test_the_quick_starts_real_model_streams_into_the_browser(notebook: Open, mo
     book.run(1, wait=False)
     panel = PanelPage(book.page).shown()
     panel.wait_live("author", 40)
-    panel.state("idle")
+    panel.ended()
     assert panel.text_of("author") == AUTHOR
     assert panel.text_of("editor") == EDITOR
     by_agent = {body["messages"][0]["content"]: body.get("stream", False) for body in model.requests}

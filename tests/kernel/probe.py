@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
+import signal
 import threading
 import time
 from typing import Any
@@ -39,6 +41,8 @@ def handle(message: dict[str, Any]) -> None:
         gated.append({"toggle": content["toggle"], "latency": time.time() - content["sent"]})
     if "fail" in content:
         raise ValueError("the handler failed as it was told")
+    if "interrupt" in content:
+        os.kill(os.getpid(), signal.SIGINT)
     if "say" in content:
         assert _loop is not None
         kernel_gate.call_in_loop(_loop, say, content["say"])
@@ -85,6 +89,7 @@ async def many_short_holds() -> None:
                 print("held", flush=True)
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.005)
+    await held_run()
 
 
 def blocking_run() -> None:

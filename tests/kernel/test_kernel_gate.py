@@ -157,8 +157,9 @@ def test_a_message_reaches_the_handler_or_the_widget_but_never_both(kernels: tup
         request = kernel.start_cell(cell)
         for number in range(50):
             toggle(kernel, number)
-            time.sleep(0.003)
-        assert kernel.finish(request)["status"] == "ok"
+            time.sleep(0.005)
+        kernel.wait_for(lambda: kernel.text(request).count("held") == 2, "the last hold")
+        assert kernel.stop_cell(request)["status"] == "ok"
         kernel.wait_until("len(probe.gated) + len(probe.ordinary) >= 50")
         gated, ordinary = (
             [event["toggle"] for event in kernel.evaluate(events)] for events in ("probe.gated", "probe.ordinary")
@@ -201,10 +202,23 @@ def test_the_kernel_is_as_before_after_an_interrupt_inside_nest_asyncio(nest1_ke
 
 def check_interrupt(kernel: Kernel, cell: str) -> None:
     request = kernel.start_cell(cell)
-    toggle(kernel, "before")
+    kernel.wait_until_idle(toggle(kernel, "before"))
     kernel.interrupt()
     assert kernel.finish(request)["ename"] in ("KeyboardInterrupt", "CancelledError")
     check_restored(kernel)
+
+
+def test_an_interrupt_in_the_middle_of_a_delivery_tears_no_message(kernel: Kernel) -> None:
+    request = kernel.start_cell(BLOCKING)
+    for number in range(3):
+        toggle(kernel, number)
+        if number == 0:
+            interrupting = kernel.custom({"interrupt": True})
+    assert kernel.finish(request)["ename"] == "KeyboardInterrupt"
+    kernel.wait_until_idle(interrupting)
+    assert kernel.states(interrupting) == ["busy", "idle"]
+    kernel.wait_until("len(probe.gated) + len(probe.ordinary) >= 3")
+    assert [event["toggle"] for event in kernel.evaluate("probe.gated + probe.ordinary")] == [0, 1, 2]
 
 
 def test_overlapping_holds_share_one_gate_that_closes_with_the_last(kernel: Kernel) -> None:
