@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import isawaitable
 from typing import Any
 
 Message = dict[str, Any]
@@ -57,7 +58,7 @@ def hold() -> Iterator[None]:
 
 
 def deliver(comm_id: str, handler: Handler) -> Callable[[], None]:
-    """Hand every ``comm_msg`` for this comm to ``handler(msg)`` while the gate is held. Returns the unsubscribe function.
+    """Hand each ``comm_msg`` of a comm to ``handler(msg)`` while the gate is held; returns the unsubscribe function.
 
     The handler gets the deserialized message, whatever its method (``custom``, ``update``, ``request_state``), on the
     thread that reads the shell socket: it must be quick and thread-safe. The comm itself does not see the message. What
@@ -99,10 +100,10 @@ def available() -> str | None:
     if kernel is None:
         return "This is not a Jupyter kernel, so there is no notebook page whose clicks could be delivered."
     if not _is_known(kernel):
+        name = f"{type(kernel).__module__}.{type(kernel).__qualname__}"
         return (
-            f"nb_stream does not know how this kernel ({type(kernel).__module__}.{type(kernel).__qualname__}) reads its "
-            "messages, so clicks made while a cell runs take effect when the cell ends: use panel.start(...), whose "
-            "cell ends at once, or ipykernel 6.17 to 7.4."
+            f"nb_stream does not know how this kernel ({name}) reads its messages, so clicks made while a cell runs "
+            "take effect when the cell ends: use panel.start(...), whose cell ends at once, or ipykernel 6.17 to 7.4."
         )
     return None
 
@@ -172,6 +173,7 @@ class _Gate:
         self._stream = kernel.shell_stream
         self._original = self._stream._recv_callback
         self._held_back: deque[tuple[str, Frames]] = deque()
+        self._passing_on: set[asyncio.Future[Any]] = set()
         self._settling = False
         self._main_thread_jobs: deque[Callable[[], None]] = deque()
         # The stream is already polled and its frames already come uncopied, so this is all that on_recv would do.
@@ -215,9 +217,11 @@ class _Gate:
                 return True
             kind, frames = self._held_back.popleft()
             try:
-                passed_on = self._original(frames)
-                if asyncio.iscoroutine(passed_on):
-                    asyncio.ensure_future(passed_on)
+                result = self._original(frames)
+                if isawaitable(result):
+                    task = asyncio.ensure_future(result)
+                    self._passing_on.add(task)
+                    task.add_done_callback(self._passing_on.discard)
             except Exception:
                 self._kernel.log.exception("nb_stream: error while passing on a %s", kind)
             if kind == "execute_request":
@@ -243,8 +247,8 @@ class _Gate:
         idents, parts = session.feed_identities(frames, copy=False)
         header = session.unpack(parts[1].bytes)
         kind = header["msg_type"]
-        content = session.unpack(parts[4].bytes) if kind.startswith("comm_") else {}
-        comm_id = content.get("comm_id")
+        content: Message = session.unpack(parts[4].bytes) if kind.startswith("comm_") else {}
+        comm_id: Any = content.get("comm_id")
         # Deserializing checks the signature and remembers it: afterwards the message is ours, as the kernel would
         # take it for a replayed one.
         read = partial(session.deserialize, parts, content=True, copy=False)
@@ -258,13 +262,13 @@ class _Gate:
             if kind == "comm_msg" and getattr(self._comm(comm_id), "target_name", None) == _CONTROL_TARGET:
                 answer = partial(self._kernel.comm_manager.comm_msg, self._stream, idents)
                 return partial(self._work_on_main_thread, read(), answer)
-        if self._held_back or self._loses_messages():
-            if self._goes_to_main_shell(header, comm_id):
-                return partial(self._hold_back, kind, frames)
+        in_danger = self._held_back or (self is _gate and self._loses_messages())
+        if in_danger and self._goes_to_main_shell(header, comm_id):
+            return partial(self._hold_back, kind, frames)
         return None
 
     def _work(self, message: Message, handler: Handler) -> None:
-        """Handle a message as the kernel does, between busy and idle: ipywidgets' page sends no more until idle comes."""
+        """Handle a message between busy and idle, as the kernel does: ipywidgets' page sends none before the idle."""
         self._kernel._publish_status("busy", "shell", parent=message)
         try:
             handler(message)
@@ -305,11 +309,11 @@ class _Gate:
         self._held_back.append((kind, frames))
         self.settle_soon()
 
-    def _goes_to_main_shell(self, header: Message, comm_id: str | None) -> bool:
-        # ipykernel >= 7.4 sends a comm's messages to the shell that last published on the comm, whatever the header says.
+    def _goes_to_main_shell(self, header: Message, comm_id: Any) -> bool:
+        # ipykernel >= 7.4 hands a comm's messages to the shell that last published on it, whatever the header says.
         return header.get("subshell_id") is None or hasattr(self._comm(comm_id), "_reply_subshell_for")
 
-    def _comm(self, comm_id: str | None) -> Any:
+    def _comm(self, comm_id: Any) -> Any:
         return self._kernel.comm_manager.comms.get(comm_id)
 
     def _loses_messages(self) -> bool:

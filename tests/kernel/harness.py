@@ -1,34 +1,28 @@
 """Real kernels of many ipykernel versions, driven over their sockets the way a notebook page drives them.
 
-Each version gets a small virtual environment of its own, made once and kept in ``$NB_STREAM_TEST_CACHE`` (or
-``~/.cache/nb_stream-tests``) under the Python version and a hash of its requirements. POSIX only: environments are
-locked with ``flock`` and cells are interrupted with ``SIGINT``.
+Each version gets a small virtual environment of its own, made once and kept (see environments.py). POSIX only: cells
+are interrupted with ``SIGINT``.
 """
 
 from __future__ import annotations
 
 import ast
-import fcntl
-import hashlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import textwrap
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import zmq
-from jupyter_client import BlockingKernelClient
+from environments import THIS_PYTHON, find_python, make
+from jupyter_client.blocking.client import BlockingKernelClient
 
 T = TypeVar("T")
 Message = dict[str, Any]
@@ -36,7 +30,6 @@ Message = dict[str, Any]
 PROJECT = Path(__file__).resolve().parents[2]
 IPYKERNELS = ("6.17.1", "6.29.5", "6.31.0", "7.0.1", "7.1.0")
 NEWEST_FOR_PYTHON = {"3.10": "7.3.0", "3.11": "7.4.0", "3.12": "7.4.0", "3.13": "7.4.0"}
-THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 # -- environments ------------------------------------------------------------------------------------------------------
@@ -62,21 +55,9 @@ class Environment:
             "nest-asyncio==1.6.0",
         ]
 
-    def make(self) -> Path:
-        """The environment's Python executable; installs the environment on first use (about 15 s)."""
-        base = find_python(self.python)
-        if base is None:
-            raise LookupError(f"No Python {self.python} on PATH or under pyenv: install one to test {self}.")
-        digest = hashlib.sha256("\n".join(self.requirements).encode()).hexdigest()[:12]
-        home = _cache_folder() / f"py{self.python}-ipykernel{self.ipykernel}-{digest}"
-        python, complete = home / "bin" / "python", home / "complete"
-        with _locked(home.with_suffix(".lock")):
-            if not complete.exists():
-                shutil.rmtree(home, ignore_errors=True)
-                subprocess.run([base, "-m", "venv", home], check=True)
-                subprocess.run([python, "-m", "pip", "install", "--quiet", *self.requirements], check=True)
-                complete.touch()
-        return python
+    def python_executable(self) -> Path:
+        """The environment's Python; installed at the first call, which takes about 15 s."""
+        return make(f"ipykernel{self.ipykernel}", self.python, self.requirements)
 
 
 def environments() -> tuple[list[Environment], list[str]]:
@@ -89,38 +70,6 @@ def environments() -> tuple[list[Environment], list[str]]:
     found = [environment for environment in wanted if find_python(environment.python)]
     missing = [f"{e}: no such interpreter on PATH or under pyenv" for e in wanted if e not in found]
     return found, missing
-
-
-@cache
-def find_python(version: str) -> Path | None:
-    """A working interpreter of that version ("3.12"), or None."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    candidates = [Path(sys.executable)] if version == THIS_PYTHON else []
-    on_path = shutil.which(f"python{version}")
-    candidates += [Path(on_path)] if on_path else []
-    candidates += sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True)
-    check = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
-    for candidate in candidates:
-        # A pyenv shim is on PATH even where the version that it stands for is not selected.
-        answer = subprocess.run([candidate, "-c", check], capture_output=True, text=True)
-        if answer.returncode == 0 and answer.stdout.strip() == version:
-            return candidate
-    return None
-
-
-def _cache_folder() -> Path:
-    default = Path.home() / ".cache" / "nb_stream-tests"
-    folder = Path(os.environ.get("NB_STREAM_TEST_CACHE") or default)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Two test runs may start at once: the second waits until the first has made the environment."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 # -- kernels -----------------------------------------------------------------------------------------------------------
@@ -148,8 +97,12 @@ class Kernel:
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [environment.make(), "-m", "ipykernel_launcher", "-f", self._connection_file],
-                env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [environment.python_executable(), "-m", "ipykernel_launcher", "-f", self._connection_file],
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._client = BlockingKernelClient(connection_file=str(self._connection_file))
         self._channels: dict[zmq.Socket[bytes], Any] = {}
@@ -175,7 +128,8 @@ class Kernel:
         """The kernel chooses its own free ports and then writes them down; ports chosen here might be taken by then."""
         deadline = time.monotonic() + 60
         while not (self._connection_file.exists() and self._connection_file.read_text().rstrip().endswith("}")):
-            assert time.monotonic() < deadline and self._process.poll() is None, self.log.read_text()
+            assert self._process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
 
     def close(self) -> None:
@@ -187,8 +141,15 @@ class Kernel:
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
 
-    def send(self, kind: str, content: Message, *, subshell: str | None = None, channel: Any = None,
-             metadata: Message | None = None) -> str:
+    def send(
+        self,
+        kind: str,
+        content: Message,
+        *,
+        subshell: str | None = None,
+        channel: Any = None,
+        metadata: Message | None = None,
+    ) -> str:
         """Send a request and return its message id."""
         message = self._client.session.msg(kind, content, metadata=metadata)
         if subshell is not None:
@@ -198,26 +159,32 @@ class Kernel:
 
     def execute(self, code: str, expressions: dict[str, str] | None = None) -> str:
         """Send a cell and return its message id."""
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False,
-                   "stop_on_error": False, "user_expressions": expressions or {}}
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "allow_stdin": False,
+            "stop_on_error": False,
+            "user_expressions": expressions or {},
+        }
         return self.send("execute_request", content)
 
-    def custom(self, content: Message, *, comm: str | None = None, subshell: str | None = None) -> str:
-        """Send a widget's custom message, as ``model.send`` does; to the probe's panel unless told otherwise."""
+    def custom(self, content: Message, *, subshell: str | None = None) -> str:
+        """Send the panel's custom message, as ``model.send`` does on a page."""
         data = {"method": "custom", "content": content}
-        return self.send("comm_msg", {"comm_id": comm or self.panel, "data": data}, subshell=subshell)
+        return self.send("comm_msg", {"comm_id": self.panel, "data": data}, subshell=subshell)
 
     def slide(self, value: int, *, subshell: str | None = None) -> str:
         """Send the slider's new value, as ipywidgets' page does."""
         data = {"method": "update", "state": {"value": value}, "buffer_paths": []}
         return self.send("comm_msg", {"comm_id": self.slider, "data": data}, subshell=subshell)
 
-    def take_in(self, timeout: float) -> None:
+    def _take_in(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for a message, and take in what there is."""
         poller = zmq.Poller()
         for socket in self._channels:
             poller.register(socket, zmq.POLLIN)
-        for socket, _ in poller.poll(timeout * 1000):
+        for socket, _ in poller.poll(int(timeout * 1000)):
             message = self._channels[socket].get_msg(timeout=0)
             request = message["parent_header"].get("msg_id", "")
             if self._channels[socket] is self._client.iopub_channel:
@@ -231,7 +198,7 @@ class Kernel:
         while not (value := condition()):
             left = deadline - time.monotonic()
             assert left > 0, f"{self.environment}: {what} did not come within {timeout} s\n{self.log.read_text()}"
-            self.take_in(left)
+            self._take_in(left)
         return value
 
     def reply(self, request: str, timeout: float = 10) -> Message:

@@ -11,8 +11,8 @@ import time
 from typing import Any
 
 import anywidget
-import ipywidgets
 import IPython
+import ipywidgets
 
 from nb_stream import kernel_gate
 
@@ -37,12 +37,12 @@ _stop = threading.Event()
 def handle(message: dict[str, Any]) -> None:
     """The handler given to the gate: notes the message and how long it took, and does as it is told."""
     content = message["content"]["data"]["content"]
+    if "interrupt" in content:
+        os.kill(os.getpid(), signal.SIGINT)
     if "toggle" in content:
         gated.append({"toggle": content["toggle"], "latency": time.time() - content["sent"]})
     if "fail" in content:
         raise ValueError("the handler failed as it was told")
-    if "interrupt" in content:
-        os.kill(os.getpid(), signal.SIGINT)
     if "say" in content:
         assert _loop is not None
         kernel_gate.call_in_loop(_loop, say, content["say"])
