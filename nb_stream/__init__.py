@@ -22,6 +22,7 @@ _HOMES = {
     "RunState": "model",
     "AgentInfo": "model",
     "Transcript": "transcript",
+    "Replay": "replay",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
+from . import cli
+
 QUICKSTART = pathlib.Path("notebooks", "01_quickstart.ipynb")
 
 
@@ -27,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--port", type=int, default=8888, help="the port of JupyterLab; the next free one is taken")
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    demo.set_defaults(run=_demo)
+    cli.add_commands(commands)
     return top
 
 
@@ -34,9 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        return demo(options.port, browser=not options.no_browser)
+        return int(options.run(options))
     except KeyboardInterrupt:
         return 130
+
+
+def _demo(options: argparse.Namespace) -> int:
+    return demo(options.port, browser=not options.no_browser)
 
 
 def demo(port: int, *, browser: bool) -> int:

@@ -80,6 +80,11 @@ class Batcher:
         self._frames.state = True
         self._schedule(at_once=True)
 
+    def rewound(self) -> None:
+        """A replay went back: browsers get everything anew."""
+        self._frames.rewind()
+        self._schedule(at_once=True)
+
     def notice(self, sentence: str) -> None:
         """Tell the reader something that is no part of the transcript."""
         self._frames.notices.append(sentence)
@@ -113,7 +118,7 @@ class Batcher:
             self._repeated = False
             self._went(frame, now)
         if loop is not None and count_at is not None:
-            self._arm(loop, max(now, count_at), self.flush)
+            self._arm(loop, self._allowed(max(now, count_at)), self.flush)
         elif loop is not None and not self._repeated:
             self._arm(loop, self._last + QUIET, self._repeat)
 
@@ -138,11 +143,13 @@ class Batcher:
         if loop is None:
             self.flush()  # nobody would call us later: a script between two runs
             return
-        due = now if at_once else max(now, self._looked + INTERVAL)
-        if len(self._times) == PER_SECOND and self._times[0] + 1.0 > now:
-            due = max(due, self._times[0] + 1.0)
+        due = self._allowed(now if at_once else max(now, self._looked + INTERVAL))
         if self._timer_loop is not loop or self._flush_at is None or due < self._flush_at:
             self._arm(loop, due, self.flush)
+
+    def _allowed(self, due: float) -> float:
+        """The earliest time from `due` on at which one more frame is not too many."""
+        return max(due, self._times[0] + 1.0) if len(self._times) == PER_SECOND else due
 
     def _arm(self, loop: asyncio.AbstractEventLoop, at: float, call: Callable[[], None]) -> None:
         self._disarm()

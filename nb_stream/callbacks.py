@@ -1,33 +1,47 @@
-"""Callbacks of the user's: tokens and events as they happen, for all agents or for some."""
+"""Callbacks of the user's: tokens and events as they happen, for all agents or for some.
+
+A plain function is called at once, on the stream's event loop: what it prints appears in the right cell, and it may
+touch whatever lives on that loop. One that keeps the loop for longer than `SHARE` of a second goes on in a thread, so
+that it cannot hold up the agents; the transcript says so. A coroutine function gets its values one after the other in
+a task of its own. Whatever a callback does, the run and the other callbacks go on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+SHARE = 0.25
+"""Seconds of any one second for which a plain function may keep the loop."""
 
 
 @dataclass(eq=False)
 class _Entry(Generic[T]):
     call: Callable[[T], Any]
     paths: Collection[str] | None
+    waits: bool  # its values wait for a worker: it is a coroutine function, or it is slow
     waiting: deque[T] = field(default_factory=deque)
     worker: asyncio.Task[None] | None = None
+    since: float = 0.0
+    spent: float = 0.0
     told: bool = False
+    removed: bool = False
+
+    @property
+    def name(self) -> str:
+        call = getattr(self.call, "func", self.call)  # a functools.partial has no name
+        return getattr(call, "__qualname__", None) or type(call).__qualname__
 
 
 class Callbacks(Generic[T]):
-    """Registered callbacks of one kind.
-
-    A plain function is called at once, on the stream's event loop. A coroutine function gets its values one after the
-    other in a task of its own, so a slow one holds up nobody. One that raises is told once by `complain` and goes on
-    getting values.
-    """
+    """Registered callbacks of one kind. One that raises is told once by `complain`, and goes on getting values."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         self._entries: list[_Entry[T]] = []
@@ -37,13 +51,15 @@ class Callbacks(Generic[T]):
         return bool(self._entries)
 
     def add(self, call: Callable[[T], Any], paths: Collection[str] | None) -> Callable[[], None]:
-        """Register a callback for the agents at `paths` (None: all); returns what removes it. Any thread may call."""
+        """Register a callback for the agents at `paths` (None: all); returns what removes it, with what still waits
+        for it. Any thread may call both, also during a run."""
         if not callable(call):
             raise TypeError(f"A callback is a function of one argument, not {type(call).__name__}.")
-        entry = _Entry(call, paths)
+        entry = _Entry(call, paths, is_async(call))
         self._entries.append(entry)
 
         def remove() -> None:
+            entry.removed = True
             if entry in self._entries:
                 self._entries.remove(entry)
 
@@ -52,36 +68,82 @@ class Callbacks(Generic[T]):
     def send(self, value: T, path: str) -> None:
         """Give a value to all that want it. On the stream's loop."""
         for entry in list(self._entries):
-            if entry.paths is not None and path not in entry.paths:
+            if entry.removed or (entry.paths is not None and path not in entry.paths):
                 continue
-            if inspect.iscoroutinefunction(entry.call):
+            if entry.waits:
                 self._enqueue(entry, value)
             else:
-                try:
-                    entry.call(value)
-                except Exception as error:  # noqa: BLE001 - a callback's fault must not become the run's
-                    self._failed(entry, error)
+                self._call(entry, value)
 
-    async def drain(self, seconds: float) -> None:
-        """Wait until the coroutine callbacks have had all their values, at most `seconds`."""
-        workers = [entry.worker for entry in self._entries if entry.worker is not None]
-        if workers:
-            await asyncio.wait(workers, timeout=seconds)
+    def _call(self, entry: _Entry[T], value: T) -> None:
+        began = time.monotonic()
+        try:
+            result = entry.call(value)
+            if result is not None and inspect.isawaitable(result):
+                _keep(asyncio.ensure_future(self._finish(entry, result)))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+            self._failed(entry, error)
+        ended = time.monotonic()
+        if ended - entry.since > 1.0:
+            entry.since, entry.spent = began, 0.0
+        entry.spent += ended - began
+        if entry.spent > SHARE:
+            entry.waits = True
+            self._complain(
+                f"The callback {entry.name} is slow: it kept the event loop for {entry.spent:.1f} s of a second. "
+                "It goes on in a thread, so that the agents need not wait for it."
+            )
 
     def _enqueue(self, entry: _Entry[T], value: T) -> None:
         entry.waiting.append(value)
-        if entry.worker is None or entry.worker.done():
+        worker = entry.worker
+        if worker is None or worker.done() or worker.get_loop() is not asyncio.get_running_loop():
             entry.worker = asyncio.ensure_future(self._work(entry))
 
     async def _work(self, entry: _Entry[T]) -> None:
-        while entry.waiting:
+        asynchronous = is_async(entry.call)
+        while entry.waiting and not entry.removed:
+            value = entry.waiting.popleft()
             try:
-                await entry.call(entry.waiting.popleft())
-            except Exception as error:  # noqa: BLE001
+                await (entry.call(value) if asynchronous else asyncio.to_thread(entry.call, value))
+            except Exception as error:  # noqa: BLE001 - a callback's fault must not become the run's
                 self._failed(entry, error)
 
-    def _failed(self, entry: _Entry[T], error: Exception) -> None:
+    async def _finish(self, entry: _Entry[T], result: Awaitable[Any]) -> None:
+        try:
+            await result
+        except Exception as error:  # noqa: BLE001
+            self._failed(entry, error)
+
+    def _failed(self, entry: _Entry[T], error: BaseException) -> None:
         if not entry.told:
             entry.told = True
-            name = getattr(entry.call, "__qualname__", None) or repr(entry.call)
-            self._complain(f"The callback {name} failed: {type(error).__name__}: {error}")
+            self._complain(f"The callback {entry.name} failed: {type(error).__name__}: {error}")
+
+    @property
+    def workers(self) -> list[asyncio.Task[None]]:
+        """What is still giving values to coroutine functions and slow ones."""
+        here = asyncio.get_running_loop()
+        workers = [entry.worker for entry in self._entries if entry.worker is not None]
+        return [worker for worker in workers if not worker.done() and worker.get_loop() is here]
+
+
+async def drain(callbacks: Sequence[Callbacks[Any]], seconds: float) -> None:
+    """Wait until callbacks have had all their values, at most `seconds`; they get what is left later."""
+    workers = [worker for kind in callbacks for worker in kind.workers]
+    if workers:
+        await asyncio.wait(workers, timeout=seconds)
+
+
+def is_async(call: Callable[..., Any]) -> bool:
+    """Whether a callable is a coroutine function, or an object that is called like one."""
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004
+
+
+def _keep(task: asyncio.Future[Any]) -> None:
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Future[Any]] = set()
+"""Awaitables that plain functions returned: a loop keeps only weak references to its tasks."""

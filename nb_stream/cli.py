@@ -8,7 +8,7 @@ import math
 import sys
 import time
 import warnings
-from typing import Any
+from typing import Any, cast
 
 from .errors import NbStreamError, RecordingWarning, ReplayedError
 
@@ -70,7 +70,9 @@ examples:
     play.add_argument(
         "--agent", action="append", metavar="NAME", help="print only this agent, by name or path; may be repeated"
     )
-    play.add_argument("--no-stream", action="store_true", help="print messages when they are finished, not as they grow")
+    play.add_argument(
+        "--no-stream", action="store_true", help="print messages when they are finished, not as they grow"
+    )
     play.set_defaults(run=_replay)
 
 
@@ -159,7 +161,7 @@ class _Broken:
                 self.code = BROKEN
                 print(message, file=sys.stderr)
 
-        warnings.showwarning = show
+        warnings.showwarning = cast(Any, show)
         return self
 
     def __exit__(self, *exc: Any) -> None:

@@ -121,16 +121,15 @@ class Draft:
         self._patches.append(Settled(cell, index))
 
     def waiting(self, said: Said, kind: CellKind) -> list[tuple[int, Cell]]:
-        """The cells of an agent that wait for their end, those of the same turn first, then the newest."""
+        """The cells of an agent and its turn that wait for their end, the newest first."""
         found = [
-            (index, self.settled[index], turn)
+            (index, self.settled[index])
             for index, turn in reversed(self.awaited)
             if turn is None or said.turn is None or turn == said.turn
         ]
-        found.sort(key=lambda entry: entry[2] != said.turn)
         return [
             (index, cell)
-            for index, cell, _ in found
+            for index, cell in found
             if cell.kind is kind and cell.path == said.path and cell.agent == said.agent
         ]
 

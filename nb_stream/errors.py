@@ -8,8 +8,11 @@ NbStreamError
 ├── AlreadyRunningError (ValueError)   a run is under way, here or elsewhere
 ├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
 ├── LoopError (RuntimeError)        the event loop cannot be used this way
+├── RecordingError (ValueError)     a file is no recording, or cannot be written
+├── ReplayedError (RuntimeError)    a recorded run failed: what it failed with
 └── BackendError (ImportError)      AutoGen is missing, or not the AutoGen that this release knows
 
+RecordingWarning (UserWarning)         a recording is broken; it was read up to its last good line
 UntestedVersionWarning (UserWarning)   AutoGen's version is outside the tested range
 """
 
@@ -51,8 +54,20 @@ class LoopError(NbStreamError, RuntimeError):
     """The event loop cannot be used this way."""
 
 
+class RecordingError(NbStreamError, ValueError):
+    """A file is no recording, or cannot be written."""
+
+
+class ReplayedError(NbStreamError, RuntimeError):
+    """A recorded run failed; the text is what it failed with."""
+
+
 class BackendError(NbStreamError, ImportError):
     """AutoGen is missing, or not the AutoGen that this release knows."""
+
+
+class RecordingWarning(UserWarning):
+    """A recording is broken; it was read up to its last good line."""
 
 
 class UntestedVersionWarning(UserWarning):

@@ -10,21 +10,26 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from .callbacks import Callbacks
+from .callbacks import Callbacks, drain
 from .gates import Pile
 from .model import (
     AgentInfo,
     AgentStatus,
     CellKind,
     Chunk,
+    CodeResult,
     Event,
     Message,
     Notice,
+    RunStarted,
     Token,
+    ToolResults,
     TurnStarted,
 )
+from .recorder import Tape
 from .reduce import Patch, fold
 from .run import Outlet
 from .transcript import Transcript
@@ -47,6 +52,9 @@ class Watcher(Protocol):
     def state_changed(self) -> None:
         """The run's state changed."""
 
+    def rewound(self) -> None:
+        """A replay went back: cells of the current run were taken off the transcript."""
+
 
 class Feed:
     """What a stream has heard so far, and who listens. Belongs to the stream's loop, but for reading `on`."""
@@ -54,13 +62,17 @@ class Feed:
     def __init__(self, agents: tuple[AgentInfo, ...], on: dict[str, bool], joined: Callable[[Any, str], Any]) -> None:
         self.agents = agents
         self.on = on
+        self.closed: set[str] = set()  # by hand: an agent that turns out to stream does not open these
         self.status: dict[str, AgentStatus] = {}
         self.tokens: Callbacks[Token] = Callbacks(self.complain)
         self.events: Callbacks[Event] = Callbacks(self.complain)
         self.watchers: list[Watcher] = []
+        self._faulty: list[Watcher] = []  # told about in the log
+        self.tape = Tape()
+        self._keep = self.tape.heard.append
         self.outlet: Outlet | None = None
         self._joined = joined
-        self._transcript = Transcript()
+        self._transcript = self._begun = Transcript()
         self._fresh = Pile()  # on its way into the transcript
         self._held = Pile()  # kept by a closed gate
 
@@ -72,14 +84,18 @@ class Feed:
 
     def chunk(self, native: Any, chunk: Chunk) -> None:
         """Take in a piece of text: the hot path."""
+        self._keep(chunk)
         path = chunk.path
-        if path not in self.on:
-            self._discover(chunk)
         first = self._fresh.add(chunk)
-        if first and self.status.get(path) is not AgentStatus.WRITING:
-            self._set_status(path, AgentStatus.WRITING)
+        if first:
+            self._meet(chunk.agent, path, streams=True)
+            if self.status.get(path) is not AgentStatus.WRITING:
+                self._set_status(path, AgentStatus.WRITING)
         for watcher in self.watchers:
-            watcher.touched(first)
+            try:
+                watcher.touched(first)
+            except Exception as error:  # noqa: BLE001
+                self._failed(watcher, error)
         if self.outlet is None and not self.tokens and not self.events:
             return
         if self.on[path]:
@@ -90,14 +106,21 @@ class Feed:
     def event(self, event: Event, path: str = "") -> None:
         """Take in anything else."""
         self.drain()
+        self.tape(event)
         if isinstance(event, TurnStarted):
             self._set_status(path, AgentStatus.SILENT)
-        elif isinstance(event, Message):
-            if event.kind is not CellKind.INPUT:
+        elif path and isinstance(event, (ToolResults, CodeResult)):
+            self._meet(event.agent, path, streams=False)
+        elif path and isinstance(event, Message):
+            if event.kind is not CellKind.SELECTION and event.agent != "user":
+                self._meet(event.agent, path, streams=False)
+            if event.kind not in (CellKind.INPUT, CellKind.APPROVAL):
                 self._held.forget(path, event.turn)
             if path in self.on:
                 self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
         self._fold(event)
+        if isinstance(event, RunStarted):
+            self._begun = self._transcript
         if self.events:
             self.events.send(event, path)
 
@@ -113,6 +136,12 @@ class Feed:
             chunk = joined.chunk()
             self._pass(self._joined(joined.native, chunk.text), chunk)
 
+    def rewind(self) -> None:
+        """A replay goes back to the beginning of its run: forget what the run said."""
+        self._fresh, self._held, self._transcript = Pile(), Pile(), self._begun
+        self.tape.rewind()
+        self._tell(lambda watcher: watcher.rewound())
+
     def begin(self, outlet: Outlet | None) -> None:
         """A run begins; `outlet` takes its messages for the consumer of `run_stream`."""
         self.status.clear()
@@ -127,13 +156,20 @@ class Feed:
 
     def tell_agents(self) -> None:
         """Let displays look at agents and switches again."""
-        for watcher in self.watchers:
-            watcher.agents_changed()
+        self._tell(lambda watcher: watcher.agents_changed())
+
+    def tell_state(self) -> None:
+        """Let displays look at the run's state again."""
+        self._tell(lambda watcher: watcher.state_changed())
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until callbacks have had all their values, at most `seconds`."""
+        await drain((self.tokens, self.events), seconds)
 
     def complain(self, sentence: str) -> None:
         """Tell the reader something that no agent said."""
         log.warning(sentence)
-        self._fold(Notice(time.time(), sentence))
+        self.event(Notice(time.time(), sentence))
 
     def _pass(self, native: Any, chunk: Chunk) -> None:
         if self.outlet is not None:
@@ -147,14 +183,31 @@ class Feed:
     def _fold(self, event: Event) -> None:
         self._transcript, patches = fold(self._transcript, event)
         if patches:
-            for watcher in self.watchers:
-                watcher.patched(patches)
+            self._tell(lambda watcher: watcher.patched(patches))
 
-    def _discover(self, chunk: Chunk) -> None:
-        """An agent that nobody announced streams: it gets a switch, open."""
-        parent = chunk.path.rpartition("/")[0] or None
-        self.agents = (*self.agents, AgentInfo(chunk.agent, chunk.path, parent=parent))
-        self.on[chunk.path] = True
+    def _tell(self, call: Callable[[Watcher], None]) -> None:
+        for watcher in list(self.watchers):
+            try:
+                call(watcher)
+            except Exception as error:  # noqa: BLE001 - a display's fault must not become the run's
+                self._failed(watcher, error)
+
+    def _failed(self, watcher: Watcher, error: Exception) -> None:
+        if watcher not in self._faulty:
+            self._faulty.append(watcher)
+            log.error("A display of this stream failed: %s", type(watcher).__qualname__, exc_info=error)
+
+    def _meet(self, name: str, path: str, *, streams: bool) -> None:
+        """An agent gives a sign: one that nobody announced gets a switch, and one that streams after all can."""
+        known = next((agent for agent in self.agents if agent.path == path), None)
+        if known is not None and (known.can_stream or not streams):
+            return
+        parent = path.rpartition("/")[0] or None
+        agent = AgentInfo(name, path, parent=parent) if known is None else replace(known, can_stream=True, reason="")
+        if not streams:
+            agent = replace(agent, can_stream=False, reason=f"{name} has not streamed so far.")
+        self.agents = (*(agent if other is known else other for other in self.agents), *([] if known else [agent]))
+        self.on[path] = streams and path not in self.closed
         self.tell_agents()
 
     def _set_status(self, path: str, status: AgentStatus) -> None:

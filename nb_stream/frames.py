@@ -68,19 +68,27 @@ class Frames:
     def __init__(self, source: Source, title: str) -> None:
         self._source = source
         self._title = title
-        self._transcript = source.transcript
         self._seq = 0
-        self._texts: dict[str, _Text] = {}
-        for cell in self._transcript.live_cells:
-            self._texts[cell.id] = _Text(cell.path, held=len(cell.text), waiting=[cell.text])
-        self._opened: dict[str, Cell] = {}
-        self._settled: dict[int, tuple[Cell, _Text | None]] = {}
-        self._runs: dict[str, RunInfo] = {}
         self._held: dict[str, int] = {}
-        self._counted_at = 0.0
+        self._counted_at = float("-inf")
         self.notices: list[str] = []
         self.agents = self.state = self.everything = False
         """What the next frame has to tell, whether or not it changed."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._transcript = self._source.transcript
+        self._texts: dict[str, _Text] = {
+            cell.id: _Text(cell.path, held=len(cell.text), waiting=[cell.text]) for cell in self._transcript.live_cells
+        }
+        self._opened: dict[str, Cell] = {}
+        self._settled: dict[int, tuple[Cell, _Text | None]] = {}
+        self._runs: dict[str, RunInfo] = {}
+
+    def rewind(self) -> None:
+        """The transcript went back: the next frame tells everything."""
+        self._begin()
+        self.everything = True
 
     def add(self, patches: Sequence[Patch]) -> None:
         """Note what changed in the transcript."""
@@ -111,7 +119,7 @@ class Frames:
         for index, (cell, sent) in sorted(self._settled.items()):
             ops.extend(self._settle(index, cell, sent))
         held = self._counts()
-        if self.agents or (held != self._held and (ops or now >= self._counted_at + COUNTING)):
+        if self.agents or (held != self._held and now >= self._counted_at + COUNTING):
             ops.append({"op": "agents", "agents": self._rows(held)})
             self._held, self._counted_at = held, now
         if self.everything:  # all of the above is in it

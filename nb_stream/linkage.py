@@ -18,9 +18,6 @@ from .transcript import Live, Writing
 REPLACES = (CellKind.TEXT, CellKind.STRUCTURED)
 """The kinds of message that end a streamed text although they differ from it."""
 
-WAITS = (CellKind.TOOL_CALL, CellKind.INPUT, CellKind.APPROVAL)
-"""The kinds of message that are never the end of a streamed text: they say what has to happen next."""
-
 
 class Said(Protocol):
     """What all events of an agent have."""
@@ -46,7 +43,7 @@ def own(lives: Sequence[Live], event: Said) -> list[Live]:
 
 def answer_of(lives: Sequence[Live], event: Message) -> Live | None:
     """The one of an agent's calls that a message ends, or None where it stands for itself."""
-    if event.kind in WAITS:
+    if event.kind is CellKind.TOOL_CALL:  # it says what has to happen next, never what was said
         return None
     found = by_id(lives, event.message_id) or _first(lives, lambda live: _equals(live, event.text))
     if found is not None or event.kind not in REPLACES:

@@ -1,12 +1,16 @@
-"""Event loops: which one a stream lives on, and how to wait without `await`."""
+"""Event loops: which one a stream lives on, how others reach it, and how to wait without `await`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+import concurrent.futures
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
+from . import kernel_gate
 from .errors import LoopError
+
+T = TypeVar("T")
 
 
 def running() -> asyncio.AbstractEventLoop | None:
@@ -17,32 +21,70 @@ def running() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def home(loop: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
-    """The loop for the next run: `loop` while it runs, else the one that runs here. Raises LoopError without any."""
-    if loop is not None and loop.is_running():
+class Home:
+    """The event loop that a stream lives on: the one that ran when it was made, or that of its latest run. Any
+    thread may use it."""
+
+    def __init__(self) -> None:
+        self._loop = running()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop, or None where there is none yet or it is closed."""
+        if self._loop is not None and self._loop.is_closed():
+            self._loop = None
+        return self._loop
+
+    def choose(self) -> asyncio.AbstractEventLoop:
+        """The loop for the next run: the old one while it runs, else the one that runs here. Raises LoopError without
+        any."""
+        loop = self.loop
+        if loop is None or not loop.is_running():
+            loop = running()
+        if loop is None:
+            raise LoopError(
+                "No event loop is running here. Use `stream.run_sync(task)`, or call this from a coroutine "
+                "or a notebook cell."
+            )
+        self._loop = loop
         return loop
-    here = running()
-    if here is None:
-        raise LoopError(
-            "No event loop is running here. Use `stream.run_sync(task)`, or call this from a coroutine "
-            "or a notebook cell."
-        )
-    return here
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call on the loop: now where we are on it (or it does not run), soon otherwise."""
+        loop = self.loop
+        if loop is None or not loop.is_running() or loop is running():
+            function()
+        else:
+            kernel_gate.call_in_loop(loop, function)
+
+    async def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine on the loop, from whichever loop this one runs on."""
+        loop = self.loop
+        if loop is None or not loop.is_running() or loop is running():
+            return await work()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
 
 
 def run_sync(
     work: Callable[[], Coroutine[Any, Any, Any]],
-    loop: asyncio.AbstractEventLoop | None,
+    home: Home,
     interrupted: Callable[[], Coroutine[Any, Any, Any]],
 ) -> Any:
-    """Run `work()` to its end on `loop`, or on the loop of this thread, and return its result.
+    """Run `work()` to its end on the home loop, or on the loop of this thread, and return its result.
 
     Where the loop is already running in this thread it is patched by nest_asyncio2 (unless nest_asyncio or
     nest_asyncio2 has patched it before). On an interrupt `interrupted()` is run to its end before it is raised.
     """
-    here = running()
+    here, loop = running(), home.loop
     if here is None and loop is not None and loop.is_running():
-        return asyncio.run_coroutine_threadsafe(work(), loop).result()
+        elsewhere = asyncio.run_coroutine_threadsafe(work(), loop)
+        try:
+            return elsewhere.result()
+        except KeyboardInterrupt:
+            asyncio.run_coroutine_threadsafe(interrupted(), loop).result()
+            raise
+        except concurrent.futures.CancelledError as error:
+            raise asyncio.CancelledError(*error.args) from None
     if here is None:
         loop = loop or _own_loop()
     else:
@@ -53,6 +95,12 @@ def run_sync(
     except KeyboardInterrupt:
         loop.run_until_complete(interrupted())
         raise
+
+
+async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
+    """Whether a task or future ends within `seconds`. It is left alone either way."""
+    done, _ = await asyncio.wait([asyncio.ensure_future(waiting)], timeout=seconds)
+    return bool(done)
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:

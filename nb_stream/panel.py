@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from typing import Any
 
@@ -12,10 +13,13 @@ import traitlets
 
 from .batching import Batcher
 from .errors import NbStreamError
+from .export import export
 from .model import AgentInfo, Event, RunState, Token
 from .protocol import Command, Frame, Snapshot
-from .reduce import Patch
+from .redaction import Redact
+from .reduce import Patch, RunChanged
 from .run import Run
+from .static_output import StaticOutput
 from .stream import TeamStream
 from .switches import Switches, resolve
 from .transcript import Transcript
@@ -29,18 +33,22 @@ class TeamPanel(FrameWidget):
 
     `team` is any AgentChat team, a single agent, a zero-argument factory of one, or a `TeamStream`. The panel is an
     ipywidgets widget; `state` is a trait that can be observed. Runs, switches and callbacks are those of
-    `TeamPanel.stream`, which see.
+    `TeamPanel.stream`, which see. `leave` says what stays in the saved notebook beside the widget: the whole
+    `"transcript"`, a `"summary"`, or `"nothing"`. The other options are those of `TeamStream`.
 
     Raises NotATeamError for anything else, BackendError where AutoGen is missing.
     """
 
     state = traitlets.Unicode(RunState.IDLE.value, help="The run's state, as a word.", read_only=True)
 
-    def __init__(self, team: Any, *, title: str = "", unchecked: str = "hold") -> None:
-        self.stream = team if isinstance(team, TeamStream) else TeamStream(team, unchecked=unchecked)
+    def __init__(self, team: Any, *, title: str = "", leave: str = "transcript", **options: Any) -> None:
+        if isinstance(team, TeamStream) and options:
+            raise TypeError(f"Give {', '.join(options)} to the TeamStream: this panel shows one that is made already.")
+        self.stream = team if isinstance(team, TeamStream) else TeamStream(team, **options)
         self._clicks: dict[str, float] = {}
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title)
+        self._static = StaticOutput(repr(self), leave)
         super().__init__()
         self._forget.append(self.stream.watch(self._batcher))
         self._forget.append(self.stream.watch(_Traits(self)))
@@ -107,6 +115,30 @@ class TeamPanel(FrameWidget):
     ) -> Callable[[], None]:
         """Call `callback(event)` for each event; see `TeamStream.on_event`."""
         return self.stream.on_event(callback, agents=agents)
+
+    def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
+        """Answer a question of the team's; see `TeamStream.answer`."""
+        self.stream.answer(request_id, text, reason)
+
+    def dismiss(self, request_id: str) -> None:
+        """End a question without an answer; see `TeamStream.dismiss`."""
+        self.stream.dismiss(request_id)
+
+    def save(self, path: str | os.PathLike[str], *, redact: Redact | None = None) -> None:
+        """Write everything that was heard so far as a recording; see `TeamStream.save`."""
+        self.stream.save(path, redact=redact)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the transcript; the suffix says as what (`nb_stream.export`)."""
+        export(self.transcript, path)
+
+    async def save_state(self) -> dict[str, Any]:
+        """The team's own state, for `load_state`."""
+        return await self.stream.save_state()
+
+    async def load_state(self, state: dict[str, Any]) -> None:
+        """Take up a state of the team; see `TeamStream.load_state`."""
+        await self.stream.load_state(state)
 
     # --- the panel's own -------------------------------------------------------------------------------------------
 
@@ -190,6 +222,7 @@ class TeamPanel(FrameWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
+        self._static.show(self.transcript)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**data, "text/plain": repr(self)}, metadata
 
@@ -198,13 +231,15 @@ class TeamPanel(FrameWidget):
 
 
 class _Traits:
-    """Keeps the panel's traits and its checkboxes as the stream says."""
+    """Keeps the panel's traits, its checkboxes and what it leaves in the notebook as the stream says."""
 
     def __init__(self, panel: TeamPanel) -> None:
         self._panel = panel
 
     def patched(self, patches: Sequence[Patch]) -> None:
-        """Traits say nothing about cells."""
+        """The static output is written when a run has ended."""
+        if any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches):
+            self._panel._static.update(self._panel.transcript)
 
     def touched(self, first: bool) -> None:
         """Traits say nothing about text."""
@@ -213,6 +248,9 @@ class _Traits:
         """Checkboxes follow their switches."""
         for path, box in self._panel._boxes.items():
             box.value = self._panel.switches[path]
+
+    def rewound(self) -> None:
+        """Traits say nothing about cells."""
 
     def state_changed(self) -> None:
         """The state trait follows the stream."""

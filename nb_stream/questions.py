@@ -1,77 +1,305 @@
-"""Requests for human input that are open, and how each of them ends."""
+"""Questions to a person: requests for input, approvals, and handoffs to somebody outside the team.
+
+A question stands in a cell that waits, `TeamStream.questions` lists it, and `on_question` callbacks hear of it. It ends
+with an answer, or it is dismissed, or the timeout answers it, or it ends with its run.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import logging
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from .callbacks import is_async
 from .errors import NotRunningError
 from .model import CellKind, InputResolved, Message
+
+log = logging.getLogger("nb_stream")
 
 REPORT = 0.5
 """Seconds in which a team reports its own request. It does so after what was said before, so its report is waited for;
 some ways of nesting agents swallow it, and then the question is reported without it."""
 
+_YES = ("approve", "approved", "yes", "y")
+_NO = ("reject", "rejected", "no", "n")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that waits for a person. `kind` is INPUT or APPROVAL; `what` is to be approved: a tool with its
+    `arguments`, or `code`."""
+
+    request_id: str
+    agent: str
+    path: str
+    text: str
+    kind: CellKind = CellKind.INPUT
+    what: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class _Open:
+    """An open question. `settle` takes how it ended and the answer, None for none."""
+
+    question: Question
+    settle: Callable[[str, str | None], None]
+    of_run: bool
+    unreported: Message | None = None
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """The agent who asks; between runs it is somebody outside the team."""
+        return self.question.path if self.of_run else ""
+
 
 class Questions:
-    """The open requests of a run. Everything but `open` belongs to the stream's loop."""
+    """The open questions of a stream. All but `answer`, `dismiss`, `listed` and `on_question` belongs to its loop.
 
-    def __init__(self, say: Callable[[Message | InputResolved], None]) -> None:
-        self._say = say
-        self._futures: dict[str, asyncio.Future[str]] = {}
-        self._unreported: dict[str, Message] = {}
+    `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
+    questions came or went, and `heard` tells whether somebody watches. After `timeout` seconds (None: never) a request for input is answered
+    with `default`, and an approval is refused.
+    """
 
-    def __bool__(self) -> bool:
-        return bool(self._futures)
+    def __init__(
+        self,
+        say: Callable[[Message | InputResolved, str], None],
+        call: Callable[[Callable[[], object]], None],
+        changed: Callable[[], None],
+        heard: Callable[[], bool],
+        timeout: float | None,
+        default: str,
+    ) -> None:
+        self._say, self._call, self._changed, self._heard = say, call, changed, heard
+        self._timeout, self._default = timeout, default
+        self._open: dict[str, _Open] = {}
+        self._hooks: list[Callable[[Question], Any]] = []
+        self._stopping = False
 
-    async def ask(self, path: str, agent: str, request_id: str, prompt: str) -> str:
-        """Wait for the answer to a request. A cancel of the request raises CancelledError."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[str] = loop.create_future()
-        self._futures[request_id] = future
+    @property
+    def listed(self) -> tuple[Question, ...]:
+        """The open questions, the oldest first."""
+        return tuple(entry.question for entry in list(self._open.values()))
+
+    @property
+    def of_run(self) -> tuple[Question, ...]:
+        """Those that the current run waits for."""
+        return tuple(entry.question for entry in list(self._open.values()) if entry.of_run)
+
+    def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
+        """Call `callback(question)` for each new question; returns what removes it. Any thread."""
+        if not callable(callback):
+            raise TypeError(f"A callback is a function of one argument, not {type(callback).__name__}.")
+        self._hooks.append(callback)
+        return lambda: self._hooks.remove(callback) if callback in self._hooks else None
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    async def ask(
+        self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
+    ) -> str:
+        """Wait for the answer to a question of the current run; for an approval (`what` says of what) it begins with
+        "approve" or "reject". A cancel of the run raises CancelledError."""
+        kind = CellKind.INPUT if what is None else CellKind.APPROVAL
+        question = Question(request_id, agent, path, prompt, kind, what or {})
+        future: asyncio.Future[tuple[str, str | None]] = asyncio.get_running_loop().create_future()
+
+        def settle(how: str, answer: str | None) -> None:
+            if future.done():
+                return
+            if answer is None:
+                future.cancel()
+            else:
+                future.set_result((how, answer))
+
         how, answer = "cancelled", None
-        self._unreported[request_id] = Message(
-            agent,
-            path,
-            time.time(),
-            CellKind.INPUT,
-            prompt,
-            "UserInputRequestedEvent",
-            data={"request_id": request_id},
-        )
-        late = loop.call_later(REPORT, self._report, request_id)
+        self._add(_Open(question, settle, of_run=True), at_once=what is not None)
         try:
-            answer = await future
-            how = "answered"
-            return answer
+            how, answer = await future
+            return answer or ""
         finally:
-            late.cancel()
-            self._report(request_id)
-            del self._futures[request_id]
-            self._say(InputResolved(agent, path, time.time(), request_id, how, answer))
+            self._remove(request_id, how, answer)
 
-    def _report(self, request_id: str) -> None:
-        if request_id in self._unreported:
-            self._say(self._unreported[request_id])
+    def offer(self, who: str, text: str, then: Callable[[str], object]) -> None:
+        """Ask somebody outside the team when no run is under way; an answer is given to `then`."""
+        question = Question(str(uuid.uuid4()), who, who, text)
+
+        def settle(how: str, answer: str | None) -> None:
+            self._remove(question.request_id, how, answer)
+            if how == "answered" and answer is not None:
+                then(answer)
+
+        self._add(_Open(question, settle, of_run=False), at_once=True)
 
     def reported(self, event: Message) -> Message:
         """A team's report of a request, with the prompt that it lacks; any other message as it is."""
-        if event.kind is CellKind.INPUT:
-            known = self._unreported.pop(event.data.get("request_id", ""), None)
-            if known is not None:
-                return replace(event, text=event.text or known.text)
+        entry = self._open.get(event.data.get("request_id", "")) if event.kind is CellKind.INPUT else None
+        if entry is not None and entry.unreported is not None:
+            known, entry.unreported = entry.unreported, None
+            return replace(event, text=event.text or known.text)
         return event
 
-    def open(self, request_id: str) -> asyncio.Future[str]:
-        """The request that waits for its answer. Raises NotRunningError where it does not wait any more."""
-        future = self._futures.get(request_id)
-        if future is None or future.done():
-            raise NotRunningError("This request for input is not open any more: it was answered, or its run ended.")
-        return future
+    # --- answering -------------------------------------------------------------------------------------------------
+
+    def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
+        """Answer a question. Raises NotRunningError where it is not open, ValueError for what is no answer to it."""
+        question = self._known(request_id).question
+        if question.kind is CellKind.APPROVAL:
+            answer = _verdict(text, reason)
+        elif isinstance(text, str):
+            answer = text
+        else:
+            raise ValueError(f"The answer to a request for input is a text, not {text!r}.")
+        self._call(lambda: self._settle(request_id, "answered", answer))
+
+    def dismiss(self, request_id: str) -> None:
+        """End a question without an answer: the input is empty, the approval refused. Raises NotRunningError where it
+        is not open."""
+        question = self._known(request_id).question
+        empty = _refusal("The request was dismissed.") if question.kind is CellKind.APPROVAL else ""
+        self._call(lambda: self._settle(request_id, "dismissed", empty))
+
+    def begin(self, answer: str | None) -> None:
+        """A run begins: what was asked between runs is answered by its task, or out of date."""
+        self._stopping = False
+        for request_id in list(self._open):
+            self._remove(request_id, "cancelled" if answer is None else "answered", answer)
+
+    def stop(self) -> None:
+        """The run is to end after the turn: questions, those to come included, are dismissed."""
+        self._stopping = True
+        for question in self.of_run:
+            self.dismiss(question.request_id)
 
     def cancel(self) -> None:
-        """End all requests without an answer."""
-        for future in self._futures.values():
-            future.cancel()
+        """End all questions of the run without an answer."""
+        for entry in list(self._open.values()):
+            if entry.of_run:
+                entry.settle("cancelled", None)
+
+    def _known(self, request_id: str) -> _Open:
+        entry = self._open.get(request_id)
+        if entry is None:
+            raise NotRunningError("This question is not open any more: it was answered, or its run ended.")
+        return entry
+
+    def _settle(self, request_id: str, how: str, answer: str | None) -> None:
+        entry = self._open.get(request_id)
+        if entry is not None:
+            entry.settle(how, answer)
+
+    # --- coming and going ------------------------------------------------------------------------------------------
+
+    def _add(self, entry: _Open, at_once: bool) -> None:
+        question, loop = entry.question, asyncio.get_running_loop()
+        data: dict[str, Any] = {"request_id": question.request_id}
+        if question.what:
+            data["what"] = dict(question.what)
+        kind = "ApprovalRequest" if question.kind is CellKind.APPROVAL else "UserInputRequestedEvent"
+        entry.unreported = Message(
+            question.agent, question.path, time.time(), question.kind, question.text, kind, data=data
+        )
+        self._open[question.request_id] = entry
+        if at_once:
+            self._report(entry)
+        else:
+            entry.timers.append(loop.call_later(REPORT, self._report, entry))
+        if self._timeout is not None:
+            entry.timers.append(loop.call_later(self._timeout, self._time_out, entry))
+        self._changed()
+        if self._stopping and entry.of_run:
+            self.dismiss(question.request_id)
+            return
+        for hook in self._hooks:
+            entry.tasks.append(loop.create_task(self._consult(hook, question)))
+        if not self._hooks and not self._heard():
+            log.warning(
+                "%s asks %r, and nobody watches this stream. Answer with stream.answer(%r, ...) from another task or "
+                "thread, register stream.on_question(callback), or give the stream an input_timeout.",
+                question.agent,
+                question.text,
+                question.request_id,
+            )
+
+    def _remove(self, request_id: str, how: str, answer: str | None) -> None:
+        entry = self._open[request_id]
+        self._report(entry)
+        del self._open[request_id]
+        for timer in entry.timers:
+            timer.cancel()
+        for task in entry.tasks:
+            task.cancel()
+        question = entry.question
+        self._say(InputResolved(question.agent, question.path, time.time(), request_id, how, answer), entry.path)
+        self._changed()
+
+    def _report(self, entry: _Open) -> None:
+        if entry.unreported is not None:
+            message, entry.unreported = entry.unreported, None
+            self._say(message, entry.path)
+
+    def _time_out(self, entry: _Open) -> None:
+        if not entry.of_run:
+            entry.settle("timed out", None)
+        elif entry.question.kind is CellKind.APPROVAL:
+            entry.settle("timed out", _refusal(f"Nobody answered within {self._timeout:g} seconds."))
+        else:
+            entry.settle("timed out", self._default)
+
+    async def _consult(self, hook: Callable[[Question], Any], question: Question) -> None:
+        """Give a question to a callback; what it returns, if anything, is the answer."""
+        try:
+            answer = await (hook(question) if is_async(hook) else _in_thread(lambda: hook(question)))
+            if answer is not None and question.request_id in self._open:
+                self.answer(question.request_id, answer)
+        except Exception:
+            log.exception("The callback %r for questions failed; the question stays open.", hook)
+
+
+def _verdict(text: str | bool, reason: str) -> str:
+    if isinstance(text, bool):
+        text = "approve" if text else "reject"
+    word, _, rest = text.partition(":")
+    if word.strip().lower() in _YES:
+        return "approve"
+    if word.strip().lower() in _NO:
+        return _refusal(reason or rest.strip())
+    raise ValueError(f'The answer to an approval is "approve" or "reject", not {text!r}.')
+
+
+def _refusal(reason: str) -> str:
+    return f"reject: {reason}" if reason else "reject"
+
+
+def _in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
+    """What a function returns that may block for long, such as `input`. The thread never keeps the process alive."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(call)
+        except Exception as caught:  # noqa: BLE001 - raised where it is awaited
+            error = caught
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name="nb_stream question", daemon=True).start()
+    return future

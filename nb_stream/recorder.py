@@ -1,9 +1,9 @@
 """Writing recordings: a run kept as it happened, event by event, with the time of every chunk.
 
 A recording is a text file of JSON objects, one a line: first a header (version, time, agents), then the events in the
-order in which they arrived. It is written while the run goes on and only ever grows, so it can be followed with
-`tail -f`, and a process that is killed loses at most the last quarter of a second. A name that ends in `.gz` makes it
-a gzip file. `schemas/recording.schema.json` describes both kinds of line.
+order in which they arrived (`events`). It is written while the run goes on and only ever grows, so it can be followed
+with `tail -f`, and a process that is killed loses at most the last quarter of a second. A name that ends in `.gz`
+makes it a gzip file. `schemas/recording.schema.json` describes every kind of line.
 
 What goes in is what agents said and did: the events of `nb_stream.model`, and names and descriptions of the agents.
 No configuration of a model client and nothing of the environment.
@@ -16,209 +16,229 @@ import itertools
 import os
 import pathlib
 import threading
+import time
 import warnings
 import weakref
 import zlib
 from collections import deque
-from typing import IO, Any, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import IO, Any
 
 from .errors import RecordingError
-from .events import Decoder, Encoder, dumps
-from .model import Chunk, Event, RunFinished, RunStarted
+from .events import dumps, line, line_of, rows
+from .model import Event, RunFinished, RunStarted
+from .packed import Packed, pack
 from .redaction import Redact, Redactor, scrub
 
 INTERVAL = 0.25
 """Seconds after which an event is in the file."""
 
-_BLOCK = 4096
+_BLOCK = 256  # lines that are saved at once
 
 
-class Log:
-    """The events of a stream in memory, some 20 bytes a chunk: what `save` writes. Call it with each event."""
-
-    def __init__(self) -> None:
-        self._blocks: list[Event | bytes] = []
-        self._fresh: list[Event] = []
-        self._encoder = Encoder()
-        self._mark = 0
-
-    def __call__(self, event: Event) -> None:
-        """Keep an event."""
-        if event.__class__ is RunStarted:
-            self._pack()
-            self._mark = len(self._blocks)
-        self._fresh.append(event)
-        if len(self._fresh) >= _BLOCK:
-            self._pack()
-
-    def rewind(self) -> None:
-        """Forget the current run, but for its beginning."""
-        self._pack()
-        del self._blocks[self._mark + 1 :]
-
-    def __iter__(self) -> Iterator[Event]:
-        decoder = Decoder()
-        for block in self._blocks:
-            if isinstance(block, bytes):
-                for line in zlib.decompress(block).decode().split("\n")[:-1]:
-                    yield decoder.event(line)
-            else:
-                yield block
-        yield from self._fresh
-
-    def _pack(self) -> None:
-        """Press chunks together. Other events stay as they are: they share their texts with the transcript."""
-        for are_chunks, group in itertools.groupby(self._fresh, lambda event: event.__class__ is Chunk):
-            if are_chunks:
-                self._blocks.append(zlib.compress(_encoded(map(self._encoder.line, group)), 1))
-            else:
-                self._blocks.extend(group)
-        self._fresh = []
-
-
-def _encoded(lines: Iterable[str]) -> bytes:
-    # Half of a surrogate pair becomes \udXXX, which is how JSON writes it; it can stand in a string only.
-    return "".join(lines).encode("utf-8", "backslashreplace")
-
-
-class Recorder:
-    """Writes events to a file as they come. Call it with each event, on one thread.
-
-    The file is made with the first event; one that is there already is kept as `NAME.bak`. Writing happens on a thread
-    of its own and never disturbs the run: where it fails, `complain` gets a sentence and the recording ends. When a
-    run has ended, all of it is in the file.
-
-    Raises RecordingError at once where the folder does not exist or cannot be written to.
-    """
+class RecordFile:
+    """A recording that is being written. The file is made with the first event; one that is there already is kept as
+    `NAME.bak`. Raises RecordingError at once where the folder does not exist or cannot be written to."""
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         head: Mapping[str, Any],
-        *,
-        redact: Redact | None = None,
-        complain: Callable[[str], None] = warnings.warn,
+        redact: Redact | None,
+        complain: Callable[[str], None],
     ) -> None:
         self.path = pathlib.Path(path).expanduser().absolute()
-        if not os.access(self.path.parent, os.W_OK) or self.path.is_dir():
+        if self.path.is_dir():
+            raise RecordingError(f"Cannot record to {self.path}: it is a folder.")
+        if not os.access(self.path.parent, os.W_OK):
             raise RecordingError(
-                f"Cannot record to {self.path}: it is a folder."
-                if self.path.is_dir()
-                else f"Cannot record to {self.path}: there is no folder {self.path.parent} that can be written to."
+                f"Cannot record to {self.path}: there is no folder {self.path.parent} that can be written to."
             )
+        self.redactor = None if redact is None else Redactor(redact, complain)
         self._head = dict(head)
-        self._redactor = None if redact is None else Redactor(redact, complain)
-        self._complain = complain
-        self._encoder = Encoder()
-        self._pending: deque[Event] = deque()
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._zip: Any = None
-        self._ended = False
-        _open_recorders.add(self)
 
-    def __call__(self, event: Event) -> None:
-        """Record an event; returns at once, but for the last one of a run."""
-        if self._ended:
-            return
-        self._pending.append(event)
-        if event.__class__ is RunFinished:
-            self.flush()
-        elif self._timer is None:
-            self._timer = threading.Timer(INTERVAL, self._tick)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _tick(self) -> None:
-        self._timer = None  # before the events are taken, so that a later one starts the next timer
-        self.flush()
-
-    def flush(self) -> None:
-        """Write what has come so far. Any thread may call it."""
-        with self._lock:
-            if self._ended:
-                self._pending.clear()
-                return
-            try:
-                self._write()
-            except Exception as error:  # noqa: BLE001 - whatever it is: the run goes on without its recording
-                self._ended = True
-                self._complain(f"The recording to {self.path} has ended: {type(error).__name__}: {error}")
-
-    def close(self) -> None:
-        """Write everything, text under way included, and close the file."""
-        self.flush()
-        with self._lock:
-            if self._redactor is not None and not self._ended:
-                self._put(self._redactor.rest(), end=True)
-            self._ended = True
-            if self._file is not None:
-                self._file.close()
-
-    def rewind(self) -> None:
-        """A replay went back: what was written cannot be taken back, so the recording ends here."""
-        self.close()
-        self._complain(f"The recording to {self.path} has ended: the replay that it records went back.")
-
-    def _write(self) -> None:
-        events: list[Event] = []
-        while self._pending:
-            event = scrub(self._pending.popleft())
-            events.extend((event,) if self._redactor is None else self._redactor.feed(event))
-        self._put(events, end=bool(events) and isinstance(events[-1], RunFinished))
-
-    def _put(self, events: Sequence[Event], *, end: bool) -> None:
-        """Append lines; `end` makes a gzip file complete as it stands."""
-        if not events:
-            return
-        lines = map(self._encoder.line, events)
+    def write(self, data: bytes, *, end: bool = False) -> None:
+        """Append whole lines; `end` makes a gzip file complete as it stands."""
         if self._file is None:
-            lines = itertools.chain([dumps(self._redacted_head()) + "\n"], lines)
-            self._file = self._create()
-        data = _encoded(lines)
+            data = self._first_line() + data
+            if self.path.exists():
+                os.replace(self.path, self.path.with_name(self.path.name + ".bak"))
+            self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115
         if self.path.suffix == ".gz":
             self._zip = self._zip or zlib.compressobj(6, zlib.DEFLATED, 31)
             data = self._zip.compress(data) + self._zip.flush(zlib.Z_FINISH if end else zlib.Z_SYNC_FLUSH)
             if end:
                 self._zip = None  # what comes later is another member of the same file
-        self._file.write(data)
-        self._file.flush()
+        while data:  # in one piece, so that who follows the file sees whole lines; in more where the disk is full
+            data = data[self._file.write(data) :]
 
-    def _redacted_head(self) -> dict[str, Any]:
-        if self._redactor is None:
-            return self._head
-        text = self._redactor.text
-        agents = [{**agent, "description": text(agent["description"])} for agent in self._head["agents"]]
-        return {**self._head, "agents": agents}
+    def _first_line(self) -> bytes:
+        head = self._head
+        if self.redactor is not None:
+            text = self.redactor.text
+            head["agents"] = [{**agent, "description": text(agent["description"])} for agent in head["agents"]]
+        return (dumps(head) + "\n").encode("utf-8", "backslashreplace")
 
-    def _create(self) -> IO[bytes]:
-        if self.path.exists():
-            os.replace(self.path, self.path.with_name(self.path.name + ".bak"))
-        return open(self.path, "xb")
-
-
-_open_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
 
 
-@atexit.register
-def _flush_all() -> None:
-    for recorder in list(_open_recorders):
-        recorder.flush()
+class Tape:
+    """What a stream has heard, event by event: in memory, some 20 bytes a chunk, and in a file where one is wished.
+
+    Events are given by calling it, chunks by `heard.append`, which costs the stream next to nothing: a thread encodes
+    and writes them four times a second while a run goes on. When a run has ended, all of it is in the file. Where
+    writing fails, the run goes on, and `complain` gets a sentence.
+    """
+
+    def __init__(self) -> None:
+        self.heard: deque[Event] = deque()
+        self._rows: list[Event | Packed] = []
+        self._begun = 0  # the place behind the last RunStarted
+        self._lock = threading.Lock()
+        self._running = False
+        self._run = 0
+        self._file: RecordFile | None = None
+        self._complain: Callable[[str], None] = warnings.warn
+        self._sentences: list[str] = []
+        _tapes.add(self)
+
+    def record(
+        self,
+        path: str | os.PathLike[str],
+        head: Mapping[str, Any],
+        *,
+        redact: Redact | None = None,
+        complain: Callable[[str], None],
+    ) -> None:
+        """Write everything to a file from now on. Raises RecordingError where that cannot be."""
+        self._complain = complain
+        self._file = RecordFile(path, head, redact, self._sentences.append)
+
+    def __call__(self, event: Event) -> None:
+        """Keep an event."""
+        self.heard.append(event)
+        if isinstance(event, RunStarted):
+            self._running, self._run = True, self._run + 1
+            threading.Thread(target=_write_on, args=(weakref.ref(self), self._run), daemon=True).start()
+        elif isinstance(event, RunFinished):
+            self._running = False
+        if not self._running:
+            self.flush()
+
+    def flush(self) -> None:
+        """Encode and write what has come so far. Any thread may call it."""
+        with self._lock:
+            heard = [self.heard.popleft() for _ in range(len(self.heard))]
+            if heard:
+                self._take(heard)
+        while self._sentences:
+            self._complain(self._sentences.pop(0))
+
+    def _take(self, heard: list[Event]) -> None:
+        data = []
+        for row in rows(heard):
+            if isinstance(row, list):
+                texts = [chunk.text for chunk in row]
+                packed = pack(row, texts)
+                self._rows.append(packed)
+                if self._file is not None:
+                    data.append(line_of(packed, texts))
+            else:
+                row = scrub(row)
+                self._rows.append(row)  # it shares its texts with the transcript
+                if isinstance(row, RunStarted):
+                    self._begun = len(self._rows)
+                if self._file is not None:
+                    data.append(line(row))
+        if self._file is None:
+            return
+        try:
+            redactor = self._file.redactor
+            if redactor is not None:
+                kept = (event for one in heard for event in redactor.feed(scrub(one)))
+                data = list(map(line, rows(kept)))
+            if data:
+                self._file.write(b"".join(data), end=isinstance(heard[-1], RunFinished))
+        except Exception as error:  # noqa: BLE001 - whatever it is: the run goes on without its recording
+            self._end(f"{type(error).__name__}: {error}")
+
+    def _end(self, reason: str) -> None:
+        """Record to no file any more."""
+        if self._file is not None:
+            self._sentences.append(f"The recording to {self._file.path} has ended: {reason}")
+            self._file.close()
+            self._file = None
+
+    def rewind(self) -> None:
+        """A replay goes back to the beginning of its run. What a file has cannot be taken back: its recording ends."""
+        self.flush()
+        with self._lock:
+            del self._rows[self._begun :]
+            self._end("the replay that it records went back.")
+        self.flush()
+
+    def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:
+        """Write everything as a recording. Raises RecordingError where that fails, or where there is nothing yet."""
+        self.flush()
+        kept = list(self._rows)
+        events = (event for row in kept for event in (row.chunks() if isinstance(row, Packed) else (row,)))
+        save(path, head, events, redact=redact)
 
 
 def save(
     path: str | os.PathLike[str], head: Mapping[str, Any], events: Iterable[Event], *, redact: Redact | None = None
 ) -> None:
-    """Write a whole recording. Raises RecordingError where that fails; a file that was there is kept as `NAME.bak`."""
-    failures: list[str] = []
-    recorder = Recorder(path, head, redact=redact, complain=failures.append)
-    for event in events:
-        recorder._pending.append(event)
-        if len(recorder._pending) >= _BLOCK:
-            recorder.flush()
-    recorder.close()
-    if recorder._file is None and not failures:
-        raise RecordingError("There is nothing to save yet: no run has begun.")
-    if failures:
-        raise RecordingError(failures[0])
+    """Write events as a recording; a file that was there is kept as `NAME.bak`.
+
+    Raises RecordingError where that fails, or where there are no events.
+    """
+    events = map(scrub, events)
+    if redact is not None:
+        events = Redactor(redact, _raise).all(events)
+    _save(path, head, redact, map(line, rows(events)))
+
+
+def _save(path: str | os.PathLike[str], head: Mapping[str, Any], redact: Redact | None, lines: Iterable[bytes]) -> None:
+    file = RecordFile(path, head, redact, _raise)
+    lines = iter(lines)
+    try:
+        block = list(itertools.islice(lines, _BLOCK))
+        if not block:
+            raise RecordingError("There is nothing to save yet: no run has begun.")
+        while block:
+            following = list(itertools.islice(lines, _BLOCK))
+            file.write(b"".join(block), end=not following)
+            block = following
+    except OSError as error:
+        raise RecordingError(f"Cannot write {file.path}: {error.strerror or error}.") from error
+    finally:
+        file.close()
+
+
+def _raise(sentence: str) -> None:
+    raise RecordingError(sentence)
+
+
+def _write_on(tape: weakref.ref[Tape], run: int) -> None:
+    """Write while a run goes on, and the stream is there."""
+    while True:
+        time.sleep(INTERVAL)
+        here = tape()
+        if here is None or not here._running or here._run != run:
+            return
+        here.flush()
+        del here
+
+
+_tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
+
+
+@atexit.register
+def _flush_all() -> None:
+    for tape in list(_tapes):
+        tape.flush()

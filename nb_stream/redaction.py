@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Callable, Mapping
+from typing import Any
 
 from .model import Chunk, Event, Notice, RunFinished
 
@@ -65,6 +66,12 @@ class Redactor:
                 self._close(self._open.pop(key))
         self._waiting.append(self.event(event))
         return [] if self._open else self.rest()
+
+    def all(self, events: Iterable[Event]) -> Iterator[Event]:
+        """What is kept of a whole sequence."""
+        for event in events:
+            yield from self.feed(event)
+        yield from self.rest()
 
     def rest(self) -> list[Event]:
         """Everything that waits; text that is not complete is rewritten as it stands."""

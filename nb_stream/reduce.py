@@ -131,29 +131,31 @@ def _message(draft: Draft, event: Message) -> None:
 
 def _thought(draft: Draft, event: Message) -> None:
     """A thought ends the thought that was streamed, or turns text before a tool call into one."""
+    marked, rest = think.whole(event.text)
+    if marked and not rest:
+        event = replace(event, text=marked)
     live = linkage.thought_of(linkage.own(draft.live, event), event)
     if live is None:
         _place(draft, event)
-    elif think.whole(event.text)[0] or (
-        linkage.is_aside(live, event.text) and not linkage.is_thought(live, event.text)
-    ):
+    elif (marked and rest) or (linkage.is_aside(live, event.text) and not linkage.is_thought(live, event.text)):
         _place(draft, event, live)
     else:
         streamed = live.thought
         text = event.text if streamed is None else think.heal(event.text, streamed.text)
         cell = _cell(draft, event, live, streamed) if streamed is not None else _cell(draft, event)
         draft.place(replace(cell, text=text))
-        pending = "" if linkage.in_thought(live) else live.pending
         if streamed is not None or live.message_id == event.message_id:
-            rest = replace(live, thought=None, pending=pending, renamed=True)
-            draft.swap(live, rest if rest.answer is not None or pending.strip() else None)
+            unfinished = live.answer is not None or live.pending.strip()
+            draft.swap(live, replace(live, thought=None, renamed=True) if unfinished else None)
 
 
 def _other(draft: Draft, event: Message) -> None:
-    """A message of any other kind ends the text that was streamed for it, and everything else of its turn."""
+    """A message of any other kind ends the text that was streamed for it, and all other text of its turn; but one
+    of a class that nobody knows may come in the middle of a text."""
     own = linkage.own(draft.live, event)
     live = linkage.answer_of(own, event)
-    if event.turn is not None or len(own) == 1 or event.kind not in linkage.REPLACES:
+    clear = event.turn is not None or len(own) == 1 or event.kind not in linkage.REPLACES
+    if clear and event.kind is not CellKind.OTHER:
         draft.close(other for other in own if other is not live)
     _place(draft, event, live)
 
@@ -170,8 +172,7 @@ def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
             answer = streamed  # the mark was never closed: the message is all one text
         else:
             draft.place(draft.ended(streamed.cell, live))
-    if text or answer is not None or event.kind is not CellKind.THOUGHT or not thought:
-        draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
+    draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
     if live is not None:
         draft.swap(live, None)
 
@@ -210,7 +211,6 @@ def _status(event: Message) -> CellStatus:
 
 def _tool_results(draft: Draft, event: ToolResults) -> None:
     """Pair results with the calls that wait for them; one without a call becomes a cell of its own."""
-    draft.close(linkage.own(draft.live, event))
     results = list(event.results)
     for index, cell in draft.waiting(event, CellKind.TOOL_CALL):
         calls = tuple(_paired(call, results) for call in cell.tool_calls)
@@ -237,7 +237,6 @@ def _paired(call: ToolCall, results: list[ToolCall]) -> ToolCall:
 
 
 def _code_result(draft: Draft, event: CodeResult) -> None:
-    draft.close(linkage.own(draft.live, event))
     data = {"output": event.output, "exit_code": event.exit_code, "result_message_id": event.message_id}
     waiting = draft.waiting(event, CellKind.CODE)
     if waiting:

@@ -12,7 +12,6 @@ from .errors import RecordingError
 from .model import RunStarted
 from .recording import Recording
 
-
 _MOMENT = 0.001  # seconds that are not worth a sleep
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Generator
 from typing import Any
 
+from . import loops
 from .errors import NotRunningError
 
 
@@ -49,12 +51,13 @@ class Run:
 
     async def _wait(self) -> Any:
         if not self.done():
-            waiter = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
 
             def wake(_: Any) -> None:
-                loop.call_soon_threadsafe(lambda: None if waiter.done() else waiter.set_result(None))
+                with contextlib.suppress(RuntimeError):  # the loop that waited is closed
+                    loop.call_soon_threadsafe(lambda: None if waiter.done() else waiter.set_result(None))
 
-            loop = asyncio.get_running_loop()
             self._outcome.add_done_callback(wake)
             await waiter
         return self.result()
@@ -77,28 +80,37 @@ class Run:
 
 
 class Outlet:
-    """The messages of a run on their way to one `run_stream` consumer. Never holds up the run."""
+    """The messages of a run on their way to one `run_stream` consumer, on whichever loop it waits. Never holds up the
+    run."""
 
     def __init__(self) -> None:
         self._waiting: deque[Any] = deque()
         self._ready = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._closed = False
 
     def put(self, message: Any) -> None:
         """Add a message."""
         self._waiting.append(message)
-        self._ready.set()
+        self._wake()
 
     def close(self) -> None:
         """No more messages come."""
         self._closed = True
-        self._ready.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if loops.running() is self._loop:
+            self._ready.set()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ready.set)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
-            if self._closed:
+            if self._closed and not self._waiting:
                 return
             self._ready.clear()
-            await self._ready.wait()
+            if not self._waiting and not self._closed:
+                await self._ready.wait()

@@ -6,39 +6,24 @@ It needs no widget and no notebook. `TeamPanel` is a face over it.
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
+import os
 import time
-import traceback as tracebacks
 from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Any
 
-from . import kernel_gate, loops
+from . import loops
 from .backends import Backend, open_backend
-from .errors import AlreadyRunningError
+from .errors import EmptyTaskError
+from .events import header
 from .feed import Feed, Watcher
-from .model import (
-    AgentInfo,
-    AgentStatus,
-    CellStatus,
-    Chunk,
-    Event,
-    Message,
-    Notice,
-    RunFinished,
-    RunStarted,
-    RunState,
-    Token,
-)
-from .questions import Questions
+from .model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
+from .questions import Question
+from .redaction import Redact
 from .run import Outlet, Run
+from .runner import Runner
 from .switches import Switches, resolve
+from .terminal import TerminalView
 from .transcript import Transcript
-
-log = logging.getLogger("nb_stream")
-
-PATIENCE = 0.3
-"""Seconds that each step of a cancel is given before the next, harder one."""
 
 
 class TeamStream:
@@ -48,26 +33,50 @@ class TeamStream:
     stand wherever a team is run. `unchecked="hold"` keeps the model call of an agent as it was built and holds its
     tokens back while its switch is off; `unchecked="create"` lets such an agent call `create()` from its next turn.
 
-    Raises NotATeamError for anything else, BackendError where AutoGen is missing.
+    A person is asked in the stream (see `questions`). `approve_code=True` lets every CodeExecutorAgent without an
+    approval function ask before it runs code. After `input_timeout` seconds a request for input is answered with
+    `input_default`, and an approval is refused; None waits for ever.
+
+    `record` is a file that is written as the runs go (`Replay` plays it); `redact` may rewrite each text before it is
+    written. `view="terminal"` prints what is said.
+
+    Raises NotATeamError for anything else, BackendError where AutoGen is missing, RecordingError where `record` cannot
+    be written.
     """
 
-    def __init__(self, team: Any, *, unchecked: str = "hold") -> None:
+    def __init__(
+        self,
+        team: Any,
+        *,
+        unchecked: str = "hold",
+        approve_code: bool = False,
+        input_timeout: float | None = None,
+        input_default: str = "",
+        record: str | os.PathLike[str] | None = None,
+        redact: Redact | None = None,
+        view: str | None = None,
+    ) -> None:
         if unchecked not in ("hold", "create"):
             raise ValueError(f'unchecked is "hold" or "create", not {unchecked!r}.')
+        if view not in (None, "terminal"):
+            raise ValueError(f'view is "terminal" or None, not {view!r}.')
+        if input_timeout is not None and input_timeout <= 0:
+            raise ValueError(f"input_timeout is a number of seconds above 0, or None, not {input_timeout!r}.")
         self._unchecked = unchecked
-        self._backend: Backend = open_backend(team)
-        self._on = dict(self._backend.streaming)
+        self._backend: Backend = open_backend(team, approve_code=approve_code)
+        self._backend.may_create = unchecked == "create"
+        built = self._backend.streaming
+        self._on = {agent.path: agent.can_stream and built.get(agent.path, True) for agent in self._backend.agents}
         self._feed = Feed(self._backend.agents, self._on, self._backend.joined)
         self._backend.wanted.update(self._source())
         self._switches = Switches(lambda: self._feed.agents, self._on, self._flip)
-        self._state, self._detail = RunState.IDLE, ""
-        self._questions = Questions(lambda event: self._feed.event(event, event.path))
-        self._loop: asyncio.AbstractEventLoop | None = loops.running()
-        self._used_loop: asyncio.AbstractEventLoop | None = None
-        self._run: Run | None = None
-        self._pump: asyncio.Task[Any] | None = None
-        self._cancelling = False
-        self._count = 0
+        self._home = loops.Home()
+        self._runner = Runner(self._backend, self._feed, self._home, input_timeout, input_default)
+        self._head = header(self.agents, built, time.time())
+        if record is not None:
+            self._feed.tape.record(record, self._head, redact=redact, complain=self._complain)
+        if view is not None:
+            self.watch(TerminalView(self))
 
     # --- what there is to see --------------------------------------------------------------------------------------
 
@@ -89,12 +98,12 @@ class TeamStream:
     @property
     def state(self) -> RunState:
         """The state of the current or the last run."""
-        return self._state
+        return self._runner.state
 
     @property
     def detail(self) -> str:
         """A sentence to go with the state: why the run ended, or what it waits for."""
-        return self._detail
+        return self._runner.detail
 
     @property
     def statuses(self) -> dict[str, AgentStatus]:
@@ -106,10 +115,10 @@ class TeamStream:
         agent = resolve(self.agents, path)
         if not agent.can_stream:
             return agent.reason
-        built, on, active = self._backend.streaming.get(path, True), self._on[path], self._state.active
-        if not built:
+        built, on, active = self._backend.streaming.get(path), self._on[path], self.state.active
+        if built is False:
             return "Streams from its next turn." if on else "Was built without streaming; its messages come whole."
-        if not on and self._unchecked == "create":
+        if built and not on and self._unchecked == "create":
             return "Its messages come whole from its next turn."
         return "Held back; the finished message comes whole." if not on and active else ""
 
@@ -144,26 +153,34 @@ class TeamStream:
         names = [agents] if isinstance(agents, str) else agents
         return frozenset(resolve(self.agents, name).path for name in names)
 
+    def save(self, path: str | os.PathLike[str], *, redact: Redact | None = None) -> None:
+        """Write everything that was heard so far as a recording, with the time of every chunk; `.gz` compresses it.
+        `redact` may rewrite each text. Raises RecordingError where the file cannot be written."""
+        self._feed.tape.save(path, self._head, redact=redact)
+
+    def _complain(self, sentence: str) -> None:
+        self.call(lambda: self._feed.complain(sentence))
+
     # --- running ---------------------------------------------------------------------------------------------------
 
     def start(self, task: Any = None, *, output_task_messages: bool = True) -> Run:
         """Begin a run in the background and return its handle at once. Any thread may call it once the stream has a
-        running loop.
+        running loop. Where the last run ended with a handoff to somebody outside the team, a text is their answer.
 
         Raises AlreadyRunningError while a run is under way here or elsewhere, EmptyTaskError for a task without text,
         LoopError where no event loop runs.
         """
-        return self._begin(task, output_task_messages, None)
+        text = self._backend.task_text(task)
+        reply = self._runner.as_reply(task) if isinstance(task, str) else None
+        if reply is not None:
+            return self._runner.begin(reply, text, output_task_messages, answer=text)
+        return self._runner.begin(task, text, output_task_messages)
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
         """Run the team and return its `TaskResult` or raise what it raises. Cancelling the wait cancels the run."""
-        run = self._begin(task, output_task_messages, None, cancellation_token)
-        try:
-            return await run
-        except asyncio.CancelledError:
-            if not run.done():
-                await asyncio.shield(self.cancel())
-            raise
+        return await self._awaited(
+            self._runner.begin(task, self._text(task), output_task_messages, token=cancellation_token)
+        )
 
     async def run_stream(
         self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
@@ -171,214 +188,128 @@ class TeamStream:
         """Run the team and yield what it yields, the `TaskResult` last; chunks follow the gates. Leaving the loop
         early cancels the run."""
         outlet = Outlet()
-        run = self._begin(task, output_task_messages, outlet, cancellation_token)
+        run = self._runner.begin(task, self._text(task), output_task_messages, outlet, cancellation_token)
         try:
             async for message in outlet:
                 yield message
             await run
         finally:
             if not run.done():
-                await asyncio.shield(self.cancel())
+                await asyncio.shield(self._cancel(run))
 
     def run_sync(self, task: Any = None, *, output_task_messages: bool = True) -> Any:
         """Run the team, wait for its end without `await`, and return its `TaskResult`.
 
         Works in a notebook cell too: there the running loop is patched by nest_asyncio2, from the first call on.
-        Raises LoopError where the loop cannot be patched.
+        Raises what `start` raises, and LoopError where the loop cannot be patched.
         """
-        return loops.run_sync(
-            lambda: self.run(task, output_task_messages=output_task_messages), self._home(), self.cancel
-        )
+
+        async def work() -> Any:
+            return await self._awaited(self.start(task, output_task_messages=output_task_messages))
+
+        return loops.run_sync(work, self._home, self.cancel)
 
     async def stop(self) -> None:
-        """End the run after the current turn, and wait for its end. Does nothing where no run is under way."""
-        run = self._run
+        """End the run after the current turn, and wait for its end: a question that the turn waits for is dismissed.
+        Does nothing where no run is under way."""
+        run = self._runner.run
         if run is not None and not run.done():
-            self.call(self._request_stop)
+            self.call(lambda: self._runner.stop(run))
             await asyncio.wait([asyncio.ensure_future(_quiet(run))])
 
     async def cancel(self) -> None:
         """End the run now, and wait for its end. The team stays usable, with its history; text that was being written
         stays in the transcript, marked. Does nothing where no run is under way."""
-        run = self._run
+        run = self._runner.run
         if run is not None and not run.done():
-            self.call(self._request_cancel)
-            await _quiet(run)
+            await self._cancel(run)
 
     async def reset(self) -> None:
         """Let the team forget the conversation. The transcript stays and says so.
 
         Raises AlreadyRunningError while a run is under way.
         """
-        self._check_free("reset")
-        await self._backend.reset()
-        self._set_state(RunState.IDLE, "")
-        self._feed.event(Notice(time.time(), "The team was reset: its agents remember nothing from above."))
-
-    def answer(self, request_id: str, text: str) -> None:
-        """Answer a request for human input. Any thread may call it. Raises NotRunningError where it is not open."""
-        future = self._questions.open(request_id)
-        self.call(lambda: None if future.done() else future.set_result(text))
-
-    def dismiss(self, request_id: str) -> None:
-        """Give an empty answer to a request for human input. Raises NotRunningError where it is not open."""
-        self.answer(request_id, "")
+        self._runner.check_free("reset")
+        await self._home.do(self._reset)
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state (AgentChat's `save_state`), without a trace of streaming."""
-        return await self._backend.save_state()
+        return await self._home.do(self._backend.save_state)
 
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a state of the team. Raises AlreadyRunningError while a run is under way."""
-        self._check_free("load a state")
-        await self._backend.load_state(state)
+        self._runner.check_free("load a state")
+        await self._home.do(lambda: self._backend.load_state(state))
+
+    def _text(self, task: Any) -> str:
+        """The task for a reader. What a team makes of a task without text is its own affair."""
+        try:
+            return self._backend.task_text(task)
+        except EmptyTaskError:
+            return ""
+
+    async def _awaited(self, run: Run) -> Any:
+        try:
+            return await run
+        except asyncio.CancelledError:
+            if not run.done():
+                await asyncio.shield(self._cancel(run))
+            raise
+
+    async def _cancel(self, run: Run) -> None:
+        self.call(lambda: self._runner.cancel(run))
+        await _quiet(run)
+
+    async def _reset(self) -> None:
+        await self._runner.ready()
+        await self._backend.reset()
+        self._runner.forget()
+        self._feed.event(Notice(time.time(), "The team was reset: its agents remember nothing from above."))
+
+    # --- questions -------------------------------------------------------------------------------------------------
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions that wait for a person: requests for input, approvals, and a handoff to somebody outside the
+        team. Each stands in a waiting cell, too."""
+        return self._runner.questions.listed
+
+    def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
+        """Answer a question; an approval with "approve" or "reject" (True, False), and perhaps a reason. The answer
+        to a handoff starts the run that goes on with it. Any thread may call it.
+
+        Raises NotRunningError where the question is not open, ValueError for what is no answer to it.
+        """
+        self._runner.questions.answer(request_id, text, reason)
+
+    def dismiss(self, request_id: str) -> None:
+        """End a question without an answer: the input is empty, the approval refused. Any thread may call it. Raises
+        NotRunningError where it is not open."""
+        self._runner.questions.dismiss(request_id)
+
+    def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
+        """Call `callback(question)` for each question; what it returns, unless None, is the answer. A plain function
+        is called in a thread of its own, so that it may wait: `stream.on_question(lambda q: input(q.text))`. Returns
+        what removes it."""
+        return self._runner.questions.on_question(callback)
 
     # --- the loop --------------------------------------------------------------------------------------------------
 
-    def _home(self) -> asyncio.AbstractEventLoop | None:
-        """The loop of this stream, or None where it has none yet or its loop is closed."""
-        if self._loop is not None and self._loop.is_closed():
-            self._loop = None
-        return self._loop
+    @property
+    def current(self) -> Run | None:
+        """The handle of the current or the last run."""
+        return self._runner.run
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop that the stream lives on: that of its first run, or the one that ran when it was made."""
-        return self._home()
+        return self._home.loop
 
-    def call(self, function: Callable[[], None]) -> None:
+    def call(self, function: Callable[[], object]) -> None:
         """Call on the stream's loop: now where we are on it (or it does not run), soon otherwise. Any thread."""
-        loop = self._home()
-        if loop is None or not loop.is_running() or loop is loops.running():
-            function()
-        else:
-            kernel_gate.call_in_loop(loop, function)
+        self._home.call(function)
 
-    def _check_free(self, wish: str) -> None:
-        if self._run is not None and not self._run.done():
-            raise AlreadyRunningError(
-                f"Cannot {wish} while a run is under way. Stop or cancel it first, or wait for its end."
-            )
-        self._backend.check_free()
-
-    def _begin(self, task: Any, output_task_messages: bool, outlet: Outlet | None, token: Any = None) -> Run:
-        text = self._backend.task_text(task)
-        self._check_free("start a run")
-        self._loop = loops.home(self._home())
-        self._count += 1
-        run = self._run = Run(f"r{self._count}")
-        self._feed.begin(outlet)
-        self._pump, self._cancelling = None, False
-        self._set_state(RunState.RUNNING, "")
-        if token is not None:
-            token.add_callback(lambda: self.call(self._request_cancel))
-        work = self._supervise(run, task, text, output_task_messages)
-        context = contextvars.copy_context()
-        self.call(lambda: _create_task(context, work))
-        return run
-
-    # --- a run -----------------------------------------------------------------------------------------------------
-
-    async def _supervise(self, run: Run, task: Any, text: str, output_task_messages: bool) -> None:
-        """Own a run from its start to its last word, whatever the team does."""
-        self._feed.event(RunStarted(run.id, time.time(), text))
-        result: Any = None
-        error: BaseException | None = None
-        try:
-            if self._used_loop not in (None, self._loop):
-                await self._backend.recover()  # queues of a team belong to the loop of its last run
-            self._used_loop = self._loop
-            if self._cancelling:
-                raise asyncio.CancelledError
-            with kernel_gate.hold():
-                self._pump = asyncio.ensure_future(self._drive(run, task, output_task_messages))
-                await asyncio.wait([self._pump])
-            result = self._pump.result()
-        except BaseException as caught:  # noqa: BLE001 - also CancelledError: it becomes the run's outcome
-            error = caught
-        await self._close(run, result, error)
-
-    async def _drive(self, run: Run, task: Any, output_task_messages: bool) -> Any:
-        result: Any = None
-
-        def emit(event: Event) -> None:
-            if run is self._run and not self._cancelling:
-                self._feed.event(event, getattr(event, "path", ""))
-
-        def hear(native: Any, chunk: Chunk) -> None:
-            if run is self._run and not self._cancelling:
-                self._feed.chunk(native, chunk)
-
-        async for native, event in self._backend.run(
-            task, output_task_messages=output_task_messages, emit=emit, hear=hear, ask=self._ask
-        ):
-            if self._cancelling or run is not self._run:
-                raise asyncio.CancelledError
-            if event.__class__ is Chunk:
-                self._feed.chunk(native, event)
-            elif event is None:
-                result = native
-            else:
-                if event.__class__ is Message:
-                    event = self._questions.reported(event)
-                self._feed.event(event, event.path)  # type: ignore[union-attr]
-                if self._feed.outlet is not None:
-                    self._feed.outlet.put(native)
-        return result
-
-    async def _close(self, run: Run, result: Any, error: BaseException | None) -> None:
-        self._questions.cancel()
-        now, reason = time.time(), getattr(result, "stop_reason", None)
-        if error is None:
-            event, state, detail = RunFinished(run.id, now, CellStatus.DONE, reason), RunState.IDLE, reason or ""
-        elif isinstance(error, asyncio.CancelledError):
-            event, state, detail = RunFinished(run.id, now, CellStatus.CANCELLED), RunState.CANCELLED, ""
-        else:
-            said, trace = _described(error)
-            event = RunFinished(run.id, now, CellStatus.FAILED, None, said, trace)
-            state, detail = RunState.FAILED, said.splitlines()[0]
-        if error is not None:
-            try:
-                await self._backend.recover()
-            except Exception as failed:
-                log.warning("The team could not be made ready for another run", exc_info=True)
-                detail = f"{detail} The team could not be made ready for another run: {failed}".strip()
-        self._feed.event(event)
-        self._feed.end()
-        self._set_state(state, detail)
-        await self._feed.tokens.drain(1.0)
-        await self._feed.events.drain(1.0)
-        if self._feed.outlet is not None:
-            if error is None:
-                self._feed.outlet.put(result)
-            self._feed.outlet.close()
-        run.finish(result, error)
-
-    def _request_stop(self) -> None:
-        self._backend.request_stop()
-        if self._state in (RunState.RUNNING, RunState.WAITING):
-            self._set_state(RunState.STOPPING, "The run ends after the current turn.")
-
-    def _request_cancel(self) -> None:
-        if self._cancelling or self._run is None or self._run.done():
-            return
-        self._cancelling = True
-        self._set_state(RunState.STOPPING, "The run is being cancelled.")
-        _keep(asyncio.ensure_future(self._cut(self._run, self._pump)))
-
-    async def _cut(self, run: Run, pump: asyncio.Task[Any] | None) -> None:
-        """End a run ever harder: by its token, by cancelling the agents' tasks, by leaving them behind."""
-        if pump is None:
-            return
-        self._backend.request_cancel()
-        self._questions.cancel()
-        for harder in (self._backend.abandon, pump.cancel, pump.cancel):
-            await asyncio.wait([pump], timeout=PATIENCE)
-            if pump.done() or run.done():
-                return
-            harder()
-
-    # --- switches, states, requests --------------------------------------------------------------------------------
+    # --- switches --------------------------------------------------------------------------------------------------
 
     def _source(self) -> dict[str, bool]:
         built = self._backend.streaming
@@ -388,6 +319,7 @@ class TeamStream:
 
     def _flip(self, path: str, on: bool) -> None:
         self._on[path] = on
+        self._feed.closed.add(path) if not on else self._feed.closed.discard(path)
         self._backend.wanted.update(self._source())
 
         def tell() -> None:
@@ -397,24 +329,6 @@ class TeamStream:
 
         self.call(tell)
 
-    def _set_state(self, state: RunState, detail: str) -> None:
-        self._state, self._detail = state, detail
-
-        def tell() -> None:
-            for watcher in self._feed.watchers:
-                watcher.state_changed()
-
-        self.call(tell)
-
-    async def _ask(self, path: str, agent: str, request_id: str, prompt: str) -> str:
-        """Ask a person: a cell that waits, a state that says so, and the answer."""
-        self._set_state(RunState.WAITING, f"{agent} asks: {prompt}".strip())
-        try:
-            return await self._questions.ask(path, agent, request_id, prompt)
-        finally:
-            if not self._questions and self._state is RunState.WAITING:
-                self._set_state(RunState.RUNNING, "")
-
 
 async def _quiet(run: Run) -> None:
     """Wait for the end of a run, whatever it is."""
@@ -423,30 +337,3 @@ async def _quiet(run: Run) -> None:
     except (Exception, asyncio.CancelledError):
         if not run.done():
             raise
-
-
-def _create_task(context: contextvars.Context, work: Any) -> None:
-    _keep(context.run(asyncio.ensure_future, work))
-
-
-def _keep(task: asyncio.Future[Any]) -> None:
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
-
-
-_tasks: set[asyncio.Future[Any]] = set()
-"""Runs under way: a loop keeps only weak references to its tasks."""
-
-
-def _described(error: BaseException) -> tuple[str, str]:
-    """What went wrong, for a reader: a text, and the traceback.
-
-    AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
-    `_base_group_chat.py`); it is taken apart again here.
-    """
-    text = str(error)
-    said, mark, trace = text.partition("\nTraceback:\n")
-    if mark and isinstance(error, RuntimeError):
-        return said, trace
-    trace = "".join(tracebacks.format_exception(type(error), error, error.__traceback__))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace

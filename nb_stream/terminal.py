@@ -145,10 +145,7 @@ class TerminalView:
 
     def _thought_out(self, cell: Cell) -> bool:
         """Whether the cell is a thought whose answer has begun: nothing is added to it any more."""
-        return any(
-            live.thought is not None and live.thought.id == cell.id and live.answer is not None
-            for live in self._source.transcript.live
-        )
+        return any([other.id for other in live.cells[:-1]] == [cell.id] for live in self._source.transcript.live)
 
     def _yield(self, *, forget: bool = False) -> None:
         """Leave the floor; what waited is printed. `forget`: the message will be printed again, whole."""
@@ -232,7 +229,10 @@ class TerminalView:
         self._write(f"{text}\n" if colour is None or not self._coloured() else f"\x1b[{colour}m{text}\x1b[0m\n")
 
     def _coloured(self) -> bool:
-        return "NO_COLOR" not in os.environ and (self._out or sys.stdout).isatty()
+        try:
+            return "NO_COLOR" not in os.environ and (self._out or sys.stdout).isatty()
+        except ValueError:  # closed
+            return False
 
     def _write(self, text: str) -> None:
         if not text or self._dead:

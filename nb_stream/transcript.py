@@ -143,6 +143,24 @@ class Transcript:
 
         return markdown(self.cells, self.runs)
 
+    def to_html(self) -> str:
+        """The transcript as one page without scripts, to be saved as a file."""
+        from .export.html import page
+
+        return "".join(page(self.cells, self.runs))
+
+    def to_notebook(self) -> dict[str, Any]:
+        """The transcript as a notebook in nbformat 4.5, a Markdown cell for each message."""
+        from .export.notebook import notebook
+
+        return notebook(self.cells, self.runs)
+
+    def to_agui(self) -> list[dict[str, Any]]:
+        """The transcript as events of the AG-UI protocol 1.0."""
+        from .export.agui import events
+
+        return list(events(self.cells, self.runs))
+
 
 def cell_id(number: int) -> str:
     """The id of the cell that was begun as the `number`th of its transcript."""

@@ -57,9 +57,8 @@ class FrameWidget(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the widget off every page."""
-        for forget in self._forget:
+        for forget in getattr(self, "_forget", ()):  # a panel that could not be made is closed too
             forget()
-        self._forget.clear()
         super().close()
 
 

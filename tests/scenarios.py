@@ -14,6 +14,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+
 from nb_stream.model import (
     CellKind,
     CellStatus,
@@ -146,8 +147,12 @@ class Author:
 
     @staticmethod
     def _spread(steps: list[Event | Segment]) -> Iterator[Event | Segment]:
-        for step in steps:
-            yield from [step] * (len(step.pieces) if isinstance(step, Segment) else 1)
+        """The steps one by one: a segment once for each of its pieces, and if it comes twice, in two halves."""
+        for number, step in enumerate(steps):
+            pieces = len(step.pieces) if isinstance(step, Segment) else 1
+            if sum(other is step for other in steps) == 2:
+                pieces = (pieces + any(other is step for other in steps[:number])) // 2
+            yield from [step] * pieces
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
@@ -166,6 +171,7 @@ class Author:
             self._input,
             self._selection,
             self._memory,
+            self._interrupted,
         ]
 
     def _plain(self, turn: Turn) -> None:
@@ -337,6 +343,13 @@ class Author:
             turn.steps.append(self._said(turn, CellKind.OTHER, "Something of the user's own", "MyEvent"))
         self._plain(turn)
 
+    def _interrupted(self, turn: Turn) -> None:
+        """An agent of the user's own that reports something of its own in the middle of a text."""
+        message = self._said(turn, CellKind.TEXT, "So: " + self._text(), "TextMessage", final=True)
+        self._stream(turn, self._r.choice((message.message_id, None)), message.text, message, message)
+        segments = [step for step in turn.steps if isinstance(step, Segment)]
+        turn.steps.extend((self._said(turn, CellKind.OTHER, "Half way", "MyEvent"), *segments, message))
+
     # --- parts -----------------------------------------------------------------------------------------------------
 
     def _said(
@@ -375,7 +388,7 @@ class Author:
 
 def eaten(reason: str) -> str:
     """A thought as AutoGen's OpenAI client reports it (0.7.5, `_openai_client.py`: it strips characters)."""
-    return f"<think>{reason}</think>".lstrip("<think>").rstrip("</think>")  # noqa: B005
+    return f"<think>{reason}</think>".lstrip("<think>").rstrip("</think>")
 
 
 def cut(text: str, r: random.Random) -> list[str]:

@@ -6,23 +6,46 @@ fits `Backend`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from ..model import AgentInfo, Chunk, Event
+from ..model import AgentInfo, Chunk, Event, RunFinished, RunStarted
 
 
 class Item(NamedTuple):
-    """What a team yielded (`native`), and what it means (`event`, None for the closing result)."""
+    """What a team yielded (`native`), and what it means (`event`, None for the closing result). `is_task` says that no
+    agent said it: it is the task, given back."""
 
     native: Any
     event: Event | None
+    is_task: bool = False
+
+
+@dataclass(frozen=True)
+class Rewound:
+    """A replay went back to the beginning of its run: what the run said so far is to be forgotten."""
 
 
 class HumanInput(Protocol):
-    """Asks a person: gets an agent's path, its name, a request id and a prompt; gives the answer."""
+    """Asks a person: gets an agent's path, its name, a request id and a prompt; gives the answer.
 
-    async def __call__(self, path: str, agent: str, request_id: str, prompt: str) -> str: ...
+    Where something is to be approved, `what` says so (a tool with its arguments, or code), and the answer is "approve",
+    "reject", or "reject: " and the reason.
+    """
+
+    async def __call__(
+        self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
+    ) -> str: ...
+
+
+class Handoff(NamedTuple):
+    """A run ended with a handoff of `source` to somebody outside the team. `reply` makes a task of the answer."""
+
+    source: str
+    target: str
+    text: str
+    reply: Callable[[str], Any]
 
 
 class Backend(Protocol):
@@ -30,23 +53,38 @@ class Backend(Protocol):
 
     agents: tuple[AgentInfo, ...]
     streaming: dict[str, bool]
-    """For each agent's path, whether it was built to stream."""
+    """By path, whether an agent was built to stream. Agents whose streaming cannot be switched are missing."""
 
     wanted: dict[str, bool]
     """For each agent's path, whether it is to stream from its next turn. Written by the stream, from any thread."""
+
+    may_create: bool
+    """Whether agents that were built to stream may be switched to whole answers. Written by the stream."""
 
     def task_text(self, task: Any) -> str:
         """The task's text for a reader. Raises EmptyTaskError where a task has none."""
 
     def check_free(self) -> None:
-        """Raises AlreadyRunningError while the team runs somewhere else."""
+        """Raises AlreadyRunningError while the team runs somewhere else. Any thread."""
+
+    def claim(self) -> None:
+        """Take the team for the next run, until `release`. Raises AlreadyRunningError as `check_free`. Any thread."""
+
+    def release(self) -> None:
+        """The run is over. Does nothing where the team was not claimed."""
+
+    def opening(self, event: RunStarted) -> Iterable[Event]:
+        """How a run begins: `event`, or what a recording has in its place."""
+
+    def closing(self, event: RunFinished) -> Iterable[Event]:
+        """How a run ends: `event`, or what a recording has in its place."""
 
     def run(
         self,
         task: Any,
         *,
         output_task_messages: bool,
-        emit: Callable[[Event], None],
+        emit: Callable[[Event | Rewound], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
     ) -> AsyncIterator[Item]:
@@ -65,6 +103,9 @@ class Backend(Protocol):
     def abandon(self) -> None:
         """Cut off what did not follow `request_cancel`: nothing of it may reach the next run."""
 
+    def handoff(self, result: Any) -> Handoff | None:
+        """The handoff with which a run ended, where it goes to somebody outside the team."""
+
     async def recover(self) -> None:
         """After a failure or a cancel: make the team fit for the next run, with its history."""
 
@@ -78,11 +119,18 @@ class Backend(Protocol):
         """Take up a saved state."""
 
 
-def open_backend(team: Any) -> Backend:
-    """The backend for a team, an agent, or a factory of one.
+def open_backend(team: Any, *, approve_code: bool = False) -> Backend:
+    """The backend for a team, an agent, a factory of one, or a `Replay`. `approve_code` lets agents that run code ask
+    first.
 
     Raises NotATeamError for anything else, BackendError where AutoGen is missing.
     """
+    from ..replay import Replay
+
+    if isinstance(team, Replay):
+        from .replay import ReplayBackend
+
+        return ReplayBackend(team)
     from .autogen import AutoGenBackend
 
-    return AutoGenBackend.open(team)
+    return AutoGenBackend.open(team, approve_code=approve_code)

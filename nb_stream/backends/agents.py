@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from autogen_agentchat.agents import (
-    BaseChatAgent,
-    CodeExecutorAgent,
-    SocietyOfMindAgent,
-    UserProxyAgent,
-)
+from autogen_agentchat.agents import BaseChatAgent, CodeExecutorAgent, SocietyOfMindAgent, UserProxyAgent
 from autogen_agentchat.base import ChatAgent
-from autogen_agentchat.teams import BaseGroupChat
+from autogen_agentchat.teams import BaseGroupChat, MagenticOneGroupChat, SelectorGroupChat
 
 from ..model import AgentInfo
 from . import autogen_private as private
@@ -23,20 +19,37 @@ class Node:
     """An agent with its place in the tree.
 
     `agent` is the object that writes the messages: for a MessageFilterAgent the agent inside it. `direct` says that
-    nobody but the reader can want its tokens: every agent round it is AutoGen's own, which only passes them on.
+    nobody but the reader can want its tokens: all code round it is AutoGen's own, which only passes them on. `shown`
+    is false where nothing of what it says comes out of the team; `called` says that its `run_stream` is used: by us, or
+    where it is a tool.
     """
 
     info: AgentInfo
     agent: Any
     direct: bool
+    shown: bool = True
+    called: bool = False
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A team with its place in the tree. `path` is where its manager speaks from; `info` is the manager's row, None
+    where it asks no model."""
+
+    team: BaseGroupChat
+    path: str
+    direct: bool
+    shown: bool = True
+    info: AgentInfo | None = None
 
 
 @dataclass
 class Tree:
-    """The agents of a team, in reading order, and all its teams, the outermost first."""
+    """The agents of a team in reading order, and all its teams, the outermost first."""
 
     nodes: list[Node] = field(default_factory=list)
-    teams: list[BaseGroupChat] = field(default_factory=list)
+    chats: list[Chat] = field(default_factory=list)
+    rows: list[AgentInfo] = field(default_factory=list)
 
 
 def is_runner(thing: Any) -> bool:
@@ -47,70 +60,145 @@ def is_runner(thing: Any) -> bool:
 
 
 def discover(root: Any) -> Tree:
-    """The tree below a team or agent. An object that is used in two places is listed where it is found first."""
-    tree, seen = Tree(), set()
+    """The tree below a team or agent.
 
-    def visit(thing: Any, prefix: str, parent: str | None, direct: bool = True) -> None:
-        if id(thing) in seen:
-            return
-        seen.add(id(thing))
+    An object that is used in two places has one conversation and one switch, so it is listed once: where it takes
+    part in the outermost team, else where it is found first, and last of all where nothing of it is shown.
+    """
+    search = _Search(root)
+    search.visit(root, "", None, direct=True, called=True)
+    for agent, path in search.unseen:
+        for runner in search.claim(used.runner for used in private.tool_runners(agent) if not used.shown):
+            search.visit(runner, path, path, direct=False, shown=False)
+    return search.tree
+
+
+class _Search:
+    """One walk through a team."""
+
+    def __init__(self, root: Any) -> None:
+        self.tree = Tree()
+        self.unseen: list[tuple[Any, str]] = []  # agents with tools that hand on nothing, and their paths
+        self._root = root
+        self._claimed = {id(root)}
+        self._paths: set[str] = set()
+
+    def claim(self, things: Iterable[Any]) -> list[Any]:
+        """Those of `things` that nobody has claimed so far."""
+        free = []
+        for thing in things:
+            if id(thing) not in self._claimed:
+                self._claimed.add(id(thing))
+                free.append(thing)
+        return free
+
+    def visit(
+        self, thing: Any, prefix: str, parent: str | None, direct: bool, shown: bool = True, called: bool = False
+    ) -> None:
         if isinstance(thing, BaseGroupChat):
-            tree.teams.append(thing)
-            inside = "" if thing is root else _join(prefix, thing.name)
-            for participant in private.participants(thing):
-                visit(participant, inside, inside or None, direct)
+            inside = "" if thing is self._root else self._unique(_join(prefix, thing.name))
+            self._team(thing, inside, direct, shown)
             return
-        path = _join(prefix, thing.name)
-        agent = thing
+        if not hasattr(thing, "on_messages_stream"):
+            return  # neither a team nor an agent of AgentChat: its agents are found when they speak
+        path, agent = self._unique(_join(prefix, thing.name)), thing
+        direct = direct and (not called or _hands_on(agent, "run_stream"))
         while (wrapped := private.wrapped_agent(agent)) is not None:
-            direct, agent = direct and _passes_on(agent), wrapped
-        tree.nodes.append(Node(_info(thing, agent, path, parent), agent, direct))
-        direct = direct and _passes_on(agent)
-        team = private.inner_team(agent)
-        if team is not None:
-            seen.add(id(team))
-            tree.teams.append(team)
-            for participant in private.participants(team):
-                visit(participant, path, path, direct)
-        for runner in private.tool_runners(agent):
-            visit(runner, path, path, direct)
+            direct, agent = direct and _hands_on(agent, "on_messages_stream"), wrapped
+        if agent is not thing and not self.claim([agent]):
+            return
+        info = _info(thing, agent, path, parent, shown)
+        self.tree.nodes.append(Node(info, agent, direct, shown, called))
+        self.tree.rows.append(info)
+        direct = direct and _hands_on(agent, "on_messages_stream")
+        for team in self.claim(filter(None, [private.inner_team(agent)])):
+            self._team(team, path, direct, shown)
+        tools = [used for used in private.tool_runners(agent) if used.shown and self.claim([used.runner])]
+        for used in tools:
+            passed = _hands_on(used.tool, "run_stream") and _hands_on(used.workbench, "call_tool_stream")
+            self.visit(used.runner, path, path, direct and passed, shown, called=True)
+        self.unseen.append((agent, path))
 
-    visit(root, "", None)
-    return tree
+    def _team(self, team: BaseGroupChat, path: str, direct: bool, shown: bool) -> None:
+        """A team whose participants stand below `path`; all are claimed before what is inside them."""
+        direct = direct and _hands_on(team, "run_stream") and not private.is_watched(team)
+        at = len(self.tree.chats)
+        for participant in self.claim(private.participants(team)):
+            self.visit(participant, path, path or None, direct, shown)
+        name = private.manager_name(team)
+        info = _manager_info(team, name, _join(path, name), path or None, shown)
+        self.tree.chats.insert(at, Chat(team, _join(path, name), direct, shown, info))
+        if info is not None:
+            self.tree.rows.append(info)
+
+    def _unique(self, path: str) -> str:
+        """The path, numbered where two teams or agents used as tools have the same name."""
+        tries: Iterator[str] = (path if n == 1 else f"{path}~{n}" for n in range(1, len(self._paths) + 2))
+        found = next(one for one in tries if one not in self._paths)
+        self._paths.add(found)
+        return found
 
 
-def _passes_on(agent: Any) -> bool:
-    """Whether an agent hands on the tokens of the agents inside it unread, as AutoGen's own do."""
-    return type(agent).on_messages_stream.__module__.startswith(("autogen_agentchat.", "autogen_ext."))
+def _hands_on(thing: Any, method: str) -> bool:
+    """Whether a method hands on the tokens from inside unread, as AutoGen's own do."""
+    module = getattr(getattr(thing, method, None), "__module__", None) or ""
+    return module.startswith(("autogen_agentchat.", "autogen_ext.", "nb_stream."))
 
 
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}/{name}" if prefix else name
 
 
-def _info(thing: Any, agent: Any, path: str, parent: str | None) -> AgentInfo:
-    reason = _why_not(agent)
-    return AgentInfo(
-        name=thing.name,
-        path=path,
-        description=getattr(thing, "description", "") or "",
-        can_stream=not reason,
-        parent=parent,
-        reason=reason,
-    )
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+_WHOLE = {
+    "UserProxyAgent": "A person writes its messages.",
+    "SocietyOfMindAgent": "Its own answer comes whole; the agents inside it have switches of their own.",
+    "OpenAIAgent": "OpenAIAgent asks the Responses API for whole answers.",
+    "OpenAIAssistantAgent": "OpenAIAssistantAgent polls the Assistants API, which gives whole answers.",
+    "AzureAIAgent": "AzureAIAgent polls the Azure AI service, which gives whole answers.",
+    "FileSurfer": "FileSurfer asks its model for one action at a time, and gets it whole.",
+    "MultimodalWebSurfer": "MultimodalWebSurfer asks its model for one action at a time, and gets it whole.",
+}
+"""Why AutoGen's own agents cannot stream (autogen-agentchat and autogen-ext 0.7.5)."""
+
+
+def _info(thing: Any, agent: Any, path: str, parent: str | None, shown: bool) -> AgentInfo:
+    reason = _why_not(agent) if shown else _HIDDEN
+    description = getattr(thing, "description", "") or ""
+    return AgentInfo(thing.name, path, description, can_stream=not reason, parent=parent, reason=reason)
+
+
+_HIDDEN = (
+    "It is called through a workbench that hands on its result only. "
+    "Pass it as tools=[...], or in a StaticStreamWorkbench, to see it at work."
+)
 
 
 def _why_not(agent: Any) -> str:
     """Why an agent cannot stream, or an empty text where it can."""
-    if isinstance(agent, UserProxyAgent):
-        return "A person writes its messages."
-    if isinstance(agent, SocietyOfMindAgent):
-        return "Its own answer comes whole; the agents inside it have switches of their own."
     if isinstance(agent, CodeExecutorAgent) and private.model_client(agent) is None:
         return "It runs code and calls no model."
-    if private.streams(agent) is None:
-        kind = type(agent).__name__
-        if isinstance(agent, BaseChatAgent) and type(agent).__module__.startswith("autogen"):
-            return f"{kind} gets its answers whole."
-        return f"{kind} has not streamed so far."
-    return ""
+    if private.streams(agent) is not None and not isinstance(agent, (UserProxyAgent, SocietyOfMindAgent)):
+        return ""
+    kind, stream = type(agent).__name__, getattr(type(agent), "on_messages_stream", None)
+    known = [_WHOLE[base.__name__] for base in type(agent).__mro__ if base.__name__ in _WHOLE]
+    if known and _hands_on(type(agent), "on_messages_stream"):
+        return known[0]
+    if stream is BaseChatAgent.on_messages_stream:
+        return f"{kind} has no on_messages_stream of its own, so its messages come whole."
+    return f"{kind} has not streamed so far."
+
+
+def _manager_info(team: BaseGroupChat, name: str, path: str, parent: str | None, shown: bool) -> AgentInfo | None:
+    """The row of a team's manager, where it asks a model."""
+    if isinstance(team, SelectorGroupChat):
+        reason = "" if private.emits_events(team) else "It is seen only in a team with emit_team_events=True."
+        description = f"Chooses who speaks next in {team.name}."
+    elif isinstance(team, MagenticOneGroupChat):
+        reason = "It plans in whole answers; AutoGen gives it no way to stream."
+        description = f"Plans, and chooses who speaks next in {team.name}."
+    else:
+        return None
+    reason = reason if shown else _HIDDEN
+    return AgentInfo(name, path, description, can_stream=not reason, parent=parent, reason=reason)

@@ -6,12 +6,12 @@ import contextlib
 import inspect
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from importlib import metadata
 from typing import Any
 
 try:
-    from autogen_agentchat.base import ChatAgent, TaskResult
+    from autogen_agentchat.base import TaskResult
     from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
     from autogen_agentchat.teams import BaseGroupChat
 except ImportError as error:
@@ -23,14 +23,16 @@ except ImportError as error:
     ) from error
 
 from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, UntestedVersionWarning
-from ..model import AgentInfo, Chunk, Event
-from . import HumanInput, Item, stopping
+from ..model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
+from . import Handoff, HumanInput, Item, claims, human, recovery, stopping, tools
 from . import autogen_private as private
-from .agents import Node, discover, is_runner
-from .human import answering
+from .agents import discover, is_runner
+from .calls import Calls
 from .messages import event_of
 from .noise import quiet_runtime
-from .taps import Origin, Taps
+from .outlet import Origin, Outlet
+from .taps import tapped
+from .turns import Turns
 
 
 def check_version() -> None:
@@ -48,18 +50,24 @@ def check_version() -> None:
 class AutoGenBackend:
     """Runs one AgentChat team or agent. Not thread-safe: all but `wanted` belongs to the stream's loop."""
 
-    def __init__(self, root: Any, factory: Callable[[], Any] | None = None) -> None:
+    def __init__(self, root: Any, factory: Callable[[], Any] | None = None, *, approve_code: bool = False) -> None:
         self._root = root
         self._factory = factory
-        self._taps: Taps | None = None
+        self._approve_code = approve_code
+        self._out: Outlet | None = None
+        self._turns, self._calls = Turns(), Calls()
         self._token = stopping.RunToken()
+        self._quiet = contextlib.ExitStack()
         self._stop_wished = False
+        self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
         self.wanted: dict[str, bool] = {}
+        self.may_create = False
         self._find()
 
     @classmethod
-    def open(cls, team: Any) -> AutoGenBackend:
-        """The backend for a team, an agent, or a zero-argument factory of one.
+    def open(cls, team: Any, *, approve_code: bool = False) -> AutoGenBackend:
+        """The backend for a team, an agent, or a zero-argument factory of one. `approve_code` lets agents that run code
+        without an approval function ask first.
 
         Raises NotATeamError for anything else; what a factory raises comes through.
         """
@@ -79,14 +87,16 @@ class AutoGenBackend:
                 f"{_name(team)} is not an AutoGen team or agent. Pass an AgentChat team such as RoundRobinGroupChat, "
                 "a single agent such as AssistantAgent, or a function without arguments that returns one."
             )
-        return cls(team, factory)
+        return cls(team, factory, approve_code=approve_code)
 
     def _find(self) -> None:
-        tree = discover(self._root)
-        self._nodes: list[Node] = tree.nodes
-        self._teams: list[BaseGroupChat] = tree.teams
-        self.agents: tuple[AgentInfo, ...] = tuple(node.info for node in tree.nodes)
-        self.streaming = {node.info.path: bool(private.streams(node.agent)) for node in tree.nodes}
+        tree = self._tree = discover(self._root)
+        self._teams: list[BaseGroupChat] = [chat.team for chat in tree.chats]
+        self.agents: tuple[AgentInfo, ...] = tuple(tree.rows)
+        flags = {node.info.path: private.streams(node.agent) for node in tree.nodes}
+        flags.update({chat.info.path: private.selector_streams(chat.team) for chat in tree.chats if chat.info})
+        able = {info.path for info in tree.rows if info.can_stream}
+        self.streaming = {path: flag for path, flag in flags.items() if flag is not None and path in able}
 
     # --- tasks -----------------------------------------------------------------------------------------------------
 
@@ -102,16 +112,40 @@ class AutoGenBackend:
             return task.to_text()
         if isinstance(task, (list, tuple)) and not task:
             raise EmptyTaskError("The task list is empty. Put at least one message into it.")
-        return "\n".join(m.to_text() for m in task if isinstance(m, BaseChatMessage))
+        return "\n".join(message.to_text() for message in _messages(task))
 
     def check_free(self) -> None:
-        """Raises AlreadyRunningError while the team, or one inside it, runs somewhere else."""
-        for team in self._teams:
-            if private.is_running(team):
-                raise AlreadyRunningError(
-                    f"The team {team.name!r} is already running elsewhere: in another panel, or by a call of its own "
-                    "run(). Wait until that run has ended, or cancel it there."
-                )
+        """Raises AlreadyRunningError while the team, or an agent or team inside it, runs somewhere else."""
+        busy = claims.taken(self._things, self)
+        if busy is None and not self._ours:
+            busy = next((team for team in self._teams if private.is_running(team)), None)
+        if busy is not None:
+            raise _busy(busy)
+
+    def opening(self, event: RunStarted) -> Iterable[Event]:
+        """A run begins as the stream says."""
+        return (event,)
+
+    def closing(self, event: RunFinished) -> Iterable[Event]:
+        """A run ends as the stream says."""
+        return (event,)
+
+    def claim(self) -> None:
+        """Take the team and its agents for the next run."""
+        busy = claims.claim(self._things, self)
+        if busy is not None:
+            raise _busy(busy)
+        self._quiet.enter_context(quiet_runtime())
+        self._token, self._stop_wished = stopping.RunToken(), False
+
+    def release(self) -> None:
+        """Let others have the team."""
+        self._quiet.close()
+        claims.release(self)
+
+    @property
+    def _things(self) -> list[Any]:
+        return [*self._teams, *(node.agent for node in self._tree.nodes)]
 
     # --- a run -----------------------------------------------------------------------------------------------------
 
@@ -125,15 +159,23 @@ class AutoGenBackend:
         ask: HumanInput,
     ) -> AsyncIterator[Item]:
         """Run the team; each message comes with its event, the `TaskResult` last with None."""
-        self._token, self._stop_wished = stopping.RunToken(), False
+        self._ours, nodes = True, self._tree.nodes
+        turns = self._turns = Turns()
+        calls = self._calls = Calls()
         remove = await stopping.install(self._teams, lambda: self._stop_wished)
+        managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
+        out = self._out = Outlet(emit, hear)
+        approve = human.approving(ask, out.order)
+        given = {message.id for message in _messages(task)}
         try:
             with (
-                Taps(self._nodes, self.wanted, emit, hear, lambda: private.has_output(self._root)) as taps,
-                answering(self._nodes, ask),
-                quiet_runtime(),
+                turns.watched(nodes, approve),
+                tapped(self._tree, managers, out, self.wanted, self.may_create),
+                calls.heard(nodes),
+                human.answering(nodes, ask, approve if self._approve_code else None),
+                tools.guarded(nodes, lambda: calls.open),
+                stopping.prompt_failure(self._teams, lambda team: recovery.chase(private.cut_off(team))),
             ):
-                self._taps = taps
                 stream = self._root.run_stream(
                     task=task, cancellation_token=self._token, output_task_messages=output_task_messages
                 )
@@ -142,28 +184,19 @@ class AutoGenBackend:
                         if isinstance(message, TaskResult):
                             yield Item(message, None)
                             continue
-                        origin = taps.origin(message)
-                        yield Item(message, self._event(message, origin))
-                        taps.came_through(message)
+                        out.order.comes(message.id)
+                        origin = out.origin(message)
+                        is_task = origin is None and (message.source == "user" or message.id in given)
+                        yield Item(message, calls.marked(_event(message, origin)), is_task)
+                        out.order.arrived(message.id)
+                        for sentence in calls.notices():
+                            emit(Notice(time.time(), sentence))
+            self._ours = False
         finally:
-            self._taps = None
+            for sentence in calls.notices(last=True):
+                emit(Notice(time.time(), sentence))
+            self._out = None
             remove()
-
-    def _event(self, message: Any, origin: Origin | None) -> Event:
-        source = message.source
-        if origin is None:
-            path, turn, final = source, None, False
-        else:
-            path, turn, final = origin
-            if path != source and not path.endswith("/" + source) and path not in self._renamed(source):
-                path, final = f"{path}/{source}", False  # said inside a turn by somebody who has no tap
-        if isinstance(message, ModelClientStreamingChunkEvent):
-            return Chunk(source, path, time.time(), message.content, message.full_message_id, turn)
-        return event_of(message, path, turn, final)
-
-    def _renamed(self, source: str) -> set[str]:
-        """The paths of agents that stand in the team under another name than they sign with."""
-        return {node.info.path for node in self._nodes if node.agent.name == source != node.info.name}
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""
@@ -176,34 +209,41 @@ class AutoGenBackend:
         self._stop_wished = True
 
     def request_cancel(self) -> None:
-        """Cancel the run's token."""
+        """Cancel the run's token. What was said so far goes out first."""
+        if self._out is not None:
+            self._out.order.close()
         self._token.cancel()
 
     def abandon(self) -> None:
-        """Cut off what did not follow the token."""
-        if self._taps is not None:
-            self._taps.cut_off()
-        for team in self._teams:
-            private.cut_off(team)
+        """Cut off what did not follow the token: nothing of it may reach the agents any more."""
+        self._calls.close()
+        if self._out is not None:
+            self._out.cut_off()
+        for tasks in (self._turns.tasks, self._token.pending, *map(private.cut_off, self._teams)):
+            recovery.chase(tasks)
+
+    def handoff(self, result: Any) -> Handoff | None:
+        """The handoff at the end of a result, where it goes to nobody in the team."""
+        names = dict.fromkeys([*(team.name for team in self._teams), *(n.agent.name for n in self._tree.nodes)], False)
+        direct = private.participants(self._root) if isinstance(self._root, BaseGroupChat) else [self._root]
+        return human.handoff(result, {**names, **{thing.name: True for thing in direct}})
 
     async def recover(self) -> None:
         """Make the team fit for the next run by renewing its parts; where that fails and there is a factory, by a new
         team with the old one's state."""
+        self.abandon()
+        turns = self._turns
         try:
-            await self._renew()
+            await recovery.renew(self._teams, turns)
+            await recovery.mend(self._tree.nodes, turns)
         except Exception:
             if self._factory is None:
                 raise
             state = await self._root.save_state()
             self._root = self._factory()
             self._find()
-            await self._root.load_state(stopping.merged(state, await self._root.save_state()))
-
-    async def _renew(self) -> None:
-        if isinstance(self._root, BaseGroupChat):
-            await stopping.renew(self._root, self._teams)
-        elif isinstance(self._root, ChatAgent):
-            await self._root.load_state(stopping.merged(await self._root.save_state(), {}))
+            await self._root.load_state(state)
+        self._ours = False
 
     async def reset(self) -> None:
         """Forget the conversation, as the team's or the agent's own reset does."""
@@ -219,6 +259,30 @@ class AutoGenBackend:
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a saved state."""
         await self._root.load_state(state)
+
+
+def _busy(thing: Any) -> AlreadyRunningError:
+    kind = "team" if isinstance(thing, BaseGroupChat) else "agent"
+    return AlreadyRunningError(
+        f"The {kind} {thing.name!r} is already running elsewhere: in another panel, or by a call of its own run(). "
+        "Wait until that run has ended, or cancel it there."
+    )
+
+
+def _event(message: Any, origin: Origin | None) -> Event:
+    """What a message means, with the path of who said it: somebody inside an agent who has no tap stands below it."""
+    path, turn, final, name = origin or Origin(message.source, None, False, message.source)
+    if message.source != name:
+        path = f"{path}/{message.source}"
+    if isinstance(message, ModelClientStreamingChunkEvent):
+        return Chunk(message.source, path, time.time(), message.content, message.full_message_id, turn)
+    return event_of(message, path, turn, final)
+
+
+def _messages(task: Any) -> list[BaseChatMessage]:
+    """The messages that a task consists of; none for a text."""
+    given = task if isinstance(task, (list, tuple)) else [task]
+    return [message for message in given if isinstance(message, BaseChatMessage)]
 
 
 def _name(thing: Any) -> str:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from autogen_agentchat.agents import UserProxyAgent
+from autogen_agentchat.agents import CodeExecutorAgent, UserProxyAgent
 from autogen_agentchat.base import TerminationCondition
+from autogen_agentchat.messages import StopMessage
 from autogen_agentchat.teams import BaseGroupChat
+from autogen_agentchat.teams._group_chat._events import GroupChatTermination, SerializableException
 from autogen_core import AgentId, SingleThreadedAgentRuntime
+from autogen_core.model_context import UnboundedChatCompletionContext
 from autogen_core.tools import StaticStreamWorkbench
 
 from ..errors import BackendError
@@ -53,17 +56,41 @@ def wrapped_agent(agent: Any) -> Any | None:
     return getattr(agent, "_wrapped_agent", None)
 
 
-def tool_runners(agent: Any) -> Iterator[Any]:
+class ToolRunner(NamedTuple):
+    """An agent or team that is called as a tool, with the tool and its workbench. `shown` says whether the workbench
+    lets anything of it be seen: only a streaming one does."""
+
+    runner: Any
+    tool: Any
+    workbench: Any
+    shown: bool
+
+
+def tool_runners(agent: Any) -> Iterator[ToolRunner]:
     """The agents and teams that an agent calls as tools: AgentTool and TeamTool in its workbenches
-    (`_assistant_agent.py`, `_task_runner_tool.py`). Only a streaming workbench lets anything of them be seen."""
+    (`_assistant_agent.py`, `_task_runner_tool.py`)."""
     workbenches = getattr(agent, "_workbench", None) or ()
     for workbench in workbenches if isinstance(workbenches, (list, tuple)) else (workbenches,):
-        if not isinstance(workbench, StaticStreamWorkbench):
-            continue
         for tool in getattr(workbench, "_tools", ()):
             runner = getattr(tool, "_task_runner", None)
             if runner is not None:
-                yield runner
+                yield ToolRunner(runner, tool, workbench, isinstance(workbench, StaticStreamWorkbench))
+
+
+def manager_name(team: BaseGroupChat) -> str:
+    """The name with which the manager of a team signs (`_base_group_chat.py`)."""
+    return str(_get(team, "_group_chat_manager_name"))
+
+
+def emits_events(team: BaseGroupChat) -> bool:
+    """Whether a team gives out what its manager does (`_base_group_chat.py`)."""
+    return bool(getattr(team, "_emit_team_events", False))
+
+
+def is_watched(team: BaseGroupChat) -> bool:
+    """Whether code of the user's own looks at all that goes through a team's runtime: intervention handlers
+    (`_single_threaded_agent_runtime.py`)."""
+    return bool(getattr(getattr(team, "_runtime", None), "_intervention_handlers", None))
 
 
 # --- streaming ------------------------------------------------------------------------------------------------------
@@ -81,9 +108,44 @@ def set_streams(agent: Any, on: bool) -> None:
     agent._model_client_stream = on
 
 
-def model_client(agent: Any) -> Any | None:
-    """The model client of an agent, None where it has none."""
-    return getattr(agent, "_model_client", None)
+def selector_streams(selector: Any) -> bool | None:
+    """Whether a SelectorGroupChat, or its manager, streams its choices; None for others
+    (`_selector_group_chat.py`). The manager copies the team's flag when it is made, and reads it for each choice."""
+    flag = getattr(selector, "_model_client_streaming", None)
+    return flag if isinstance(flag, bool) else None
+
+
+def set_selector_streams(manager: Any, on: bool) -> None:
+    """Let the manager's next choice stream, or not."""
+    manager._model_client_streaming = on
+
+
+def workbenches(agent: Any) -> list[Any] | None:
+    """The workbenches of an agent, None where it has none (`_assistant_agent.py`; read when a turn begins)."""
+    found = getattr(agent, "_workbench", None)
+    return found if isinstance(found, list) and found else None
+
+
+def set_workbenches(agent: Any, benches: list[Any]) -> None:
+    """Replace the workbenches of an agent."""
+    agent._workbench = benches
+
+
+def model_client(owner: Any) -> Any | None:
+    """The model client of an agent or manager, None where it has none."""
+    return getattr(owner, "_model_client", None)
+
+
+def set_model_client(owner: Any, client: Any) -> None:
+    """Give an agent or manager another model client. It is read when a turn or choice begins."""
+    owner._model_client = client
+
+
+def stream_options(client: Any) -> Any | None:
+    """The `stream_options` with which a client of OpenAI's was made, None where it has none
+    (`_openai_client.py`: they are sent with every request, whether it streams or not)."""
+    arguments = getattr(client, "_create_args", None)
+    return arguments.get("stream_options") if isinstance(arguments, Mapping) else None
 
 
 # --- human input ----------------------------------------------------------------------------------------------------
@@ -106,18 +168,29 @@ def input_function(agent: UserProxyAgent, function: Any) -> Iterator[None]:
         agent.input_func, agent._is_async = before
 
 
+def approval(agent: CodeExecutorAgent) -> Any | None:
+    """The approval function of an agent that runs code, None where it has none (`_code_executor_agent.py`)."""
+    return getattr(agent, "_approval_func", None)
+
+
+@contextlib.contextmanager
+def approval_function(agent: CodeExecutorAgent, function: Any) -> Iterator[None]:
+    """Let an agent ask the coroutine function `function` before it runs code (`_code_executor_agent.py`;
+    `_approval_func_is_async` is decided when the agent is made)."""
+    before = _get(agent, "_approval_func"), _get(agent, "_approval_func_is_async")
+    agent._approval_func, agent._approval_func_is_async = function, True
+    try:
+        yield
+    finally:
+        agent._approval_func, agent._approval_func_is_async = before
+
+
 # --- running --------------------------------------------------------------------------------------------------------
 
 
 def is_running(team: Any) -> bool:
     """Whether a team is in a run (`_base_group_chat.py`, `_is_running`)."""
     return bool(getattr(team, "_is_running", False))
-
-
-def has_output(team: Any) -> bool:
-    """Whether messages of a team wait to be yielded by its `run_stream` (`_base_group_chat.py`)."""
-    queue = getattr(team, "_output_message_queue", None)
-    return queue is not None and not queue.empty()
 
 
 async def manager(team: BaseGroupChat) -> Any:
@@ -129,9 +202,14 @@ async def manager(team: BaseGroupChat) -> Any:
     return await runtime.try_get_underlying_agent_instance(agent_id)
 
 
-def manager_name(team: BaseGroupChat) -> str:
-    """The key of the manager's state in a team's saved state."""
-    return str(_get(team, "_group_chat_manager_name"))
+def output_queue(manager: Any) -> Any:
+    """Where a manager puts the messages that its team yields (`_base_group_chat_manager.py`)."""
+    return _get(manager, "_output_message_queue")
+
+
+def set_output_queue(manager: Any, queue: Any) -> None:
+    """Replace where a manager puts its team's messages. The team itself goes on reading from the old one."""
+    manager._output_message_queue = queue
 
 
 def condition(owner: Any) -> TerminationCondition | None:
@@ -148,32 +226,164 @@ def set_condition(owner: Any, value: TerminationCondition | None) -> None:
 # --- after a failure ------------------------------------------------------------------------------------------------
 
 
-def cut_off(team: BaseGroupChat) -> None:
-    """Cancel all that still runs for a team on its own runtime (`_single_threaded_agent_runtime.py`)."""
-    runtime = _get(team, "_runtime")
-    if not isinstance(runtime, SingleThreadedAgentRuntime):
+class Parts(NamedTuple):
+    """The agents that a team's runtime has for it: the manager, and a container for each participant."""
+
+    manager: Any
+    containers: list[Any]
+
+
+def is_initialized(team: BaseGroupChat) -> bool:
+    """Whether a team has its manager and containers (`_base_group_chat.py`)."""
+    return bool(_get(team, "_initialized"))
+
+
+async def parts(team: BaseGroupChat) -> Parts:
+    """The manager and the containers of a team, in the order of its participants."""
+    runtime, key = _get(team, "_runtime"), _get(team, "_team_id")
+    types = _get(team, "_participant_topic_types")
+    found = await manager(team)
+    return Parts(found, [await runtime.try_get_underlying_agent_instance(AgentId(type=t, key=key)) for t in types])
+
+
+def thread(manager: Any) -> list[Any]:
+    """All that a manager has heard (`_base_group_chat_manager.py`)."""
+    messages: list[Any] = _get(manager, "_message_thread")
+    return messages
+
+
+def set_thread(manager: Any, messages: list[Any]) -> None:
+    """Replace what a manager has heard."""
+    manager._message_thread = messages
+
+
+def contained(container: Any) -> Any:
+    """The agent or team of a container (`_chat_agent_container.py`)."""
+    return _get(container, "_agent")
+
+
+def buffer(container: Any) -> list[Any]:
+    """What waits to be given to a container's agent in its next turn."""
+    messages: list[Any] = _get(container, "_message_buffer")
+    return messages
+
+
+def set_buffer(container: Any, messages: list[Any]) -> None:
+    """Replace what waits for a container's agent."""
+    container._message_buffer = messages
+
+
+def shield(team: BaseGroupChat, parts: Parts) -> None:
+    """On a runtime of the user's, let a manager and containers fail in silence once they are disarmed: such a runtime
+    may end on any exception (`_single_threaded_agent_runtime.py`, `ignore_unhandled_exceptions`)."""
+    if _get(team, "_embedded_runtime"):
         return
-    for task in list(getattr(runtime, "_background_tasks", ())):
-        task.add_done_callback(_seen)  # it may fail once more on its way out, which nobody is to read
-        task.cancel()
+    for part in (parts.manager, *parts.containers):
+        if "on_message" not in vars(part):
+            part.on_message = _shielded(part, part.on_message)
+
+
+def _shielded(part: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
+    async def on_message(message: Any, ctx: Any) -> Any:
+        try:
+            return await inner(message, ctx=ctx)
+        except BaseException:
+            if vars(part).get("_disarmed"):
+                return None
+            raise
+
+    return on_message
+
+
+def disarm_container(container: Any) -> None:
+    """Cut a container off from its agent: a message that was under way must not give it a turn any more."""
+    container._agent, container._message_buffer = _Nobody(container._agent), []
+    container._disarmed = True
+
+
+def disarm_manager(manager: Any) -> None:
+    """Cut a manager off from what its successor shares with it."""
+    manager._termination_condition, manager._message_thread = None, []
+    manager._disarmed = True
+    if getattr(manager, "_model_context", None) is not None:
+        manager._model_context = UnboundedChatCompletionContext()
+
+
+class _Nobody:
+    """In the place of an agent that has left."""
+
+    def __init__(self, agent: Any) -> None:
+        self.name, self.description = agent.name, agent.description
+
+    async def on_messages_stream(self, *_: Any) -> AsyncGenerator[Any, None]:
+        raise asyncio.CancelledError
+        yield
+
+
+def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
+    """End a runtime that a team has for its own (`_single_threaded_agent_runtime.py`); returns the tasks that are left
+    to be cancelled. A runtime of the user's goes on: others may use it."""
+    runtime = _get(team, "_runtime")
+    if not (_get(team, "_embedded_runtime") and isinstance(runtime, SingleThreadedAgentRuntime)):
+        return []
     context = getattr(runtime, "_run_context", None)
-    run_task = getattr(context, "_run_task", None)
-    if isinstance(run_task, asyncio.Task):
-        run_task.cancel()
+    if context is None or context._run_task.get_loop() is not asyncio.get_running_loop():
+        return []
+    queue = _get(runtime, "_message_queue")
+    context._stopped.set()  # in this order: its loop would spin on a queue that is shut while it is not stopped
+    queue.shutdown(immediate=True)
+    queue.task_done = lambda: None  # nobody waits for those who take no notice
+    queue._unfinished_tasks = 0
+    queue._finished.set()
+    return list(getattr(runtime, "_background_tasks", ()))
 
 
-def _seen(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()
+def failure(team: BaseGroupChat) -> BaseException | None:
+    """What has ended the runtime of a team that runs (`_single_threaded_agent_runtime.py`), None while it goes on.
+    The team's own report of it may be lost, or wait until all other agents have finished."""
+    if not is_running(team):
+        return None
+    runtime = _get(team, "_runtime")
+    run_task = getattr(getattr(runtime, "_run_context", None), "_run_task", None)
+    if isinstance(run_task, asyncio.Task) and run_task.done():
+        return asyncio.CancelledError() if run_task.cancelled() else run_task.exception()
+    found: BaseException | None = getattr(runtime, "_background_exception", None)  # others follow the first one
+    return found
+
+
+def fail(team: BaseGroupChat, error: BaseException) -> None:
+    """Let the `run_stream` of a team raise what a failed run raises (`_base_group_chat.py`)."""
+    message = StopMessage(content="An exception occurred in the runtime.", source=manager_name(team))
+    report = GroupChatTermination(message=message, error=SerializableException.from_exception(error))  # type: ignore[arg-type]
+    _get(team, "_output_message_queue").put_nowait(report)
+
+
+async def retire(team: BaseGroupChat) -> None:
+    """Take a team's agents out of a runtime of the user's, so that nothing reaches them any more; and let the runtime
+    go on where a failure has ended it."""
+    runtime = _get(team, "_runtime")
+    if _get(team, "_embedded_runtime") or not isinstance(runtime, SingleThreadedAgentRuntime):
+        return
+    types = {*_get(team, "_participant_topic_types"), _get(team, "_group_chat_manager_topic_type")}
+    for subscription in list(_get(runtime, "_subscription_manager").subscriptions):
+        if getattr(subscription, "agent_type", None) in types:
+            await runtime.remove_subscription(subscription.id)
+    instances, factories = _get(runtime, "_instantiated_agents"), _get(runtime, "_agent_factories")
+    for agent_id in [agent_id for agent_id in instances if agent_id.type in types]:
+        del instances[agent_id]
+    for agent_type in types:
+        factories.pop(agent_type, None)
+    context = getattr(runtime, "_run_context", None)
+    runtime._background_exception = None
+    if context is not None and context._run_task.done():
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            await runtime.stop()
+        runtime.start()
 
 
 def renew(team: BaseGroupChat) -> None:
-    """Give a team a new runtime, queue and manager, as if it had just been built.
-
-    A failed run leaves an exception in the embedded runtime and speakers in the manager that nothing clears: the next
-    run hangs, or ends after one turn. Only new ones help. On a runtime of the user's the team takes a new id, because
-    agents cannot be registered twice.
-    """
+    """Give a team a new runtime and queue, and no manager, as if it had just been built. On a runtime of the user's
+    the team takes a new id, so that nothing of the old one is taken for its own."""
     if _get(team, "_embedded_runtime"):
         team._runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
     else:

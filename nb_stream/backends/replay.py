@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, AsyncIterator, Callable, Iterator
+from typing import Any
 
 from ..errors import ReplayedError
-from ..events import Decoder
+from ..events import from_line
 from ..model import (
     CellStatus,
     Chunk,
@@ -21,7 +23,7 @@ from ..model import (
     Usage,
 )
 from ..replay import Replay
-from . import HumanInput, Item, Rewound
+from . import Handoff, HumanInput, Item, Rewound
 
 STOPPED = "Stopped after the turn."
 CUT = "The recording ends here."
@@ -60,6 +62,7 @@ class ReplayBackend:
         self.agents = replay.recording.agents
         self.streaming = dict(replay.recording.streaming)
         self.wanted: dict[str, bool] = {}
+        self.may_create = False
         self._stop_wished = self._cancelled = False
         self._task: asyncio.Future[Any] | None = None
         self._rounds = 1
@@ -72,19 +75,22 @@ class ReplayBackend:
             self._rounds += 1
         self._lines = self._replay.recording.lines()
         next(self._lines)
-        self._decoder = Decoder()
+        self._read_ahead: deque[Event] = deque()
         self._next = self._read()
         self._start = None
         self._end: RunFinished | None = None
         self._last = 0.0
 
     def _read(self) -> Event | None:
-        for line in self._lines:
+        while not self._read_ahead:
+            text = next(self._lines, None)
+            if text is None:
+                return None
             try:
-                return self._decoder.event(line)
+                self._read_ahead.extend(from_line(text))
             except ValueError as error:
                 self._lines.broken(str(error))
-        return None
+        return self._read_ahead.popleft()
 
     def _skip(self) -> None:
         """Leave out the rest of a run."""
@@ -108,6 +114,16 @@ class ReplayBackend:
 
     def check_free(self) -> None:
         """A recording can always be played."""
+
+    def claim(self) -> None:
+        """A recording can be played by several streams: each reads it for itself."""
+
+    def release(self) -> None:
+        """Nothing was claimed."""
+
+    def handoff(self, result: Any) -> Handoff | None:
+        """Nobody goes on with a recorded run."""
+        return None
 
     def opening(self, event: RunStarted) -> Iterator[Event]:
         """The recorded beginning in place of `event`."""
@@ -189,6 +205,7 @@ class ReplayBackend:
     def _back(self) -> None:
         """Read the run again from its beginning."""
         self._lines.close()
+        self._read_ahead.clear()
         self._lines = self._replay.recording.lines(*self._mark)
         next(self._lines)
         self._next = self._read()

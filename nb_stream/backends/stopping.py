@@ -1,9 +1,10 @@
-"""Ending a run of an AutoGen team: after the turn, at once, and so that the next run works."""
+"""Ending a run of an AutoGen team: after the turn, or at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from autogen_agentchat.base import TerminatedException, TerminationCondition
@@ -66,12 +67,52 @@ class RunToken(CancellationToken):
         super().cancel()
         for future in self._linked:
             future.cancel()
-        self._linked.clear()
+
+    @property
+    def pending(self) -> list[asyncio.Future[Any]]:
+        """What is linked to the token and has not ended."""
+        return [future for future in self._linked if not future.done()]
+
+
+GRACE = 0.1
+"""Seconds that the other agents of a failed team have to end by themselves."""
+
+
+@contextlib.contextmanager
+def prompt_failure(teams: Sequence[BaseGroupChat], cut_off: Callable[[BaseGroupChat], None]) -> Iterator[None]:
+    """Let a team that fails end at once. AutoGen waits until all its other agents have finished, although nothing of
+    what they say is used any more: for minutes, or for ever where one of them waits for a person, or where an agent
+    raised CancelledError."""
+    loop = asyncio.get_running_loop()
+    seen: set[int] = set()
+    timer: asyncio.TimerHandle
+
+    def look() -> None:
+        nonlocal timer
+        for team in teams:
+            error = private.failure(team)
+            if error is None:
+                seen.discard(id(team))
+            elif id(team) not in seen:
+                seen.add(id(team))
+            else:
+                cut_off(team)
+                private.fail(team, error)
+        timer = loop.call_later(GRACE, look)
+
+    timer = loop.call_later(GRACE, look)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def install(teams: Sequence[BaseGroupChat], wished: Callable[[], bool]) -> Callable[[], None]:
     """Let the run of `teams` end after the current turn once `wished()` is true; returns what takes it back."""
-    managers = [await private.manager(team) for team in teams]
+    parts = [(team, await private.parts(team)) for team in teams]
+    managers = [found.manager for _, found in parts]
+    for team, found in parts:
+        private.shield(team, found)
     for manager in managers:
         private.set_condition(manager, StopCondition(private.condition(manager), wished))
 
@@ -82,85 +123,3 @@ async def install(teams: Sequence[BaseGroupChat], wished: Callable[[], bool]) ->
                 private.set_condition(manager, condition.inner)
 
     return remove
-
-
-# --- recovery -------------------------------------------------------------------------------------------------------
-
-_GRAPH_PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn")
-
-
-async def renew(root: BaseGroupChat, teams: Sequence[BaseGroupChat]) -> None:
-    """Make teams that failed or were cancelled fit for the next run, with their history.
-
-    `teams` holds `root` and every team below it. The conversation and the agents' contexts are kept; the progress
-    through a graph, the turn count and the termination conditions begin anew.
-    """
-    saved = [(team, await team.save_state()) for team in teams]
-    for team in teams:
-        private.cut_off(team)
-        private.renew(team)
-        condition = private.condition(team)
-        if condition is not None:
-            await condition.reset()
-    for team, state in saved:
-        if team is root or not _holds(root, team):
-            fresh = await team.save_state()
-            await team.load_state(merged(state, fresh))
-
-
-def _holds(root: BaseGroupChat, team: BaseGroupChat) -> bool:
-    """Whether the state of `root` contains the state of `team`: teams used as tools stand outside it."""
-    for participant in private.participants(root):
-        inside = participant if isinstance(participant, BaseGroupChat) else private.inner_team(participant)
-        if inside is team or (inside is not None and _holds(inside, team)):
-            return True
-    return False
-
-
-def merged(saved: Any, fresh: Any) -> Any:
-    """The state to go on with: what was saved, mended, with the progress of `fresh`."""
-    if not isinstance(saved, Mapping):
-        return saved
-    result: dict[str, Any] = {}
-    for key, value in saved.items():
-        other = fresh.get(key) if isinstance(fresh, Mapping) else None
-        if key in _GRAPH_PROGRESS and isinstance(fresh, Mapping) and key in fresh:
-            result[key] = other
-        elif key == "llm_context":
-            result[key] = mended_context(value)
-        else:
-            result[key] = merged(value, other)
-    context = result.get("agent_state", {})
-    if "message_buffer" in result and isinstance(context, Mapping) and "llm_context" in context:
-        seen = context["llm_context"].get("messages", ())
-        result["message_buffer"] = _unseen(result["message_buffer"], seen)
-    return result
-
-
-def mended_context(context: Any) -> Any:
-    """A model context whose last tool calls have results: model services refuse one that has not."""
-    messages = list(context.get("messages", ())) if isinstance(context, Mapping) else []
-    last = messages[-1] if messages else {}
-    if last.get("type") != "AssistantMessage" or not isinstance(last.get("content"), list):
-        return context
-    results = [
-        {
-            "content": "The run ended before this call had a result.",
-            "name": call.get("name", ""),
-            "call_id": call.get("id", ""),
-            "is_error": True,
-        }
-        for call in last["content"]
-    ]
-    messages.append({"type": "FunctionExecutionResultMessage", "content": results})
-    return {**context, "messages": messages}
-
-
-def _unseen(buffer: Sequence[Any], context: Sequence[Any]) -> list[Any]:
-    """The waiting messages that an agent has not taken into its context yet. An agent takes all that wait at once and
-    before anything else, so they stand together, in order."""
-    wanted = [(message.get("source"), message.get("content")) for message in buffer]
-    have = [
-        (message.get("source"), message.get("content")) for message in context if message.get("type") == "UserMessage"
-    ]
-    return [] if wanted and have[-len(wanted) :] == wanted else list(buffer)

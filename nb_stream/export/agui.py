@@ -59,9 +59,7 @@ def _message(cell: Cell, role: str, text: str) -> Iterator[Row]:
     metadata: Row = {"path": cell.path, "kind": cell.kind.value, "status": cell.status.value}
     if cell.usage is not None:
         metadata["usage"] = _usage(cell.usage)
-    yield _row(
-        "TEXT_MESSAGE_START", cell.started_at, messageId=cell.id, role=role, name=cell.agent, metadata=metadata
-    )
+    yield _row("TEXT_MESSAGE_START", cell.started_at, messageId=cell.id, role=role, name=cell.agent, metadata=metadata)
     if text:
         yield _row("TEXT_MESSAGE_CONTENT", cell.started_at, messageId=cell.id, delta=text)
     yield _row("TEXT_MESSAGE_END", _end(cell), messageId=cell.id)
@@ -106,9 +104,7 @@ def _ending(run: RunInfo, cells: Sequence[Cell]) -> Iterator[Row]:
         return
     result = {} if run.stop_reason is None else {"result": {"stopReason": run.stop_reason}}
     outcome = {"type": "success" if run.status is CellStatus.DONE else "cancelled"}
-    yield _row(
-        "RUN_FINISHED", run.ended_at, threadId=THREAD, runId=run.id, outcome=outcome, **result, **usage
-    )
+    yield _row("RUN_FINISHED", run.ended_at, threadId=THREAD, runId=run.id, outcome=outcome, **result, **usage)
 
 
 def _usage(usage: Usage) -> Row:

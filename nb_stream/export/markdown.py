@@ -6,23 +6,21 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from .runs import by_run
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
 def markdown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
     """Runs and cells as Markdown. Messages stand as they were written; code, arguments and errors stand in fences."""
-    known = {run.id for run in runs}
-    of_run: dict[str, list[Cell]] = {}
-    for cell in cells:
-        of_run.setdefault(cell.run if cell.run in known else "", []).append(cell)
     parts: list[str] = []
-    for number, run in enumerate(runs, 1):
-        task = _one_line(run.task)
-        parts.append(f"## Run {number}: {task}" if task else f"## Run {number}")
-        parts.extend(_cell(cell) for cell in of_run.get(run.id, ()))
-        parts.append(f"*{_ending(run)}*")
-    parts.extend(_cell(cell) for cell in of_run.get("", ()))
+    for number, (run, own) in enumerate(by_run(cells, runs), 1):
+        task = "" if run is None else _one_line(run.task)
+        if run is not None:
+            parts.append(f"## Run {number}: {task}" if task else f"## Run {number}")
+        parts.extend(_cell(cell) for cell in own)
+        if run is not None:
+            parts.append(f"*{_ending(run)}*")
     return "\n\n".join(parts) + ("\n" if parts else "")
 
 

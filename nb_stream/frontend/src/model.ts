@@ -47,6 +47,8 @@ export interface CellHead {
   tokens_per_s?: number;
   estimated?: boolean;
   usage?: Usage;
+  /** US dollars, where the user gave prices. */
+  cost?: number;
   tool_calls?: ToolCall[];
   data?: Record<string, unknown>;
 }

@@ -73,7 +73,24 @@ export interface SnapshotOp {
   snapshot: Snapshot;
 }
 
-export type Op = AgentsOp | StateOp | CellOp | AppendOp | SettleOp | RunOp | TotalsOp | NoticeOp | SnapshotOp;
+/** The source of a part of the front end, in answer to the command `chunk`; an ES module. */
+export interface ChunkOp {
+  op: "chunk";
+  name: "math";
+  source: string;
+}
+
+export type Op =
+  | AgentsOp
+  | StateOp
+  | CellOp
+  | AppendOp
+  | SettleOp
+  | RunOp
+  | TotalsOp
+  | NoticeOp
+  | SnapshotOp
+  | ChunkOp;
 
 export interface Frame {
   v: number;
@@ -103,7 +120,8 @@ export type Command =
   | { type: "reset" }
   | { type: "answer"; request_id: string; text: string }
   | { type: "dismiss"; request_id: string }
-  | { type: "resync" };
+  | { type: "resync" }
+  | { type: "chunk"; name: ChunkOp["name"] };
 
 /** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */
 export function isSnapshot(value: unknown): value is Snapshot {

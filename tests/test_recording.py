@@ -1,0 +1,462 @@
+"""Recordings: what gets in and what does not, what a crash leaves, and what damaged files still give."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gzip
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+import warnings
+
+import pytest
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from openai_server import HttpError, OpenAIServer, Reply
+from oracle import folded, numbered
+from records import record, rows, write
+from scenarios import Author
+
+from nb_stream import TeamPanel, TeamStream
+from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
+from nb_stream.errors import RecordingError, RecordingWarning
+from nb_stream.events import KINDS, from_line, header, joined, line, rows as in_lines, word
+from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
+from nb_stream.recorder import Tape, save
+from nb_stream.recording import Recording, load
+from nb_stream.redaction import FAILED
+
+SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "recording.schema.json").read_text("utf-8"))
+
+RUN = [
+    RunStarted("r1", 100.0, "Say it."),
+    Chunk("ann", "ann", 100.5, "Hel", "m1", "t1"),
+    Chunk("ann", "ann", 100.75, "lo\u2028", "m1", "t1"),
+    Message("ann", "ann", 101.0, CellKind.TEXT, "Hello\u2028", "TextMessage", "m1", "t1", True),
+    RunFinished("r1", 101.5, CellStatus.DONE, "enough"),
+]
+
+
+def opened(path: pathlib.Path) -> list[object]:
+    """The events of a recording; its warnings are somebody else's concern."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecordingWarning)
+        return list(Recording(path).events())
+
+
+# --- what is written -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("name", sorted(TEAMS))
+async def test_a_recording_gives_the_transcript_of_the_live_runs(name: str, suffix: str, tmp_path) -> None:
+    path = tmp_path / f"run{suffix}"
+    live = await record(name, path, runs=2)
+    assert load(path) == live
+
+
+async def test_every_line_is_an_object_that_fits_the_schema(tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    validator = Draft202012Validator(SCHEMA)
+    for name in sorted(TEAMS):
+        await record(name, path)
+        lines = rows(path)
+        assert lines[0]["nb_stream"] == "recording"
+        assert [agent["path"] for agent in lines[0]["agents"]]
+        for line in lines:
+            validator.validate(line)
+        assert sum(len(line["after"]) for line in lines if line.get("event") == "chunks") > 10
+
+
+def test_the_schema_names_the_fields_of_every_event() -> None:
+    for kind in KINDS:
+        described = SCHEMA["$defs"][word(kind)]["properties"].keys() - {"event"}
+        assert described == {field.name for field in dataclasses.fields(kind)}
+
+
+def test_chunks_are_recorded_one_by_one_with_the_time_of_each(tmp_path) -> None:
+    path = write(tmp_path / "run.jsonl", RUN)
+    assert opened(path) == RUN
+    assert [row["at"] for row in rows(path)[1:]] == [100.0, 100.5, 101.0, 101.5]
+    assert rows(path)[2]["text"] == ["Hel", "lo\u2028"]
+
+
+@given(seed=st.integers(0, 2**32))
+def test_any_events_come_back_as_they_were(tmp_path_factory, seed: int) -> None:
+    events = Author(random.Random(seed)).scenario().events
+    path = write(tmp_path_factory.mktemp("any") / "run.jsonl", events)
+    assert [repr(event) for event in opened(path)] == [repr(event) for event in events]
+    assert numbered(load(path)) == numbered(folded(events))
+
+
+@given(text=st.text(alphabet=st.characters(), max_size=20) | st.sampled_from(['","agent":', '\\","agent":"', "\ud83c"]))
+def test_any_text_of_a_chunk_comes_back(text: str) -> None:
+    chunks = [Chunk('a"b', "p\\q", 1.5, text, None, "t1"), Chunk("b", "b", 2.5, text), Chunk("b", "b", 3.5, "x")]
+    for row in ([chunks[0]], chunks, chunks[1:]):
+        data = line(row)
+        assert data.count(b"\n") == 1
+        assert data.isascii() or data.decode("utf-8")
+        assert from_line(data) == row
+    assert joined(line(chunks[1:])) == [Chunk("b", "b", 2.5, f"{text}x", count=2, until=3.5)]
+
+
+@given(times=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=9))
+def test_any_times_come_back_exactly(times: list[float]) -> None:
+    chunks = [Chunk("ann", "ann", at, "x") for at in times]
+    assert [repr(chunk.at) for chunk in from_line(line(chunks))] == [repr(at) for at in times]
+
+
+def test_a_step_of_time_is_what_the_schema_says() -> None:
+    now = time.time()
+    [row] = [json.loads(line([Chunk("ann", "ann", now, "x"), Chunk("ann", "ann", now + 0.5, "y")]))]
+    assert row["after"] == [0, 4194304 // 2]
+
+
+def test_values_that_json_does_not_know_are_written_all_the_same(tmp_path) -> None:
+    odd = {"nan": float("nan"), "deep": [float("inf"), {"object": pathlib.PurePosixPath("a/b")}]}
+    path = write(tmp_path / "run.jsonl", [dataclasses.replace(RUN[3], data=odd)])
+    assert rows(path)[1]["data"] == {"nan": None, "deep": [None, {"object": "a/b"}]}
+
+
+async def test_a_panel_records_and_saves_what_it_heard(tmp_path) -> None:
+    panel = TeamPanel(writers(pace=0), record=tmp_path / "live.jsonl")
+    with pytest.raises(RecordingError, match="no run has begun"):
+        panel.save(tmp_path / "early.jsonl")
+    await panel.run("Do it.")
+    panel.save(tmp_path / "saved.jsonl")
+    panel.save(tmp_path / "saved.jsonl.gz")
+    live = opened(tmp_path / "live.jsonl")
+    assert opened(tmp_path / "saved.jsonl") == live
+    assert opened(tmp_path / "saved.jsonl.gz") == live
+    assert load(tmp_path / "saved.jsonl") == panel.transcript
+    assert not (tmp_path / "early.jsonl").exists()
+
+
+async def test_a_file_that_is_there_is_kept_and_a_panel_without_a_run_touches_nothing(tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text("of value")
+    TeamStream(writers(pace=0), record=path)
+    assert path.read_text() == "of value"
+    await record("silent", path)
+    assert (tmp_path / "run.jsonl.bak").read_text() == "of value"
+    assert load(path).runs
+
+
+async def test_a_gzip_file_is_complete_when_a_run_has_ended(tmp_path) -> None:
+    path = tmp_path / "run.jsonl.gz"
+    stream = TeamStream(writers(pace=0), record=path)
+    for runs in (1, 2):
+        await stream.run("Do it.")
+        text = gzip.decompress(path.read_bytes()).decode()
+        assert text.count('"event":"run_finished"') == runs
+
+
+async def test_notices_between_runs_are_recorded(tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    stream = TeamStream(writers(pace=0), record=path)
+    await stream.run("Do it.")
+    await stream.reset()
+    await stream.run("Do it.")
+    assert load(path) == stream.transcript
+    assert [cell.kind for cell in load(path)].count(CellKind.NOTICE) == 1
+
+
+def test_chunks_in_memory_take_some_20_bytes_each() -> None:
+    tape = Tape()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(100_000):
+        tape.heard.append(Chunk("ann", "ann", 1e9 + number * 0.0123, f" word{number % 97}", "m1", "t1"))
+        if number % 1000 == 999:
+            tape.flush()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (after - before) / 100_000 < 25
+
+
+# --- what a crash leaves -------------------------------------------------------------------------------------------
+
+CHILD = """
+import asyncio, sys, time
+from nb_stream import TeamStream
+from nb_stream.demo import writers
+
+path, blocks = sys.argv[1], sys.argv[2] == "blocks"
+stream = TeamStream(writers(pace=0.005), record=path)
+seen = []
+
+def token(token):
+    seen.append(token)
+    if blocks and len(seen) == 60:
+        print("blocked", flush=True)
+        time.sleep(60)
+
+stream.on_token(token)
+asyncio.run(stream.run("Do it."))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("state", ["streams", "blocks"])
+def test_a_killed_process_loses_at_most_the_last_second(suffix: str, state: str, tmp_path) -> None:
+    path = tmp_path / f"run{suffix}"
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(path), state],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        if state == "blocks":  # the event loop stands still inside of a callback
+            assert child.stdout.readline().strip() == b"blocked"
+            time.sleep(1.0)  # what is promised
+        else:
+            wait_for(lambda: path.exists() and len(opened(path)) > 100)
+        killed = time.time()
+        child.send_signal(signal.SIGKILL)
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    events = opened(path)
+    if state == "blocks":
+        assert sum(isinstance(event, Chunk) for event in events) == 60
+    else:
+        assert killed - events[-1].at < 1.0
+    assert load_quietly(path).runs[0].status is CellStatus.RUNNING
+
+
+async def test_the_file_can_be_followed_while_it_grows(tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    stream = TeamStream(writers(pace=0.002), record=path)
+    run = stream.start("Do it.")
+    sizes, before = set(), b""
+    while not run.done():
+        if path.exists():
+            data = path.read_bytes()
+            assert data.startswith(before)
+            assert not data or data.endswith(b"\n")
+            before = data
+            sizes.add(len(data))
+        await asyncio.sleep(0.02)
+    await run
+    assert len(sizes) > 2
+    assert path.read_bytes().startswith(before)
+
+
+def wait_for(condition, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
+        time.sleep(0.02)
+
+
+def load_quietly(path: pathlib.Path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecordingWarning)
+        return load(path)
+
+
+# --- what must not get in ------------------------------------------------------------------------------------------
+
+KEY = "sk-proj-4f9ZqThisKeyMustNotBeFoundAnywhere0123"
+OTHER = "an-odd-key-without-a-known-beginning-77"
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+async def test_keys_and_the_environment_never_get_in(suffix: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("ELSEWHERE_TOKEN", OTHER)
+    refusal = HttpError(401, f"Incorrect API key provided: {KEY}, Bearer {OTHER}.")
+    with OpenAIServer([Reply("One."), refusal]) as server:
+        client = OpenAIChatCompletionClient(
+            model="gpt-4o-mini", base_url=server.url, api_key=KEY, max_retries=0, default_headers={"X-Key": OTHER}
+        )
+        agent = AssistantAgent("ann", client, model_client_stream=True)
+        stream = TeamStream(RoundRobinGroupChat([agent], max_turns=2), record=tmp_path / f"run{suffix}")
+        with pytest.raises(RuntimeError):
+            await stream.run("Do it.")
+    stream.save(tmp_path / f"saved{suffix}")
+    for name in ("run", "saved"):
+        data = (tmp_path / f"{name}{suffix}").read_bytes()
+        text = (gzip.decompress(data) if suffix.endswith("gz") else data).decode()
+        assert "Incorrect API key provided: [key removed]" in text
+        assert KEY not in text
+        assert OTHER not in text
+        assert server.url not in text
+        assert os.environ["PATH"] not in text
+
+
+def hide(text: str) -> str:
+    return text.replace("Rumpelstiltskin", "<name>")
+
+
+async def test_redact_sees_whole_texts_so_that_no_chunk_border_hides_a_secret(tmp_path) -> None:
+    said = "My name is Rumpelstiltskin, and Rumpelstiltskin is not to be told. " * 4
+    client = ScriptedClient([Say(said, chunk=4)], pace=0.001)
+    agent = AssistantAgent("ann", client, description="knows Rumpelstiltskin", model_client_stream=True)
+    stream = TeamStream(agent, record=tmp_path / "run.jsonl", redact=hide)
+    await stream.run("Is it Rumpelstiltskin?")
+    stream.save(tmp_path / "saved.jsonl", redact=hide)
+    for name in ("run", "saved"):
+        text = (tmp_path / f"{name}.jsonl").read_text("utf-8")
+        kept = load(tmp_path / f"{name}.jsonl")
+        assert "Rumpel" not in text
+        assert [cell.text for cell in kept] == ["Is it <name>?", hide(said)]
+        chunks = [event for event in opened(tmp_path / f"{name}.jsonl") if isinstance(event, Chunk)]
+        assert len(chunks) == len(said) // 4
+        assert "".join(chunk.text for chunk in chunks) == hide(said)
+        assert [chunk.at for chunk in chunks] == sorted(chunk.at for chunk in chunks)
+
+
+def test_redact_reaches_tools_data_and_errors(tmp_path) -> None:
+    name = "Rumpelstiltskin"
+    events = [
+        RunStarted("r1", 1.0, name),
+        Message("ann", "ann", 2.0, CellKind.TOOL_CALL, "", "X", tool_calls=(ToolCall("1", "guess", name),)),
+        ToolResults("ann", "ann", 3.0, (ToolCall("1", "guess", "", f"no {name}"),)),
+        Message("ann", "ann", 4.0, CellKind.STRUCTURED, name, "X", data={"value": {"a": [name, {"path": name}]}}),
+        RunFinished("r1", 5.0, CellStatus.FAILED, None, name, f"line\n{name}"),
+    ]
+    save(tmp_path / "run.jsonl", header((), {}, 0.0), events, redact=hide)
+    assert name not in (tmp_path / "run.jsonl").read_text("utf-8")
+    assert (tmp_path / "run.jsonl").read_text("utf-8").count("<name>") == 8
+
+
+@pytest.mark.parametrize("bad", [lambda text: 1 / 0, lambda text: None], ids=["raises", "gives nothing"])
+async def test_a_redact_function_that_fails_lets_nothing_through_and_harms_no_run(bad, tmp_path) -> None:
+    stream = TeamStream(writers(pace=0), record=tmp_path / "run.jsonl", redact=bad)
+    result = await stream.run("Do it.")
+    assert len(result.messages) == 5
+    recorded = load(tmp_path / "run.jsonl")
+    assert {cell.text for cell in recorded} == {FAILED}
+    notices = [cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE]
+    assert len(notices) == 1
+    assert "redact function failed" in notices[0]
+
+
+async def test_a_recording_that_cannot_go_on_harms_no_run(tmp_path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    stream = TeamStream(writers(pace=0), record=folder / "run.jsonl")
+    folder.rmdir()
+    result = await stream.run("Do it.")
+    assert len(result.messages) == 5
+    notices = [cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE]
+    assert len(notices) == 1
+    assert "has ended: FileNotFoundError" in notices[0]
+
+
+@pytest.mark.parametrize("path", ["missing/run.jsonl", "."])
+def test_a_place_that_cannot_be_written_to_is_refused_at_once(path: str, tmp_path) -> None:
+    with pytest.raises(RecordingError, match="Cannot record to"):
+        TeamStream(writers(pace=0), record=tmp_path / path)
+
+
+# --- damaged files -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_cut_anywhere_opens_up_to_its_last_whole_line(tmp_path) -> None:
+    whole = write(tmp_path / "whole.jsonl", RUN).read_bytes()
+    ends = [place + 1 for place, byte in enumerate(whole) if byte == ord("\n")]
+    path = tmp_path / "cut.jsonl"
+    held = [0, 1, 3, 4, 5]  # events up to the end of each line
+    for length in range(ends[0], len(whole)):
+        path.write_bytes(whole[:length])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            events = list(Recording(path).events())
+        lines = sum(end <= length for end in ends)
+        if length + 1 in ends:  # only the line feed is missing
+            lines += 1
+        assert events == RUN[: held[lines - 1]]
+        if length in ends or length + 1 in ends:
+            assert not caught
+        else:
+            assert len(caught) == 1
+            assert f"broken at line {lines + 1}, byte {ends[lines - 1]}: the file ends in the middle of it" in str(
+                caught[0].message
+            )
+
+
+def test_a_compressed_file_cut_anywhere_opens(tmp_path) -> None:
+    events = [RUN[0]] + [
+        Chunk("ann", "ann", 100.0 + number, random.Random(number).randbytes(4).hex(), "m1", "t1")
+        for number in range(9999)
+    ]
+    whole = write(tmp_path / "whole.jsonl.gz", events).read_bytes()
+    path = tmp_path / "cut.jsonl.gz"
+    lengths = []
+    for length in range(len(whole) // 3, len(whole), 3701):
+        path.write_bytes(whole[:length])
+        with pytest.warns(RecordingWarning, match="compressed data ends"):
+            got = list(Recording(path).events())
+        assert got == events[: len(got)]
+        lengths.append(len(got))
+    assert lengths == sorted(lengths)
+    assert lengths[-1] > 3000
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{broken}", "Expecting property name"),
+        (b'{"event":"chunk"}', "its fields are not those of 'chunk'"),
+        (b'{"event":"dance","at":1}', "it is no event"),
+        (b'[1]', "it is no event"),
+        (b'{"event":"message","at":1,"agent":"a","path":"a","kind":"song","text":"","type":""}', "'song'"),
+        (b'{"event":"notice","at":1,"text":"\xff"}', "it is not UTF-8"),
+        (b'{"event":"chunks","at":1,"calls":[],"after":[0],"text":["x"]}', "its fields are not those of 'chunks'"),
+        (b'{"event":"chunks","at":1,"calls":[{"agent":"a","path":"a"}],"after":[0],"text":["x"],"call":[3]}', "'chunks'"),
+    ],
+)
+def test_a_corrupt_line_ends_a_recording_with_a_warning_that_says_where(line: bytes, reason: str, tmp_path) -> None:
+    path = write(tmp_path / "run.jsonl", RUN)
+    lines = path.read_bytes().split(b"\n")
+    lines[3] = line
+    path.write_bytes(b"\n".join(lines))
+    offset = sum(len(line) + 1 for line in lines[:3])
+    with pytest.warns(RecordingWarning, match=f"broken at line 4, byte {offset}: .*{reason}"):
+        assert list(Recording(path).events()) == RUN[:3]
+    with pytest.warns(RecordingWarning, match="broken at line 4"):
+        assert [cell.text for cell in load(path)] == ["Hello\u2028"]
+
+
+def test_fields_that_a_later_release_may_add_are_passed_over(tmp_path) -> None:
+    path = write(tmp_path / "run.jsonl", RUN)
+    lines = [json.dumps({**row, "novelty": 1}) + "\n" for row in rows(path)]
+    path.write_text("".join(lines))
+    assert opened(path) == RUN
+
+
+def test_a_newer_version_is_refused_with_the_remedy(tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"nb_stream":"recording","version":2,"agents":[]}\n')
+    with pytest.raises(RecordingError, match="has version 2; this nb_stream reads .* Install a newer nb_stream"):
+        Recording(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"hello\n", b'{"a":1}\n', b"[1]\n", b"\xff\xfe\n", b"\x1f\x8b\x00"])
+@pytest.mark.filterwarnings("ignore::nb_stream.errors.RecordingWarning")
+def test_another_file_is_refused_in_a_sentence(content: bytes, tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="is not a recording of nb_stream"):
+        Recording(path)
+
+
+def test_a_missing_file_is_refused_in_a_sentence(tmp_path) -> None:
+    with pytest.raises(RecordingError, match="Cannot open .*No such file"):
+        Recording(tmp_path / "none.jsonl")

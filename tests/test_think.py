@@ -1,0 +1,95 @@
+"""Thoughts in marks: split off while they stream, wherever the text is cut."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenarios import REASONS, eaten
+
+from nb_stream import think
+
+MANY = settings(max_examples=10 * settings().max_examples)
+MARKED = st.lists(
+    st.sampled_from(("<think>", "</think>", "<", "</", "think>", "<thi", "\n", " ", "a", "b c", "🎉")), max_size=12
+).map("".join)
+
+
+def streamed(pieces: list[str]) -> tuple[str, str, str, str]:
+    """The phase, the thought, the answer and what is pending after these pieces."""
+    phase, thought, answer, pending = "start", "", "", ""
+    for piece in pieces:
+        phase, more_thought, more_answer, pending = think.split(phase, pending + piece)
+        thought, answer = thought + more_thought, answer + more_answer
+    return phase, thought, answer, pending
+
+
+@MANY
+@given(MARKED, st.sets(st.integers(0, 40)))
+def test_cuts_make_no_difference(text: str, cuts: set[int]) -> None:
+    """But for what still waits: of a thought it may be more or less."""
+    borders = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    for pieces in ([text[start:end] for start, end in pairwise(borders)], list(text)):
+        phase, thought, answer, pending = streamed(pieces)
+        assert (phase, thought + pending, answer) == whole_of(text)
+
+
+def whole_of(text: str) -> tuple[str, str, str]:
+    phase, thought, answer, pending = streamed([text])
+    return phase, thought + pending, answer
+
+
+@MANY
+@given(MARKED)
+def test_a_text_is_split_alike_streamed_and_whole(text: str) -> None:
+    _, thought, answer, pending = streamed([text])
+    if think.opens(text) and think.CLOSE in text:
+        assert think.whole(text) == (thought, answer)
+        assert pending == ""
+    else:
+        assert think.whole(text) == ("", text)
+
+
+@MANY
+@given(MARKED)
+def test_nothing_of_a_text_is_lost_but_marks_and_the_line_breaks_beside_them(text: str) -> None:
+    _, thought, answer, pending = streamed([text])
+    kept = (thought + answer + pending).replace("\n", "").strip()
+    if not think.opens(text):
+        assert kept == text.replace("\n", "").strip()
+    else:
+        rest = text.lstrip()[len(think.OPEN) :].replace(think.CLOSE, "", 1)
+        assert kept == rest.replace("\n", "").strip()
+
+
+def test_what_may_be_a_mark_waits() -> None:
+    assert think.split("start", " <thi") == ("start", "", "", " <thi")
+    assert think.split("start", " <thin") == ("start", "", "", " <thin")
+    assert think.split("start", " <this") == ("answer", "", " <this", "")
+    assert think.split("thought", "Hm\n</th") == ("thought", "Hm", "", "\n</th")
+    assert think.split("thought", "\n</this") == ("thought", "\n</this", "", "")
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_letters_that_were_eaten_are_given_back(reason: str) -> None:
+    streamed = think.whole(f"<think>{reason}</think>")[0]
+    healed = think.heal(eaten(reason), streamed)
+    if eaten(reason).strip():
+        assert healed.strip() == reason.strip()
+    else:
+        assert healed == eaten(reason)  # AutoGen reports no empty thought
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [("something else", "the kind thought"), ("", "think"), ("e", "an e here"), ("thought", "the thought of it")],
+)
+def test_another_thought_is_left_as_it_is(said: str, whole: str) -> None:
+    assert think.heal(said, whole) == said
+    assert not think.same(said, whole)
+
+
+def test_a_thought_that_lost_nothing_is_left_as_it_was_said() -> None:
+    assert think.heal(" as it was\n", "as it was") == " as it was\n"
