@@ -22,12 +22,15 @@ _HOMES = {
     "RunState": "model",
     "AgentInfo": "model",
     "Transcript": "transcript",
+    "Question": "questions",
     "Replay": "replay",
+    "needs_approval": "backends.approval",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from .backends.approval import needs_approval as needs_approval
     from .model import AgentInfo as AgentInfo
     from .model import Cell as Cell
     from .model import CellKind as CellKind
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from .model import RunState as RunState
     from .model import Token as Token
     from .panel import TeamPanel as TeamPanel
+    from .questions import Question as Question
+    from .replay import Replay as Replay
     from .run import Run as Run
     from .stream import TeamStream as TeamStream
     from .transcript import Transcript as Transcript

@@ -20,7 +20,7 @@ OWN = [
     '[a]: /x "title\n```\n"\n![x](https://evil.example/q.png)\n```\n',
     "```\n![x](https://evil.example/p.png)",
     "- item\n  ```\n![x](https://evil.example/p.png)\n```\n",
-    "```mermaid\nflowchart TD\nA@{ img: \"https://evil.example/p.png\" }\n```",
+    '```mermaid\nflowchart TD\nA@{ img: "https://evil.example/p.png" }\n```',
     "$\\style{background:url(https://evil.example/p.png)}{x}$",
     "<iframe src=https://evil.example></iframe><object data=https://evil.example></object>",
     "\u202etxt.exe\u202c \u2066hidden\u2069 \u200bzero\ufeffwidth \U000e0041\U000e0042 tags",

@@ -112,9 +112,7 @@ class Stage:
     def finish(self, path: str, text: str, message_id: str = "m", turn: str = "t") -> None:
         """The whole message."""
         name = path.rpartition("/")[2]
-        self.take(
-            Message(name, path, self.loop.now, CellKind.TEXT, text, "TextMessage", message_id, turn, final=True)
-        )
+        self.take(Message(name, path, self.loop.now, CellKind.TEXT, text, "TextMessage", message_id, turn, final=True))
 
     def begin(self, path: str, turn: str = "t") -> None:
         """An agent gets the floor."""

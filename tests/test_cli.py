@@ -89,11 +89,17 @@ def test_replay_plays_every_run_also_one_that_failed(tmp_path) -> None:
     ("arguments", "sentence"),
     [
         (["export", "none.jsonl", "out.html"], "Cannot open none.jsonl: No such file or directory."),
-        (["export", "other.txt", "out.html"], "other.txt is not a recording of nb_stream: its first line is no header."),
+        (
+            ["export", "other.txt", "out.html"],
+            "other.txt is not a recording of nb_stream: its first line is no header.",
+        ),
         (["export", "run.jsonl", "out.pdf"], "Cannot tell what to write from the name 'out.pdf'."),
         (["export", "run.jsonl", "no/out.html"], "Cannot write no/out.html: No such file or directory."),
         (["replay", "none.jsonl"], "Cannot open none.jsonl: No such file or directory."),
-        (["replay", "run.jsonl", "--agent", "nobody"], "No agent is called 'nobody'. The agents of this team are: 'ann'"),
+        (
+            ["replay", "run.jsonl", "--agent", "nobody"],
+            "No agent is called 'nobody'. The agents of this team are: 'ann'",
+        ),
         (["replay", "newer.jsonl"], "newer.jsonl has version 9; this nb_stream reads recordings up to version 1."),
     ],
 )

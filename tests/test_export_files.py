@@ -17,11 +17,11 @@ from records import record
 
 from nb_stream import Transcript
 from nb_stream.demo import TEAMS
+from nb_stream.errors import RecordingError
 from nb_stream.export import SUFFIXES, export
 from nb_stream.export.agui import events
 from nb_stream.export.notebook import notebook
 from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from nb_stream.errors import RecordingError
 from nb_stream.recording import load
 
 SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "transcript.schema.json").read_text("utf-8"))
@@ -155,7 +155,9 @@ def _tokens(found):
         *((text, False) for text in OWN[:11]),
     ],
 )
-def test_messages_are_markdown_where_that_is_safe_and_source_where_it_is_not(text: str, shown_as_markdown: bool) -> None:
+def test_messages_are_markdown_where_that_is_safe_and_source_where_it_is_not(
+    text: str, shown_as_markdown: bool
+) -> None:
     cell = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, text)
     [_, made, _] = notebook([cell], [RunInfo("r1", "task")])["cells"]
     assert made["source"].startswith("**ann**\n\n")

@@ -20,7 +20,20 @@ TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "section", "p", "small", "time", "details",
     "summary", "b", "bdi", "pre", "div", "code", "img",
 }  # fmt: skip
-ATTRIBUTES = {"class", "style", "dir", "open", "datetime", "alt", "src", "lang", "charset", "name", "content", "http-equiv"}
+ATTRIBUTES = {
+    "class",
+    "style",
+    "dir",
+    "open",
+    "datetime",
+    "alt",
+    "src",
+    "lang",
+    "charset",
+    "name",
+    "content",
+    "http-equiv",
+}
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
@@ -75,7 +88,9 @@ def test_the_fragment_has_neither_style_nor_script_nor_class_to_depend_on() -> N
 
 
 def test_images_are_shown_only_as_data_of_known_kinds() -> None:
-    cell = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, "[image 1]", data={"images": [PIXEL, "https://evil.example/x.png"]})
+    cell = Cell(
+        "c1", "r1", "ann", "ann", CellKind.TEXT, "[image 1]", data={"images": [PIXEL, "https://evil.example/x.png"]}
+    )
     read = Reader(whole([cell], [RunInfo("r1", "task")]))
     assert [attributes["src"] for tag, attributes in read.tags if tag == "img"] == [PIXEL]
     assert "Image 2 is not shown" in read.text
@@ -109,7 +124,9 @@ def browser():
 
 
 def _chromium() -> str | None:
-    return next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if pathlib.Path(path).exists()), None)
+    return next(
+        (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if pathlib.Path(path).exists()), None
+    )
 
 
 def test_a_browser_runs_nothing_and_asks_for_nothing(browser, tmp_path) -> None:

@@ -14,6 +14,8 @@ NAMES = [
     "Cell",
     "CellKind",
     "CellStatus",
+    "Question",
+    "Replay",
     "Run",
     "RunState",
     "TeamPanel",
@@ -21,6 +23,7 @@ NAMES = [
     "Token",
     "Transcript",
     "__version__",
+    "needs_approval",
 ]
 
 
@@ -50,7 +53,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_type_checkers_see_the_same_names() -> None:
     source = (ROOT / "nb_stream" / "__init__.py").read_text("utf-8")
-    for name in NAMES[:-1]:
+    for name in sorted(set(NAMES) - {"__version__"}):
         assert re.search(rf"import {name} as {name}\b", source), name
 
 

@@ -15,13 +15,14 @@ PACKAGE = ROOT / "nb_stream"
 
 LAYERS = (
     "errors model text think visible",
-    "metrics events redaction patches",
+    "metrics packed redaction patches",
+    "events",
     "export export.*",
     "transcript",
     "linkage draft",
     "reduce",
     "protocol",
-    "frames gates callbacks switches run kernel_gate loops recorder recording",
+    "frames gates callbacks switches run kernel_gate loops recorder recording static_output",
     "batching feed replay questions terminal",
     "backends backends.*",
     "demo demo.*",

@@ -32,7 +32,7 @@ from scenarios import Author
 from nb_stream import TeamPanel, TeamStream
 from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
-from nb_stream.events import KINDS, from_line, header, joined, line, rows as in_lines, word
+from nb_stream.events import KINDS, from_line, header, joined, line, word
 from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
 from nb_stream.recorder import Tape, save
 from nb_stream.recording import Recording, load
@@ -415,11 +415,14 @@ def test_a_compressed_file_cut_anywhere_opens(tmp_path) -> None:
         (b"{broken}", "Expecting property name"),
         (b'{"event":"chunk"}', "its fields are not those of 'chunk'"),
         (b'{"event":"dance","at":1}', "it is no event"),
-        (b'[1]', "it is no event"),
+        (b"[1]", "it is no event"),
         (b'{"event":"message","at":1,"agent":"a","path":"a","kind":"song","text":"","type":""}', "'song'"),
         (b'{"event":"notice","at":1,"text":"\xff"}', "it is not UTF-8"),
         (b'{"event":"chunks","at":1,"calls":[],"after":[0],"text":["x"]}', "its fields are not those of 'chunks'"),
-        (b'{"event":"chunks","at":1,"calls":[{"agent":"a","path":"a"}],"after":[0],"text":["x"],"call":[3]}', "'chunks'"),
+        (
+            b'{"event":"chunks","at":1,"calls":[{"agent":"a","path":"a"}],"after":[0],"text":["x"],"call":[3]}',
+            "'chunks'",
+        ),
     ],
 )
 def test_a_corrupt_line_ends_a_recording_with_a_warning_that_says_where(line: bytes, reason: str, tmp_path) -> None:

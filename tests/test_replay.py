@@ -30,7 +30,9 @@ def said(agent: str, number: int, at: float, *texts: str) -> list[object]:
     """A turn: its texts, a tenth of a second apart, and the message."""
     turn, message = f"t{number}", f"m{number}"
     chunks = [Chunk(agent, agent, at + (place + 1) / 10, text, message, turn) for place, text in enumerate(texts)]
-    whole = Message(agent, agent, at + (len(texts) + 1) / 10, CellKind.TEXT, "".join(texts), "TextMessage", message, turn, True)
+    whole = Message(
+        agent, agent, at + (len(texts) + 1) / 10, CellKind.TEXT, "".join(texts), "TextMessage", message, turn, True
+    )
     return [TurnStarted(agent, agent, at, turn), *chunks, whole]
 
 
@@ -109,7 +111,13 @@ async def test_human_input_is_replayed_and_asks_nobody(tmp_path) -> None:
 
 
 async def test_notices_between_runs_stand_where_they_stood(tmp_path) -> None:
-    events = [Notice(999.0, "before"), *slow_run(), Notice(1002.5, "between"), *slow_run("r2", 1003.0), Notice(1006.0, "after")]
+    events = [
+        Notice(999.0, "before"),
+        *slow_run(),
+        Notice(1002.5, "between"),
+        *slow_run("r2", 1003.0),
+        Notice(1006.0, "after"),
+    ]
     path = write(tmp_path / "run.jsonl", events)
     stream = TeamStream(Replay(path, math.inf))
     await stream.run()
@@ -360,7 +368,9 @@ async def test_the_controls_work_from_another_thread(tmp_path) -> None:
 
 async def test_an_instant_replay_leaves_the_loop_its_turns(tmp_path) -> None:
     chunks = [Chunk("ann", "ann", 1000.0 + number / 1e4, "x", "m1", "t1") for number in range(20_000)]
-    path = write(tmp_path / "run.jsonl", [RunStarted("r1", 1000.0), *chunks, RunFinished("r1", 1003.0, CellStatus.DONE)])
+    path = write(
+        tmp_path / "run.jsonl", [RunStarted("r1", 1000.0), *chunks, RunFinished("r1", 1003.0, CellStatus.DONE)]
+    )
     stream = TeamStream(Replay(path, math.inf))
     run = stream.start()
     turns = 0

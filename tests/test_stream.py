@@ -16,7 +16,7 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamStream
-from nb_stream.demo import TEAMS, Fail, Say, ScriptedClient, faulty, nested, parallel, silent, writers
+from nb_stream.demo import TEAMS, Fail, Say, ScriptedClient, faulty, nested, parallel, silent
 from nb_stream.errors import (
     AlreadyRunningError,
     CannotStreamError,

@@ -52,7 +52,9 @@ async def test_every_message_is_printed_once_and_whole(name: str, pace: float) -
     got = sections(text)
     for cell in stream.transcript:
         if cell.text:
-            matching = [body for head, body in got if head.startswith(cell.path or "nb_stream") and cell.text.strip() in body]
+            matching = [
+                body for head, body in got if head.startswith(cell.path or "nb_stream") and cell.text.strip() in body
+            ]
             assert len(matching) == 1, (cell.path, cell.text)
         for call in cell.tool_calls:
             assert text.count(f"{call.name}({call.arguments})") == 1
@@ -91,7 +93,9 @@ async def test_a_closed_gate_keeps_tokens_back_and_the_message_comes_whole(tmp_p
     await until(lambda: "word5" in "".join(cell.text for cell in stream.transcript))
     assert "word" not in out.getvalue()
     await run
-    assert [body for head, body in sections(out.getvalue()) if head == "ann"] == [stream.transcript.cells[0].text.strip()]
+    assert [body for head, body in sections(out.getvalue()) if head == "ann"] == [
+        stream.transcript.cells[0].text.strip()
+    ]
 
 
 async def test_closing_a_gate_mid_message_stops_the_printing_and_opening_it_shows_all(tmp_path) -> None:

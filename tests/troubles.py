@@ -142,8 +142,7 @@ def single(clients: Clients, stream: bool = True) -> ChatAgent:
 
 
 SHAPES: dict[str, Callable[..., Any]] = {
-    build.__name__: build
-    for build in (round_robin, selector, swarm, graph, nested, society, filtered, single, tooled)
+    build.__name__: build for build in (round_robin, selector, swarm, graph, nested, society, filtered, single, tooled)
 }
 
 

@@ -162,7 +162,10 @@ class AutoGenBackend:
         self._ours, nodes = True, self._tree.nodes
         turns = self._turns = Turns()
         calls = self._calls = Calls()
-        remove = await stopping.install(self._teams, lambda: self._stop_wished)
+        stops = stopping.Stops(lambda: self._stop_wished)
+        for team in self._teams:
+            await recovery.heal(team, turns)
+        await stops.install(self._teams)
         managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
         out = self._out = Outlet(emit, hear)
         approve = human.approving(ask, out.order)
@@ -174,6 +177,7 @@ class AutoGenBackend:
                 calls.heard(nodes),
                 human.answering(nodes, ask, approve if self._approve_code else None),
                 tools.guarded(nodes, lambda: calls.open),
+                recovery.healing([team for team in self._teams if team is not self._root], turns, stops.install),
                 stopping.prompt_failure(self._teams, lambda team: recovery.chase(private.cut_off(team))),
             ):
                 stream = self._root.run_stream(
@@ -196,7 +200,7 @@ class AutoGenBackend:
             for sentence in calls.notices(last=True):
                 emit(Notice(time.time(), sentence))
             self._out = None
-            remove()
+            stops.remove()
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""

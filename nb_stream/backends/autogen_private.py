@@ -351,6 +351,13 @@ def failure(team: BaseGroupChat) -> BaseException | None:
     return found
 
 
+def is_stale(team: BaseGroupChat, parts: Parts) -> bool:
+    """Whether an earlier failure or cancel has left a team that does not run unfit for the next run: with an exception
+    in its runtime, or with speakers in its manager."""
+    poisoned = getattr(_get(team, "_runtime"), "_background_exception", None) is not None
+    return (poisoned and bool(_get(team, "_embedded_runtime"))) or bool(getattr(parts.manager, "_active_speakers", ()))
+
+
 def fail(team: BaseGroupChat, error: BaseException) -> None:
     """Let the `run_stream` of a team raise what a failed run raises (`_base_group_chat.py`)."""
     message = StopMessage(content="An exception occurred in the runtime.", source=manager_name(team))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autogen_agentchat.messages import BaseChatMessage
@@ -37,6 +37,55 @@ class _Known(NamedTuple):
     manager: Any
     thread: list[Any]
     buffers: list[list[BaseChatMessage]]
+
+
+async def heal(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
+    """Make a team fit for a run where an earlier one has left it unfit; returns the teams that were renewed. A team
+    that is called as a tool may fail without failing the run, and be called again."""
+    teams = _with_inner(team)
+    fit = True
+    for part in teams:
+        if private.is_initialized(part) and not private.is_running(part):
+            fit = fit and not private.is_stale(part, await private.parts(part))
+    if fit or private.is_running(team):
+        return []
+    await renew(teams, turns)
+    return teams
+
+
+def _with_inner(team: BaseGroupChat) -> list[BaseGroupChat]:
+    """A team and the teams that take part in it."""
+    inner = [private.inner_team(part) or part for part in private.participants(team)]
+    return [team, *(below for part in inner if isinstance(part, BaseGroupChat) for below in _with_inner(part))]
+
+
+@contextlib.contextmanager
+def healing(
+    teams: Sequence[BaseGroupChat], turns: Turns, renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]]
+) -> Iterator[None]:
+    """For the time of a run, heal these teams before each of their own runs; `renewed` hears of those that needed it."""
+
+    def healed(team: BaseGroupChat, inner: Callable[..., AsyncGenerator[Any, None]]) -> Any:
+        async def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+            fresh = await heal(team, turns)
+            if fresh:
+                await renewed(fresh)
+            async for item in inner(*args, **options):
+                yield item
+
+        return run_stream
+
+    before = [(team, vars(team).get("run_stream")) for team in teams]
+    try:
+        for team in teams:
+            vars(team)["run_stream"] = healed(team, team.run_stream)
+        yield
+    finally:
+        for team, method in before:
+            if method is None:
+                vars(team).pop("run_stream", None)
+            else:
+                vars(team)["run_stream"] = method
 
 
 async def renew(teams: Sequence[BaseGroupChat], turns: Turns) -> None:

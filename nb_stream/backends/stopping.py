@@ -107,19 +107,24 @@ def prompt_failure(teams: Sequence[BaseGroupChat], cut_off: Callable[[BaseGroupC
         timer.cancel()
 
 
-async def install(teams: Sequence[BaseGroupChat], wished: Callable[[], bool]) -> Callable[[], None]:
-    """Let the run of `teams` end after the current turn once `wished()` is true; returns what takes it back."""
-    parts = [(team, await private.parts(team)) for team in teams]
-    managers = [found.manager for _, found in parts]
-    for team, found in parts:
-        private.shield(team, found)
-    for manager in managers:
-        private.set_condition(manager, StopCondition(private.condition(manager), wished))
+class Stops:
+    """The wish to stop, in the managers of all teams of a run."""
 
-    def remove() -> None:
-        for manager in managers:
+    def __init__(self, wished: Callable[[], bool]) -> None:
+        self._wished = wished
+        self._managers: list[Any] = []
+
+    async def install(self, teams: Sequence[BaseGroupChat]) -> None:
+        """Let the run of these teams end after the current turn once it is wished."""
+        for team in teams:
+            parts = await private.parts(team)
+            private.shield(team, parts)
+            private.set_condition(parts.manager, StopCondition(private.condition(parts.manager), self._wished))
+            self._managers.append(parts.manager)
+
+    def remove(self) -> None:
+        """Leave the managers as they were."""
+        for manager in self._managers:
             condition = private.condition(manager)
             if isinstance(condition, StopCondition):
                 private.set_condition(manager, condition.inner)
-
-    return remove

@@ -31,6 +31,8 @@ export class BlockParser {
   /** How many of them the present line continues. */
   #matched = 1;
   #line = 0;
+  /** Whether the present line began a block. */
+  #hasBegun = false;
   #isPreview = false;
 
   constructor(
@@ -45,6 +47,7 @@ export class BlockParser {
   /** Take a complete line, without its end. */
   add(text: string): void {
     this.#line++;
+    this.#hasBegun = false;
     const cursor = new Cursor(text);
     const closed = this.#match(cursor);
     if (!closed) this.#take(cursor);
@@ -251,6 +254,7 @@ export class BlockParser {
     parent.children.push(block);
     if (parent.kind === "item") parent.empty = false;
     this.#path.push(block);
+    this.#hasBegun = true;
     block.lastLine = this.#line;
     this.#matched = this.#path.length;
   }
@@ -289,7 +293,8 @@ export class BlockParser {
   /** The line belongs to all that is open now; a blank one only to quotes that it continues, and to fenced code. */
   #count(cursor: Cursor): void {
     let depth = this.#path.length;
-    if (cursor.blank && !(this.tip.kind === "code" && this.tip.fence && this.#matched === depth)) {
+    const isBlank = cursor.blank && !this.#hasBegun;
+    if (isBlank && !(this.tip.kind === "code" && this.tip.fence && this.#matched === depth)) {
       depth = 1 + this.#path.slice(0, this.#matched).findLastIndex((block) => block.kind === "quote");
     }
     for (let i = 0; i < depth; i++) this.#path[i]!.lastLine = this.#line;

@@ -39,7 +39,7 @@ export function readFormula(text: string, at: number, opener: string): Formula |
   if (length === null || (length < 0 && body.length > limit)) return null;
   if (length < 0) return "open";
   const tex = body.slice(0, length).trim();
-  if (tex === "") return null;
+  if (!/[\p{L}\p{N}]/u.test(tex)) return null;
   return { tex, display: opener === "$$" || opener === "\\[", end: from + length + closer.length };
 }
 

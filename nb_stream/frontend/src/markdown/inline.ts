@@ -10,7 +10,7 @@ import { type Address, BARE, bareAddress, bracketedAddress, mailAddress } from "
 import { Backticks, runLength } from "./backticks";
 import { ESCAPABLE, referenceAt } from "./escapes";
 import { isLikely, openerAt, readFormula } from "./formulas";
-import { type Item, type Text, words } from "./items";
+import { type Item, words } from "./items";
 import { openEarly, type Run, Runs, runAt } from "./runs";
 import {
   type Definitions,
