@@ -98,7 +98,9 @@ def line_of(packed: Packed, texts: list[str]) -> bytes:
     values: dict[str, Any] = {
         "event": "chunks",
         "at": packed.at[0],
-        "calls": [{name: value for name, value in zip(_CALL, call) if value is not None} for call in packed.calls],
+        "calls": [
+            {name: value for name, value in zip(_CALL, call, strict=True) if value is not None} for call in packed.calls
+        ],
         "after": steps(packed.at),
         "text": texts,
     }

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from .callbacks import Callbacks, drain
 from .gates import Pile
+from .metrics import cost
 from .model import (
     AgentInfo,
     AgentStatus,
@@ -68,6 +69,8 @@ class Feed:
         self.events: Callbacks[Event] = Callbacks(self.complain)
         self.watchers: list[Watcher] = []
         self._faulty: list[Watcher] = []  # told about in the log
+        self.prices: dict[str, tuple[float, float]] = {}
+        self.models: dict[str, str] = {}
         self.tape = Tape()
         self._keep = self.tape.heard.append
         self.outlet: Outlet | None = None
@@ -106,6 +109,8 @@ class Feed:
     def event(self, event: Event, path: str = "") -> None:
         """Take in anything else."""
         self.drain()
+        if path and isinstance(event, Message):
+            event = self._priced(event, path)
         self.tape(event)
         if isinstance(event, TurnStarted):
             self._set_status(path, AgentStatus.SILENT)
@@ -196,6 +201,10 @@ class Feed:
         if watcher not in self._faulty:
             self._faulty.append(watcher)
             log.error("A display of this stream failed: %s", type(watcher).__qualname__, exc_info=error)
+
+    def _priced(self, event: Message, path: str) -> Message:
+        price = self.prices.get(self.models.get(path, ""))
+        return event if price is None or event.usage is None else replace(event, cost=cost(event.usage, price))
 
     def _meet(self, name: str, path: str, *, streams: bool) -> None:
         """An agent gives a sign: one that nobody announced gets a switch, and one that streams after all can."""

@@ -123,6 +123,7 @@ class Cell:
     `type` is the message class that the framework gave it (empty for text that never became a message); `data` holds
     what the kind needs beyond `text`, as JSON values. `ttft` is the time to the first token, `tokens_per_s` the pace
     of the generation; `estimated` says that the pace was counted from chunks, because the server gave no usage.
+    `cost` is in USD, where the model has a price.
     """
 
     id: str
@@ -142,6 +143,7 @@ class Cell:
     usage: Usage | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    cost: float | None = None
 
     @property
     def duration(self) -> float | None:
@@ -180,6 +182,7 @@ class RunInfo:
     started_at: float | None = None
     ended_at: float | None = None
     usage: Usage = Usage()
+    cost: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON values; `from_dict` gives back an equal run."""
@@ -257,6 +260,7 @@ class Message:
     usage: Usage | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

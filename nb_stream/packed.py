@@ -37,15 +37,23 @@ class Packed(NamedTuple):
 
 def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> Packed:
     """Press chunks together. `texts` are their texts; each chunk is single: its `count` is 1."""
-    owners = list(map(call_of, chunks))
-    places = {call: place for place, call in enumerate(dict.fromkeys(owners))}
+    calls, owners = _owners(chunks)
     return Packed(
-        tuple(places),
-        array("I", [places[call] for call in owners] if len(places) > 1 else ()),
+        calls,
+        array("I", owners),
         array("d", [chunk.at for chunk in chunks]),
         array("I", map(len, texts)),
         "".join(texts),
     )
+
+
+def _owners(chunks: Sequence[Chunk]) -> tuple[tuple[Call, ...], Sequence[int]]:
+    turns = {chunk.turn for chunk in chunks}
+    if len(turns) == 1 and turns != {None} and len({chunk.message_id for chunk in chunks}) == 1:
+        return (call_of(chunks[0]),), ()  # a turn is of one agent: no need to look at the rest
+    owners = list(map(call_of, chunks))
+    places = {call: place for place, call in enumerate(dict.fromkeys(owners))}
+    return tuple(places), [places[call] for call in owners] if len(places) > 1 else ()
 
 
 def steps(times: array[float]) -> list[int]:

@@ -67,7 +67,7 @@ class RecordFile:
                 os.replace(self.path, self.path.with_name(self.path.name + ".bak"))
             self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115
         if self.path.suffix == ".gz":
-            self._zip = self._zip or zlib.compressobj(6, zlib.DEFLATED, 31)
+            self._zip = self._zip or zlib.compressobj(1, zlib.DEFLATED, 31)
             data = self._zip.compress(data) + self._zip.flush(zlib.Z_FINISH if end else zlib.Z_SYNC_FLUSH)
             if end:
                 self._zip = None  # what comes later is another member of the same file

@@ -135,7 +135,7 @@ class Lines:
 
     def __init__(self, path: pathlib.Path, offset: int, number: int) -> None:
         try:
-            self._raw = open(path, "rb")
+            self._raw = open(path, "rb")  # noqa: SIM115 - closed by `close`
         except OSError as error:
             raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
         self._path = path

@@ -89,7 +89,7 @@ class Redactor:
         if kept == whole:
             return
         start = end = 0
-        for place, chunk in zip(places, chunks):
+        for place, chunk in zip(places, chunks, strict=True):
             end += len(chunk.text)
             cut = len(kept) * end // max(1, len(whole))
             self._waiting[place] = replace(chunk, text=kept[start:cut])

@@ -123,7 +123,7 @@ def _message(draft: Draft, event: Message) -> None:
             draft.put(index, replace(cell, status=CellStatus.DONE, ended_at=event.at))
     if event.usage is not None and draft.runs:
         run = draft.runs[-1]
-        draft.change_run(replace(run, usage=run.usage + event.usage))
+        draft.change_run(replace(run, usage=run.usage + event.usage, cost=run.cost + (event.cost or 0.0)))
     draft.mark(event.turn, event.at)
     if event.final:
         draft.turns = {turn: at for turn, at in draft.turns.items() if turn != event.turn}
@@ -165,7 +165,7 @@ def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
     thought, text = think.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
     streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
     if thought:
-        aside = replace(event, kind=CellKind.THOUGHT, text=thought, usage=None, tool_calls=(), data={})
+        aside = replace(event, kind=CellKind.THOUGHT, text=thought, usage=None, cost=None, tool_calls=(), data={})
         draft.place(_cell(draft, aside, live, streamed))
     elif live is not None and streamed is not None:
         if answer is None and think.opens(event.text):
@@ -192,6 +192,7 @@ def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writ
         message_id=event.message_id,
         ended_at=event.at if status is CellStatus.DONE else None,
         usage=event.usage,
+        cost=event.cost,
         tool_calls=event.tool_calls,
         data=event.data,
     )
@@ -266,7 +267,7 @@ def _input_resolved(draft: Draft, event: InputResolved) -> None:
     for index, _ in draft.awaited:
         cell = draft.settled[index]
         if cell.data.get("request_id") == event.request_id and cell.status is CellStatus.WAITING:
-            status = CellStatus.DONE if event.how == "answered" else CellStatus.CANCELLED
+            status = CellStatus.CANCELLED if event.answer is None else CellStatus.DONE
             data = {**cell.data, "how": event.how, "answer": event.answer}
             draft.put(index, replace(cell, status=status, ended_at=event.at, data=data))
 

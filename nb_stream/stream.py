@@ -16,6 +16,7 @@ from .backends import Backend, open_backend
 from .errors import EmptyTaskError
 from .events import header
 from .feed import Feed, Watcher
+from .metrics import Prices, checked
 from .model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
 from .questions import Question
 from .redaction import Redact
@@ -38,7 +39,8 @@ class TeamStream:
     `input_default`, and an approval is refused; None waits for ever.
 
     `record` is a file that is written as the runs go (`Replay` plays it); `redact` may rewrite each text before it is
-    written. `view="terminal"` prints what is said.
+    written. `view="terminal"` prints what is said. `prices` gives for a model the USD for a million prompt and
+    completion tokens (`{"gpt-4o": (2.5, 10.0)}`): then messages and runs have a cost.
 
     Raises NotATeamError for anything else, BackendError where AutoGen is missing, RecordingError where `record` cannot
     be written.
@@ -55,6 +57,7 @@ class TeamStream:
         record: str | os.PathLike[str] | None = None,
         redact: Redact | None = None,
         view: str | None = None,
+        prices: Prices | None = None,
     ) -> None:
         if unchecked not in ("hold", "create"):
             raise ValueError(f'unchecked is "hold" or "create", not {unchecked!r}.')
@@ -72,6 +75,7 @@ class TeamStream:
         self._switches = Switches(lambda: self._feed.agents, self._on, self._flip)
         self._home = loops.Home()
         self._runner = Runner(self._backend, self._feed, self._home, input_timeout, input_default)
+        self._feed.prices, self._feed.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
         if record is not None:
             self._feed.tape.record(record, self._head, redact=redact, complain=self._complain)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from .metrics import Figures, by_agent
 from .model import Cell, RunInfo
 
 VERSION = 1
@@ -136,6 +137,10 @@ class Transcript:
             runs=tuple(RunInfo.from_dict(run) for run in values["runs"]),
             next_id=1 + max((number_of(cell.id) for cell in cells), default=0),
         )
+
+    def figures(self) -> dict[str, Figures]:
+        """What each agent did, by path: messages, tokens, cost, seconds."""
+        return by_agent(self.cells)
 
     def to_markdown(self) -> str:
         """The transcript as Markdown, a heading for each run and each cell."""

@@ -66,7 +66,7 @@ def whole(cells, runs) -> str:
     return "".join(page(cells, runs))
 
 
-@pytest.mark.parametrize("text", OWN + [pytest.param("", id="corpora")])
+@pytest.mark.parametrize("text", [*OWN, pytest.param("", id="corpora")])
 def test_hostile_text_stays_text(text: str) -> None:
     texts = [text] if text else corpus()
     cells = [cell for number, text in enumerate(texts) for cell in cells_of(text, 6 * number)]

@@ -25,7 +25,7 @@ from autogen_core import CancellationToken, Image, SingleThreadedAgentRuntime
 from autogen_core.models import UserMessage
 from autogen_core.tools import BaseStreamTool
 from pydantic import BaseModel
-from shapes import Shape
+from shapes import SELECTOR, Shape, selector
 from watching import watch
 
 from nb_stream import CellKind, TeamStream
@@ -229,7 +229,7 @@ class Reading(BaseChatAgent):
     def __init__(self, name: str, inside: Any, passes: bool = True) -> None:
         super().__init__(name, "reads")
         self._wrapped = inside
-        self._team = inside if isinstance(inside, RoundRobinGroupChat) else None
+        self._team = inside
         self._passes = passes
         self.read: list[str] = []
 
@@ -258,9 +258,9 @@ class Reading(BaseChatAgent):
         """Nothing to forget."""
 
 
-def reading(passes: bool) -> tuple[Reading, Any]:
+def reading(passes: bool, stream: bool = True) -> tuple[Reading, Any]:
     inside = [
-        AssistantAgent(name, ScriptedClient([Say(f"{name} says so.")]), model_client_stream=True)
+        AssistantAgent(name, ScriptedClient([Say(f"{name} says so.")]), model_client_stream=stream)
         for name in ("ann", "ben")
     ]
     own = Reading("own", RoundRobinGroupChat(list(inside), max_turns=2), passes)
@@ -280,6 +280,23 @@ async def test_an_agent_of_the_users_own_gets_the_tokens_of_those_inside_it() ->
     ]
     assert {token.source for token in watched.tokens} == {"ann", "ben", "cy"}
     assert "StreamingChunk" not in str(await watched.stream.save_state())
+
+
+async def test_code_of_the_users_own_sees_no_tokens_of_an_agent_that_was_built_without() -> None:
+    own, team = reading(passes=True, stream=False)
+    watched = await watch(lambda stream: team, "ticked")
+    assert own.read == []
+    assert {token.source for token in watched.tokens} == {"ann", "ben", "cy"}
+    assert [row[1] for row in watched.rows] == ["own/ann", "own/ben", "own", "cy"]
+
+
+async def test_a_choice_that_is_ticked_inside_code_of_the_users_own_is_shown_whole() -> None:
+    def build(stream: bool) -> Any:
+        inner = selector(stream).team
+        return RoundRobinGroupChat([Reading("own", inner)], max_turns=1)
+
+    watched = await watch(build, "ticked")
+    assert [row[2] for row in watched.rows if row[1] == f"own/{SELECTOR}"] == ["I choose ben.", "ben", "ann"]
 
 
 async def test_an_agent_of_the_users_own_that_passes_nothing_on_holds_nobody_up() -> None:

@@ -55,6 +55,9 @@ class Backend(Protocol):
     streaming: dict[str, bool]
     """By path, whether an agent was built to stream. Agents whose streaming cannot be switched are missing."""
 
+    models: dict[str, str]
+    """By path, the name of the model that an agent calls. Agents whose model is not known are missing."""
+
     wanted: dict[str, bool]
     """For each agent's path, whether it is to stream from its next turn. Written by the stream, from any thread."""
 

@@ -142,7 +142,7 @@ class _Search:
 def _hands_on(thing: Any, method: str) -> bool:
     """Whether a method hands on the tokens from inside unread, as AutoGen's own do."""
     module = getattr(getattr(thing, method, None), "__module__", None) or ""
-    return module.startswith(("autogen_agentchat.", "autogen_ext.", "nb_stream."))
+    return module.startswith(("autogen_agentchat.", "autogen_core.", "autogen_ext.", "nb_stream."))
 
 
 def _join(prefix: str, name: str) -> str:

@@ -97,6 +97,8 @@ class AutoGenBackend:
         flags.update({chat.info.path: private.selector_streams(chat.team) for chat in tree.chats if chat.info})
         able = {info.path for info in tree.rows if info.can_stream}
         self.streaming = {path: flag for path, flag in flags.items() if flag is not None and path in able}
+        models = {node.info.path: private.model_name(private.model_client(node.agent)) for node in tree.nodes}
+        self.models = {path: model for path, model in models.items() if model is not None}
 
     # --- tasks -----------------------------------------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ class AutoGenBackend:
                 human.answering(nodes, ask, approve if self._approve_code else None),
                 tools.guarded(nodes, lambda: calls.open),
                 recovery.healing([team for team in self._teams if team is not self._root], turns, stops.install),
-                stopping.prompt_failure(self._teams, lambda team: recovery.chase(private.cut_off(team))),
+                stopping.prompt_failure(self._root, self._teams, lambda team: recovery.chase(private.cut_off(team))),
             ):
                 stream = self._root.run_stream(
                     task=task, cancellation_token=self._token, output_task_messages=output_task_messages

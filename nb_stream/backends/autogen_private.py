@@ -136,6 +136,12 @@ def model_client(owner: Any) -> Any | None:
     return getattr(owner, "_model_client", None)
 
 
+def model_name(client: Any) -> str | None:
+    """The name of the model that a client calls, None where it does not say (`_openai_client.py`, `_create_args`)."""
+    name = getattr(client, "_create_args", {}).get("model") or getattr(client, "model", None)
+    return name if isinstance(name, str) else None
+
+
 def set_model_client(owner: Any, client: Any) -> None:
     """Give an agent or manager another model client. It is read when a turn or choice begins."""
     owner._model_client = client
@@ -331,6 +337,7 @@ def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
         return []
     queue = _get(runtime, "_message_queue")
     context._stopped.set()  # in this order: its loop would spin on a queue that is shut while it is not stopped
+    runtime._background_exception = None  # raised there, a CancelledError would take the place of the failure
     queue.shutdown(immediate=True)
     queue.task_done = lambda: None  # nobody waits for those who take no notice
     queue._unfinished_tasks = 0
@@ -341,12 +348,15 @@ def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
 def failure(team: BaseGroupChat) -> BaseException | None:
     """What has ended the runtime of a team that runs (`_single_threaded_agent_runtime.py`), None while it goes on.
     The team's own report of it may be lost, or wait until all other agents have finished."""
-    if not is_running(team):
-        return None
     runtime = _get(team, "_runtime")
-    run_task = getattr(getattr(runtime, "_run_context", None), "_run_task", None)
-    if isinstance(run_task, asyncio.Task) and run_task.done():
-        return asyncio.CancelledError() if run_task.cancelled() else run_task.exception()
+    if not is_running(team) or not isinstance(runtime, SingleThreadedAgentRuntime):
+        return None
+    context = getattr(runtime, "_run_context", None)
+    if context is None:  # it ended; and where nothing is left to be read, it did so without a report
+        lost = bool(_get(team, "_embedded_runtime")) and _get(team, "_output_message_queue").empty()
+        return asyncio.CancelledError("An agent raised it.") if lost else None
+    if context._run_task.done():
+        return asyncio.CancelledError() if context._run_task.cancelled() else context._run_task.exception()
     found: BaseException | None = getattr(runtime, "_background_exception", None)  # others follow the first one
     return found
 

@@ -78,7 +78,7 @@ class ManagerTap:
     def _said(self, item: Any) -> bool:
         """Take in what the manager itself said; true where it goes no further."""
         origin = Origin(self._chat.path, self._turn, isinstance(item, SelectSpeakerEvent), self._name)
-        if isinstance(item, ModelClientStreamingChunkEvent) and self._chat.direct:
+        if isinstance(item, ModelClientStreamingChunkEvent) and (self._chat.direct or self._built is False):
             self._out.token(item, origin)
             return True
         if isinstance(item, SelectorEvent) and self._built is False:

@@ -63,7 +63,7 @@ def _with_inner(team: BaseGroupChat) -> list[BaseGroupChat]:
 def healing(
     teams: Sequence[BaseGroupChat], turns: Turns, renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]]
 ) -> Iterator[None]:
-    """For the time of a run, heal these teams before each of their own runs; `renewed` hears of those that needed it."""
+    """During a run, heal these teams before each of their own runs; `renewed` hears of those that needed it."""
 
     def healed(team: BaseGroupChat, inner: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:

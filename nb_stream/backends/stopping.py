@@ -79,23 +79,24 @@ GRACE = 0.1
 
 
 @contextlib.contextmanager
-def prompt_failure(teams: Sequence[BaseGroupChat], cut_off: Callable[[BaseGroupChat], None]) -> Iterator[None]:
-    """Let a team that fails end at once. AutoGen waits until all its other agents have finished, although nothing of
-    what they say is used any more: for minutes, or for ever where one of them waits for a person, or where an agent
-    raised CancelledError."""
+def prompt_failure(
+    root: Any, teams: Sequence[BaseGroupChat], cut_off: Callable[[BaseGroupChat], None]
+) -> Iterator[None]:
+    """Let each of `teams` that fails end at once. AutoGen waits until all its other agents have finished, although
+    nothing of what they say is used any more: for minutes, or for ever where one of them waits for a person, or where
+    an agent raised CancelledError."""
     loop = asyncio.get_running_loop()
-    seen: set[int] = set()
+    seen: dict[int, int] = {}
+    failed: dict[int, BaseException] = {}
     timer: asyncio.TimerHandle
 
     def look() -> None:
         nonlocal timer
         for team in teams:
             error = private.failure(team)
-            if error is None:
-                seen.discard(id(team))
-            elif id(team) not in seen:
-                seen.add(id(team))
-            else:
+            times = seen[id(team)] = 0 if error is None else seen.get(id(team), 0) + 1
+            if error is not None and times == 2:
+                failed[id(team)] = error
                 cut_off(team)
                 private.fail(team, error)
         timer = loop.call_later(GRACE, look)
@@ -103,6 +104,11 @@ def prompt_failure(teams: Sequence[BaseGroupChat], cut_off: Callable[[BaseGroupC
     timer = loop.call_later(GRACE, look)
     try:
         yield
+    except asyncio.CancelledError:
+        error = failed.get(id(root))
+        if error is None:
+            raise
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
     finally:
         timer.cancel()
 

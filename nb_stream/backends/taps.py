@@ -9,7 +9,7 @@ as tools collects their chunks in `Response.inner_messages` (`_assistant_agent.p
 conditions, selectors and the saved state. Everything else goes its ordinary way; a token waits until the messages that
 were said before it have come through, so the order stays that of the team. Where code of the user's own stands round an
 agent (a class that reads the stream of an agent inside it, a team with its own `run_stream`, a runtime with
-intervention handlers), that code may want the tokens, so they go the ordinary way too.
+intervention handlers), that code may want the tokens of an agent that was built to stream: these go the ordinary way.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ class AgentTap:
     def _turns(self, inner: Streaming) -> Streaming:
         agent, node, out = self._agent, self._node, self._out
         path, direct = node.info.path, node.direct
+        takes = direct or self._built is False  # nobody reckons with tokens of an agent that was built without
 
         async def on_messages_stream(
             messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -89,7 +90,7 @@ class AgentTap:
                     if not out.open:
                         raise asyncio.CancelledError
                     if item.__class__ is ModelClientStreamingChunkEvent:
-                        if direct and item.source == agent.name:
+                        if takes and item.source == agent.name:
                             out.token(item, here)
                             if time.monotonic() - breath > BREATH:
                                 await asyncio.sleep(0)
