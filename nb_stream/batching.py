@@ -90,6 +90,11 @@ class Batcher:
         self._frames.notices.append(sentence)
         self._schedule(at_once=True)
 
+    def chunk(self, name: str, source: str) -> None:
+        """Send a part of the front end that was asked for."""
+        self._frames.chunks[name] = source
+        self._schedule(at_once=True)
+
     def resync(self) -> None:
         """Send the snapshot as a frame, to browsers that found a gap."""
         self._frames.everything = True

@@ -23,9 +23,12 @@ from .static_output import StaticOutput
 from .stream import TeamStream
 from .switches import Switches, resolve
 from .transcript import Transcript
-from .widget import FrameWidget, deliver
+from .widget import STATIC, FrameWidget, deliver
 
 log = logging.getLogger("nb_stream")
+
+CHUNKS = ("math",)
+"""The parts of the front end that come only when a page asks for them."""
 
 
 class TeamPanel(FrameWidget):
@@ -75,7 +78,8 @@ class TeamPanel(FrameWidget):
         return self.stream.start(task, output_task_messages=output_task_messages)
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
-        """Run the team and return its `TaskResult`; see `TeamStream.run`."""
+        """Run the team and return its `TaskResult`; see `TeamStream.run`. Raises EmptyTaskError for an empty task."""
+        self.stream.check_task(task)
         return await self.stream.run(
             task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
         )
@@ -83,7 +87,8 @@ class TeamPanel(FrameWidget):
     def run_stream(
         self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
     ) -> AsyncGenerator[Any, None]:
-        """Run the team and yield what it yields; see `TeamStream.run_stream`."""
+        """Run the team and yield what it yields; see `TeamStream.run_stream`. Raises EmptyTaskError at once."""
+        self.stream.check_task(task)
         return self.stream.run_stream(
             task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
         )
@@ -196,6 +201,8 @@ class TeamPanel(FrameWidget):
             self.stream.dismiss(command["request_id"])
         elif kind == "resync":
             self._batcher.resync()
+        elif kind == "chunk" and command.get("name") in CHUNKS:
+            self._batcher.chunk(command["name"], (STATIC / f"{command['name']}.js").read_text("utf-8"))
         elif kind in ("stop", "cancel", "reset"):
             task = asyncio.ensure_future(getattr(self, kind)())
             task.add_done_callback(lambda done: self._guarded(done.result))

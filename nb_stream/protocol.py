@@ -107,7 +107,15 @@ class SnapshotOp(TypedDict):
     snapshot: Snapshot
 
 
-Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp]
+class ChunkOp(TypedDict):
+    """The source of a part of the front end, in answer to the command `chunk`; an ES module."""
+
+    op: Literal["chunk"]
+    name: str
+    source: str
+
+
+Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp]
 
 
 class Frame(TypedDict):
@@ -139,7 +147,8 @@ Command = Mapping[str, Any]
 * `toggle_all` with `on` and `at`;
 * `start` with `task`; `stop`; `cancel`; `reset`;
 * `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
-* `resync`.
+* `resync`;
+* `chunk` with `name`: a part of the front end that is not in the first module (`math`).
 """
 
 

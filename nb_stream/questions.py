@@ -64,8 +64,8 @@ class Questions:
     """The open questions of a stream. All but `answer`, `dismiss`, `listed` and `on_question` belongs to its loop.
 
     `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
-    questions came or went, and `heard` tells whether somebody watches. After `timeout` seconds (None: never) a request for input is answered
-    with `default`, and an approval is refused.
+    questions came or went, and `heard` tells whether somebody watches. After `timeout` seconds (None: never) a request
+    for input is answered with `default`, and an approval is refused.
     """
 
     def __init__(

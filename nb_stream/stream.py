@@ -245,6 +245,10 @@ class TeamStream:
         self._runner.check_free("load a state")
         await self._home.do(lambda: self._backend.load_state(state))
 
+    def check_task(self, task: Any) -> None:
+        """Raises EmptyTaskError for a text or a list without content, which a bare team would take."""
+        self._backend.task_text(task)
+
     def _text(self, task: Any) -> str:
         """The task for a reader. What a team makes of a task without text is its own affair."""
         try:

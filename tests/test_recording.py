@@ -75,9 +75,9 @@ async def test_every_line_is_an_object_that_fits_the_schema(tmp_path) -> None:
         lines = rows(path)
         assert lines[0]["nb_stream"] == "recording"
         assert [agent["path"] for agent in lines[0]["agents"]]
-        for line in lines:
-            validator.validate(line)
-        assert sum(len(line["after"]) for line in lines if line.get("event") == "chunks") > 10
+        for row in lines:
+            validator.validate(row)
+        assert sum(len(row["after"]) for row in lines if row.get("event") == "chunks") > 10
 
 
 def test_the_schema_names_the_fields_of_every_event() -> None:

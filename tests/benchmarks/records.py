@@ -1,13 +1,12 @@
 """What recordings cost and how they grow: `python tests/benchmarks/records.py`.
 
-Recording: the CPU time of whole runs of an AgentChat team, with and without it, alternating, by the median; with
-AutoGen's OpenAI client and a server in another process, and with a scripted model that takes next to no time. Loading and exporting: a process of its own for each size, with its peak memory.
+Recording: the CPU time of whole runs of an AgentChat team, with and without it, alternating, by the median. The model is
+a script that takes next to no time: with AutoGen's OpenAI client a chunk costs ten times as much. Loading and exporting: a process of its own for each size, with its peak memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import pathlib
 import statistics
@@ -16,14 +15,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
-from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 from nb_stream import TeamStream
 from nb_stream.demo import Say, ScriptedClient
@@ -31,6 +28,7 @@ from nb_stream.events import header
 from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Event, Message, RunFinished, RunStarted, TurnStarted
 from nb_stream.recorder import save
 
+ROUNDS = 21
 CHUNKS = 20_000
 AGENTS = tuple(AgentInfo(name, name) for name in ("ann", "ben", "cy", "dee"))
 
@@ -48,21 +46,18 @@ print(loaded - began, done - loaded, peak, sum(len(cell.text) for cell in transc
 """
 
 
-def team(url: str | None) -> RoundRobinGroupChat:
-    """Two agents who stream half of the chunks each: of the server at `url`, or of a script."""
+def team() -> RoundRobinGroupChat:
+    """Two agents who stream half of the chunks each."""
     text = "word " * (CHUNKS // 2)
-    agents = []
-    for name in ("ann", "ben"):
-        client: Any = ScriptedClient([Say(text, chunk=5)])
-        if url is not None:
-            client = OpenAIChatCompletionClient(model="gpt-4o-mini", base_url=url, api_key="none")
-        agents.append(AssistantAgent(name, client, model_client_stream=True))
+    agents = [
+        AssistantAgent(name, ScriptedClient([Say(text, chunk=5)]), model_client_stream=True) for name in ("ann", "ben")
+    ]
     return RoundRobinGroupChat(agents, max_turns=2)
 
 
-def spent(kind: str, folder: pathlib.Path, url: str | None) -> float:
+def spent(kind: str, folder: pathlib.Path) -> float:
     """CPU seconds of one run: as it is with nobody who keeps events, with them in memory, with a file besides."""
-    stream = TeamStream(team(url), record=folder / f"run{kind}" if kind.startswith(".") else None)
+    stream = TeamStream(team(), record=folder / f"run{kind}" if kind.startswith(".") else None)
     if kind == "nothing":
         stream._feed.tape = lambda event: None
         stream._feed._keep = lambda chunk: None
@@ -72,38 +67,20 @@ def spent(kind: str, folder: pathlib.Path, url: str | None) -> float:
     return time.process_time() - began
 
 
-def recording_costs(folder: pathlib.Path, url: str | None, rounds: int) -> None:
+def recording_costs(folder: pathlib.Path) -> None:
     """Print what each way of recording adds to a run."""
     kinds = ("nothing", "memory", ".jsonl", ".jsonl.gz")
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for kind in kinds:
-        spent(kind, folder, url)  # warm up
-    for _ in range(rounds):
+        spent(kind, folder)  # warm up
+    for _ in range(ROUNDS):
         for kind in kinds:
-            times[kind].append(spent(kind, folder, url))
+            times[kind].append(spent(kind, folder))
     base = statistics.median(times["nothing"])
-    print(
-        f"a run of {CHUNKS} chunks {'of a script' if url is None else 'over HTTP'}: {base * 1e6 / CHUNKS:.0f} us of CPU a chunk"
-    )
+    print(f"a run of {CHUNKS} chunks, CPU, median of {ROUNDS}, alternating: {base * 1e6 / CHUNKS:.1f} us a chunk")
     for kind in kinds[1:]:
         more = statistics.median(with_it - bare for with_it, bare in zip(times[kind], times["nothing"], strict=True))
         print(f"  recorded to {kind:9}  {more * 1e6 / CHUNKS:+6.2f} us a chunk  {100 * more / base:+5.1f} %")
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    """A server on loopback, in a process of its own."""
-    code = (
-        "import sys\nfrom openai_server import OpenAIServer, Reply\n"
-        f"with OpenAIServer(lambda body: Reply('word ' * {CHUNKS // 2}, chunk=5)) as server:\n"
-        "    print(server.url, flush=True)\n    sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None
-        yield child.stdout.readline().strip()
-        child.communicate()
 
 
 def events(chunks: int, a_message: int) -> Iterator[Event]:
@@ -148,7 +125,5 @@ def sizes(folder: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        with server() as url:
-            recording_costs(pathlib.Path(temporary), url, 7)
-        recording_costs(pathlib.Path(temporary), None, 21)
+        recording_costs(pathlib.Path(temporary))
         sizes(pathlib.Path(temporary))
