@@ -47,8 +47,6 @@ export interface CellHead {
   tokens_per_s?: number;
   estimated?: boolean;
   usage?: Usage;
-  /** US dollars, where the user gave prices. */
-  cost?: number;
   tool_calls?: ToolCall[];
   data?: Record<string, unknown>;
 }

@@ -76,21 +76,11 @@ export interface SnapshotOp {
 /** The source of a part of the front end, in answer to the command `chunk`; an ES module. */
 export interface ChunkOp {
   op: "chunk";
-  name: "math";
+  name: string;
   source: string;
 }
 
-export type Op =
-  | AgentsOp
-  | StateOp
-  | CellOp
-  | AppendOp
-  | SettleOp
-  | RunOp
-  | TotalsOp
-  | NoticeOp
-  | SnapshotOp
-  | ChunkOp;
+export type Op = AgentsOp | StateOp | CellOp | AppendOp | SettleOp | RunOp | TotalsOp | NoticeOp | SnapshotOp | ChunkOp;
 
 export interface Frame {
   v: number;
@@ -121,7 +111,7 @@ export type Command =
   | { type: "answer"; request_id: string; text: string }
   | { type: "dismiss"; request_id: string }
   | { type: "resync" }
-  | { type: "chunk"; name: ChunkOp["name"] };
+  | { type: "chunk"; name: string };
 
 /** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */
 export function isSnapshot(value: unknown): value is Snapshot {

@@ -2,51 +2,41 @@
 
 import { h } from "../dom";
 import { prettyJson } from "../format";
-import type { Cell } from "../model";
+import type { Cell, ToolCall } from "../model";
 import { renderText } from "../writer";
 import { codeBlocks } from "./code";
-import { dataView, parseData } from "./data_view";
-import { images } from "./images";
-import { field, label, source } from "./source";
-import { toolArguments, toolCall } from "./tool_call";
-import { tracebackFold } from "./traceback";
 
 /** Fill `el` with the content of `cell`. */
 export function renderBody(el: HTMLElement, cell: Cell): void {
   el.replaceChildren();
   const data = cell.data ?? {};
   switch (cell.kind) {
-    case "tool call": {
+    case "tool call":
       if (cell.text) el.append(prose(cell.text));
-      const calls = cell.tool_calls ?? [];
-      for (const call of calls) el.append(toolCall(call, cell, calls.length === 1));
+      for (const call of cell.tool_calls ?? []) el.append(toolCall(call));
       break;
-    }
     case "code":
       el.append(...code(cell, data));
       break;
     case "structured output":
-      el.append(structured(cell, data));
+      el.append(source(prettyJson(cell.text)));
       break;
     case "handoff":
       if (data.target) el.append(field("hands over to", String(data.target)));
       el.append(prose(cell.text));
       break;
-    case "approval":
-      if (cell.text) el.append(prose(cell.text));
-      el.append(...asked(data), ...ending(data));
-      break;
     case "human input":
-      el.append(prose(cell.text), ...ending(data));
+    case "approval":
+      el.append(prose(cell.text));
+      if (data.how) el.append(ending(String(data.how), data.answer));
       break;
     case "error":
       el.append(prose(cell.text));
-      if (data.traceback) el.append(tracebackFold(String(data.traceback)));
+      if (data.traceback) el.append(folded("Traceback", String(data.traceback)));
       break;
     default:
       el.append(prose(cell.text));
   }
-  el.append(...images(data.images, cell.agent ?? ""));
 }
 
 function prose(text: string): HTMLElement {
@@ -55,43 +45,51 @@ function prose(text: string): HTMLElement {
   return el;
 }
 
-function structured(cell: Cell, data: Record<string, unknown>): HTMLElement {
-  const value = data.value ?? parseData(cell.text);
-  return typeof value === "object" && value !== null
-    ? dataView(value)
-    : source(prettyJson(cell.text), "Structured output");
+/** Text that is not prose: code, output, JSON. */
+function source(text: string): HTMLElement {
+  const el = h("pre", "nbs-source");
+  el.tabIndex = 0;
+  renderText(el, text);
+  return el;
 }
 
-/** What a person is to approve: code, or a tool with its arguments. */
-function* asked(data: Record<string, unknown>): Generator<HTMLElement> {
-  const blocks = codeBlocks(data.code_blocks ?? (data.code === undefined ? [] : [data]));
-  for (const block of blocks) yield* codeBlock(block.code, block.language);
-  if (data.tool !== undefined) {
-    const given = data.arguments ?? "";
-    yield h("p", "nbs-call-head", h("code", "nbs-call-name", String(data.tool)));
-    yield* toolArguments(typeof given === "string" ? given : JSON.stringify(given));
+function field(label: string, value: string): HTMLElement {
+  return h("p", "nbs-field", h("span", "nbs-label", label), " ", value);
+}
+
+function folded(label: string, text: string): HTMLElement {
+  return h("details", "nbs-fold", h("summary", "", label), source(text));
+}
+
+function ending(how: string, answer: unknown): HTMLElement {
+  if (answer == null) return h("p", "nbs-field", h("span", "nbs-label", how));
+  return field(`${how}:`, String(answer));
+}
+
+function toolCall(call: ToolCall): HTMLElement {
+  const el = h("div", "nbs-call", h("code", "nbs-call-name", call.name));
+  const args = call.arguments.trim();
+  if (args !== "" && args !== "{}") el.append(source(prettyJson(args)));
+  if (call.result == null) {
+    el.append(h("p", "nbs-field", h("span", "nbs-label", "no result yet")));
+  } else {
+    el.append(h("p", "nbs-label", call.is_error ? "error" : "result"), source(call.result));
+    el.classList.toggle("nbs-is-error", call.is_error === true);
   }
-}
-
-function* ending(data: Record<string, unknown>): Generator<HTMLElement> {
-  if (!data.how) return;
-  if (data.answer == null) yield h("p", "nbs-field", h("span", "nbs-label", String(data.how)));
-  else yield field(`${data.how}:`, String(data.answer));
+  return el;
 }
 
 function* code(cell: Cell, data: Record<string, unknown>): Generator<HTMLElement> {
-  if (cell.text) yield prose(cell.text);
-  for (const block of codeBlocks(data.code_blocks)) {
-    if (!cell.text.includes(block.code.trim())) yield* codeBlock(block.code, block.language);
+  const blocks = codeBlocks(data.code_blocks);
+  if (blocks.length === 0 && cell.text) yield source(cell.text);
+  for (const block of blocks) {
+    if (block.language) yield h("p", "nbs-label", block.language);
+    yield source(block.code);
   }
   if (data.output !== undefined) {
     const failed = data.exit_code !== undefined && data.exit_code !== 0;
-    yield label(failed ? `output, exit code ${data.exit_code}` : "output", failed);
-    yield source(String(data.output), "Output");
+    const label = failed ? `output, exit code ${data.exit_code}` : "output";
+    yield h("p", failed ? "nbs-label nbs-is-error" : "nbs-label", label);
+    yield source(String(data.output));
   }
-}
-
-function* codeBlock(text: string, language: string): Generator<HTMLElement> {
-  if (language) yield label(language);
-  yield source(text, "Code");
 }

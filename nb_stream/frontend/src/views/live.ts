@@ -7,13 +7,11 @@ import type { LiveCell } from "../live_text";
 import { setText } from "../marks";
 import { TextWriter } from "../writer";
 import { colourClass } from "./colours";
-import { depthClass, pathAbove } from "./place";
 import { kindWord } from "./summary";
 
 export class LiveView {
   readonly el = h("article", "nbs-live-cell");
   text = h("div", "nbs-text");
-  #above = h("span", "nbs-above");
   #agent = h("span", "nbs-agent-name");
   #kind = h("span", "nbs-kind");
   #doing = h("span", "nbs-doing", "writing");
@@ -29,7 +27,7 @@ export class LiveView {
   ) {
     this.#revision = cell.revision;
     this.#scroll.append(h("div", "nbs-live-grow", this.text, this.#held));
-    const head = h("header", "nbs-live-head", this.#above, this.#agent, this.#kind, this.#doing);
+    const head = h("header", "nbs-live-head", this.#agent, this.#kind, this.#doing);
     this.el.setAttribute("aria-busy", "true");
     this.el.append(head, this.#scroll);
   }
@@ -40,10 +38,9 @@ export class LiveView {
     const { agents } = this.connection.store;
     const row = agents.find(({ path }) => path === head.path);
     const gated = row?.can_stream === true && !this.connection.switches.isOn(row);
-    this.el.className = `nbs-live-cell ${colourClass(agents, head.path)} ${depthClass(head)}`;
+    this.el.className = `nbs-live-cell ${colourClass(agents, head.path)}`;
     this.el.classList.toggle("nbs-is-held", gated);
     this.el.dataset.kind = head.kind;
-    setText(this.#above, pathAbove(head));
     setText(this.#agent, head.agent ?? "");
     setText(this.#kind, kindWord(head));
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");

@@ -10,7 +10,7 @@ const NEAR = 24;
 
 export class Tail {
   /** The way back to the end, shown while the reader is elsewhere. */
-  readonly jump = button("nbs-jump", "", "", () => this.toEnd());
+  readonly jump = button("nbs-jump", "", "", () => this.#jump());
   /** Whether the reader has not scrolled away from the end. */
   #atEnd = true;
   #seen = 0;
@@ -34,11 +34,6 @@ export class Tail {
   /** Whether new text may move what the reader sees. */
   get follows(): boolean {
     return this.#atEnd && !this.#isReading();
-  }
-
-  /** Follow no longer: the reader was taken to another place. */
-  release(): void {
-    this.#atEnd = false;
   }
 
   /** Call when everything is painted. */
@@ -86,8 +81,7 @@ export class Tail {
     this.#height = this.scroller.scrollHeight;
   }
 
-  /** Go to the end, and follow it again. */
-  toEnd(): void {
+  #jump(): void {
     this.#atEnd = true;
     if (holdsSelection(this.scroller)) document.getSelection()?.removeAllRanges();
     this.scroller.focus({ preventScroll: true });
