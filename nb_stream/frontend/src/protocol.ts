@@ -80,7 +80,17 @@ export interface ChunkOp {
   source: string;
 }
 
-export type Op = AgentsOp | StateOp | CellOp | AppendOp | SettleOp | RunOp | TotalsOp | NoticeOp | SnapshotOp | ChunkOp;
+export type Op =
+  | AgentsOp
+  | StateOp
+  | CellOp
+  | AppendOp
+  | SettleOp
+  | RunOp
+  | TotalsOp
+  | NoticeOp
+  | SnapshotOp
+  | ChunkOp;
 
 export interface Frame {
   v: number;
