@@ -1,5 +1,6 @@
 /** What the dev page can show: each scene lets the scripted kernel say something. */
 
+import { ESSAY } from "./essay";
 import { ScriptedKernel } from "./kernel";
 
 const POEM = `The harbour wakes before the town:
@@ -110,6 +111,22 @@ export const scenes: Record<string, () => ScriptedKernel> = {
     kernel.sendAgents();
     return kernel;
   },
+  /** Everything that Markdown can look like, while it is written. */
+  essay() {
+    const kernel = team();
+    begin(kernel, "Explain the tides to a sailor who likes mathematics.");
+    kernel.begin("essay", "poet");
+    return kernel;
+  },
+  /** The same when it is finished. */
+  essay_done() {
+    const kernel = team();
+    begin(kernel, "Explain the tides to a sailor who likes mathematics.");
+    say(kernel, "essay", "poet", ESSAY);
+    kernel.endRun({ stop_reason: "Done." });
+    kernel.setState("idle");
+    return kernel;
+  },
   finished() {
     const kernel = team();
     wholeRun(kernel);
@@ -159,19 +176,24 @@ export const scenes: Record<string, () => ScriptedKernel> = {
     begin(kernel, "Clean up the folder of last year's trips.");
     say(kernel, "p1", "poet", "I would delete the drafts and keep the rest.");
     const waiting = { status: "waiting" as const };
-    kernel.put("i1", "poet", "approval", "May this code run?", {
+    const code = "import shutil\n\nfor draft in drafts:\n    shutil.rmtree(draft)";
+    kernel.put("i1", "poet", "approval", `May this code run?\n\n${code}`, {
       ...waiting,
-      data: {
-        request_id: "q1",
-        code_blocks: [
-          { language: "python", code: "import shutil\n\nfor draft in drafts:\n    shutil.rmtree(draft)" },
-        ],
+      data: { request_id: "q1", what: { code, language: "python" } },
+    });
+    kernel.put(
+      "i2",
+      "critic",
+      "approval",
+      "May send_mail be called with these arguments?\n\n```json\n…\n```",
+      {
+        ...waiting,
+        data: {
+          request_id: "q2",
+          what: { tool: "send_mail", arguments: { to: "ann@example.org", lines: 12 } },
+        },
       },
-    });
-    kernel.put("i2", "critic", "approval", "", {
-      ...waiting,
-      data: { request_id: "q2", tool: "send_mail", arguments: '{"to": "ann@example.org", "lines": 12}' },
-    });
+    );
     kernel.setState("waiting for input", "poet and critic ask");
     return kernel;
   },

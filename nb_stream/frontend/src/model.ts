@@ -65,6 +65,8 @@ export interface RunInfo {
   started_at: number | null;
   ended_at: number | null;
   usage: Usage;
+  /** US dollars, 0 without prices. */
+  cost?: number;
 }
 
 /** Whether a run is under way; `RunState.active` in Python. */

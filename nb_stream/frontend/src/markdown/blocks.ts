@@ -13,6 +13,7 @@ import {
   type List,
   type Paragraph,
   type Root,
+  type Table,
 } from "./block";
 import { Cursor } from "./cursor";
 import * as starts from "./starts";
@@ -101,9 +102,8 @@ export class BlockParser {
     const all = this.#matched === this.#path.length;
     while (container.kind !== "code" && this.#start(container, cursor, all)) {
       container = this.tip;
-      if (isContainer(container)) continue;
       if (container.kind === "code" && !container.fence) break;
-      return;
+      if (!isContainer(container) || container.kind === "table") return;
     }
     if (this.#matched < this.#path.length && !cursor.blank && this.tip.kind === "paragraph") {
       cursor.skipSpace();
@@ -182,8 +182,8 @@ export class BlockParser {
   }
 
   #addRow(cursor: Cursor): boolean {
-    let table = this.tip;
-    if (table.kind !== "table") return false;
+    this.#closeTo(this.#matched);
+    let table = this.tip as Table;
     const found = cells(cursor.rest);
     const missing = Math.max(0, table.alignments.length - found.length);
     if (table.filled + missing > MAX_FILLED) return false;
@@ -191,7 +191,7 @@ export class BlockParser {
       const { alignments: aligned, header, filled } = table;
       this.#closeTo(this.#path.length - 1);
       this.#openTable(aligned, header);
-      table = this.tip as typeof table;
+      table = this.tip as Table;
       table.filled = filled;
     }
     table.filled += missing;
@@ -203,6 +203,7 @@ export class BlockParser {
         aligned.map((_, column) => found[column] ?? ""),
       ),
     );
+    this.#closeTo(this.#path.length - 1);
     return true;
   }
 

@@ -5,6 +5,7 @@ import { tokenizerOf } from "../highlight/languages";
 import { MAX_LINE, START, type State, type Token } from "../highlight/tokens";
 import { appendText, plain } from "../marks";
 import { copyButton } from "../views/copy";
+import { opaque } from "./opaque";
 
 /** Lines that the browser lays out as one box. */
 const BOX = 64;
@@ -32,6 +33,8 @@ export class CodeView {
     pre.setAttribute("aria-label", plain(`${language} code`.trim()));
     const copy = copyButton("Copy", "Copy the code", () => this.#source.join("\n"));
     this.el.append(h("div", "nbs-code-head", this.#label, wrapButton(this.el), copy), pre);
+    // The reader can have wrapped it: what it shows decides whether it is the same.
+    opaque(this.el, () => `code ${info}\n${this.#source.join("\n")}${this.#partialText}`);
   }
 
   /** Add complete lines. */
@@ -49,8 +52,8 @@ export class CodeView {
     }
   }
 
-  /** Show the beginning of the line that comes next. */
-  setPartial(text: string): void {
+  /** Show the beginning of the line that comes next; coloured, unless that is too much. */
+  setPartial(text: string, coloured = true): void {
     const before = this.#partialText;
     this.#partialText = text;
     if (text === "") {
@@ -66,7 +69,8 @@ export class CodeView {
     this.#partial.replaceChildren();
     for (const [index, line] of text.split("\n").entries()) {
       if (index > 0) this.#partial.append("\n");
-      this.#append(this.#partial, line);
+      if (coloured) this.#append(this.#partial, line);
+      else appendText(this.#partial, line);
     }
   }
 

@@ -41,8 +41,11 @@ export class Reading {
     this.read += length;
   }
 
-  affords(length: number): boolean {
-    return this.read + length <= CREDIT * this.#received;
+  /** Take `length` off the credit; false where it does not suffice. */
+  spend(length: number): boolean {
+    if (this.read + length > CREDIT * this.#received) return false;
+    this.read += length;
+    return true;
   }
 
   wait(labels: Iterable<string>, el: HTMLElement, source: string): void {
@@ -84,11 +87,11 @@ export class Leaf {
     if (!text.startsWith(this.#settled)) this.#reset();
     const rest = text.slice(this.#settled.length);
     if (!final && text === this.#shown) return;
-    if (!final && !this.reading.affords(rest.length)) {
+    if (final) this.reading.read += rest.length;
+    else if (!this.reading.spend(rest.length)) {
       this.#append(text);
       return;
     }
-    this.reading.read += rest.length;
     const inline = readInline(rest, this.reading.definitions, this.#missing, !final);
     this.#show(inline);
     this.#shown = text;

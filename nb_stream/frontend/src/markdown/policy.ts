@@ -66,8 +66,7 @@ function absolute(href: string): URL | null {
 
 /** The host, or the address that mail goes to, as the browser takes it. */
 function placeOf(url: URL): string {
-  if (url.protocol === "mailto:") return decode(url.pathname);
-  return url.username || url.password ? `${url.username}@${url.host}` : url.host;
+  return url.protocol === "mailto:" ? decode(url.pathname) : url.host;
 }
 
 /** Whether the text of a link is the address itself, so that the reader sees where it leads. */
@@ -118,7 +117,7 @@ function picture(src: string, alt: string, isBlob = false): HTMLImageElement {
 
 function imageButton(url: URL, alt: string): HTMLElement {
   const name = alt === "" ? "" : ` «${alt}»`;
-  const el = button("nbs-image", `Load image${name} from ${placeOf(url)}`, "", () => {
+  const el = button("nbs-load-image", `Load image${name} from ${placeOf(url)}`, "", () => {
     allowed.add(url.href);
     const image = opaque(picture(url.href, alt), `image ${url.href} ${alt}`);
     el.replaceWith(image);

@@ -138,7 +138,7 @@ export class View {
     const view = this.#codes.get(block) ?? new CodeView(block.info);
     this.#codes.set(block, view);
     view.add(block.lines.splice(0));
-    view.setPartial(block.partial);
+    view.setPartial(block.partial, this.reading.spend(block.partial.length));
     if (!block.final) this.#end = view.el;
     return view.el;
   }
@@ -198,9 +198,17 @@ export class View {
     return el;
   }
 
+  /** Cells that a bar ends are complete, also where their row is not. */
   #cells(row: HTMLElement, texts: readonly string[], final: boolean): void {
+    const written = final
+      ? texts.length
+      : Math.max(
+          0,
+          texts.findLastIndex((text) => text !== ""),
+        );
     texts.forEach((text, column) => {
-      this.#text(row.children[column] as HTMLElement, text, final);
+      this.#text(row.children[column] as HTMLElement, text, final || column < written);
     });
+    if (!final) this.#end = row.children[written] ?? null;
   }
 }

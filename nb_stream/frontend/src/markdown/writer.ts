@@ -33,7 +33,8 @@ export class MarkdownWriter {
   constructor(
     readonly el: HTMLElement,
     services: Services,
-    private readonly definitions = new Definitions(),
+    /** The definitions that were found. */
+    readonly definitions = new Definitions(),
     parts = PARTS,
   ) {
     this.#reading = new Reading(services, definitions, parts.text);
@@ -44,11 +45,6 @@ export class MarkdownWriter {
   /** Characters that were read so far, those that were read again included. */
   get read(): number {
     return this.#reading.read;
-  }
-
-  /** The definitions that were found. */
-  get found(): Definitions {
-    return this.definitions;
   }
 
   write(piece: string): void {

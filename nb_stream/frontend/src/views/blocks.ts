@@ -1,38 +1,55 @@
 /**
- * A long list in blocks: the browser lays out a block only while it is near the screen.
- *
- * A block's height is estimated from what is in it until it was laid out once; then the browser remembers it. Of a
- * long list that comes at once only the end is built at once; the blocks before it follow in idle time.
+ * A long list in blocks: only those near the screen are built and laid out. The others keep their height and the text
+ * of their items, so that the page's own search, links, printing and "select all" find everything.
  */
 
-import { h } from "../dom";
+import { h, isInUse } from "../dom";
 import type { Backlog } from "./backlog";
 
-/** Elements in a block. */
+/** Items in a block. */
 const SIZE = 50;
-/** Blocks at the end of a list that are built at once. */
-const AT_ONCE = 4;
-/** How far beyond the scroller's edges a block counts as near. */
-const MARGIN = "600px 0px";
+/** Blocks at the end of the list that are always built. */
+const END = 2;
+/** How far beyond the scroller's edges a block counts as near: as far as browsers begin to lay it out. */
+const MARGIN = "150% 0px";
 
-/** What makes its element when it is first asked for. */
-export interface Lazy {
+export interface Item {
+  /** Made when it is first asked for. */
   readonly el: HTMLElement;
+  /** What stands for the item while its block is not built. */
+  light(): HTMLElement;
+  /** Whether the reader would lose something with the element. */
+  readonly isBusy: boolean;
+  /** Forget the element. */
+  release(): void;
+}
+
+/** What becomes of a block; both with the places from the first item to behind the last. */
+export interface Watcher {
+  /** It came near, and is built. */
+  approach(first: number, end: number): void;
+  /** It was built where the browser had led to the item at `place`, and `text` was selected in it. */
+  found(place: number, text: string): void;
 }
 
 export class Blocks {
-  #items: Lazy[] = [];
+  #items: Item[] = [];
   #blocks: HTMLElement[] = [];
-  #unbuilt = new Set<HTMLElement>();
+  #built = new Set<HTMLElement>();
+  /** Blocks that were left as text because the reader searches in the page. */
+  #read = new Set<HTMLElement>();
   #near = new Set<Element>();
   #observer: IntersectionObserver | undefined;
 
-  /** `approach` is called with the places of a block that came near, from the first to behind the last. */
   constructor(
     private readonly el: HTMLElement,
     private readonly later: Backlog,
-    private readonly approach: (first: number, end: number) => void,
-  ) {}
+    private readonly watcher: Watcher,
+  ) {
+    for (const sign of ["pointermove", "wheel", "keydown", "focusin"]) {
+      el.addEventListener(sign, () => this.#read.size > 0 && this.#buildNear(true), { passive: true });
+    }
+  }
 
   /** Begin to watch for blocks that come near inside `scroller`. */
   watch(scroller: HTMLElement, signal: AbortSignal): void {
@@ -44,17 +61,22 @@ export class Blocks {
     signal.addEventListener("abort", () => this.#observer?.disconnect(), { once: true });
   }
 
-  append(items: readonly Lazy[]): void {
+  append(items: readonly Item[]): void {
     const first = this.#items.length;
     this.#items.push(...items);
     const last = Math.ceil(this.#items.length / SIZE);
     for (let index = Math.floor(first / SIZE); index < last; index++) {
-      let block = this.#blocks[index];
-      const isNew = block === undefined;
-      block ??= this.#begin();
-      if (isNew && index < last - AT_ONCE) this.#postpone(block, index);
-      else if (!this.#unbuilt.has(block)) this.#fill(block, Math.max(first, index * SIZE), index);
+      const known = this.#blocks[index];
+      const block = known ?? this.#begin();
+      if (!known && index < last - END) {
+        block.classList.add("nbs-unbuilt");
+        this.later.add(() => this.#lighten(block));
+      } else if (!known || this.#built.has(known)) {
+        this.#built.add(block);
+        this.#put(block, Math.max(first, index * SIZE), index);
+      }
     }
+    if (this.#built.size > END) this.later.add(() => this.#release());
   }
 
   /** Remove all items from the place `length` on. */
@@ -63,18 +85,33 @@ export class Blocks {
     for (const block of this.#blocks.splice(Math.ceil(length / SIZE))) {
       this.#observer?.unobserve(block);
       this.#near.delete(block);
-      this.#unbuilt.delete(block);
+      this.#built.delete(block);
+      this.#read.delete(block);
       block.remove();
     }
     const last = this.#blocks.at(-1);
     const left = length - (this.#blocks.length - 1) * SIZE;
     while (last && last.children.length > left) last.lastElementChild!.remove();
+    // What comes is put behind what is there.
+    if (last) this.build(length - 1);
   }
 
   /** Whether the item at `place` is near the screen, or will be as soon as anything is shown. */
   isNear(place: number): boolean {
     const index = Math.floor(place / SIZE);
-    return index >= this.#blocks.length - 2 || this.#near.has(this.#blocks[index]!);
+    return index >= this.#blocks.length - END || this.#near.has(this.#blocks[index]!);
+  }
+
+  /** Build the block with the item at `place`. */
+  build(place: number): void {
+    const index = Math.floor(place / SIZE);
+    const block = this.#blocks[index];
+    if (!block || this.#built.has(block)) return;
+    this.#built.add(block);
+    this.#read.delete(block);
+    block.replaceChildren();
+    this.#put(block, index * SIZE, index);
+    block.classList.remove("nbs-unbuilt");
   }
 
   /** Estimate all heights anew, in pixels of each item; what the browser remembers is forgotten. */
@@ -97,31 +134,68 @@ export class Blocks {
     return block;
   }
 
-  #postpone(block: HTMLElement, index: number): void {
-    block.classList.add("nbs-unbuilt");
-    this.#unbuilt.add(block);
-    this.later.add(() => this.#build(block, index));
-  }
-
-  #build(block: HTMLElement, index: number): void {
-    if (!this.#unbuilt.delete(block)) return;
-    this.#fill(block, index * SIZE, index);
-    block.classList.remove("nbs-unbuilt");
-  }
-
-  #fill(block: HTMLElement, from: number, index: number): void {
+  #put(block: HTMLElement, from: number, index: number): void {
     block.append(...this.#items.slice(from, (index + 1) * SIZE).map(({ el }) => el));
+  }
+
+  #lighten(block: HTMLElement): void {
+    const index = this.#blocks.indexOf(block);
+    if (index < 0 || this.#built.has(block)) return;
+    block.replaceChildren(...this.#items.slice(index * SIZE, (index + 1) * SIZE).map((item) => item.light()));
+  }
+
+  /** Take the blocks apart that are far away. */
+  #release(): void {
+    const isFar = (block: HTMLElement, index: number) =>
+      index < this.#blocks.length - END && !this.#near.has(block) && !isInUse(block);
+    const far: [HTMLElement, Item[], number][] = [];
+    for (const block of this.#built) {
+      const index = this.#blocks.indexOf(block);
+      if (!isFar(block, index)) continue;
+      const items = this.#items.slice(index * SIZE, (index + 1) * SIZE);
+      if (!items.some(({ isBusy }) => isBusy)) far.push([block, items, block.offsetHeight]);
+    }
+    // Only now, because each change makes the browser lay out anew before it tells a height.
+    for (const [block, items, height] of far) {
+      for (const item of items) item.release();
+      this.#built.delete(block);
+      if (height > 0) block.style.setProperty("--nbs-height", `${height}px`);
+      block.classList.add("nbs-unbuilt");
+      this.#lighten(block);
+    }
   }
 
   #see(entries: readonly IntersectionObserverEntry[]): void {
     for (const { target, isIntersecting } of entries) {
-      if (!isIntersecting) this.#near.delete(target);
+      if (isIntersecting) this.#near.add(target);
+      else this.#near.delete(target);
+    }
+    this.#buildNear(document.hasFocus());
+    if (this.#built.size > this.#near.size) this.later.add(() => this.#release());
+  }
+
+  /** While the keys go to the browser's own search, what it found must stay: then the reader is not `here`. */
+  #buildNear(here: boolean): void {
+    for (const block of this.#near) {
+      const index = this.#blocks.indexOf(block as HTMLElement);
+      const end = Math.min((index + 1) * SIZE, this.#items.length);
+      if (this.#built.has(block as HTMLElement)) this.watcher.approach(index * SIZE, end);
+      else if (!here) this.#read.add(block as HTMLElement);
       else {
-        this.#near.add(target);
-        const index = this.#blocks.indexOf(target as HTMLElement);
-        this.#build(this.#blocks[index]!, index);
-        this.approach(index * SIZE, Math.min((index + 1) * SIZE, this.#items.length));
+        const found = foundIn(block);
+        this.build(index * SIZE);
+        this.watcher.approach(index * SIZE, end);
+        if (found) this.watcher.found(index * SIZE + found[0], found[1]);
       }
     }
   }
+}
+
+/** To which child of a block the browser led, by the page's address or its own search, and the text it selected. */
+function foundIn(block: Element): [number, string] | undefined {
+  const selection = document.getSelection();
+  const children = [...block.children];
+  const selected = selection?.isCollapsed === false ? selection.anchorNode : null;
+  const at = children.findIndex((child) => child.contains(selected) || child.matches(":target"));
+  return at < 0 ? undefined : [at, selected ? selection!.toString() : ""];
 }

@@ -2,28 +2,38 @@
 
 import { h } from "../dom";
 import { prettyJson } from "../format";
-import type { Cell } from "../model";
+import { codeBlock } from "../markdown/code_view";
+import type { Services } from "../markdown/inline_view";
+import { renderMarkdown } from "../markdown/writer";
+import type { Cell, CellKind } from "../model";
 import { renderText } from "../writer";
 import { codeBlocks } from "./code";
 import { dataView, parseData } from "./data_view";
 import { images } from "./images";
-import { field, label, source } from "./source";
+import { field, label, output, source } from "./source";
 import { toolArguments, toolCall } from "./tool_call";
 import { tracebackFold } from "./traceback";
 
+const MARKDOWN: ReadonlySet<CellKind> = new Set(["text", "thought"]);
+
+/** Whether the text of a cell of this kind is Markdown: what models say is, what programs say is not. */
+export function isMarkdown(kind: CellKind): boolean {
+  return MARKDOWN.has(kind);
+}
+
 /** Fill `el` with the content of `cell`. */
-export function renderBody(el: HTMLElement, cell: Cell): void {
+export function renderBody(el: HTMLElement, cell: Cell, services: Services): void {
   el.replaceChildren();
   const data = cell.data ?? {};
   switch (cell.kind) {
     case "tool call": {
-      if (cell.text) el.append(prose(cell.text));
+      if (cell.text) el.append(rich(cell.text, services));
       const calls = cell.tool_calls ?? [];
       for (const call of calls) el.append(toolCall(call, cell, calls.length === 1));
       break;
     }
     case "code":
-      el.append(...code(cell, data));
+      el.append(...code(cell, data, services));
       break;
     case "structured output":
       el.append(structured(cell, data));
@@ -33,8 +43,7 @@ export function renderBody(el: HTMLElement, cell: Cell): void {
       el.append(prose(cell.text));
       break;
     case "approval":
-      if (cell.text) el.append(prose(cell.text));
-      el.append(...asked(data), ...ending(data));
+      el.append(...asked(cell.text, data), ...ending(data));
       break;
     case "human input":
       el.append(prose(cell.text), ...ending(data));
@@ -44,7 +53,7 @@ export function renderBody(el: HTMLElement, cell: Cell): void {
       if (data.traceback) el.append(tracebackFold(String(data.traceback)));
       break;
     default:
-      el.append(prose(cell.text));
+      el.append(isMarkdown(cell.kind) ? rich(cell.text, services) : prose(cell.text));
   }
   el.append(...images(data.images, cell.agent ?? ""));
 }
@@ -55,6 +64,12 @@ function prose(text: string): HTMLElement {
   return el;
 }
 
+function rich(text: string, services: Services): HTMLElement {
+  const el = h("div", "nbs-text nbs-md");
+  renderMarkdown(el, text, services);
+  return el;
+}
+
 function structured(cell: Cell, data: Record<string, unknown>): HTMLElement {
   const value = data.value ?? parseData(cell.text);
   return typeof value === "object" && value !== null
@@ -62,14 +77,15 @@ function structured(cell: Cell, data: Record<string, unknown>): HTMLElement {
     : source(prettyJson(cell.text), "Structured output");
 }
 
-/** What a person is to approve: code, or a tool with its arguments. */
-function* asked(data: Record<string, unknown>): Generator<HTMLElement> {
-  const blocks = codeBlocks(data.code_blocks ?? (data.code === undefined ? [] : [data]));
-  for (const block of blocks) yield* codeBlock(block.code, block.language);
-  if (data.tool !== undefined) {
-    const given = data.arguments ?? "";
-    yield h("p", "nbs-call-head", h("code", "nbs-call-name", String(data.tool)));
-    yield* toolArguments(typeof given === "string" ? given : JSON.stringify(given));
+/** What a person is to approve: code, or a tool with its arguments, which the question repeats as text. */
+function* asked(text: string, data: Record<string, unknown>): Generator<HTMLElement> {
+  const { code, language, tool, arguments: given } = (data.what ?? {}) as Record<string, unknown>;
+  const question = code === undefined && tool === undefined ? text : (text.split("\n\n", 1)[0] ?? "");
+  if (question) yield prose(question);
+  if (code !== undefined) yield codeBlock(String(code), String(language ?? ""));
+  if (tool !== undefined) {
+    yield h("p", "nbs-call-head", h("code", "nbs-call-name", String(tool)));
+    yield* toolArguments(typeof given === "string" ? given : JSON.stringify(given ?? {}));
   }
 }
 
@@ -79,19 +95,14 @@ function* ending(data: Record<string, unknown>): Generator<HTMLElement> {
   else yield field(`${data.how}:`, String(data.answer));
 }
 
-function* code(cell: Cell, data: Record<string, unknown>): Generator<HTMLElement> {
-  if (cell.text) yield prose(cell.text);
+function* code(cell: Cell, data: Record<string, unknown>, services: Services): Generator<HTMLElement> {
+  if (cell.text) yield rich(cell.text, services);
   for (const block of codeBlocks(data.code_blocks)) {
-    if (!cell.text.includes(block.code.trim())) yield* codeBlock(block.code, block.language);
+    if (!cell.text.includes(block.code.trim())) yield codeBlock(block.code, block.language);
   }
   if (data.output !== undefined) {
     const failed = data.exit_code !== undefined && data.exit_code !== 0;
     yield label(failed ? `output, exit code ${data.exit_code}` : "output", failed);
-    yield source(String(data.output), "Output");
+    yield output(String(data.output), "Output");
   }
-}
-
-function* codeBlock(text: string, language: string): Generator<HTMLElement> {
-  if (language) yield label(language);
-  yield source(text, "Code");
 }

@@ -4,6 +4,8 @@ import type { Connection } from "../connection";
 import { focusedIn, h, isInUse, keepingSelection } from "../dom";
 import { appendText } from "../marks";
 import type { Cell } from "../model";
+import type { Backlog } from "./backlog";
+import type { Item } from "./blocks";
 import { renderBody } from "./body";
 import { asMarkdown, searchText } from "./cell_text";
 import { colourClass } from "./colours";
@@ -27,21 +29,23 @@ BLANK.querySelector("summary")!.tabIndex = -1;
 
 const views = new WeakMap<Element, CellView>();
 
-export class CellView {
+export class CellView implements Item {
   /** Whether the reader opened or closed it: then it stays as it is. */
   touched = false;
   #el: HTMLDetailsElement | undefined;
   #content: HTMLElement | undefined;
-  #isSearchable = false;
+  #hasText = false;
+  #open = false;
   #hidden = false;
   #hasHit = false;
 
   constructor(
     public cell: Cell,
     private readonly connection: Connection,
+    private readonly later: Backlog,
   ) {}
 
-  /** The cell whose line `el` is. */
+  /** The cell whose line `el` is, or for which it stands. */
   static of(el: EventTarget | null): CellView | undefined {
     return el instanceof Element ? views.get(el) : undefined;
   }
@@ -51,9 +55,11 @@ export class CellView {
     if (this.#el) return this.#el;
     this.#el = BLANK.cloneNode(true) as HTMLDetailsElement;
     this.#el.hidden = this.#hidden;
+    this.#el.open = this.#open;
     views.set(this.line, this);
     this.#holder.id = anchorOf(this.cell);
     this.#show();
+    if (!this.#open) this.later.add(() => this.#keepText());
     return this.#el;
   }
 
@@ -63,7 +69,30 @@ export class CellView {
   }
 
   get isOpen(): boolean {
-    return this.#el?.open ?? false;
+    return this.#el?.open ?? this.#open;
+  }
+
+  /** Whether it can be seen, or will be when it is scrolled to. */
+  get isOnPage(): boolean {
+    return this.#el?.isConnected ?? false;
+  }
+
+  get isBusy(): boolean {
+    return this.#content !== undefined && isAsking(this.cell);
+  }
+
+  light(): HTMLElement {
+    const el = h("div", "nbs-light", `${this.cell.agent ?? ""}\n${searchText(this.cell)}`);
+    el.hidden = this.#hidden;
+    el.id = anchorOf(this.cell);
+    views.set(el, this);
+    return el;
+  }
+
+  release(): void {
+    this.#open = this.isOpen;
+    this.#el = this.#content = undefined;
+    this.#hasText = false;
   }
 
   get hidden(): boolean {
@@ -97,8 +126,9 @@ export class CellView {
 
   /** Open or close it without the reader; `fill` may come later for what is not on the screen. */
   setOpen(open: boolean, fill = open): void {
+    this.#open = open;
     if (fill) this.fill();
-    this.el.open = open;
+    if (this.#el) this.#el.open = open;
   }
 
   update(cell: Cell): void {
@@ -109,13 +139,13 @@ export class CellView {
     this.#show();
     if (this.#content && wasAsking && isAsking(cell)) {
       // What the reader has begun to answer stays.
-      renderBody(this.#content, cell);
+      renderBody(this.#content, cell, this.connection.services);
       return;
     }
     const focused = focusedIn(this.#holder) !== null;
     this.#holder.replaceChildren();
     this.#content = undefined;
-    this.#isSearchable = false;
+    this.#hasText = false;
     if (this.el.open) this.fill();
     if (focused) this.el.closest<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
   }
@@ -134,15 +164,15 @@ export class CellView {
     if (this.#content) return;
     const { cell } = this;
     this.#content = h("div", "nbs-content");
-    renderBody(this.#content, cell);
+    renderBody(this.#content, cell, this.connection.services);
     const foot = isAsking(cell) ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
     this.#holder.replaceChildren(h("div", "nbs-body", this.#content, foot));
   }
 
   /** Let the page's own search find the text while there is no body: browsers look into closed cells. */
-  makeSearchable(): void {
-    if (this.#isSearchable || this.#content) return;
-    this.#isSearchable = true;
+  #keepText(): void {
+    if (this.#hasText || this.#content || !this.#el) return;
+    this.#hasText = true;
     appendText(this.#holder, searchText(this.cell));
   }
 

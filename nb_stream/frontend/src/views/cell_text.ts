@@ -13,8 +13,7 @@ export function searchText(cell: Cell): string {
   if (data) {
     for (const { code } of codeBlocks(data.code_blocks))
       if (!cell.text.includes(code.trim())) parts.push(code);
-    parts.push(data.target, data.code, data.tool, data.output, data.answer, data.traceback);
-    if (data.arguments !== undefined) parts.push(JSON.stringify(data.arguments));
+    parts.push(data.target, data.output, data.answer, data.traceback);
   }
   return parts.filter((part) => part != null && part !== "").join("\n");
 }

@@ -11,10 +11,11 @@ import type { Cell, CellHead, RunInfo } from "../model";
 import type { Change, Store } from "../store";
 import { Attention } from "./attention";
 import { Backlog } from "./backlog";
-import { Blocks, type Lazy } from "./blocks";
+import { Blocks } from "./blocks";
 import { CellView } from "./cell";
 import { isAsking } from "./input";
 import type { LiveArea } from "./live";
+import { exactly, findRanges } from "./marker";
 import { RunLine } from "./run";
 
 interface Entry {
@@ -23,7 +24,7 @@ interface Entry {
   cell?: Cell;
 }
 
-interface Item extends Lazy {
+interface Item {
   key: string;
   line?: RunLine;
   view?: CellView;
@@ -33,6 +34,8 @@ export class History {
   readonly el = h("div", "nbs-history");
   /** Called for each body that was made after its cell was shown. */
   filled: (view: CellView) => void = () => {};
+  /** Called for a cell to which the reader is led. */
+  shown: (view: CellView) => void = () => {};
   #items: Item[] = [];
   /** The last items, which are not on the page yet. */
   #fresh: Item[] = [];
@@ -55,7 +58,10 @@ export class History {
     signal: AbortSignal,
   ) {
     this.#later = new Backlog(signal);
-    this.#blocks = new Blocks(this.el, this.#later, (first, end) => this.#approach(first, end));
+    this.#blocks = new Blocks(this.el, this.#later, {
+      approach: (first, end) => this.#approach(first, end),
+      found: (place, text) => this.#found(place, text),
+    });
     this.el.addEventListener("click", (event) => this.#clicked(event.target));
     this.el.addEventListener("toggle", (event) => this.#toggled(event.target), { capture: true });
   }
@@ -75,7 +81,8 @@ export class History {
   }
 
   get last(): HTMLElement | undefined {
-    return this.#items.at(-1)?.el;
+    const { line, view } = this.#items.at(-1) ?? {};
+    return (line ?? view)?.el;
   }
 
   /** Begin to make bodies as they come near in `scroller`. */
@@ -146,11 +153,25 @@ export class History {
     }
   }
 
+  /** Put a cell on the page, where only its text is there. */
+  build(view: CellView): void {
+    const place = this.#places.get(view.cell.id);
+    if (place !== undefined) this.#blocks.build(place);
+  }
+
+  /** Build and open a cell, so that somebody can be led to it. */
+  show(view: CellView): void {
+    this.build(view);
+    view.touched = true;
+    view.setOpen(true);
+    this.filled(view);
+    this.shown(view);
+  }
+
   /** Open or close all cells, and those that come; an open question is not closed. */
   openAll(open: boolean): void {
     this.#allOpen = open;
     this.#opened.clear();
-    if (open) this.#later.finish();
     this.#items.forEach(({ view }, place) => {
       if (!view || (!open && isAsking(view.cell))) return;
       view.touched = true;
@@ -169,7 +190,7 @@ export class History {
   /** Make and open everything for paper; what is returned puts it back. */
   unfold(): () => void {
     const closed: CellView[] = [];
-    this.#later.finish();
+    for (const place of this.#items.keys()) this.#blocks.build(place);
     for (const view of this.views()) {
       if (!view.isOpen) closed.push(view);
       view.setOpen(true);
@@ -199,6 +220,18 @@ export class History {
     if (view?.isOpen) this.#setOpen(view, true, this.#places.get(view.cell.id)!);
   }
 
+  /** The browser found `text` where only the text of a cell was on the page: open it, with the text selected. */
+  #found(place: number, text: string): void {
+    const view = this.#items[place]?.view;
+    if (!view) return;
+    this.show(view);
+    const [range] = text !== "" && view.content ? findRanges(view.content, exactly(text)) : [];
+    if (range)
+      document
+        .getSelection()
+        ?.setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+  }
+
   #approach(first: number, end: number): void {
     for (const { view } of this.#items.slice(first, end)) {
       if (!view?.isOpen || view.content) continue;
@@ -222,7 +255,6 @@ export class History {
     else {
       view.update(cell);
       this.#hide(view);
-      this.#later.add(() => view.makeSearchable());
     }
     this.#place(follows);
     return true;
@@ -265,21 +297,15 @@ export class History {
     this.#runs.push(run);
     const line = new RunLine(run, this.#runs.length);
     this.#runItems.push(line);
-    this.#append({ key, el: line.el, line });
+    this.#append({ key, line });
   }
 
   #addCell(key: string, cell: Cell): void {
-    const view = new CellView(cell, this.connection);
+    const view = new CellView(cell, this.connection, this.#later);
     this.#hide(view);
     this.#cells++;
     this.#places.set(cell.id, this.#items.length);
-    this.#append({
-      key,
-      view,
-      get el() {
-        return view.el;
-      },
-    });
+    this.#append({ key, view });
   }
 
   #append(item: Item): void {
@@ -291,10 +317,9 @@ export class History {
   #place(follows: boolean): void {
     const fresh = this.#fresh.splice(0);
     const first = this.#items.length - fresh.length;
-    this.#blocks.append(fresh);
+    this.#blocks.append(fresh.map(({ line, view }) => (line ?? view)!));
     fresh.forEach(({ view }, index) => {
       if (!view) return;
-      this.#later.add(() => view.makeSearchable());
       if (this.#allOpen) {
         view.touched = true;
         this.#setOpen(view, true, first + index);
@@ -336,7 +361,7 @@ export class History {
   }
 
   #estimate(): void {
-    const row = this.#items.at(-1)?.el.firstElementChild?.clientHeight || 30;
+    const row = this.last?.firstElementChild?.clientHeight || 30;
     this.#blocks.estimate((place) => {
       const { view } = this.#items[place]!;
       if (view?.hidden) return 0;

@@ -22,7 +22,7 @@ export class Roving {
 
   /** Keep the place that the reader chose, or follow the last message. */
   update(): void {
-    const isThere = this.#stop?.line.isConnected && !this.#stop.hidden;
+    const isThere = this.#stop?.isOnPage && !this.#stop.hidden;
     if (this.#chosen && isThere) return;
     this.#chosen = false;
     this.#setStop(this.history.neighbour(undefined, -1));
@@ -30,7 +30,7 @@ export class Roving {
 
   #setStop(view: CellView | undefined): void {
     if (view === this.#stop) return;
-    if (this.#stop) this.#stop.line.tabIndex = -1;
+    if (this.#stop?.isOnPage) this.#stop.line.tabIndex = -1;
     if (view) view.line.tabIndex = 0;
     this.#stop = view;
   }
@@ -48,7 +48,9 @@ export class Roving {
     if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
       if (view.isOpen !== (event.key === "ArrowRight")) view.line.click();
     } else if (wanted[event.key]) {
-      const line = wanted[event.key]!()?.line;
+      const next = wanted[event.key]!();
+      if (next) history.build(next);
+      const line = next?.line;
       line?.focus({ preventScroll: true });
       line?.scrollIntoView({ block: "nearest" });
     } else return;

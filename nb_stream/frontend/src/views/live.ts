@@ -4,8 +4,11 @@ import type { Connection } from "../connection";
 import { h, setChildren } from "../dom";
 import { count } from "../format";
 import type { LiveCell } from "../live_text";
+import { checkLater } from "../markdown/check";
+import { MarkdownWriter } from "../markdown/writer";
 import { setText } from "../marks";
 import { TextWriter } from "../writer";
+import { isMarkdown } from "./body";
 import { colourClass } from "./colours";
 import { depthClass, pathAbove } from "./place";
 import { kindWord } from "./summary";
@@ -19,7 +22,7 @@ export class LiveView {
   #doing = h("span", "nbs-doing", "writing");
   #held = h("p", "nbs-held");
   #scroll = h("div", "nbs-live-text");
-  #writer = new TextWriter(this.text);
+  #writer: MarkdownWriter | TextWriter;
   #painted = 0;
   #revision: number;
 
@@ -28,6 +31,7 @@ export class LiveView {
     private readonly connection: Connection,
   ) {
     this.#revision = cell.revision;
+    this.#writer = this.#newWriter();
     this.#scroll.append(h("div", "nbs-live-grow", this.text, this.#held));
     const head = h("header", "nbs-live-head", this.#above, this.#agent, this.#kind, this.#doing);
     this.el.setAttribute("aria-busy", "true");
@@ -56,8 +60,18 @@ export class LiveView {
   isWhole(text: string): boolean {
     if (this.cell.text !== text) return false;
     this.#paint();
-    this.#writer.end();
+    const writer = this.#writer;
+    writer.end();
+    if (writer instanceof MarkdownWriter) {
+      checkLater(this.text, text, writer.definitions, this.connection.services);
+    }
     return true;
+  }
+
+  #newWriter(): MarkdownWriter | TextWriter {
+    const isRich = isMarkdown(this.cell.head.kind);
+    this.text.classList.toggle("nbs-md", isRich);
+    return isRich ? new MarkdownWriter(this.text, this.connection.services) : new TextWriter(this.text);
   }
 
   #paint(): void {
@@ -66,7 +80,7 @@ export class LiveView {
       this.#revision = revision;
       this.#painted = 0;
       this.text.replaceChildren();
-      this.#writer = new TextWriter(this.text);
+      this.#writer = this.#newWriter();
     }
     if (this.#painted === pieces.length) return;
     this.#writer.write(pieces.slice(this.#painted).join(""));

@@ -33,6 +33,11 @@ export class Marker {
   }
 }
 
+/** What finds `words` wherever they stand, whatever their case. */
+export function exactly(words: string): RegExp {
+  return new RegExp(words.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replace(/\s+/g, "\\s+"), "giu");
+}
+
 /** The places in the text of `el` that `pattern` (with the flag g) matches, also across elements; not on buttons. */
 export function findRanges(el: Element, pattern: RegExp): Range[] {
   const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT, (node) =>

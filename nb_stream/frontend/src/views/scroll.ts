@@ -1,12 +1,24 @@
 /** Scrolling inside the panel alone: the notebook around it does not move. */
 
 const EDGE = 48;
+/** Frames in which the place is kept in sight: what comes near is laid out only then, and changes its height. */
+const FRAMES = 10;
 
 /** Bring `place` before the reader's eyes, in `scroller` and in the boxes inside it that scroll by themselves. */
 export function bringIntoView(place: Element | Range, scroller: HTMLElement): void {
-  scrollTo(place, scroller);
-  // What comes near is laid out only then, and may turn out higher than it was thought to be.
-  requestAnimationFrame(() => scrollTo(place, scroller));
+  let frames = FRAMES;
+  const stop = () => {
+    frames = 0;
+  };
+  for (const sign of ["wheel", "pointerdown", "keydown"]) {
+    scroller.addEventListener(sign, stop, { once: true, passive: true });
+  }
+  const step = () => {
+    if (frames-- <= 0 || !scroller.isConnected) return;
+    scrollTo(place, scroller);
+    requestAnimationFrame(step);
+  };
+  step();
 }
 
 function scrollTo(place: Element | Range, scroller: HTMLElement): void {

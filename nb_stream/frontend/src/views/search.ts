@@ -8,7 +8,7 @@
 import type { CellView } from "./cell";
 import { searchText } from "./cell_text";
 import type { History } from "./history";
-import { findRanges, Marker } from "./marker";
+import { exactly, findRanges, Marker } from "./marker";
 
 export class Search {
   /** Called when `status` may have changed. */
@@ -43,8 +43,7 @@ export class Search {
   /** Look for `query` from now on, whatever its case; an empty one ends the search. */
   start(query: string): void {
     this.#view = undefined;
-    this.#pattern =
-      query === "" ? undefined : new RegExp(query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
+    this.#pattern = query === "" ? undefined : exactly(query);
     this.refresh();
   }
 
@@ -96,6 +95,7 @@ export class Search {
   /** Show the hit number `hit` of `view`, from the end where it is negative; false where nothing is to be seen. */
   #go(view: CellView, hit: number): boolean {
     const wasOpen = view.isOpen;
+    this.history.build(view);
     view.setOpen(true);
     const ranges = findRanges(view.content!, this.#pattern!);
     this.#total += ranges.length - this.#counts.get(view)!;

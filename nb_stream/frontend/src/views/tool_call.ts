@@ -1,10 +1,11 @@
 /** A tool call with what it was given and what came of it. */
 
+import { isForTerminal } from "../ansi";
 import { h } from "../dom";
 import { duration } from "../format";
 import type { Cell, ToolCall } from "../model";
 import { dataView, parseData } from "./data_view";
-import { label, source } from "./source";
+import { label, output, source } from "./source";
 
 /** The call of a finished or running cell; `alone` says that the cell's time is the call's. */
 export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElement {
@@ -17,7 +18,7 @@ export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElemen
   el.append(h("p", "nbs-call-head", h("code", "nbs-call-name", call.name), h("span", "nbs-outcome", said)));
   el.append(...toolArguments(call.arguments));
   if (call.result != null) {
-    el.append(label(call.is_error ? "error" : "result", call.is_error), value(call.result, "Result"));
+    el.append(label(call.is_error ? "error" : "result", call.is_error), result(call.result));
     el.classList.toggle("nbs-is-error", call.is_error === true);
   }
   return el;
@@ -27,6 +28,10 @@ export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElemen
 export function toolArguments(text: string): HTMLElement[] {
   const trimmed = text.trim();
   return trimmed === "" || trimmed === "{}" ? [] : [label("arguments"), value(trimmed, "Arguments")];
+}
+
+function result(text: string): HTMLElement {
+  return isForTerminal(text) ? output(text, "Result") : value(text, "Result");
 }
 
 function value(text: string, what: string): HTMLElement {

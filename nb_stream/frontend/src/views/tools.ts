@@ -41,12 +41,13 @@ export class Tools {
     const { root, history, tail } = parts;
     const search = new Search(history, (place) => this.#show(place));
     history.filled = (view) => search.mark(view);
+    history.shown = (view) => this.#show(view.line);
     this.#searchBar = new SearchBar(search, signal);
     this.#filter = new Filter(
       () => this.#filtered(),
       () => [history.shownCells, history.cells],
     );
-    this.#timeline = new Timeline(connection, (id) => this.reveal(id), signal);
+    this.#timeline = new Timeline(connection, (id) => this.#reveal(id), signal);
     this.#roving = new Roving(history);
     const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
     const tools: Tool[] = [
@@ -118,26 +119,20 @@ export class Tools {
     this.#timeline.update();
   }
 
-  /** Open a cell and go there. */
-  reveal(id: string): void {
-    const view = this.parts.history.view(id);
-    if (!view) return;
-    view.touched = true;
-    view.setOpen(true);
-    this.#show(view.line);
-    view.line.focus({ preventScroll: true });
-  }
-
   /** Go to the cell that the page's address names, as the browser does for what is there before the address. */
   openAddress(): void {
     const { hash } = document.location;
     if (!hash.startsWith("#nbs-")) return;
     const cell = this.connection.store.settled.find((other) => `#${anchorOf(other)}` === hash);
     const view = cell && this.parts.history.view(cell.id);
+    if (view) this.parts.history.show(view);
+  }
+
+  #reveal(id: string): void {
+    const view = this.parts.history.view(id);
     if (!view) return;
-    view.touched = true;
-    view.setOpen(true);
-    this.#show(view.line);
+    this.parts.history.show(view);
+    view.line.focus({ preventScroll: true });
   }
 
   #show(place: Element | Range): void {

@@ -1,19 +1,20 @@
 /** A Python traceback for reading: what was raised stands out, frames of libraries step back. */
 
+import { withoutAnsi } from "../ansi";
 import { h } from "../dom";
 import { appendText } from "../marks";
 
 const FRAME = /^\s*File "(.*)", line \d+/;
 const LIBRARY = /[\\/](site-packages|dist-packages|lib[\\/]python\d)|^<frozen/;
 
-/** The text of `traceback`, unchanged, folded away; its lines carry classes. */
+/** The text of `traceback`, without colours of a terminal, folded away; its lines carry classes. */
 export function tracebackFold(traceback: string): HTMLElement {
   const pre = h("pre", "nbs-source nbs-traceback");
   pre.tabIndex = 0;
   pre.setAttribute("role", "region");
   pre.setAttribute("aria-label", "Traceback");
   let isLibrary = false;
-  traceback
+  withoutAnsi(traceback)
     .replace(/\n+$/, "")
     .split("\n")
     .forEach((line, index) => {
