@@ -47,6 +47,7 @@ class RecordFile:
         redact: Redact | None,
         complain: Callable[[str], None],
     ) -> None:
+        self._file: IO[bytes] | None = None
         self.path = pathlib.Path(path).expanduser().absolute()
         if self.path.is_dir():
             raise RecordingError(f"Cannot record to {self.path}: it is a folder.")
@@ -56,7 +57,6 @@ class RecordFile:
             )
         self.redactor = None if redact is None else Redactor(redact, complain)
         self._head = dict(head)
-        self._file: IO[bytes] | None = None
         self._zip: Any = None
 
     def write(self, data: bytes, *, end: bool = False) -> None:
@@ -82,9 +82,11 @@ class RecordFile:
         return (dumps(head) + "\n").encode("utf-8", "backslashreplace")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. A stream that is dropped has nobody else to do it."""
         if self._file is not None:
             self._file.close()
+
+    __del__ = close
 
 
 class Tape:

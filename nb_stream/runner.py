@@ -304,7 +304,7 @@ class Runner:
 
     def _bury(self, run: Run) -> None:
         """End a run whose event loop was closed: nothing of it can go on."""
-        self._loop, self._mending = None, None
+        self._mending = None
         self._backend.release()
         self._feed.event(RunFinished(run.id, time.time(), CellStatus.CANCELLED))
         self._feed.end()

@@ -44,6 +44,9 @@ class BrowserMirror:
         self.state = op["state"], op["detail"]
         return True
 
+    def _chunk(self, op: dict[str, Any]) -> bool:
+        return bool(op["source"])  # a part of the front end: nothing of the transcript
+
     def _notice(self, op: dict[str, Any]) -> bool:
         self.notices.append(op["text"])
         return True

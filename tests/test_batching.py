@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +17,11 @@ from stage import Stage, StillLoop
 
 from nb_stream.batching import INTERVAL, PER_SECOND, QUIET, Batcher
 from nb_stream.frames import COUNTING, SHORT
-from nb_stream.model import CellStatus, Notice, RunFinished, RunStarted, RunState
+from nb_stream.model import CellKind, CellStatus, CodeResult, Message, Notice, RunFinished, RunStarted, RunState
 from nb_stream.protocol import cell_whole, run_row
 
 PATHS = ("ann", "ben", "team/ann", "team/cy")
-MANY = settings(max_examples=6 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=4 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 TOKEN = "token "
 
 
@@ -138,6 +139,8 @@ def test_the_totals_agree_with_a_page_that_lost_nothing_and_come_once() -> None:
         stage.begin(path, path)
         stage.say(path, "Hello", path, path)
     stage.loop.advance(60.0)
+    stage.batcher.flush()
+    stage.loop.advance(60.0)
     assert [op["live"] for op in ops(stage, "totals")] == [{"c1": 5, "c2": 0}]
     assert not opened.stale
 
@@ -151,6 +154,34 @@ def test_what_happens_just_before_the_totals_is_not_forgotten() -> None:
     stage.say("ann", " world")
     stage.loop.advance(INTERVAL)
     assert opened.text("ann") == "Hello world"
+
+
+def test_a_look_that_finds_nothing_does_not_put_off_what_comes_just_before_the_totals() -> None:
+    stage = Stage("ann")
+    opened = page(stage)
+    stage.begin("ann")
+    stage.say("ann", "Hello")
+    stage.loop.advance(QUIET - 0.03)
+    stage.batcher.flush()
+    stage.say("ann", " world")
+    stage.loop.advance(INTERVAL)
+    assert opened.text("ann") == "Hello world"
+
+
+def test_a_snapshot_that_was_asked_for_is_all_of_its_frame_and_true_of_it() -> None:
+    stage = Stage("ann", "ben")
+    stage.switches["ben"] = False
+    for path in ("ann", "ben"):
+        stage.begin(path, path)
+        stage.say(path, "Hello", path, path)
+    stage.batcher.resync()
+    stage.loop.advance(0.0)
+    frame: Any = stage.frames[-1][1]
+    assert [op["op"] for op in frame["ops"]] == ["snapshot"]
+    snapshot = frame["ops"][0]["snapshot"]
+    assert snapshot["seq"] == frame["seq"]
+    assert [cell["text"] for cell in snapshot["live"]] == ["Hello", ""]
+    assert stage.batcher.snapshot() == snapshot
 
 
 def test_several_pages_that_ask_at_once_get_one_snapshot() -> None:
@@ -207,6 +238,8 @@ def test_a_snapshot_can_be_made_on_another_thread_while_text_comes() -> None:
             errors.append(error)
 
     reader = threading.Thread(target=read)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     reader.start()
     try:
         for number in range(40):
@@ -219,6 +252,7 @@ def test_a_snapshot_can_be_made_on_another_thread_while_text_comes() -> None:
     finally:
         done.set()
         reader.join()
+        sys.setswitchinterval(before)
     assert not errors
     stage.loop.advance(5.0)
     assert len(seen) > 1
@@ -318,6 +352,21 @@ def test_a_long_message_that_was_streamed_is_not_sent_again(unsent: str) -> None
     stage.finish("ann", text + unsent)
     stage.loop.advance(0.1)
     assert "text" not in ops(stage, "settle")[-1]["cell"]
+    shows_all(opened, stage)
+
+
+def test_streamed_code_that_runs_before_the_next_frame_is_not_sent_again() -> None:
+    stage = Stage("ann")
+    opened = page(stage)
+    code = "x = 1\n" * SHORT
+    stage.begin("ann")
+    stage.say("ann", code, "m", "t")
+    stage.loop.advance(0.1)
+    data = {"code_blocks": [{"code": code, "language": "python"}]}
+    stage.take(Message("ann", "ann", 0.0, CellKind.CODE, code, "CodeGenerationEvent", "m2", "t", data=data))
+    stage.take(CodeResult("ann", "ann", 0.0, "", 0, "m3", "t"))
+    stage.loop.advance(0.1)
+    assert ["text" in op["cell"] for op in ops(stage, "settle")] == [False]
     shows_all(opened, stage)
 
 

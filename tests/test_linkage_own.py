@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Literal
 
@@ -290,6 +291,46 @@ async def test_code_of_the_users_own_sees_no_tokens_of_an_agent_that_was_built_w
     assert [row[1] for row in watched.rows] == ["own/ann", "own/ben", "own", "cy"]
 
 
+async def test_an_agent_that_is_ticked_inside_code_of_the_users_own_keeps_its_order() -> None:
+    def build(stream: bool) -> Any:
+        def look() -> str:
+            return "seen"
+
+        script = [Call("look", {}, "I look."), Call("look", {}), Say("Seen twice.", thought="Twice.")]
+        client = ScriptedClient(script)
+        inner = AssistantAgent("ann", client, tools=[look], max_tool_iterations=4, model_client_stream=stream)
+        return RoundRobinGroupChat([Reading("own", RoundRobinGroupChat([inner], max_turns=1))], max_turns=1)
+
+    watched = await watch(build, "ticked")
+    assert [row[:2] for row in watched.rows] == [
+        ("thought", "own/ann"),
+        ("tool call", "own/ann"),
+        ("tool call", "own/ann"),
+        ("thought", "own/ann"),
+        ("text", "own/ann"),
+        ("text", "own"),
+    ]
+
+
+async def test_an_agent_that_is_ticked_and_whose_messages_are_swallowed_holds_nobody_up() -> None:
+    own, team = reading(passes=False, stream=False)
+    stream = TeamStream(team)
+    for path in ("own/ann", "own/ben", "cy"):
+        stream.switches[path] = True
+    texts: dict[str, str] = {}
+    stream.on_token(lambda token: texts.update({token.path: texts.get(token.path, "") + token.text}))
+    await asyncio.wait_for(stream.run("go"), 5)
+    assert texts == {path: f"{path[-3:].strip('/')} says so." for path in ("own/ann", "own/ben", "cy")}
+    assert own.read == []
+    said = [(cell.path, cell.text) for cell in stream.transcript][1:]
+    assert sorted(said) == [
+        ("cy", "cy says so."),
+        ("own", ""),
+        ("own/ann", "ann says so."),
+        ("own/ben", "ben says so."),
+    ]
+
+
 async def test_a_choice_that_is_ticked_inside_code_of_the_users_own_is_shown_whole() -> None:
     def build(stream: bool) -> Any:
         inner = selector(stream).team
@@ -349,6 +390,7 @@ async def test_a_team_of_the_users_own_gets_the_tokens_that_go_through_it() -> N
     assert [cell.path for cell in stream.transcript] == ["user", "in/ann", "ben"]
 
 
+@pytest.mark.filterwarnings("ignore:Intervention handler on_response")
 async def test_handlers_of_the_users_own_see_the_tokens_in_their_runtime() -> None:
     class Handler:
         count = 0

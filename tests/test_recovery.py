@@ -561,22 +561,30 @@ async def test_a_client_that_ignores_a_cancel_neither_delays_it_nor_comes_back(s
     assert "late" not in str(stream.transcript.to_dict())
 
 
-async def test_a_client_that_ignores_a_cancel_does_not_disturb_the_next_run_while_it_goes_on() -> None:
-    client = Deaf(0.5, cancels=99)
-    team = SHAPES["round_robin"](only("bad", client))
+@pytest.mark.parametrize("shape", ["graph", "nested", "round_robin", "single", "tooled"])
+async def test_a_client_that_ignores_a_cancel_does_not_disturb_the_next_run_while_it_goes_on(shape: str) -> None:
+    client = Deaf(0.7, cancels=99)
+    team = SHAPES[shape](only("bad", client))
     stream = TeamStream(team)
     stream.start("first")
     await client.began.wait()
     await stream.cancel()
     for member in agents_of(team).values():
-        if member.name != "bad":
-            member._model_client._pace = 0.02  # so that the next run is still on when the old call ends
+        member._model_client._pace = 0.1  # so that the next run is still on when the old call ends
     run = stream.start("second")
     await client.ended.wait()
     assert not run.done()
+    for member in agents_of(team).values():
+        member._model_client._pace = 0.0
+    client._pace = 0.0
     await run
     assert "late" not in str(stream.transcript.to_dict())
     assert "late answer" not in await remembered(agents_of(team)["bad"])
+    assert {cell.status for cell in stream.transcript if cell.run == "r2"} == {CellStatus.DONE}
+    await check_history(team)
+    for member in agents_of(team).values():
+        assert "on_messages_stream" not in vars(member)
+        assert type(member._model_client) in (ScriptedClient, Deaf)
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))

@@ -46,7 +46,7 @@ from nb_stream.reduce import Appended, Opened, RunChanged, Settled, fold
 from nb_stream.transcript import Transcript
 
 TEXT, THOUGHT = CellKind.TEXT, CellKind.THOUGHT
-MANY = settings(max_examples=6 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=5 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 # The first kind of randomness is Hypothesis' own and shrinks; the second is ten times as fast.
 randoms = st.one_of(st.randoms(use_true_random=False), st.integers(0, 2**48).map(random.Random))

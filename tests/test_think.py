@@ -84,7 +84,13 @@ def test_letters_that_were_eaten_are_given_back(reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "whole"),
-    [("something else", "the kind thought"), ("", "think"), ("e", "an e here"), ("thought", "the thought of it")],
+    [
+        ("something else", "the kind thought"),
+        ("", "think"),
+        ("e", "an e here"),
+        ("Let", "Let me see"),
+        ("thought", "the thought of it"),
+    ],
 )
 def test_another_thought_is_left_as_it_is(said: str, whole: str) -> None:
     assert think.heal(said, whole) == said

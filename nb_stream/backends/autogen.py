@@ -57,7 +57,7 @@ class AutoGenBackend:
         self._out: Outlet | None = None
         self._turns, self._calls = Turns(), Calls()
         self._token = stopping.RunToken()
-        self._quiet = contextlib.ExitStack()
+        self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
         self._stop_wished = False
         self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
         self.wanted: dict[str, bool] = {}
@@ -161,27 +161,12 @@ class AutoGenBackend:
         ask: HumanInput,
     ) -> AsyncIterator[Item]:
         """Run the team; each message comes with its event, the `TaskResult` last with None."""
-        self._ours, nodes = True, self._tree.nodes
-        turns = self._turns = Turns()
-        calls = self._calls = Calls()
-        stops = stopping.Stops(lambda: self._stop_wished)
-        for team in self._teams:
-            await recovery.heal(team, turns)
-        await stops.install(self._teams)
-        managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
+        self._ours = True
         out = self._out = Outlet(emit, hear)
-        approve = human.approving(ask, out.order)
+        calls = self._calls = Calls()
         given = {message.id for message in _messages(task)}
         try:
-            with (
-                turns.watched(nodes, approve),
-                tapped(self._tree, managers, out, self.wanted, self.may_create),
-                calls.heard(nodes),
-                human.answering(nodes, ask, approve if self._approve_code else None),
-                tools.guarded(nodes, lambda: calls.open),
-                recovery.healing([team for team in self._teams if team is not self._root], turns, stops.install),
-                stopping.prompt_failure(self._root, self._teams, lambda team: recovery.chase(private.cut_off(team))),
-            ):
+            with await self._prepared(out, calls, ask):
                 stream = self._root.run_stream(
                     task=task, cancellation_token=self._token, output_task_messages=output_task_messages
                 )
@@ -201,8 +186,33 @@ class AutoGenBackend:
         finally:
             for sentence in calls.notices(last=True):
                 emit(Notice(time.time(), sentence))
-            self._out = None
-            stops.remove()
+
+    async def _prepared(self, out: Outlet, calls: Calls, ask: HumanInput) -> contextlib.ExitStack:
+        """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
+        late, so `recover` does it first."""
+        nodes, turns = self._tree.nodes, Turns()
+        self._turns = turns
+        for team in self._teams:
+            await recovery.heal(team, turns)
+        managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
+        inner = [team for team in self._teams if team is not self._root]
+        approve = human.approving(ask, out.order)
+        with contextlib.ExitStack() as stack:
+            stops = stopping.Stops(lambda: self._stop_wished)
+            stack.callback(stops.remove)
+            await stops.install(self._teams)
+            stack.enter_context(turns.watched(nodes, approve))
+            stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create))
+            stack.enter_context(calls.heard(nodes))
+            stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
+            stack.enter_context(tools.guarded(nodes, lambda: calls.open))
+            stack.enter_context(recovery.healing(inner, turns, stops.install))
+            stack.enter_context(stopping.prompt_failure(self._root, self._teams, self._cut_off))
+            self._stack = stack.pop_all()
+        return self._stack
+
+    def _cut_off(self, team: BaseGroupChat) -> None:
+        recovery.chase(private.cut_off(team))
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""
@@ -225,6 +235,7 @@ class AutoGenBackend:
         self._calls.close()
         if self._out is not None:
             self._out.cut_off()
+            self._out = None
         for tasks in (self._turns.tasks, self._token.pending, *map(private.cut_off, self._teams)):
             recovery.chase(tasks)
 
@@ -238,6 +249,7 @@ class AutoGenBackend:
         """Make the team fit for the next run by renewing its parts; where that fails and there is a factory, by a new
         team with the old one's state."""
         self.abandon()
+        self._stack.close()
         turns = self._turns
         try:
             await recovery.renew(self._teams, turns)

@@ -78,7 +78,8 @@ class ManagerTap:
     def _said(self, item: Any) -> bool:
         """Take in what the manager itself said; true where it goes no further."""
         origin = Origin(self._chat.path, self._turn, isinstance(item, SelectSpeakerEvent), self._name)
-        if isinstance(item, ModelClientStreamingChunkEvent) and (self._chat.direct or self._built is False):
+        takes = self._chat.direct or self._built is False
+        if isinstance(item, ModelClientStreamingChunkEvent) and takes:
             self._out.token(item, origin)
             return True
         if isinstance(item, SelectorEvent) and self._built is False:
@@ -86,7 +87,7 @@ class ManagerTap:
             # (0.7.5, `messages.py`, MessageFactory): a switch must change neither the team's result nor its fate.
             self._out.order.after_all(lambda: self._out.emit(event_of(item, *origin[:3])))
             return True
-        self._out.mark(item, origin, self._chat.direct)
+        self._out.mark(item, origin, takes)
         return False
 
 

@@ -59,8 +59,8 @@ class Outlet:
             self.order.after_all(functools.partial(self._hear, item, chunk))
 
     def mark(self, message: Any, origin: Origin, arrives: bool) -> None:
-        """Note where a message was made; the innermost tap that sees it knows. `arrives` says that the team is sure to
-        yield it, so that tokens may wait for it."""
+        """Note where a message was made; the innermost tap that sees it knows. `arrives` says that the team will yield
+        it, so that tokens wait for it."""
         self._origins.setdefault(message.id, origin)
         if arrives:
             self.order.sent(message.id)
@@ -88,7 +88,8 @@ class Outlet:
         """Cancel every task that is at work."""
         self.open = False
         for task in list(self._tasks):
-            task.cancel()
+            if task.get_loop() is asyncio.get_running_loop():
+                task.cancel()
 
     def close(self) -> None:
         """The run is over."""

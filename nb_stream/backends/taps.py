@@ -73,8 +73,8 @@ class AgentTap:
 
     def _turns(self, inner: Streaming) -> Streaming:
         agent, node, out = self._agent, self._node, self._out
-        path, direct = node.info.path, node.direct
-        takes = direct or self._built is False  # nobody reckons with tokens of an agent that was built without
+        path = node.info.path
+        takes = node.direct or self._built is False  # nobody reckons with tokens of an agent that was built without
 
         async def on_messages_stream(
             messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -99,9 +99,9 @@ class AgentTap:
                         out.mark(item, here, arrives=False)
                     elif isinstance(item, Response):
                         item = _without_chunks(item)
-                        out.mark(item.chat_message, last, direct)
+                        out.mark(item.chat_message, last, takes)
                     else:
-                        out.mark(item, here, direct)
+                        out.mark(item, here, takes)
                     yield item
 
         return on_messages_stream

@@ -42,6 +42,8 @@ def ending(run: RunInfo) -> str:
         figures.append(f"{run.ended_at - run.started_at:.1f} s")
     if run.usage:
         figures.append(f"{run.usage.prompt_tokens} + {run.usage.completion_tokens} tokens")
+    if run.cost:
+        figures.append(f"{run.cost:.4f} USD")
     return f"{words} ({', '.join(figures)})" if figures else words
 
 
