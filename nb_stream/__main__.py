@@ -53,7 +53,13 @@ def demo(port: int, *, browser: bool) -> int:
         print('The demo needs JupyterLab. Install it with: pip install "nb_stream[demo]"', file=sys.stderr)
         return 1
     folder = _folder()
-    command = [sys.executable, "-m", "jupyterlab", str(QUICKSTART), f"--port={port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--port={port}",
+        f"--LabApp.default_url=/lab/tree/{QUICKSTART.as_posix()}",
+    ]
     if not browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
