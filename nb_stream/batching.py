@@ -82,7 +82,8 @@ class Batcher:
 
     def rewound(self) -> None:
         """A replay went back: browsers get everything anew."""
-        self._frames.rewind()
+        with self._lock:
+            self._frames.rewind()
         self._schedule(at_once=True)
 
     def notice(self, sentence: str) -> None:

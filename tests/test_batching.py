@@ -208,6 +208,27 @@ def test_opening_a_page_sends_nothing() -> None:
     assert len(stage.frames) == before
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_replay_that_goes_back_takes_its_run_off_the_page(told: bool) -> None:
+    stage = Stage("ann")
+    opened = page(stage)
+    for run in ("r1", "r2"):
+        stage.take(RunStarted(run, 0.0, "Go."))
+        stage.begin("ann", run)
+        stage.say("ann", "Hello", run, run)
+        stage.finish("ann", "Hello", run, run)
+    stage.say("ann", "Half a sen", "m", "t")
+    if told:
+        stage.loop.advance(1.0)
+    stage.feed.rewind()
+    stage.say("ann", "Another", "m", "t")
+    stage.loop.advance(1.0)
+    assert [cell["text"] for cell in opened.cells] == ["Hello", "Another"]
+    stage.finish("ann", "Another one", "m", "t")
+    stage.loop.advance(1.0)
+    shows_all(opened, stage)
+
+
 def test_a_batcher_that_comes_in_the_middle_of_a_message_tells_all_of_it() -> None:
     stage = Stage("ann")
     stage.begin("ann")
@@ -242,7 +263,7 @@ def test_a_snapshot_can_be_made_on_another_thread_while_text_comes() -> None:
     sys.setswitchinterval(1e-5)
     reader.start()
     try:
-        for number in range(40):
+        for number in range(20):
             turn = f"t{number}"
             stage.begin("ann", turn)
             for _ in range(30):
