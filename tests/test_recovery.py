@@ -112,7 +112,7 @@ async def test_the_next_run_works_after_an_agent_failed(shape: str, after: int, 
     if after:
         assert [cell.status for cell in stream.transcript.of("bad")] == [CellStatus.FAILED]
     bad = agents_of(team)["bad"]
-    if shape not in ("society", "filtered"):  # they pass on less
+    if shape not in ("society", "filtered", "magentic"):  # they pass on less
         assert (await remembered(bad)).count("first") == (shape != "nested" or 1)
     await check_next_run(stream, team)
     assert said_by(stream, "bad").endswith(FINE)
@@ -526,7 +526,7 @@ async def test_a_whole_answer_is_not_called_cut_short(reply: Reply) -> None:
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 async def test_a_cancel_mid_message_keeps_the_partial_text_and_the_next_run_works(shape: str) -> None:
-    client = ScriptedClient([Say(FINE)], pace=0.005)
+    client = ScriptedClient([Say(FINE * 4)], pace=0.01)
     team = SHAPES[shape](only("bad", client))
     stream = TeamStream(team)
     run = stream.start("first")
@@ -536,8 +536,8 @@ async def test_a_cancel_mid_message_keeps_the_partial_text_and_the_next_run_work
     assert stream.state is RunState.CANCELLED
     partial = stream.transcript.of("bad")[-1]
     assert partial.status is CellStatus.CANCELLED
-    assert FINE.startswith(partial.text)
-    assert 10 < len(partial.text) < len(FINE)
+    assert (FINE * 4).startswith(partial.text)
+    assert 10 < len(partial.text) < len(FINE * 4)
     client._pace = 0.0
     await check_next_run(stream, team)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
@@ -11,7 +12,14 @@ from typing import Any
 from autogen_agentchat.agents import AssistantAgent, MessageFilterAgent, SocietyOfMindAgent
 from autogen_agentchat.agents._message_filter_agent import MessageFilterConfig
 from autogen_agentchat.base import ChatAgent, Team
-from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat, SelectorGroupChat, Swarm
+from autogen_agentchat.teams import (
+    DiGraphBuilder,
+    GraphFlow,
+    MagenticOneGroupChat,
+    RoundRobinGroupChat,
+    SelectorGroupChat,
+    Swarm,
+)
 from autogen_agentchat.tools import AgentTool
 from autogen_core import SingleThreadedAgentRuntime
 from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, RequestUsage
@@ -137,12 +145,40 @@ def tooled(clients: Clients, stream: bool = True) -> Team:
     return RoundRobinGroupChat([caller], max_turns=1)
 
 
+def magentic(clients: Clients, stream: bool = True) -> Team:
+    """Its orchestrator lets `bad` speak, and is satisfied; at each start it lets all agents forget."""
+    steps = [Say("facts"), Say("plan"), Say(_ledger(False)), Say(_ledger(True)), Say("The final answer.")]
+    members: list[ChatAgent] = [agent(n, clients, stream=stream) for n in ("good", "bad")]
+    return MagenticOneGroupChat(members, Ledgers(steps))
+
+
+class Ledgers(ScriptedClient):
+    """Begins its script anew with each task: one that failed has not used it up."""
+
+    async def create(self, messages: Any, **options: Any) -> CreateResult:
+        if "pre-survey" in str(messages[-1].content):
+            self._calls = ()
+        return await super().create(messages, **options)
+
+
+def _ledger(satisfied: bool) -> str:
+    answers = {
+        "is_request_satisfied": satisfied,
+        "is_progress_being_made": True,
+        "is_in_loop": False,
+        "instruction_or_question": "Say something.",
+        "next_speaker": "bad",
+    }
+    return json.dumps({key: {"answer": answer, "reason": "so it is"} for key, answer in answers.items()})
+
+
 def single(clients: Clients, stream: bool = True) -> ChatAgent:
     return agent("bad", clients, stream=stream)
 
 
 SHAPES: dict[str, Callable[..., Any]] = {
-    build.__name__: build for build in (round_robin, selector, swarm, graph, nested, society, filtered, single, tooled)
+    build.__name__: build
+    for build in (round_robin, selector, swarm, graph, nested, society, filtered, magentic, single, tooled)
 }
 
 

@@ -22,8 +22,8 @@ from .agents import Node
 from .noise import quiet_runtime
 from .turns import Turns
 
-PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn")
-"""What of a manager's state begins anew: the way through a graph, and the count of turns."""
+PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn", "n_rounds", "n_stalls")
+"""What of a manager's state begins anew: the way through a graph, and the counts of turns."""
 
 LOST = "The run ended before this call had a result."
 
