@@ -7,8 +7,7 @@
 
 import { appendText } from "./marks";
 
-/** Characters after which a block ends with its line. */
-export const BLOCK = 4096;
+const BLOCK = 4096;
 
 export class TextWriter {
   #block: HTMLElement | undefined;
