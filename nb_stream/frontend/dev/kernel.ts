@@ -17,6 +17,8 @@ export class ScriptedKernel {
   commands: Command[] = [];
   /** Whether a resync is answered. */
   answers = true;
+  /** Where the source of a chunk comes from; without it, the browser waits in vain. */
+  chunk: ((name: string) => Promise<string>) | undefined;
   /** How a frame goes out; a test puts a bad line here. */
   deliver = (frame: Frame): void => this.emit(frame);
   now = 1_795_000_000;
@@ -36,6 +38,10 @@ export class ScriptedKernel {
       const command = content as Command;
       this.commands.push(command);
       if (command.type === "resync" && this.answers) this.sendSnapshot();
+      if (command.type === "chunk") {
+        const { name } = command;
+        void this.chunk?.(name).then((source) => this.send({ op: "chunk", name, source }));
+      }
     },
   };
 

@@ -5,6 +5,10 @@
  * with growing pauses, until one comes.
  */
 
+import { Chunks } from "./chunks";
+import { Formulas } from "./markdown/formula_view";
+import type { Services } from "./markdown/inline_view";
+import { safePolicy } from "./markdown/policy";
 import { type Command, type Frame, isSnapshot } from "./protocol";
 import { Store } from "./store";
 import { Switches } from "./switches";
@@ -28,6 +32,9 @@ export interface Model {
 export class Connection {
   readonly store = new Store();
   readonly switches = new Switches(this.store, (command) => this.send(command));
+  readonly chunks = new Chunks((command) => this.send(command));
+  /** What its texts are shown with. */
+  readonly services: Services = { policy: safePolicy, formulas: new Formulas(this.chunks) };
   #gapTimer = 0;
   #retryTimer = 0;
   #attempts = 0;
@@ -62,6 +69,8 @@ export class Connection {
 
   #receive(frame: Frame): void {
     if (!Array.isArray(frame?.ops)) return;
+    // A chunk is the same whenever it comes, also before a frame that is missing.
+    for (const op of frame.ops) if (op.op === "chunk") this.chunks.receive(op);
     const outcome = this.store.receive(frame);
     if (outcome === "mismatch") return;
     if (this.#attempts >= ATTEMPTS) this.#attempts = 0;

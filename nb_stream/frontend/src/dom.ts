@@ -26,6 +26,13 @@ export function button(className: string, label: string, hint: string, click: ()
   return el;
 }
 
+/** A name for an element that no other on the page has, not even one of another panel. */
+export function uniqueId(prefix: string): string {
+  return `${prefix}-${ids++}-${Math.random().toString(36).slice(2)}`;
+}
+
+let ids = 0;
+
 /** Make `wanted` the children of `parent`, moving and removing as little as possible. */
 export function setChildren(parent: Element, wanted: readonly Element[]): void {
   const keep = new Set(wanted);

@@ -6,8 +6,8 @@ const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 const DATE_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 /** "1 character", "1,234 characters". */
-export function count(amount: number, noun: string): string {
-  return `${NUMBER.format(amount)} ${noun}${amount === 1 ? "" : "s"}`;
+export function count(amount: number, noun: string, nouns = `${noun}s`): string {
+  return `${NUMBER.format(amount)} ${amount === 1 ? noun : nouns}`;
 }
 
 /** Seconds as "0.4 s", "12 s" or "3 min 5 s". */
@@ -17,10 +17,22 @@ export function duration(seconds: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** US dollars with the digits that matter: "$1.25", "$0.0042". */
+export function money(dollars: number): string {
+  const zeros = dollars > 0 ? -Math.floor(Math.log10(dollars)) : 0;
+  return `$${dollars.toFixed(Math.min(6, Math.max(2, zeros + 1)))}`;
+}
+
 /** The time of day in the reader's own way, "14:05". */
 export function timeOfDay(epoch: number): string {
-  return TIME.format(epoch * 1000);
+  const now = Math.floor(epoch / 60);
+  if (now !== minute) [minute, minuteText] = [now, TIME.format(epoch * 1000)];
+  return minuteText;
 }
+
+// Neighbours in a transcript share their minute: formatting each time costs more than the rest of a line.
+let minute = Number.NaN;
+let minuteText = "";
 
 export function dateAndTime(epoch: number): string {
   return DATE_AND_TIME.format(epoch * 1000);

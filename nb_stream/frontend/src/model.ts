@@ -47,6 +47,8 @@ export interface CellHead {
   tokens_per_s?: number;
   estimated?: boolean;
   usage?: Usage;
+  /** US dollars, where the user gave prices. */
+  cost?: number;
   tool_calls?: ToolCall[];
   data?: Record<string, unknown>;
 }
@@ -63,6 +65,8 @@ export interface RunInfo {
   started_at: number | null;
   ended_at: number | null;
   usage: Usage;
+  /** US dollars, 0 without prices. */
+  cost?: number;
 }
 
 /** Whether a run is under way; `RunState.active` in Python. */

@@ -76,7 +76,7 @@ export interface SnapshotOp {
 /** The source of a part of the front end, in answer to the command `chunk`; an ES module. */
 export interface ChunkOp {
   op: "chunk";
-  name: string;
+  name: "math";
   source: string;
 }
 
@@ -121,7 +121,7 @@ export type Command =
   | { type: "answer"; request_id: string; text: string }
   | { type: "dismiss"; request_id: string }
   | { type: "resync" }
-  | { type: "chunk"; name: string };
+  | { type: "chunk"; name: ChunkOp["name"] };
 
 /** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */
 export function isSnapshot(value: unknown): value is Snapshot {

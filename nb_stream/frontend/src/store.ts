@@ -69,6 +69,11 @@ export class Store {
     this.#tell();
   }
 
+  /** The place of the finished cell `id` in `settled`, or undefined where it is not finished. */
+  placeOf(id: string): number | undefined {
+    return this.#index.get(id);
+  }
+
   /** Start from the snapshot that came with the page. */
   open(snapshot: Snapshot): Outcome {
     if (snapshot.v !== VERSION) return this.#mismatch(snapshot.v);

@@ -7,7 +7,8 @@
 
 import { appendText } from "./marks";
 
-const BLOCK = 4096;
+/** Characters after which a block ends with its line. */
+export const BLOCK = 4096;
 
 export class TextWriter {
   #block: HTMLElement | undefined;

@@ -1,21 +1,92 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
+type Colour = [number, number, number];
+
 const css = readFileSync("src/styles/theme.css", "utf8");
 /** The backgrounds of JupyterLab's and VS Code's own themes, and those of the panel for pages without a theme. */
-const BACKGROUNDS = { light: ["#ffffff"], dark: ["#111111", "#1e1e1e", "#212121"] };
+const BACKGROUNDS = { light: ["#ffffff", "#f5f5f5"], dark: ["#000000", "#111111", "#1e1e1e", "#212121"] };
 
-function luminance(colour: string): number {
-  const [r, g, b] = [1, 3, 5].map((at) => {
+/** What is left of linear RGB without one kind of cone (Machado, Oliveira and Fernandes 2009, full severity). */
+const EYES: Record<string, [Colour, Colour, Colour]> = {
+  trichromacy: [
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ],
+  protanopia: [
+    [0.152286, 1.052583, -0.204868],
+    [0.114503, 0.786281, 0.099216],
+    [-0.003882, -0.048116, 1.051998],
+  ],
+  deuteranopia: [
+    [0.367322, 0.860646, -0.227968],
+    [0.280085, 0.672501, 0.047413],
+    [-0.01182, 0.04294, 0.968881],
+  ],
+  tritanopia: [
+    [1.255528, -0.076749, -0.178779],
+    [-0.078411, 0.930809, 0.147602],
+    [0.004733, 0.691367, 0.3039],
+  ],
+};
+const XYZ: [Colour, Colour, Colour] = [
+  [0.4339, 0.3762, 0.1899],
+  [0.2126, 0.7152, 0.0722],
+  [0.0178, 0.1095, 0.8727],
+];
+
+function linear(colour: string): Colour {
+  return [1, 3, 5].map((at) => {
     const value = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  }) as [number, number, number];
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  }) as Colour;
+}
+
+function times(matrix: readonly Colour[], [x, y, z]: Colour): Colour {
+  return matrix.map(([a, b, c]) => Math.min(1, Math.max(0, a * x + b * y + c * z))) as Colour;
+}
+
+function luminance(colour: string): number {
+  return times([XYZ[1]], linear(colour))[0];
 }
 
 function contrast(a: string, b: string): number {
   const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y) as [number, number];
   return (light + 0.05) / (dark + 0.05);
+}
+
+/** CIELAB under D65. */
+function lab(colour: Colour): Colour {
+  const [x, y, z] = times(XYZ, colour).map((v) =>
+    v > 0.008856 ? Math.cbrt(v) : 7.787 * v + 16 / 116,
+  ) as Colour;
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
+/** CIEDE2000: about 1 can just be seen side by side; 10 cannot be mistaken at a glance. */
+function distance([l1, a1, b1]: Colour, [l2, a2, b2]: Colour): number {
+  const { sqrt, hypot, cos, sin, exp, abs, atan2, PI } = Math;
+  const rad = PI / 180;
+  const mean7 = ((hypot(a1, b1) + hypot(a2, b2)) / 2) ** 7;
+  const g = 1.5 - 0.5 * sqrt(mean7 / (mean7 + 25 ** 7));
+  const [c1, c2] = [hypot(a1 * g, b1), hypot(a2 * g, b2)];
+  const [h1, h2] = [(atan2(b1, a1 * g) / rad + 360) % 360, (atan2(b2, a2 * g) / rad + 360) % 360];
+  const turn = ((h2 - h1 + 540) % 360) - 180;
+  const [l, c] = [(l1 + l2) / 2, (c1 + c2) / 2];
+  const h = (h1 + turn / 2 + 360) % 360;
+  const dH = 2 * sqrt(c1 * c2) * sin((turn / 2) * rad);
+  const t =
+    1 -
+    0.17 * cos((h - 30) * rad) +
+    0.24 * cos(2 * h * rad) +
+    0.32 * cos((3 * h + 6) * rad) -
+    0.2 * cos((4 * h - 63) * rad);
+  const sl = 1 + (0.015 * (l - 50) ** 2) / sqrt(20 + (l - 50) ** 2);
+  const [sc, sh] = [1 + 0.045 * c, 1 + 0.015 * c * t];
+  const rt = -2 * sqrt(c ** 7 / (c ** 7 + 25 ** 7)) * sin(60 * exp(-(((h - 275) / 25) ** 2)) * rad);
+  const [dl, dc, dh] = [abs(l2 - l1) / sl, (c2 - c1) / sc, dH / sh];
+  return sqrt(dl ** 2 + dc ** 2 + dh ** 2 + rt * dc * dh);
 }
 
 const colours = [...css.matchAll(/--nbs-(agent|bad|good|warn|accent): light-dark\((#\w{6}), (#\w{6})\)/g)];
@@ -29,7 +100,26 @@ test("every agent's colour, and every colour that warns, can be read on every ba
   }
 });
 
-test("no two agents of a team of eight have the same colour", () => {
-  const agents = colours.filter(([, name]) => name === "agent");
-  for (const theme of [2, 3]) expect(new Set(agents.map((found) => found[theme])).size).toBe(8);
+test("the distance is CIEDE2000", () => {
+  // Pairs 1, 7 and 17 of Sharma, Wu and Dalal (2005).
+  expect(distance([50, 2.6772, -79.7751], [50, 0, -82.7485])).toBeCloseTo(2.0425, 3);
+  expect(distance([50, 0, 0], [50, -1, 2])).toBeCloseTo(2.3669, 3);
+  expect(distance([50, 2.5, 0], [73, 25, -18])).toBeCloseTo(27.1492, 3);
+});
+
+test.each([
+  ["light", 2],
+  ["dark", 3],
+] as const)("no two agents of a team of eight look alike in %s, to any eyes", (theme, place) => {
+  const agents = colours.filter(([, name]) => name === "agent").map((found) => found[place]!);
+  expect(agents.length).toBe(8);
+  const least: Record<string, number> = {};
+  for (const [eyes, matrix] of Object.entries(EYES)) {
+    const seen = agents.map((colour) => lab(times(matrix, linear(colour))));
+    const distances = seen.flatMap((one, at) => seen.slice(at + 1).map((other) => distance(one, other)));
+    least[eyes] = Math.min(...distances);
+  }
+  console.log(theme, least);
+  expect(least.trichromacy).toBeGreaterThan(15);
+  for (const eyes of Object.keys(EYES)) expect(least[eyes], eyes).toBeGreaterThan(10);
 });

@@ -198,8 +198,9 @@ test("a tool call shows its result when it comes, in its place", async () => {
   await painted();
   expect(texts(panel.el, ".nbs-first")[0]).toBe('add({"a": 1}) → boom');
   expect(one(cells()[0]!, ".nbs-end").textContent).toBe("error");
-  expect(texts(cells()[0]!, ".nbs-source")).toEqual(['{\n  "a": 1\n}', "boom"]);
-  expect(texts(cells()[0]!, ".nbs-label")).toEqual(["error"]);
+  expect(texts(cells()[0]!, ".nbs-tree li")).toEqual(["a 1"]);
+  expect(texts(cells()[0]!, ".nbs-source")).toEqual(["boom"]);
+  expect(texts(cells()[0]!, ".nbs-label")).toEqual(["arguments", "error"]);
 });
 
 test.each([
@@ -219,6 +220,46 @@ test("an error is open, with its traceback folded", async () => {
   expect(cells()[0]!.open).toBe(true);
   const fold = one<HTMLDetailsElement>(cells()[0]!, ".nbs-fold");
   expect([fold.open, fold.textContent]).toEqual([false, "Tracebackline 1"]);
+});
+
+test("what a tool or a piece of code failed in is told on the line", async () => {
+  kernel.put("c1", "poet", "code", "", {
+    data: { code_blocks: [{ code: "ls /no", language: "sh" }], output: "none", exit_code: 2 },
+  });
+  kernel.put("c2", "poet", "code", "", { data: { output: "fine", exit_code: 0 } });
+  await painted();
+  expect(texts(panel.el, ".nbs-end")).toEqual(["exit code 2", ""]);
+  expect(cells().map(({ dataset }) => dataset.status)).toEqual(["failed", "done"]);
+});
+
+test("a traceback is whole, with the reader's own frames apart from those of libraries", async () => {
+  const traceback = [
+    "Traceback (most recent call last):",
+    '  File "/home/ann/trip.py", line 3, in run',
+    "    await team.run()",
+    '  File "/opt/lib/python3.12/site-packages/x.py", line 9, in run',
+    "    raise ValueError('no')",
+    "ValueError: no",
+  ].join("\n");
+  kernel.put("c1", "", "error", "ValueError: no", { status: "failed", data: { traceback } });
+  await painted();
+  expect(one(cells()[0]!, ".nbs-traceback").textContent).toBe(traceback);
+  expect(texts(cells()[0]!, ".nbs-raised")).toEqual(["\nValueError: no"]);
+  expect(texts(cells()[0]!, ".nbs-frame").length).toBe(1);
+  expect(texts(cells()[0]!, ".nbs-library").length).toBe(2);
+});
+
+test("nested agents stand indented under the path of those who run them, live and finished", async () => {
+  kernel.put("c1", "writer", "text", "Notes.", { path: "research/writer" });
+  kernel.put("c2", "writer", "text", "Article.");
+  await painted();
+  expect(texts(panel.el, ".nbs-above")).toEqual(["research/", ""]);
+  expect(cells().map(({ classList }) => classList.contains("nbs-d1"))).toEqual([true, false]);
+  kernel.begin("c3", "writer");
+  kernel.live.get("c3")!.path = "research/writer";
+  kernel.send({ op: "cell", cell: kernel.live.get("c3")! });
+  await painted();
+  expect(one(panel.el, ".nbs-live-cell").classList.contains("nbs-d1")).toBe(true);
 });
 
 test("a reset empties the transcript", async () => {

@@ -83,7 +83,7 @@ test("content that shrinks is no reader who scrolls", async () => {
 });
 
 test("selected text is not scrolled away", async () => {
-  const node = one(panel.el, ".nbs-live .nbs-block").firstChild!;
+  const node = one(panel.el, ".nbs-live .nbs-text p").firstChild!;
   document.getSelection()!.setBaseAndExtent(node, 0, node, 3);
   await grow(800);
   expect(scroller.scrollTop).toBe(400);

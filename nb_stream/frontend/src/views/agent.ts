@@ -1,12 +1,10 @@
 /** One agent in the header: its checkbox, what it is doing, and how much of its text is held. */
 
 import type { Connection } from "../connection";
-import { h } from "../dom";
+import { h, uniqueId } from "../dom";
 import { count } from "../format";
 import { plain, setText } from "../marks";
 import type { AgentRow } from "../protocol";
-
-let ids = 0;
 
 export class AgentBox {
   readonly el = h("li", "nbs-agent");
@@ -27,10 +25,10 @@ export class AgentBox {
     this.#check.addEventListener("change", () =>
       connection.switches.toggle(this.row.path, this.#check.checked),
     );
-    this.#note.id = `nbs-note-${ids++}-${Math.random().toString(36).slice(2)}`;
+    this.#note.id = uniqueId("nbs-note");
     this.#label = h("label", "nbs-agent-label", this.#check, h("span", "nbs-dot"), this.#name);
-    const line = h("div", "nbs-agent-line", this.#label, this.#status, this.#pending);
-    this.el.append(line, this.#note, this.list);
+    const line = h("div", "nbs-agent-line", this.#label, this.#status, this.#pending, this.#note);
+    this.el.append(line, this.list);
   }
 
   update(row: AgentRow, index: number): void {

@@ -2,41 +2,60 @@
 
 import { h } from "../dom";
 import { prettyJson } from "../format";
-import type { Cell, ToolCall } from "../model";
+import { codeBlock } from "../markdown/code_view";
+import type { Services } from "../markdown/inline_view";
+import { renderMarkdown } from "../markdown/writer";
+import type { Cell, CellKind } from "../model";
 import { renderText } from "../writer";
 import { codeBlocks } from "./code";
+import { dataView, parseData } from "./data_view";
+import { images } from "./images";
+import { field, label, output, source } from "./source";
+import { toolArguments, toolCall } from "./tool_call";
+import { tracebackFold } from "./traceback";
+
+const MARKDOWN: ReadonlySet<CellKind> = new Set(["text", "thought"]);
+
+/** Whether the text of a cell of this kind is Markdown: what models say is, what programs say is not. */
+export function isMarkdown(kind: CellKind): boolean {
+  return MARKDOWN.has(kind);
+}
 
 /** Fill `el` with the content of `cell`. */
-export function renderBody(el: HTMLElement, cell: Cell): void {
+export function renderBody(el: HTMLElement, cell: Cell, services: Services): void {
   el.replaceChildren();
   const data = cell.data ?? {};
   switch (cell.kind) {
-    case "tool call":
-      if (cell.text) el.append(prose(cell.text));
-      for (const call of cell.tool_calls ?? []) el.append(toolCall(call));
+    case "tool call": {
+      if (cell.text) el.append(rich(cell.text, services));
+      const calls = cell.tool_calls ?? [];
+      for (const call of calls) el.append(toolCall(call, cell, calls.length === 1));
       break;
+    }
     case "code":
-      el.append(...code(cell, data));
+      el.append(...code(cell, data, services));
       break;
     case "structured output":
-      el.append(source(prettyJson(cell.text)));
+      el.append(structured(cell, data));
       break;
     case "handoff":
       if (data.target) el.append(field("hands over to", String(data.target)));
       el.append(prose(cell.text));
       break;
-    case "human input":
     case "approval":
-      el.append(prose(cell.text));
-      if (data.how) el.append(ending(String(data.how), data.answer));
+      el.append(...asked(cell.text, data), ...ending(data));
+      break;
+    case "human input":
+      el.append(prose(cell.text), ...ending(data));
       break;
     case "error":
       el.append(prose(cell.text));
-      if (data.traceback) el.append(folded("Traceback", String(data.traceback)));
+      if (data.traceback) el.append(tracebackFold(String(data.traceback)));
       break;
     default:
-      el.append(prose(cell.text));
+      el.append(isMarkdown(cell.kind) ? rich(cell.text, services) : prose(cell.text));
   }
+  el.append(...images(data.images, cell.agent ?? ""));
 }
 
 function prose(text: string): HTMLElement {
@@ -45,51 +64,45 @@ function prose(text: string): HTMLElement {
   return el;
 }
 
-/** Text that is not prose: code, output, JSON. */
-function source(text: string): HTMLElement {
-  const el = h("pre", "nbs-source");
-  el.tabIndex = 0;
-  renderText(el, text);
+function rich(text: string, services: Services): HTMLElement {
+  const el = h("div", "nbs-text nbs-md");
+  renderMarkdown(el, text, services);
   return el;
 }
 
-function field(label: string, value: string): HTMLElement {
-  return h("p", "nbs-field", h("span", "nbs-label", label), " ", value);
+function structured(cell: Cell, data: Record<string, unknown>): HTMLElement {
+  const value = data.value ?? parseData(cell.text);
+  return typeof value === "object" && value !== null
+    ? dataView(value)
+    : source(prettyJson(cell.text), "Structured output");
 }
 
-function folded(label: string, text: string): HTMLElement {
-  return h("details", "nbs-fold", h("summary", "", label), source(text));
-}
-
-function ending(how: string, answer: unknown): HTMLElement {
-  if (answer == null) return h("p", "nbs-field", h("span", "nbs-label", how));
-  return field(`${how}:`, String(answer));
-}
-
-function toolCall(call: ToolCall): HTMLElement {
-  const el = h("div", "nbs-call", h("code", "nbs-call-name", call.name));
-  const args = call.arguments.trim();
-  if (args !== "" && args !== "{}") el.append(source(prettyJson(args)));
-  if (call.result == null) {
-    el.append(h("p", "nbs-field", h("span", "nbs-label", "no result yet")));
-  } else {
-    el.append(h("p", "nbs-label", call.is_error ? "error" : "result"), source(call.result));
-    el.classList.toggle("nbs-is-error", call.is_error === true);
+/** What a person is to approve: code, or a tool with its arguments, which the question repeats as text. */
+function* asked(text: string, data: Record<string, unknown>): Generator<HTMLElement> {
+  const { code, language, tool, arguments: given } = (data.what ?? {}) as Record<string, unknown>;
+  const question = code === undefined && tool === undefined ? text : (text.split("\n\n", 1)[0] ?? "");
+  if (question) yield prose(question);
+  if (code !== undefined) yield codeBlock(String(code), String(language ?? ""));
+  if (tool !== undefined) {
+    yield h("p", "nbs-call-head", h("code", "nbs-call-name", String(tool)));
+    yield* toolArguments(typeof given === "string" ? given : JSON.stringify(given ?? {}));
   }
-  return el;
 }
 
-function* code(cell: Cell, data: Record<string, unknown>): Generator<HTMLElement> {
-  const blocks = codeBlocks(data.code_blocks);
-  if (blocks.length === 0 && cell.text) yield source(cell.text);
-  for (const block of blocks) {
-    if (block.language) yield h("p", "nbs-label", block.language);
-    yield source(block.code);
+function* ending(data: Record<string, unknown>): Generator<HTMLElement> {
+  if (!data.how) return;
+  if (data.answer == null) yield h("p", "nbs-field", h("span", "nbs-label", String(data.how)));
+  else yield field(`${data.how}:`, String(data.answer));
+}
+
+function* code(cell: Cell, data: Record<string, unknown>, services: Services): Generator<HTMLElement> {
+  if (cell.text) yield rich(cell.text, services);
+  for (const block of codeBlocks(data.code_blocks)) {
+    if (!cell.text.includes(block.code.trim())) yield codeBlock(block.code, block.language);
   }
   if (data.output !== undefined) {
     const failed = data.exit_code !== undefined && data.exit_code !== 0;
-    const label = failed ? `output, exit code ${data.exit_code}` : "output";
-    yield h("p", failed ? "nbs-label nbs-is-error" : "nbs-label", label);
-    yield source(String(data.output));
+    yield label(failed ? `output, exit code ${data.exit_code}` : "output", failed);
+    yield output(String(data.output), "Output");
   }
 }

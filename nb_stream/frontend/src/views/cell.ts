@@ -2,69 +2,151 @@
 
 import type { Connection } from "../connection";
 import { focusedIn, h, isInUse, keepingSelection } from "../dom";
-import { dateAndTime } from "../format";
-import { setText } from "../marks";
+import { appendText } from "../marks";
 import type { Cell } from "../model";
+import type { Backlog } from "./backlog";
+import type { Item } from "./blocks";
 import { renderBody } from "./body";
-import { codeBlocks } from "./code";
+import { asMarkdown, searchText } from "./cell_text";
 import { colourClass } from "./colours";
 import { copyButton } from "./copy";
 import { inputForm, isAsking } from "./input";
 import type { LiveView } from "./live";
-import { headline, kindWord, meta, pace, statusWord } from "./summary";
+import { anchorOf, depthClass, linkTo, pathAbove } from "./place";
+import { figures, headline, kindWord, meta, statusOf, statusWord } from "./summary";
 
-export class CellView {
-  readonly el = h("details", "nbs-cell");
+/** The parts of a line, in their order. */
+const PARTS = ["nbs-above", "nbs-agent-name", "nbs-kind", "nbs-end", "nbs-first", "nbs-meta"];
+
+// Copied for each cell: a tenth of the cost of building ten thousand of them part by part.
+const BLANK = h(
+  "details",
+  "",
+  h("summary", "nbs-line", ...PARTS.map((name) => h("span", name))),
+  h("div", "nbs-holder"),
+);
+BLANK.querySelector("summary")!.tabIndex = -1;
+
+const views = new WeakMap<Element, CellView>();
+
+export class CellView implements Item {
   /** Whether the reader opened or closed it: then it stays as it is. */
   touched = false;
-  #summary = h("summary", "nbs-line");
-  #agent = h("span", "nbs-agent-name");
-  #kind = h("span", "nbs-kind");
-  #status = h("span", "nbs-end");
-  #first = h("span", "nbs-first");
-  #meta = h("span", "nbs-meta");
-  #content = h("div", "nbs-content");
-  #body: HTMLElement | undefined;
+  #el: HTMLDetailsElement | undefined;
+  #content: HTMLElement | undefined;
+  #hasText = false;
+  #open = false;
+  #hidden = false;
+  #hasHit = false;
 
   constructor(
     public cell: Cell,
     private readonly connection: Connection,
-  ) {
-    this.#summary.append(this.#agent, this.#kind, this.#status, this.#first, this.#meta);
-    this.el.append(this.#summary);
-    this.#summary.addEventListener("click", () => {
-      this.touched = true;
-      this.#fill();
-    });
-    this.el.addEventListener("toggle", () => this.el.open && this.#fill());
+    private readonly later: Backlog,
+  ) {}
+
+  /** The cell whose line `el` is, or for which it stands. */
+  static of(el: EventTarget | null): CellView | undefined {
+    return el instanceof Element ? views.get(el) : undefined;
+  }
+
+  /** Made when it is first asked for. */
+  get el(): HTMLDetailsElement {
+    if (this.#el) return this.#el;
+    this.#el = BLANK.cloneNode(true) as HTMLDetailsElement;
+    this.#el.hidden = this.#hidden;
+    this.#el.open = this.#open;
+    views.set(this.line, this);
+    this.#holder.id = anchorOf(this.cell);
     this.#show();
+    if (!this.#open) this.later.add(() => this.#keepText());
+    return this.#el;
+  }
+
+  /** What takes the focus, and opens and closes the cell. */
+  get line(): HTMLElement {
+    return this.el.firstElementChild as HTMLElement;
+  }
+
+  get isOpen(): boolean {
+    return this.#el?.open ?? this.#open;
+  }
+
+  /** Whether it can be seen, or will be when it is scrolled to. */
+  get isOnPage(): boolean {
+    return this.#el?.isConnected ?? false;
+  }
+
+  get isBusy(): boolean {
+    return this.#content !== undefined && isAsking(this.cell);
+  }
+
+  light(): HTMLElement {
+    const el = h("div", "nbs-light", `${this.cell.agent ?? ""}\n${searchText(this.cell)}`);
+    el.hidden = this.#hidden;
+    el.id = anchorOf(this.cell);
+    views.set(el, this);
+    return el;
+  }
+
+  release(): void {
+    this.#open = this.isOpen;
+    this.#el = this.#content = undefined;
+    this.#hasText = false;
+  }
+
+  get hidden(): boolean {
+    return this.#hidden;
+  }
+
+  set hidden(hidden: boolean) {
+    this.#hidden = hidden;
+    if (this.#el) this.#el.hidden = hidden;
+  }
+
+  /** Whether a search found something in it. */
+  set hasHit(hit: boolean) {
+    this.#hasHit = hit;
+    this.#el?.classList.toggle("nbs-has-hit", hit);
   }
 
   get inUse(): boolean {
     return isInUse(this.el);
   }
 
-  /** Open or close it without the reader. */
-  setOpen(open: boolean): void {
-    if (open) this.#fill();
-    this.el.open = open;
+  /** What the reader reads when the cell is open, once it is made. */
+  get content(): HTMLElement | undefined {
+    return this.#content;
+  }
+
+  /** The address of the cell, and what a closed cell keeps of its body: its text, for the page's own search. */
+  get #holder(): HTMLElement {
+    return this.el.lastElementChild as HTMLElement;
+  }
+
+  /** Open or close it without the reader; `fill` may come later for what is not on the screen. */
+  setOpen(open: boolean, fill = open): void {
+    this.#open = open;
+    if (fill) this.fill();
+    if (this.#el) this.#el.open = open;
   }
 
   update(cell: Cell): void {
     if (cell === this.cell) return;
     const wasAsking = isAsking(this.cell);
     this.cell = cell;
+    if (!this.#el) return;
     this.#show();
-    if (!this.#body) return;
-    if (wasAsking && isAsking(cell)) {
+    if (this.#content && wasAsking && isAsking(cell)) {
       // What the reader has begun to answer stays.
-      renderBody(this.#content, cell);
+      renderBody(this.#content, cell, this.connection.services);
       return;
     }
-    const focused = focusedIn(this.#body) !== null;
-    this.#body.remove();
-    this.#body = undefined;
-    if (this.el.open) this.#fill();
+    const focused = focusedIn(this.#holder) !== null;
+    this.#holder.replaceChildren();
+    this.#content = undefined;
+    this.#hasText = false;
+    if (this.el.open) this.fill();
     if (focused) this.el.closest<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
   }
 
@@ -72,54 +154,59 @@ export class CellView {
   inherit(live: LiveView): void {
     const focused = focusedIn(live.el) !== null;
     this.setOpen(true);
-    const text = this.#body?.querySelector(".nbs-text");
+    const text = this.#content?.querySelector(".nbs-text");
     if (text && live.isWhole(this.cell.text)) keepingSelection(() => text.replaceWith(live.text));
-    if (focused) this.#summary.focus({ preventScroll: true });
+    if (focused) this.line.focus({ preventScroll: true });
+  }
+
+  /** Make the body, where it is not there yet. */
+  fill(): void {
+    if (this.#content) return;
+    const { cell } = this;
+    this.#content = h("div", "nbs-content");
+    renderBody(this.#content, cell, this.connection.services);
+    const foot = isAsking(cell) ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
+    this.#holder.replaceChildren(h("div", "nbs-body", this.#content, foot));
+  }
+
+  /** Let the page's own search find the text while there is no body: browsers look into closed cells. */
+  #keepText(): void {
+    if (this.#hasText || this.#content || !this.#el) return;
+    this.#hasText = true;
+    appendText(this.#holder, searchText(this.cell));
   }
 
   #show(): void {
     const { cell } = this;
-    this.el.className = `nbs-cell ${colourClass(this.connection.store.agents, cell.path)}`;
-    this.el.dataset.kind = cell.kind;
-    this.el.dataset.status = cell.status;
-    setText(this.#agent, cell.agent ?? "");
-    setText(this.#kind, kindWord(cell));
-    setText(this.#status, statusWord(cell));
-    setText(this.#first, headline(cell));
-    setText(this.#meta, meta(cell).join(" · "));
-    const at = cell.ended_at ?? cell.started_at;
-    if (at !== undefined) this.#meta.title = dateAndTime(at);
-  }
-
-  #fill(): void {
-    if (this.#body) return;
-    const { cell } = this;
-    renderBody(this.#content, cell);
-    this.#body = h("div", "nbs-body", this.#content);
-    if (isAsking(cell)) this.#body.append(inputForm(cell, (command) => this.connection.send(command)));
-    else this.#body.append(this.#foot());
-    this.el.append(this.#body);
+    const colour = colourClass(this.connection.store.agents, cell.path);
+    const { el, line } = this;
+    el.className = `nbs-cell ${colour} ${depthClass(cell)}`;
+    el.classList.toggle("nbs-has-hit", this.#hasHit);
+    el.dataset.kind = cell.kind;
+    el.dataset.status = statusOf(cell);
+    const texts = [
+      pathAbove(cell),
+      cell.agent ?? "",
+      kindWord(cell),
+      statusWord(cell),
+      headline(cell),
+      meta(cell).join(" · "),
+    ];
+    texts.forEach((text, index) => {
+      const part = line.children[index]!;
+      part.replaceChildren();
+      appendText(part, text);
+    });
   }
 
   #foot(): HTMLElement {
+    const text = figures(this.cell);
     return h(
       "div",
       "nbs-foot",
-      h("span", "nbs-pace", pace(this.cell)),
-      copyButton(() => sourceOf(this.cell)),
+      copyButton("Copy", "Copy as Markdown, as it was written", () => asMarkdown(this.cell)),
+      copyButton("Copy link", "Copy the address of this message", () => linkTo(this.cell)),
+      ...(text ? [h("span", "nbs-figures", text)] : []),
     );
   }
-}
-
-/** What a reader wants on the clipboard: the text, or the calls with their results. */
-function sourceOf(cell: Cell): string {
-  const calls = (cell.tool_calls ?? []).map(
-    (call) => `${call.name}(${call.arguments})\n${call.result ?? ""}`,
-  );
-  const { code_blocks, output, traceback } = cell.data ?? {};
-  const code = codeBlocks(code_blocks).map((block) => block.code);
-  const rest = [output, traceback].filter((part) => part !== undefined).map(String);
-  return [code.length > 0 ? "" : cell.text, ...code, ...calls, ...rest]
-    .filter((part) => part !== "")
-    .join("\n\n");
 }

@@ -1,16 +1,19 @@
 /** Copying the source of a cell, hidden characters included. */
 
 import { button, h } from "../dom";
+import { plain } from "../marks";
 
 /** A button that copies what `source` gives; it says in words whether that worked. */
-export function copyButton(source: () => string): HTMLButtonElement {
-  const el = button("nbs-quiet", "Copy", "Copy the text as it was written", async () => {
-    const done = await copy(source(), el);
-    el.textContent = done ? "Copied" : "Could not copy";
+export function copyButton(label: string, hint: string, source: () => string): HTMLButtonElement {
+  const el = button("nbs-quiet", label, hint, async () => {
+    const text = source();
+    const done = await copy(text, el);
+    const hides = plain(text) !== text;
+    el.textContent = done ? (hides ? "Copied, with hidden characters" : "Copied") : "Could not copy";
   });
   for (const leave of ["blur", "pointerleave"]) {
     el.addEventListener(leave, () => {
-      el.textContent = "Copy";
+      el.textContent = label;
     });
   }
   return el;

@@ -2,7 +2,7 @@
 
 import type { Connection } from "../connection";
 import { h, setChildren } from "../dom";
-import { setText } from "../marks";
+import { plain, setText } from "../marks";
 import type { RunState } from "../model";
 import { AgentBox } from "./agent";
 
@@ -23,6 +23,7 @@ export class Header {
   #state = h("span", "nbs-state-word");
   #pill = h("span", "nbs-state", this.#cue, this.#state);
   #detail = h("span", "nbs-detail");
+  readonly heading = h("div", "nbs-heading", this.#title, this.#pill, this.#detail);
   #all = h("input", "nbs-check");
   #allLabel = h("label", "nbs-all", this.#all, "All");
   #list = h("ul", "nbs-agents");
@@ -36,7 +37,7 @@ export class Header {
     this.#all.addEventListener("change", () => connection.switches.toggleAll(this.#all.checked));
     this.#agents.setAttribute("role", "group");
     this.#agents.setAttribute("aria-label", "Stream tokens of");
-    this.el.append(h("div", "nbs-heading", this.#title, this.#pill, this.#detail), this.#agents);
+    this.el.append(this.heading, this.#agents);
   }
 
   update(): void {
@@ -45,6 +46,7 @@ export class Header {
     setText(this.#cue, CUES[store.state] ?? "");
     setText(this.#state, store.state);
     setText(this.#detail, store.detail);
+    this.#detail.title = plain(store.detail);
     this.#pill.dataset.state = store.state;
     this.#updateAgents();
     this.#updateAll();

@@ -1,16 +1,22 @@
-/** The finished cells in the order of their messages, each run under its own line. */
+/**
+ * The finished cells in the order of their messages, each run under its own line.
+ *
+ * A new cell costs the same whatever is there already: only what the store names is touched, and everything is gone
+ * through only for a snapshot or when the reader asks for all cells at once.
+ */
 
 import type { Connection } from "../connection";
 import { h, isInUse } from "../dom";
-import type { Cell, RunInfo } from "../model";
-import type { Store } from "../store";
+import type { Cell, CellHead, RunInfo } from "../model";
+import type { Change, Store } from "../store";
+import { Attention } from "./attention";
+import { Backlog } from "./backlog";
+import { Blocks } from "./blocks";
 import { CellView } from "./cell";
 import { isAsking } from "./input";
 import type { LiveArea } from "./live";
+import { exactly, findRanges } from "./marker";
 import { RunLine } from "./run";
-
-/** Items in a block that the browser lays out only while it is on the screen. */
-const BLOCK = 50;
 
 interface Entry {
   key: string;
@@ -18,39 +24,112 @@ interface Entry {
   cell?: Cell;
 }
 
-type Item = { key: string; el: HTMLElement; line?: RunLine; view?: CellView };
+interface Item {
+  key: string;
+  line?: RunLine;
+  view?: CellView;
+}
 
 export class History {
   readonly el = h("div", "nbs-history");
+  /** Called for each body that was made after its cell was shown. */
+  filled: (view: CellView) => void = () => {};
+  /** Called for a cell to which the reader is led. */
+  shown: (view: CellView) => void = () => {};
   #items: Item[] = [];
+  /** The last items, which are not on the page yet. */
+  #fresh: Item[] = [];
+  #places = new Map<string, number>();
+  #runs: RunInfo[] = [];
+  #runItems: RunLine[] = [];
+  #cells = 0;
+  #hidden = 0;
   #opened = new Set<CellView>();
+  #attention = new Attention();
+  #later: Backlog;
+  #blocks: Blocks;
+  /** Whether the reader wants new cells open. */
+  #allOpen = false;
+  #shows: (head: CellHead) => boolean = () => true;
 
   constructor(
     private readonly connection: Connection,
     private readonly live: LiveArea,
-  ) {}
+    signal: AbortSignal,
+  ) {
+    this.#later = new Backlog(signal);
+    this.#blocks = new Blocks(this.el, this.#later, {
+      approach: (first, end) => this.#approach(first, end),
+      found: (place, text) => this.#found(place, text),
+    });
+    this.el.addEventListener("click", (event) => this.#clicked(event.target));
+    this.el.addEventListener("toggle", (event) => this.#toggled(event.target), { capture: true });
+  }
 
   /** How many lines there are. */
   get length(): number {
     return this.#items.length;
   }
 
-  get last(): HTMLElement | undefined {
-    return this.#items.at(-1)?.el;
+  get cells(): number {
+    return this.#cells;
   }
 
-  /** Show what the store holds; `follows` as for `arrange`. */
-  update(follows: boolean): void {
-    const entries = sequence(this.connection.store);
-    const changed = entries.findIndex(({ key }, index) => this.#items[index]?.key !== key);
-    this.#truncate(changed < 0 ? entries.length : changed);
-    entries.forEach(({ key, run, cell }, index) => {
-      const item = this.#items[index];
-      if (run && item) item.line?.update(run);
-      else if (run) this.#addRun(key, run);
-      else if (cell && item) item.view?.update(cell);
-      else if (cell) this.#addCell(key, cell, follows);
-    });
+  /** How many cells the filter lets through. */
+  get shownCells(): number {
+    return this.#cells - this.#hidden;
+  }
+
+  get last(): HTMLElement | undefined {
+    const { line, view } = this.#items.at(-1) ?? {};
+    return (line ?? view)?.el;
+  }
+
+  /** Begin to make bodies as they come near in `scroller`. */
+  watch(scroller: HTMLElement, signal: AbortSignal): void {
+    this.#blocks.watch(scroller, signal);
+  }
+
+  view(id: string): CellView | undefined {
+    const place = this.#places.get(id);
+    return place === undefined ? undefined : this.#items[place]?.view;
+  }
+
+  /** All cells in their order; those that are filtered out too. */
+  *views(): Generator<CellView> {
+    for (const { view } of this.#items) if (view) yield view;
+  }
+
+  /** The next cell that is shown behind (or, with -1, before) `from`; without `from` that from the end. */
+  neighbour(from: CellView | undefined, step: 1 | -1): CellView | undefined {
+    const start = from ? this.#places.get(from.cell.id) : step === 1 ? -1 : this.#items.length;
+    if (start === undefined) return undefined;
+    for (let place = start + step; place >= 0 && place < this.#items.length; place += step) {
+      const { view } = this.#items[place]!;
+      if (view && !view.hidden) return view;
+    }
+    return undefined;
+  }
+
+  /** Show what changed; `follows` as for `arrange`. */
+  update(changes: readonly Change[], follows: boolean): void {
+    const { store } = this.connection;
+    if (changes.some(({ what }) => what === "snapshot")) {
+      this.#restore(follows);
+      return;
+    }
+    const places = new Set<number>();
+    for (const change of changes) {
+      const place = change.what === "settled" ? store.placeOf(change.id) : undefined;
+      if (place !== undefined) places.add(place);
+    }
+    for (const place of [...places].sort((a, b) => a - b)) {
+      if (this.#settle(store.settled[place]!, place, follows)) continue;
+      this.#restore(follows);
+      return;
+    }
+    this.#updateRuns(store.runs.length);
+    this.#place(follows);
   }
 
   /**
@@ -58,7 +137,7 @@ export class History {
    * the end: what somebody reads further up keeps its place.
    */
   arrange(follows: boolean): void {
-    const wanted = opensByItself(this.connection.store);
+    const wanted = this.#attention.wanted(this.connection.store.live.size > 0);
     for (const view of this.#opened) {
       if (view.touched) this.#opened.delete(view);
       else if (!wanted.has(view.cell.id) && follows && !view.inUse) {
@@ -66,44 +145,237 @@ export class History {
         this.#opened.delete(view);
       }
     }
-    for (let i = this.#items.length - 1, left = wanted.size; i >= 0 && left > 0; i--) {
-      const view = this.#items[i]!.view;
-      if (!view || !wanted.has(view.cell.id)) continue;
-      left--;
-      if (view.touched || this.#opened.has(view)) continue;
+    for (const id of wanted) {
+      const view = this.view(id);
+      if (!view || view.touched || this.#opened.has(view)) continue;
       view.setOpen(true);
       this.#opened.add(view);
     }
   }
 
-  #addRun(key: string, run: RunInfo): void {
-    const line = new RunLine(run, 1 + this.connection.store.runs.indexOf(run));
-    this.#append({ key, el: line.el, line });
+  /** Put a cell on the page, where only its text is there. */
+  build(view: CellView): void {
+    const place = this.#places.get(view.cell.id);
+    if (place !== undefined) this.#blocks.build(place);
   }
 
-  /** A cell that was being written keeps its text on the page where it stays open: nothing flickers, nothing is lost. */
-  #addCell(key: string, cell: Cell, follows: boolean): void {
-    const view = new CellView(cell, this.connection);
-    this.#append({ key, el: view.el, view });
-    const live = this.live.view(cell.id);
-    if (!live || (follows && !isInUse(live.el) && !opensByItself(this.connection.store).has(cell.id))) return;
-    view.inherit(live);
-    this.#opened.add(view);
+  /** Build and open a cell, so that somebody can be led to it. */
+  show(view: CellView): void {
+    this.build(view);
+    view.touched = true;
+    view.setOpen(true);
+    this.filled(view);
+    this.shown(view);
+  }
+
+  /** Open or close all cells, and those that come; an open question is not closed. */
+  openAll(open: boolean): void {
+    this.#allOpen = open;
+    this.#opened.clear();
+    this.#items.forEach(({ view }, place) => {
+      if (!view || (!open && isAsking(view.cell))) return;
+      view.touched = true;
+      this.#setOpen(view, open, place);
+    });
+    this.#estimate();
+  }
+
+  /** Show only the cells for which `shows` says so, now and later. */
+  filter(shows: (head: CellHead) => boolean): void {
+    this.#shows = shows;
+    for (const view of this.views()) this.#hide(view);
+    this.#estimate();
+  }
+
+  /** Make and open everything for paper; what is returned puts it back. */
+  unfold(): () => void {
+    const closed: CellView[] = [];
+    for (const place of this.#items.keys()) this.#blocks.build(place);
+    for (const view of this.views()) {
+      if (!view.isOpen) closed.push(view);
+      view.setOpen(true);
+    }
+    return () => {
+      for (const view of closed) view.setOpen(false);
+    };
+  }
+
+  #setOpen(view: CellView, open: boolean, place: number): void {
+    const fill = open && this.#blocks.isNear(place);
+    view.setOpen(open, fill);
+    if (fill) this.filled(view);
+  }
+
+  #clicked(target: EventTarget | null): void {
+    const view = CellView.of(target instanceof Element ? target.closest(".nbs-line") : null);
+    if (!view) return;
+    view.touched = true;
+    view.fill();
+    this.filled(view);
+  }
+
+  /** The browser opens cells by itself where it finds text in them, or where an address leads to them. */
+  #toggled(target: EventTarget | null): void {
+    const view = CellView.of(target instanceof HTMLDetailsElement ? target.firstElementChild : null);
+    if (view?.isOpen) this.#setOpen(view, true, this.#places.get(view.cell.id)!);
+  }
+
+  /** The browser found `text` where only the text of a cell was on the page: open it, with the text selected. */
+  #found(place: number, text: string): void {
+    const view = this.#items[place]?.view;
+    if (!view) return;
+    this.show(view);
+    const [range] = text !== "" && view.content ? findRanges(view.content, exactly(text)) : [];
+    if (range)
+      document
+        .getSelection()
+        ?.setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+  }
+
+  #approach(first: number, end: number): void {
+    for (const { view } of this.#items.slice(first, end)) {
+      if (!view?.isOpen || view.content) continue;
+      view.fill();
+      this.filled(view);
+    }
+  }
+
+  /** Show one cell; says whether it has a place without anything else moving. */
+  #settle(cell: Cell, place: number, follows: boolean): boolean {
+    const view = this.view(cell.id);
+    if (!view) {
+      const run = this.connection.store.runs.findLastIndex(({ id }) => id === cell.run);
+      const isLate = run + 1 < this.#runs.length && this.#items.at(-1)?.line !== undefined;
+      if (place !== this.#cells || isLate) return false;
+      this.#updateRuns(run + 1);
+    }
+    this.#attention.see(cell, place, place === this.connection.store.settled.length - 1);
+    if (!view) this.#addCell(cellKey(cell), cell);
+    else if (view.cell.started_at !== cell.started_at) return false;
+    else {
+      view.update(cell);
+      this.#hide(view);
+    }
+    this.#place(follows);
+    return true;
+  }
+
+  #updateRuns(end: number): void {
+    const { runs } = this.connection.store;
+    this.#runs.forEach((shown, index) => {
+      const run = runs[index];
+      if (run && run !== shown) this.#runItems[index]!.update(run);
+      if (run) this.#runs[index] = run;
+    });
+    for (const run of runs.slice(this.#runs.length, end)) this.#addRun(runKey(run), run);
+  }
+
+  /** Show what the store holds; what is the same up to some place stays as it is. */
+  #restore(follows: boolean): void {
+    const { store } = this.connection;
+    const entries = sequence(store);
+    const changed = entries.findIndex(({ key }, index) => this.#items[index]?.key !== key);
+    this.#truncate(changed < 0 ? entries.length : changed);
+    this.#updateRuns(this.#runs.length);
+    this.#attention.forget();
+    const last = store.settled.at(-1)?.run;
+    const begin = 1 + store.settled.findLastIndex(({ run }) => run !== last);
+    store.settled.slice(begin).forEach((cell, index) => {
+      this.#attention.see(cell, begin + index, index === 0);
+    });
+    entries.forEach(({ key, run, cell }, index) => {
+      const view = this.#items[index]?.view;
+      if (cell && view) view.update(cell);
+      else if (index < this.#items.length) return;
+      else if (run) this.#addRun(key, run);
+      else if (cell) this.#addCell(key, cell);
+    });
+    this.#place(follows);
+  }
+
+  #addRun(key: string, run: RunInfo): void {
+    this.#runs.push(run);
+    const line = new RunLine(run, this.#runs.length);
+    this.#runItems.push(line);
+    this.#append({ key, line });
+  }
+
+  #addCell(key: string, cell: Cell): void {
+    const view = new CellView(cell, this.connection, this.#later);
+    this.#hide(view);
+    this.#cells++;
+    this.#places.set(cell.id, this.#items.length);
+    this.#append({ key, view });
   }
 
   #append(item: Item): void {
-    if (this.#items.length % BLOCK === 0) this.el.append(h("div", "nbs-group"));
-    this.el.lastElementChild!.append(item.el);
     this.#items.push(item);
+    this.#fresh.push(item);
+  }
+
+  /** Put what was added on the page. */
+  #place(follows: boolean): void {
+    const fresh = this.#fresh.splice(0);
+    const first = this.#items.length - fresh.length;
+    this.#blocks.append(fresh.map(({ line, view }) => (line ?? view)!));
+    fresh.forEach(({ view }, index) => {
+      if (!view) return;
+      if (this.#allOpen) {
+        view.touched = true;
+        this.#setOpen(view, true, first + index);
+      }
+      this.#succeed(view, follows);
+    });
+  }
+
+  /** A cell that was being written keeps its text on the page where it stays open: nothing flickers, nothing is lost. */
+  #succeed(view: CellView, follows: boolean): void {
+    const old = this.live.view(view.cell.id);
+    if (!old) return;
+    const { live } = this.connection.store;
+    const opens = this.#allOpen || this.#attention.wanted(live.size > 0).has(view.cell.id);
+    if (follows && !isInUse(old.el) && !opens) return;
+    view.inherit(old);
+    if (!this.#allOpen) this.#opened.add(view);
+  }
+
+  #hide(view: CellView): void {
+    const hidden = !this.#shows(view.cell);
+    this.#hidden += Number(hidden) - Number(view.hidden);
+    view.hidden = hidden;
   }
 
   #truncate(length: number): void {
-    for (const { el, view } of this.#items.splice(length)) {
-      if (view) this.#opened.delete(view);
-      el.remove();
+    for (const { line, view } of this.#items.splice(length)) {
+      if (line) {
+        this.#runs.pop();
+        this.#runItems.pop();
+      }
+      if (!view) continue;
+      this.#cells--;
+      if (view.hidden) this.#hidden--;
+      this.#opened.delete(view);
+      this.#places.delete(view.cell.id);
     }
-    while (this.el.children.length > Math.ceil(length / BLOCK)) this.el.lastElementChild!.remove();
+    this.#blocks.truncate(length);
   }
+
+  #estimate(): void {
+    const row = this.last?.firstElementChild?.clientHeight || 30;
+    this.#blocks.estimate((place) => {
+      const { view } = this.#items[place]!;
+      if (view?.hidden) return 0;
+      return view?.isOpen ? row + 60 + Math.min(2000, (view.cell.text.length / 90) * 22) : row + 1;
+    });
+  }
+}
+
+function runKey(run: RunInfo): string {
+  return `run ${run.id}`;
+}
+
+function cellKey(cell: Cell): string {
+  return `cell ${cell.id} ${cell.started_at}`;
 }
 
 /** Runs and cells in one row: a run's line stands before its first cell. */
@@ -112,30 +384,12 @@ function sequence(store: Store): Entry[] {
   let next = 0;
   const place = new Map(store.runs.map(({ id }, index) => [id, index]));
   const beginRuns = (end: number) => {
-    for (; next < end; next++) entries.push({ key: `run ${store.runs[next]!.id}`, run: store.runs[next]! });
+    for (; next < end; next++) entries.push({ key: runKey(store.runs[next]!), run: store.runs[next]! });
   };
   for (const cell of store.settled) {
     beginRuns((place.get(cell.run ?? "") ?? -1) + 1);
-    entries.push({ key: `cell ${cell.id} ${cell.started_at}`, cell });
+    entries.push({ key: cellKey(cell), cell });
   }
   beginRuns(store.runs.length);
   return entries;
-}
-
-/**
- * The cells that need no click: the last thing that was said while nobody is writing, failures and open questions,
- * all of the run that spoke last.
- */
-export function opensByItself(store: Store): Set<string> {
-  const ids = new Set<string>();
-  let said = store.live.size > 0;
-  for (let i = store.settled.length - 1; i >= 0; i--) {
-    const cell = store.settled[i]!;
-    if (cell.run !== store.settled.at(-1)!.run) break;
-    const speaks = (cell.kind === "text" || cell.kind === "structured output") && cell.agent !== "user";
-    if (speaks && !said) ids.add(cell.id);
-    said ||= speaks;
-    if (cell.kind === "error" || isAsking(cell)) ids.add(cell.id);
-  }
-  return ids;
 }

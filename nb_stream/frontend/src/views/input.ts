@@ -1,9 +1,11 @@
-/** The form in which a team asks a person: the answer goes to the kernel, which ends the request. */
+/** The forms in which a team asks a person: the answer goes to the kernel, which ends the request. */
 
 import { button, h } from "../dom";
 import { plain } from "../marks";
 import type { Cell } from "../model";
 import type { Command } from "../protocol";
+
+type Send = (command: Command) => void;
 
 /** Whether `cell` waits for a person. */
 export function isAsking(cell: Cell): boolean {
@@ -11,17 +13,17 @@ export function isAsking(cell: Cell): boolean {
 }
 
 /** The form for `cell`. It may be sent again: the kernel takes the first answer to a request. */
-export function inputForm(cell: Cell, send: (command: Command) => void): HTMLFormElement {
-  const request_id = String(cell.data?.request_id ?? "");
+export function inputForm(cell: Cell, send: Send): HTMLFormElement {
+  return cell.kind === "approval" ? approvalForm(cell, send) : answerForm(cell, send);
+}
+
+function answerForm(cell: Cell, send: Send): HTMLFormElement {
+  const request_id = requestOf(cell);
   const box = h("textarea", "nbs-box");
   box.rows = 2;
   box.setAttribute("aria-label", `Answer to ${plain(cell.agent || "the team")}`);
   box.placeholder = "Your answer";
-  const sent = h("span", "nbs-pending");
-  const submit = (command: Command) => {
-    send(command);
-    sent.textContent = "sent, not confirmed yet";
-  };
+  const [sent, submit] = sending(send);
   const answer = h("button", "nbs-button nbs-primary", "Answer");
   const dismiss = button("nbs-button", "Dismiss", "End the request without an answer", () =>
     submit({ type: "dismiss", request_id }),
@@ -37,4 +39,43 @@ export function inputForm(cell: Cell, send: (command: Command) => void): HTMLFor
     form.requestSubmit();
   });
   return form;
+}
+
+/** Two buttons; Enter in the reason's box rejects, because a reason is given for nothing else. */
+function approvalForm(cell: Cell, send: Send): HTMLFormElement {
+  const request_id = requestOf(cell);
+  const reason = h("input", "nbs-box nbs-reason");
+  reason.type = "text";
+  reason.placeholder = "Reason, if you reject";
+  reason.setAttribute("aria-label", "Reason, if you reject");
+  const [sent, submit] = sending(send);
+  const reject = () => {
+    const why = reason.value.trim();
+    submit({ type: "answer", request_id, text: why === "" ? "reject" : `reject: ${why}` });
+  };
+  const approve = button("nbs-button nbs-primary", "Approve", "", () =>
+    submit({ type: "answer", request_id, text: "approve" }),
+  );
+  const buttons = h("div", "nbs-buttons", approve, button("nbs-button", "Reject", "", reject), reason, sent);
+  const form = h("form", "nbs-input", buttons);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    reject();
+  });
+  return form;
+}
+
+function requestOf(cell: Cell): string {
+  return String(cell.data?.request_id ?? "");
+}
+
+/** Where it is said that something was sent, and what sends and says so. */
+function sending(send: Send): [HTMLElement, Send] {
+  const sent = h("span", "nbs-pending");
+  sent.setAttribute("aria-live", "polite");
+  const submit = (command: Command) => {
+    send(command);
+    sent.textContent = "sent, not confirmed yet";
+  };
+  return [sent, submit];
 }

@@ -4,20 +4,25 @@ import type { Connection } from "../connection";
 import { h, setChildren } from "../dom";
 import { count } from "../format";
 import type { LiveCell } from "../live_text";
+import { checkLater } from "../markdown/check";
+import { MarkdownWriter } from "../markdown/writer";
 import { setText } from "../marks";
 import { TextWriter } from "../writer";
+import { isMarkdown } from "./body";
 import { colourClass } from "./colours";
+import { depthClass, pathAbove } from "./place";
 import { kindWord } from "./summary";
 
 export class LiveView {
   readonly el = h("article", "nbs-live-cell");
   text = h("div", "nbs-text");
+  #above = h("span", "nbs-above");
   #agent = h("span", "nbs-agent-name");
   #kind = h("span", "nbs-kind");
-  #doing = h("span", "nbs-doing", "writing");
+  #doing = h("span", "nbs-doing");
   #held = h("p", "nbs-held");
   #scroll = h("div", "nbs-live-text");
-  #writer = new TextWriter(this.text);
+  #writer: MarkdownWriter | TextWriter;
   #painted = 0;
   #revision: number;
 
@@ -26,8 +31,9 @@ export class LiveView {
     private readonly connection: Connection,
   ) {
     this.#revision = cell.revision;
+    this.#writer = this.#newWriter();
     this.#scroll.append(h("div", "nbs-live-grow", this.text, this.#held));
-    const head = h("header", "nbs-live-head", this.#agent, this.#kind, this.#doing);
+    const head = h("header", "nbs-live-head", this.#above, this.#agent, this.#kind, this.#doing);
     this.el.setAttribute("aria-busy", "true");
     this.el.append(head, this.#scroll);
   }
@@ -38,13 +44,15 @@ export class LiveView {
     const { agents } = this.connection.store;
     const row = agents.find(({ path }) => path === head.path);
     const gated = row?.can_stream === true && !this.connection.switches.isOn(row);
-    this.el.className = `nbs-live-cell ${colourClass(agents, head.path)}`;
+    this.el.className = `nbs-live-cell ${colourClass(agents, head.path)} ${depthClass(head)}`;
     this.el.classList.toggle("nbs-is-held", gated);
     this.el.dataset.kind = head.kind;
+    setText(this.#above, pathAbove(head));
     setText(this.#agent, head.agent ?? "");
     setText(this.#kind, kindWord(head));
+    setText(this.#doing, head.kind === "thought" ? "thinking" : "writing");
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
-    if (several) this.#scroll.tabIndex = 0;
+    if (several || head.kind === "thought") this.#scroll.tabIndex = 0;
     else this.#scroll.removeAttribute("tabindex");
     this.#paint();
   }
@@ -53,8 +61,18 @@ export class LiveView {
   isWhole(text: string): boolean {
     if (this.cell.text !== text) return false;
     this.#paint();
-    this.#writer.end();
+    const writer = this.#writer;
+    writer.end();
+    if (writer instanceof MarkdownWriter) {
+      checkLater(this.text, text, writer.definitions, this.connection.services);
+    }
     return true;
+  }
+
+  #newWriter(): MarkdownWriter | TextWriter {
+    const isRich = isMarkdown(this.cell.head.kind);
+    this.text.classList.toggle("nbs-md", isRich);
+    return isRich ? new MarkdownWriter(this.text, this.connection.services) : new TextWriter(this.text);
   }
 
   #paint(): void {
@@ -63,7 +81,7 @@ export class LiveView {
       this.#revision = revision;
       this.#painted = 0;
       this.text.replaceChildren();
-      this.#writer = new TextWriter(this.text);
+      this.#writer = this.#newWriter();
     }
     if (this.#painted === pieces.length) return;
     this.#writer.write(pieces.slice(this.#painted).join(""));

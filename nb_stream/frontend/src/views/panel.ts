@@ -1,7 +1,8 @@
-/** One view of a connection: builds the parts and paints them, at most once for each frame of the screen. */
+/** One view of a connection: builds the parts and paints what changed, at most once for each frame of the screen. */
 
 import type { Connection } from "../connection";
 import { h } from "../dom";
+import type { Change } from "../store";
 import { followTheme } from "../theme";
 import { Announcer } from "./announcer";
 import { Header } from "./header";
@@ -10,6 +11,7 @@ import { LiveArea } from "./live";
 import { Notice } from "./notice";
 import { Tail } from "./tail";
 import { TaskBox } from "./task";
+import { Tools } from "./tools";
 
 /** Show the panel of `connection` in `el` until `signal` aborts. */
 export function showPanel(connection: Connection, el: HTMLElement, signal: AbortSignal): void {
@@ -18,7 +20,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const task = new TaskBox(connection);
   const notice = new Notice(connection);
   const live = new LiveArea(connection);
-  const history = new History(connection, live);
+  const history = new History(connection, live, signal);
   const announcer = new Announcer(store, signal);
   const empty = h("p", "nbs-empty", "Nothing has been said yet.");
   const scroller = h("div", "nbs-scroller", history.el, live.el, empty);
@@ -28,37 +30,44 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   scroller.setAttribute("aria-label", "Transcript");
 
   let frame = 0;
-  let cellsChanged = true;
+  let changes: Change[] = [{ what: "snapshot" }];
   const schedule = () => {
     frame ||= requestAnimationFrame(paint);
   };
   const tail = new Tail(scroller, history, schedule, signal);
+  const root = h("section", "nbs-root");
+  const tools = new Tools(connection, { root, scroller, history, live, tail }, signal);
   const paint = () => {
     frame = 0;
+    const now = changes;
+    changes = [];
     const follows = tail.follows;
-    header.update();
-    task.update();
-    notice.update();
-    if (cellsChanged) history.update(follows);
-    cellsChanged = false;
+    if (now.some(({ what }) => what !== "appended")) {
+      header.update();
+      task.update();
+      notice.update();
+    }
+    history.update(now, follows);
     history.arrange(follows);
     live.update();
+    tools.update(now);
     empty.hidden = history.length > 0 || store.live.size > 0;
     tail.update();
   };
 
-  const root = h("section", "nbs-root");
   root.setAttribute("aria-label", "nb_stream panel");
   // JupyterLab leaves the keys alone inside an element that says so.
   root.dataset.lmSuppressShortcuts = "true";
+  header.heading.append(tools.el);
   const log = h("div", "nbs-log", scroller, tail.jump);
-  root.append(h("div", "nbs-panel", header.el, task.el, notice.el, log, announcer.el));
+  root.append(h("div", "nbs-panel", header.el, task.el, notice.el, tools.drawers, log, announcer.el));
   followTheme(root, signal);
   el.append(root);
+  history.watch(scroller, signal);
 
-  const unsubscribe = store.subscribe((changes) => {
-    announcer.hear(changes);
-    cellsChanged ||= changes.some(({ what }) => what === "settled" || what === "run" || what === "snapshot");
+  const unsubscribe = store.subscribe((told) => {
+    announcer.hear(told);
+    changes.push(...told);
     schedule();
   });
   signal.addEventListener(
@@ -71,4 +80,5 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     { once: true },
   );
   paint();
+  tools.openAddress();
 }

@@ -1,13 +1,15 @@
 /** The line before a run's cells: its number, its task, and how it ended. */
 
 import { h } from "../dom";
-import { count, duration } from "../format";
+import { count, duration, money } from "../format";
 import { setText } from "../marks";
 import type { RunInfo } from "../model";
 import { firstWords } from "../text";
+import type { Item } from "./blocks";
 
-export class RunLine {
+export class RunLine implements Item {
   readonly el = h("div", "nbs-run");
+  readonly isBusy = false;
   #title = h("span", "nbs-run-title");
   #task = h("span", "nbs-run-task");
   #end = h("span", "nbs-run-end");
@@ -22,6 +24,12 @@ export class RunLine {
     this.update(run);
   }
 
+  light(): HTMLElement {
+    return this.el;
+  }
+
+  release(): void {}
+
   update(run: RunInfo): void {
     this.el.dataset.status = run.status;
     setText(this.#title, `Run ${this.number}`);
@@ -34,6 +42,7 @@ function ending(run: RunInfo): string {
   const parts = [run.stop_reason ? `${run.status}: ${firstWords(run.stop_reason)}` : run.status];
   const { prompt_tokens, completion_tokens } = run.usage;
   if (prompt_tokens + completion_tokens > 0) parts.push(count(prompt_tokens + completion_tokens, "token"));
+  if (run.cost) parts.push(money(run.cost));
   if (run.started_at !== null && run.ended_at !== null) parts.push(duration(run.ended_at - run.started_at));
   return parts.join(" · ");
 }

@@ -1,7 +1,7 @@
 /** The one line of a cell: which kind it is, its first words, and what it took. */
 
-import { count, duration, timeOfDay } from "../format";
-import type { Cell, CellHead } from "../model";
+import { count, dateAndTime, duration, money, timeOfDay } from "../format";
+import type { Cell, CellHead, CellStatus } from "../model";
 import { firstWords } from "../text";
 import { codeBlocks } from "./code";
 
@@ -18,7 +18,13 @@ export function statusWord(cell: CellHead & { text?: string }): string {
   const partial = cell.text && (cell.kind === "text" || cell.kind === "thought") ? ", partial" : "";
   if (cell.status === "failed" || cell.status === "cancelled") return `${cell.status}${partial}`;
   if (cell.status === "running" || cell.status === "waiting") return cell.status;
+  if (cell.kind === "code" && cell.data?.exit_code) return `exit code ${cell.data.exit_code}`;
   return (cell.tool_calls ?? []).some((call) => call.is_error) ? "error" : "";
+}
+
+/** The status as it is coloured: what a tool or a piece of code failed in counts as failed. */
+export function statusOf(cell: Cell): CellStatus {
+  return cell.status === "done" && statusWord(cell) !== "" ? "failed" : cell.status;
 }
 
 /** The first words of a cell, or the line that says the same in its stead. */
@@ -40,10 +46,11 @@ function callLine(call: { name: string; arguments: string; result?: string | nul
   return call.result == null ? line : `${line} → ${firstWords(call.result, 80)}`;
 }
 
-/** What a cell took, for the end of its line: tokens, duration, time of day. */
+/** What a cell took, for the end of its line: tokens, cost, duration, time of day. */
 export function meta(cell: Cell): string[] {
   const parts: string[] = [];
   if (cell.usage?.completion_tokens) parts.push(count(cell.usage.completion_tokens, "token"));
+  if (cell.cost) parts.push(money(cell.cost));
   if (cell.started_at !== undefined && cell.ended_at !== undefined) {
     const seconds = cell.ended_at - cell.started_at;
     if (seconds >= 0.05) parts.push(duration(seconds));
@@ -53,16 +60,19 @@ export function meta(cell: Cell): string[] {
   return parts;
 }
 
-/** What is known of a model call beyond its line. */
-export function pace(cell: Cell): string {
+/** All that is known of the making of a cell, for those who ask. */
+export function figures(cell: Cell): string {
   const parts: string[] = [];
   if (cell.usage) {
     const { prompt_tokens, completion_tokens } = cell.usage;
     parts.push(`${count(prompt_tokens, "prompt token")}, ${count(completion_tokens, "completion token")}`);
   }
+  if (cell.cost !== undefined) parts.push(money(cell.cost));
   if (cell.ttft !== undefined) parts.push(`first token after ${duration(cell.ttft)}`);
   if (cell.tokens_per_s !== undefined) {
     parts.push(`${cell.estimated ? "about " : ""}${cell.tokens_per_s.toFixed(0)} tokens/s`);
   }
+  const at = cell.ended_at ?? cell.started_at;
+  if (at !== undefined) parts.push(dateAndTime(at));
   return parts.join(" · ");
 }

@@ -10,7 +10,7 @@ const NEAR = 24;
 
 export class Tail {
   /** The way back to the end, shown while the reader is elsewhere. */
-  readonly jump = button("nbs-jump", "", "", () => this.#jump());
+  readonly jump = button("nbs-jump", "", "", () => this.toEnd());
   /** Whether the reader has not scrolled away from the end. */
   #atEnd = true;
   #seen = 0;
@@ -36,8 +36,15 @@ export class Tail {
     return this.#atEnd && !this.#isReading();
   }
 
+  /** Follow no longer: the reader was taken to another place. */
+  release(): void {
+    this.#atEnd = false;
+  }
+
   /** Call when everything is painted. */
   update(): void {
+    // What is observed may come before the event that tells of the scrolling.
+    this.#judge();
     this.#follows = this.follows;
     if (this.#follows) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
@@ -66,14 +73,22 @@ export class Tail {
     return focused !== null && this.history.last?.contains(focused) !== true;
   }
 
-  /** Upward movement without a shrinking content is the reader's; only a way down to the end brings back. */
   #scrolled(): void {
-    const { scrollTop, scrollHeight } = this.scroller;
-    if (scrollTop < this.#top && scrollHeight >= this.#height) this.#atEnd = false;
-    else if (scrollTop > this.#top && this.#isNearEnd()) this.#atEnd = true;
+    this.#judge();
     this.#remember();
     if (this.follows !== this.#follows) this.repaint();
     else this.#showJump();
+  }
+
+  /**
+   * Upward movement is the reader's, or the browser's that leads to what was searched for; a content that shrinks
+   * moves no further than to its end. Only a way down to the end brings back.
+   */
+  #judge(): void {
+    const { scrollTop, scrollHeight } = this.scroller;
+    const isReader = scrollHeight >= this.#height || !this.#isNearEnd();
+    if (scrollTop < this.#top && isReader) this.#atEnd = false;
+    else if (scrollTop > this.#top && this.#isNearEnd()) this.#atEnd = true;
   }
 
   #remember(): void {
@@ -81,7 +96,8 @@ export class Tail {
     this.#height = this.scroller.scrollHeight;
   }
 
-  #jump(): void {
+  /** Go to the end, and follow it again. */
+  toEnd(): void {
     this.#atEnd = true;
     if (holdsSelection(this.scroller)) document.getSelection()?.removeAllRanges();
     this.scroller.focus({ preventScroll: true });

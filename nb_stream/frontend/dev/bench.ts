@@ -1,0 +1,115 @@
+/** What the benchmark of the browser drives: engines that show a text as it grows, and texts to show. */
+
+import MarkdownIt from "markdown-it";
+import * as smd from "streaming-markdown";
+import { Chunks } from "../src/chunks";
+import { h } from "../src/dom";
+import { Formulas } from "../src/markdown/formula_view";
+import { safePolicy } from "../src/markdown/policy";
+import { MarkdownWriter } from "../src/markdown/writer";
+import { ESSAY } from "./essay";
+
+interface Engine {
+  write(piece: string): void;
+  end(): void;
+}
+
+const chunks: Chunks = new Chunks((command) => {
+  if (command.type !== "chunk") return;
+  void fetch("math.js")
+    .then((answer) => answer.text())
+    .then((source) => chunks.receive({ op: "chunk", name: command.name, source }));
+});
+const services = { policy: safePolicy, formulas: new Formulas(chunks) };
+
+const engines: Record<string, (el: HTMLElement) => Engine> = {
+  ours: (el) => new MarkdownWriter(el, services),
+  "streaming-markdown": (el) => {
+    const parser = smd.parser(smd.default_renderer(el));
+    return { write: (piece) => smd.parser_write(parser, piece), end: () => smd.parser_end(parser) };
+  },
+  "full re-parse": (el) => {
+    const md = new MarkdownIt();
+    let text = "";
+    const show = () => {
+      // biome-ignore lint/security/noDangerouslySetInnerHtml: this is what others do.
+      el.innerHTML = md.render(text);
+    };
+    return {
+      write(piece) {
+        text += piece;
+        show();
+      },
+      end: show,
+    };
+  },
+};
+
+const repeated = (unit: string, length: number) =>
+  unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+
+const texts: Record<string, (length: number) => string> = {
+  mixed: (length) => repeated(ESSAY, length),
+  fence: (length) => `\`\`\`python\n${repeated("total = sum(x * 2 for x in values)  # every one\n", length)}`,
+  list: (length) => repeated("- an item of the list, with *some* words in it\n", length),
+  quote: (length) => repeated("> A sentence that somebody said, and `code` in it.\n>\n", length),
+  formulas: (length) =>
+    repeated("So $x_1 + y^2 = \\frac{a}{b}$ holds, and the next one follows from it.\n\n", length),
+  paragraph: (length) => repeated("Words of a paragraph that does not end, *some* of them strong. ", length),
+  "nested list": (length) =>
+    repeated("- an item\n  - with another *one*\n    - and one in that\n      - and a last\n", length),
+  table: (length) =>
+    repeated("| name | value | what it is |\n|---|---:|---|\n", 45) +
+    repeated("| alpha | 12.5 | the *first* of them |\n", length),
+};
+
+/** Milliseconds of each frame, and of each task that was long. */
+interface Timing {
+  frames: number[];
+  tasks: number[];
+}
+
+function place(): HTMLElement {
+  document.body.replaceChildren();
+  const text = h("div", "nbs-text nbs-md");
+  const scroller = h("div", "nbs-scroller", h("div", "nbs-live", h("article", "nbs-live-cell", text)));
+  document.body.append(h("section", "nbs-root", h("div", "nbs-panel", scroller)));
+  return text;
+}
+
+/** Write `length` characters of the text `kind`, one piece of `step` per frame, from the character `from` on. */
+async function stream(engine: string, kind: string, length: number, step: number, from = 0): Promise<Timing> {
+  const text = texts[kind]!(length);
+  const el = place();
+  const scroller = el.closest(".nbs-scroller")!;
+  const writer = engines[engine]!(el);
+  if (from > 0) writer.write(text.slice(0, from));
+  const tasks: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) tasks.push(duration);
+  });
+  await nextFrame();
+  await nextFrame();
+  observer.observe({ type: "longtask" });
+  const frames: number[] = [];
+  let last = performance.now();
+  for (let at = from; at < text.length; at += step) {
+    writer.write(text.slice(at, at + step));
+    scroller.scrollTop = scroller.scrollHeight;
+    await nextFrame();
+    const now = performance.now();
+    frames.push(now - last);
+    last = now;
+  }
+  writer.end();
+  await nextFrame();
+  await nextFrame();
+  observer.disconnect();
+  return { frames, tasks };
+}
+
+function nextFrame(): Promise<unknown> {
+  return new Promise((resolve) => requestAnimationFrame(resolve));
+}
+
+Object.assign(globalThis, { bench: { stream, kinds: Object.keys(texts), engines: Object.keys(engines) } });

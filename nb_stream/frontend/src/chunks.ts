@@ -1,0 +1,71 @@
+/**
+ * Parts of the front end that most panels never need: the kernel sends their source when one is asked for.
+ *
+ * They come over the widget's own line, so that they are there offline, on Binder and in VS Code. A chunk that came is
+ * shared by all panels of the page.
+ */
+
+import type { ChunkOp, Command } from "./protocol";
+
+export type ChunkName = ChunkOp["name"];
+
+/** Milliseconds after which a chunk that did not come may be asked for again. */
+const PATIENCE = 10_000;
+
+type Shared = Map<string, Promise<unknown>>;
+const KEY = Symbol.for("nb_stream.chunks.1");
+
+function shared(): Shared {
+  const page = globalThis as { [KEY]?: Shared };
+  page[KEY] ??= new Map();
+  return page[KEY];
+}
+
+/** Evaluate the source of a module of ours. */
+function importSource(source: string): Promise<unknown> {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  return import(/* @vite-ignore */ url).finally(() => URL.revokeObjectURL(url));
+}
+
+export class Chunks {
+  #asked = new Map<ChunkName, number>();
+  #waiting = new Map<ChunkName, ((module: unknown) => void)[]>();
+
+  constructor(
+    private readonly send: (command: Command) => void,
+    private readonly load = importSource,
+  ) {}
+
+  /** Call `use` with the module `name` once it is there: that can be never. */
+  want(name: ChunkName, use: (module: unknown) => void): void {
+    const known = shared().get(name);
+    if (known) {
+      known.then(use, () => {});
+      return;
+    }
+    const waiting = this.#waiting.get(name) ?? [];
+    waiting.push(use);
+    this.#waiting.set(name, waiting);
+    const now = Date.now();
+    if (now - (this.#asked.get(name) ?? Number.NEGATIVE_INFINITY) < PATIENCE) return;
+    this.#asked.set(name, now);
+    this.send({ type: "chunk", name });
+  }
+
+  /** A chunk has come. */
+  receive({ name, source }: ChunkOp): void {
+    const waiting = this.#waiting.get(name) ?? [];
+    this.#waiting.delete(name);
+    const known = shared().get(name) ?? this.load(source);
+    shared().set(name, known);
+    known.then(
+      (module) => {
+        for (const use of waiting) use(module);
+      },
+      (error) => {
+        shared().delete(name);
+        console.error(`nb_stream: the part "${name}" could not be loaded.`, error);
+      },
+    );
+  }
+}

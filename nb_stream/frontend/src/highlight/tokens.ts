@@ -1,0 +1,133 @@
+/**
+ * Colouring code line by line: a language is a table of patterns, and a line leaves behind what is still open.
+ *
+ * Each line is read once, so that code can be coloured while it is being written. Colours are a help and not a parse:
+ * where a table is wrong, the text is still there.
+ */
+
+/** What a piece of code is; the class of its colour is `nbs-t-` and this. */
+export type Kind =
+  | "keyword"
+  | "string"
+  | "comment"
+  | "number"
+  | "name"
+  | "type"
+  | "meta"
+  | "added"
+  | "removed";
+
+/** A construct that can go on over lines: what opens it, what closes it, and whether a backslash hides the latter. */
+export interface Span {
+  readonly kind: Kind;
+  readonly open: string;
+  readonly close: string;
+  readonly escapes?: boolean;
+}
+
+export interface Language {
+  /** Constructs that can span lines, tried in this order. */
+  readonly spans?: readonly Span[];
+  /** Patterns within a line, tried in this order. */
+  readonly rules: readonly (readonly [Kind, string])[];
+  readonly keywords?: readonly string[];
+  readonly types?: readonly string[];
+  readonly ignoresCase?: boolean;
+}
+
+/** The span that a line begins in; -1 for none. */
+export type State = number;
+export const START: State = -1;
+
+export interface Token {
+  readonly kind: Kind | null;
+  text: string;
+}
+
+/** A longer line stays plain: it is data, and costs more than colours are worth. */
+export const MAX_LINE = 2000;
+
+export class Tokenizer {
+  readonly #spans: readonly Span[];
+  readonly #kinds: readonly Kind[];
+  readonly #pattern: RegExp;
+  readonly #closers: readonly RegExp[];
+  readonly #keywords: ReadonlySet<string>;
+  readonly #types: ReadonlySet<string>;
+  readonly #ignoresCase: boolean;
+
+  constructor({ spans = [], rules, keywords = [], types = [], ignoresCase = false }: Language) {
+    const flags = ignoresCase ? "isuy" : "suy";
+    const sources = [
+      ...spans.map(({ open }) => open),
+      ...rules.map(([, source]) => source),
+      "[\\p{L}_$][\\w$]*",
+    ];
+    this.#spans = spans;
+    this.#kinds = rules.map(([kind]) => kind);
+    this.#pattern = new RegExp(sources.map((source) => `(${source})`).join("|"), flags);
+    this.#closers = spans.map(
+      ({ close, escapes }) =>
+        new RegExp(escapes ? `(?:\\\\.|(?!${close}).)*(${close})?` : `(?:(?!${close}).)*(${close})?`, flags),
+    );
+    this.#keywords = new Set(keywords);
+    this.#types = new Set(types);
+    this.#ignoresCase = ignoresCase;
+  }
+
+  /** The pieces of a line, and the state in which it leaves the next one. */
+  line(text: string, state: State): [Token[], State] {
+    if (text.length > MAX_LINE) return [[{ kind: null, text }], state];
+    const tokens: Token[] = [];
+    let at = 0;
+    let open = state;
+    let plain = "";
+    const put = (kind: Kind | null, piece: string) => {
+      if (kind === null) {
+        plain += piece;
+        return;
+      }
+      if (plain !== "") tokens.push({ kind: null, text: plain });
+      const last = tokens.at(-1);
+      if (last?.kind === kind) last.text += piece;
+      else tokens.push({ kind, text: piece });
+      plain = "";
+    };
+    while (at < text.length) {
+      if (open !== START) {
+        const closer = this.#closers[open]!;
+        closer.lastIndex = at;
+        const match = closer.exec(text)!;
+        // An empty match at the end of the line: the span goes on.
+        put(this.#spans[open]!.kind, match[0]);
+        at += match[0].length;
+        if (match[1] === undefined) break;
+        open = START;
+        continue;
+      }
+      this.#pattern.lastIndex = at;
+      const match = this.#pattern.exec(text);
+      if (!match || match[0] === "") {
+        const character = String.fromCodePoint(text.codePointAt(at)!);
+        put(null, character);
+        at += character.length;
+        continue;
+      }
+      const group = match.findIndex((piece, index) => index > 0 && piece !== undefined) - 1;
+      at += match[0].length;
+      if (group < this.#spans.length) {
+        put(this.#spans[group]!.kind, match[0]);
+        open = group;
+      } else put(this.#kinds[group - this.#spans.length] ?? this.#word(match[0], text[at]), match[0]);
+    }
+    if (plain !== "") tokens.push({ kind: null, text: plain });
+    return [tokens, open];
+  }
+
+  #word(word: string, next: string | undefined): Kind | null {
+    const key = this.#ignoresCase ? word.toLowerCase() : word;
+    if (this.#keywords.has(key)) return "keyword";
+    if (this.#types.has(key)) return "type";
+    return next === "(" ? "name" : null;
+  }
+}

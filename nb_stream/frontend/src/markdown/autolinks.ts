@@ -1,0 +1,92 @@
+/** Addresses that become links by themselves: in angle brackets (CommonMark 6.5), and bare (GFM 6.9). */
+
+import type { Target } from "./targets";
+
+/** An address as it stands in the text, and where it leads. */
+export interface Address extends Target {
+  readonly text: string;
+  /** Characters of the source that it takes. */
+  readonly length: number;
+}
+
+const URI = /<([A-Za-z][A-Za-z0-9.+-]{1,31}:[^<>\0-\x20]*)>/y;
+const LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?";
+const MAIL = new RegExp(`<([a-zA-Z0-9.!#$%&'*+/=?^_\`{|}~-]+@${LABEL}(?:\\.${LABEL})*)>`, "y");
+
+/** Where bare addresses begin: `www.` only behind a space or a delimiter. */
+export const BARE = /(?<![\p{L}\p{N}])https?:\/\/|(?<=^|[\s*_~(])www\./giu;
+const BARE_HERE = /(?:https?:\/\/|www\.)[^\s<]+/iy;
+const HOST = /^(?:https?:\/\/)?((?:[\p{L}\p{N}\p{S}_-]+\.)*[\p{L}\p{N}\p{S}_-]+)/iu;
+const MAX_LOCAL_PART = 64;
+const LOCAL_PART = /[A-Za-z0-9.+_-]+$/;
+const MAIL_HOST = /@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+/y;
+
+/** The address in angle brackets at `at`. */
+export function bracketedAddress(text: string, at: number): Address | null {
+  for (const [pattern, scheme] of [
+    [URI, ""],
+    [MAIL, "mailto:"],
+  ] as const) {
+    pattern.lastIndex = at;
+    const match = pattern.exec(text);
+    if (match) return address(match[1]!, scheme, match[0].length);
+  }
+  return null;
+}
+
+/** The bare address at `at`, where `BARE` found its beginning. */
+export function bareAddress(text: string, at: number): Address | null {
+  BARE_HERE.lastIndex = at;
+  const match = BARE_HERE.exec(text);
+  const found = match && trim(match[0]);
+  const host = found && HOST.exec(found)?.[1];
+  if (
+    !host ||
+    host
+      .split(".")
+      .slice(-2)
+      .some((label) => label.includes("_"))
+  )
+    return null;
+  const isBare = /^www\./i.test(found);
+  if (isBare && !/^www\.[^.]/i.test(host)) return null;
+  return address(found, isBare ? "http://" : "", found.length);
+}
+
+/** The mail address whose `@` stands at `at`; `before` is the text that may hold what stands before it. */
+export function mailAddress(text: string, at: number, before: string): Address | null {
+  const local = LOCAL_PART.exec(before.slice(-MAX_LOCAL_PART))?.[0];
+  MAIL_HOST.lastIndex = at;
+  const host = MAIL_HOST.exec(text)?.[0];
+  if (!local || !host || /[-_]$/.test(host) || text[at + host.length] === "@") return null;
+  return address(local + host, "mailto:", local.length + host.length);
+}
+
+function address(text: string, scheme: string, length: number): Address {
+  return { text, href: scheme + text, title: "", length };
+}
+
+/** An address without the punctuation and the parenthesis that belong to the sentence around it. */
+function trim(found: string): string {
+  let end = found.length;
+  for (;;) {
+    const last = found[end - 1];
+    if (last === undefined) return "";
+    if ("?!.,:*_~'\"".includes(last)) end--;
+    else if (last === ")" && !isBalanced(found.slice(0, end))) end--;
+    else if (last === ";") {
+      const reference = /&[A-Za-z0-9]+;$/.exec(found.slice(0, end))?.[0];
+      if (!reference) return found.slice(0, end);
+      end -= reference.length;
+    } else return found.slice(0, end);
+  }
+}
+
+function isBalanced(text: string): boolean {
+  let depth = 0;
+  for (const character of text) {
+    if (character === "(") depth++;
+    else if (character === ")") depth--;
+  }
+  return depth >= 0;
+}

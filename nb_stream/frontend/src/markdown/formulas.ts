@@ -1,0 +1,63 @@
+/** Where formulas stand: `$…$`, `$$…$$`, `\(…\)` and `\[…\]`. */
+
+export interface Formula {
+  readonly tex: string;
+  readonly display: boolean;
+  readonly end: number;
+}
+
+const CLOSERS = new Map([
+  ["$", "$"],
+  ["$$", "$$"],
+  ["\\(", "\\)"],
+  ["\\[", "\\]"],
+]);
+/** Characters of a formula; what is longer is text. Between single dollars it is sooner: they are mostly prices. */
+const MAX_TEX = 10_000;
+const MAX_BETWEEN_DOLLARS = 400;
+
+/** The delimiter of a formula at `at`, or nothing. */
+export function openerAt(text: string, at: number): string {
+  const two = text.slice(at, at + 2);
+  if (two.length === 2 && CLOSERS.has(two)) return two;
+  const isMoney = /^[\s$]?$/.test(text[at + 1] ?? "") || /[\p{L}\p{N}]/u.test(text[at - 1] ?? "");
+  return two.startsWith("$") && !isMoney ? "$" : "";
+}
+
+/**
+ * The formula that `opener` begins at `at`; "open" where the text ends before it does, null where it is none.
+ *
+ * A dollar closes only right behind the formula and not before a letter or a digit (pandoc's rule and GitHub's), so
+ * that prices and variables of a shell stay text.
+ */
+export function readFormula(text: string, at: number, opener: string): Formula | "open" | null {
+  const from = at + opener.length;
+  const closer = CLOSERS.get(opener)!;
+  const limit = opener === "$" ? MAX_BETWEEN_DOLLARS : MAX_TEX;
+  const body = text.slice(from, from + limit + closer.length);
+  const length = opener === "$" ? closingDollar(body) : body.indexOf(closer);
+  if (length === null || (length < 0 && body.length > limit)) return null;
+  if (length < 0) return "open";
+  const tex = body.slice(0, length).trim();
+  if (!/[\p{L}\p{N}]/u.test(tex)) return null;
+  return { tex, display: opener === "$$" || opener === "\\[", end: from + length + closer.length };
+}
+
+/** Where the dollar stands that closes; -1 where it can come yet, null where it cannot. */
+function closingDollar(body: string): number | null {
+  for (let at = 0; at < body.length; at++) {
+    const character = body[at];
+    if (character === "`") return null;
+    if (character === "\\") at++;
+    else if (character === "$") {
+      const closes = !/\s/.test(body[at - 1] ?? " ") && !/[\p{L}\p{N}$]/u.test(body[at + 1] ?? "");
+      return closes ? at : null;
+    }
+  }
+  return -1;
+}
+
+/** Whether what an open formula holds so far looks like one. */
+export function isLikely(opener: string, rest: string): boolean {
+  return opener !== "$" || /[\\^_{]/.test(rest);
+}

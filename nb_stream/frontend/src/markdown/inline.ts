@@ -1,0 +1,417 @@
+/**
+ * The inline structure of a text: emphasis, code, links, images, formulas, line breaks (CommonMark 0.31.2, 6).
+ *
+ * The result is a flat row of items with their places in the source, so that a text that is being written can be shown
+ * up to a place behind which nothing is open, and never be read again before it (`cuts.ts`). Of an open text, what is
+ * half there is shown as it will look: `**bol` is bold, and a link's address waits until it is complete.
+ */
+
+import { type Address, BARE, bareAddress, bracketedAddress, mailAddress } from "./autolinks";
+import { Backticks, runLength } from "./backticks";
+import { ESCAPABLE, referenceAt } from "./escapes";
+import { isLikely, openerAt, readFormula } from "./formulas";
+import { type Item, words } from "./items";
+import { openEarly, type Run, Runs, runAt } from "./runs";
+import {
+  type Definitions,
+  isOpenTarget,
+  normalizeLabel,
+  readLabel,
+  readTarget,
+  type Target,
+} from "./targets";
+
+export interface Inline {
+  readonly items: readonly Item[];
+  readonly source: string;
+  /** Up to here nothing that is to come can change anything. */
+  readonly settled: number;
+  /** Whether the end of the source is a part of an address that is not shown. */
+  readonly hides: boolean;
+}
+
+interface Bracket {
+  readonly index: number;
+  readonly at: number;
+  readonly isImage: boolean;
+  readonly bottom: Run | null;
+  isActive: boolean;
+  hasBracketBehind: boolean;
+  /** Whether only its address is not complete. */
+  isWaiting: boolean;
+}
+
+const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
+/** What can be the beginning of something else than it looks like, at the end of a text that is being written. */
+const UNDECIDED = /(?:[*_~$`\\]+|&(?:#?[a-z0-9]{0,8})|!?\[)$/;
+const OPEN_LABEL = /^\[(?:[^\\[\]]|\\[\s\S]){0,999}$/;
+const WHITE = " \t\n\v\f\r";
+/** Characters after which something that does not end is shown as it is written. */
+const PATIENCE = 400;
+
+/** Read `source`; where `isOpen`, more may follow. Labels that have no definition are added to `missing`. */
+export function readInline(
+  source: string,
+  definitions: Definitions,
+  missing: Set<string>,
+  isOpen: boolean,
+): Inline {
+  return new Reader(source, definitions, missing, isOpen).read();
+}
+
+class Reader {
+  readonly #text: string;
+  readonly #items: Item[] = [];
+  readonly #runs = new Runs();
+  readonly #brackets: Bracket[] = [];
+  #pos = 0;
+  #settled: number;
+  #hides = false;
+  #nextBare = -1;
+  #ticks: Backticks | undefined;
+
+  constructor(
+    private readonly source: string,
+    private readonly definitions: Definitions,
+    private readonly missing: Set<string>,
+    private readonly isOpen: boolean,
+  ) {
+    let end = endWithout(source, source.length, WHITE);
+    if (isOpen && end === source.length) {
+      const undecided = UNDECIDED.exec(source.slice(-64))?.[0].length ?? 0;
+      end = endWithout(source, end - undecided, WHITE);
+    }
+    this.#text = source.slice(0, end);
+    this.#settled = this.#text.length;
+  }
+
+  read(): Inline {
+    while (this.#pos < this.#text.length) this.#step();
+    this.#runs.matchAll(null);
+    if (this.isOpen) {
+      for (const run of this.#runs.openers()) this.#openEarly(run);
+      for (const bracket of this.#brackets) this.#leaveOpen(bracket);
+    }
+    return { items: this.#items, source: this.source, settled: this.#settled, hides: this.#hides };
+  }
+
+  #step(): void {
+    switch (this.#text[this.#pos]) {
+      case "\n":
+        this.#break();
+        break;
+      case "`":
+        this.#code();
+        break;
+      case "\\":
+        this.#backslash();
+        break;
+      case "$":
+        if (!this.#formula()) this.#literal(1);
+        break;
+      case "*":
+      case "_":
+      case "~":
+        this.#run();
+        break;
+      case "[":
+        this.#openBracket(false);
+        break;
+      case "!":
+        if (this.#text[this.#pos + 1] === "[") this.#openBracket(true);
+        else this.#literal(1);
+        break;
+      case "]":
+        this.#closeBracket();
+        break;
+      case "<":
+        this.#angle();
+        break;
+      case "&":
+        this.#reference();
+        break;
+      case "@":
+        this.#mail();
+        break;
+      default:
+        this.#plain();
+    }
+  }
+
+  #put(text: string, length: number, isOwn = false): void {
+    const exact = text.length === length;
+    const last = this.#items.at(-1);
+    const continues = last?.type === "text" && last.exact && last.at + last.text.length === this.#pos;
+    if (exact && !isOwn && continues && this.#brackets.at(-1)?.index !== this.#items.length - 1) {
+      last.text += text;
+    } else this.#items.push({ type: "text", at: this.#pos, text, exact });
+    this.#pos += length;
+  }
+
+  #literal(length: number, isOwn = false): void {
+    this.#put(this.#text.slice(this.#pos, this.#pos + length), length, isOwn);
+  }
+
+  #plain(): void {
+    PLAIN.lastIndex = this.#pos;
+    PLAIN.test(this.#text);
+    let end = PLAIN.lastIndex;
+    const bare = this.#bareFrom(this.#pos);
+    if (bare === this.#pos) {
+      const address = this.#brackets.length > 0 ? null : bareAddress(this.#text, bare);
+      if (address) {
+        this.#address(address, 0);
+        return;
+      }
+      // The address is text: up to the next one.
+      end = Math.min(end, this.#bareFrom(bare + 1));
+    } else end = Math.min(end, bare);
+    this.#literal(end - this.#pos);
+  }
+
+  /** Where the next bare address may begin. */
+  #bareFrom(from: number): number {
+    if (this.#nextBare < from) {
+      BARE.lastIndex = from;
+      this.#nextBare = BARE.exec(this.#text)?.index ?? Number.POSITIVE_INFINITY;
+    }
+    return this.#nextBare;
+  }
+
+  #address(address: Address, before: number): void {
+    const at = this.#pos - before;
+    const end = at + address.length;
+    if (this.isOpen && end === this.#text.length && this.#text[at] !== "<") {
+      // It may go on: nobody should click the half of an address.
+      this.#settle(at);
+      this.#pos = at;
+      this.#literal(end - at);
+      return;
+    }
+    this.#pos = end;
+    this.#items.push({ type: "link", at, target: address });
+    this.#items.push({ type: "text", at, text: address.text, exact: false });
+    this.#items.push({ type: "link end", at: this.#pos });
+  }
+
+  #mail(): void {
+    const last = this.#items.at(-1);
+    const before = last?.type === "text" && last.exact ? last : null;
+    const free = this.#brackets.length === 0;
+    const address = before && free ? mailAddress(this.#text, this.#pos, before.text) : null;
+    if (!address || !before) {
+      this.#literal(1);
+      return;
+    }
+    const local = address.text.indexOf("@");
+    before.text = before.text.slice(0, -local);
+    this.#address(address, local);
+  }
+
+  #break(): void {
+    const last = this.#items.at(-1);
+    let spaces = 0;
+    if (last?.type === "text" && last.exact) {
+      const end = endWithout(last.text, last.text.length, " ");
+      spaces = last.text.length - end;
+      last.text = last.text.slice(0, end);
+    }
+    if (spaces >= 2) {
+      this.#items.push({ type: "break", at: this.#pos - spaces });
+      this.#pos++;
+    } else this.#literal(1, true);
+    while (this.#text[this.#pos] === " ") this.#pos++;
+  }
+
+  #backslash(): void {
+    if (this.#formula()) return;
+    const next = this.#text[this.#pos + 1] ?? "";
+    if (next === "\n") {
+      this.#items.push({ type: "break", at: this.#pos });
+      this.#pos += 2;
+      while (this.#text[this.#pos] === " ") this.#pos++;
+    } else if (ESCAPABLE.test(next)) this.#put(next, 2);
+    else this.#literal(1);
+  }
+
+  #code(): void {
+    const from = this.#pos;
+    const length = runLength(this.#text, from);
+    this.#ticks ??= new Backticks(this.#text);
+    const end = this.#ticks.closing(length, from + length);
+    if (end !== undefined) {
+      this.#codeItem(from + length, end);
+      this.#pos = end + length;
+      return;
+    }
+    if (!this.isOpen) {
+      this.#literal(length);
+      return;
+    }
+    this.#settle(from);
+    if (this.#text.length - from > PATIENCE) {
+      this.#literal(length);
+      return;
+    }
+    this.#codeItem(from + length, this.#text.length);
+    this.#pos = this.#text.length;
+  }
+
+  #codeItem(from: number, to: number): void {
+    const text = this.#text.slice(from, to).replaceAll("\n", " ");
+    const isPadded = text.startsWith(" ") && text.endsWith(" ") && /[^ ]/.test(text);
+    this.#items.push({ type: "code", at: this.#pos, text: isPadded ? text.slice(1, -1) : text });
+  }
+
+  #formula(): boolean {
+    const opener = openerAt(this.#text, this.#pos);
+    if (opener === "") return false;
+    const formula = readFormula(this.#text, this.#pos, opener);
+    const at = this.#pos;
+    if (formula === null || (formula === "open" && !this.isOpen)) return false;
+    if (formula !== "open") {
+      const { tex, display, end } = formula;
+      if (this.isOpen && end === this.#text.length) this.#settle(at);
+      this.#items.push({ type: "formula", at, tex, display, isOpen: false });
+      this.#pos = end;
+      return true;
+    }
+    this.#settle(at);
+    const rest = this.#text.slice(at + opener.length);
+    if (!isLikely(opener, rest)) return false;
+    const display = opener === "$$" || opener === "\\[";
+    this.#items.push({ type: "formula", at, tex: rest.trim(), display, isOpen: true });
+    this.#pos = this.#text.length;
+    return true;
+  }
+
+  #run(): void {
+    const end = this.#pos + runLength(this.#text, this.#pos);
+    const run = runAt(this.#text, this.#pos, end);
+    if (!run.canOpen && !run.canClose) {
+      this.#literal(end - this.#pos);
+      return;
+    }
+    this.#items.push(run);
+    this.#runs.push(run);
+    this.#pos = end;
+  }
+
+  #openEarly(run: Run): void {
+    this.#settle(run.at);
+    const isMarkup = !run.canClose && (run.mark !== "~" || run.length === 2);
+    if (isMarkup && this.#text.length - run.at <= PATIENCE) openEarly(run);
+  }
+
+  #openBracket(isImage: boolean): void {
+    const previous = this.#brackets.at(-1);
+    if (previous) previous.hasBracketBehind = true;
+    const { length: index } = this.#items;
+    const bottom = this.#runs.last;
+    const at = this.#pos;
+    this.#literal(isImage ? 2 : 1, true);
+    const state = { isActive: true, hasBracketBehind: false, isWaiting: false };
+    this.#brackets.push({ index, at, isImage, bottom, ...state });
+  }
+
+  #leaveOpen(bracket: Bracket): void {
+    this.#settle(bracket.at);
+    const isWaiting = bracket.isWaiting || this.#text.length - bracket.at <= PATIENCE;
+    if (!isWaiting || !bracket.isActive) return;
+    const item = this.#items[bracket.index];
+    if (item?.type === "text") item.text = "";
+  }
+
+  #closeBracket(): void {
+    const bracket = this.#brackets.pop();
+    if (!bracket?.isActive) {
+      this.#literal(1);
+      return;
+    }
+    const from = this.#pos + 1;
+    if (this.isOpen && this.#isUndecided(from)) {
+      this.#settle(bracket.at);
+      this.#brackets.push(bracket);
+      bracket.isWaiting = this.#hides = from < this.#text.length;
+      this.#pos = this.#text.length;
+      return;
+    }
+    const target = this.#target(bracket, from);
+    if (!target) this.#literal(1);
+    else if (bracket.isImage) this.#image(bracket, target.value, target.end);
+    else this.#link(bracket, target.value, target.end);
+  }
+
+  /** Whether the text ends where a bracketed text, closed before `from`, may become a link. */
+  #isUndecided(from: number): boolean {
+    const rest = this.#text.length - from;
+    if (rest === 0) return true;
+    if (this.#text[from] === "(") return isOpenTarget(this.#text, from);
+    return rest <= 1000 && OPEN_LABEL.test(this.#text.slice(from));
+  }
+
+  /** What a text in brackets, closed before `from`, refers to. */
+  #target(bracket: Bracket, from: number): { value: Target; end: number } | null {
+    const read = this.#text[from] === "(" ? readTarget(this.#text, from) : null;
+    if (read) return read;
+    const label = readLabel(this.#text, from);
+    if (label && label.value !== "") return this.#defined(label.value, label.end);
+    if (bracket.hasBracketBehind) return null;
+    const begin = bracket.at + (bracket.isImage ? 2 : 1);
+    return this.#defined(this.#text.slice(begin, from - 1), label ? label.end : from);
+  }
+
+  #defined(label: string, end: number): { value: Target; end: number } | null {
+    const normal = label.length < 1000 ? normalizeLabel(label) : "";
+    const value = normal === "" ? undefined : this.definitions.get(normal);
+    if (value) return { value, end };
+    if (normal !== "") this.missing.add(normal);
+    return null;
+  }
+
+  #link(bracket: Bracket, target: Target, end: number): void {
+    this.#items[bracket.index] = { type: "link", at: bracket.at, target };
+    this.#runs.match(bracket.bottom);
+    this.#items.push({ type: "link end", at: this.#pos });
+    this.#pos = end;
+    // Links hold no links.
+    for (const before of this.#brackets) if (!before.isImage) before.isActive = false;
+  }
+
+  #image(bracket: Bracket, target: Target, end: number): void {
+    this.#runs.match(bracket.bottom);
+    const alt = this.#items
+      .splice(bracket.index + 1)
+      .map(words)
+      .join("");
+    this.#items[bracket.index] = { type: "image", at: bracket.at, target, alt };
+    this.#pos = end;
+  }
+
+  #angle(): void {
+    const address = bracketedAddress(this.#text, this.#pos);
+    if (address) this.#address(address, 0);
+    else this.#literal(1);
+  }
+
+  #reference(): void {
+    const reference = referenceAt(this.#text, this.#pos);
+    if (!reference) {
+      this.#literal(1);
+      return;
+    }
+    this.#items.push({ type: "text", at: this.#pos, text: reference.text, exact: false });
+    this.#pos += reference.source.length;
+  }
+
+  #settle(limit: number): void {
+    this.#settled = Math.min(this.#settled, limit);
+  }
+}
+
+/** Where `text` ends, up to `end`, without the `characters` at its end. */
+function endWithout(text: string, end: number, characters: string): number {
+  let at = end;
+  while (at > 0 && characters.includes(text[at - 1]!)) at--;
+  return at;
+}

@@ -1,0 +1,43 @@
+/** Small pictures: SVG elements from an allow-list of names and attributes, with text as text. */
+
+import { plain } from "./marks";
+
+const ATTRIBUTES = [
+  "aria-hidden",
+  "aria-label",
+  "class",
+  "d",
+  "height",
+  "preserveAspectRatio",
+  "role",
+  "rx",
+  "text-anchor",
+  "viewBox",
+  "width",
+  "x",
+  "x1",
+  "x2",
+  "y",
+  "y1",
+  "y2",
+] as const;
+
+export type SvgAttribute = (typeof ATTRIBUTES)[number];
+type Tag = "g" | "line" | "path" | "rect" | "svg" | "text" | "title";
+
+const allowed = new Set<string>(ATTRIBUTES);
+
+/** An SVG element; strings become text. Throws for an attribute that is not on the list. */
+export function svg(
+  tag: Tag,
+  attributes: Partial<Record<SvgAttribute, string | number>> = {},
+  ...children: (Node | string)[]
+): SVGElement {
+  const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (!allowed.has(name)) throw new Error(`A picture has no attribute ${name}: add it to svg.ts first.`);
+    el.setAttribute(name, String(value));
+  }
+  for (const child of children) el.append(typeof child === "string" ? plain(child) : child);
+  return el;
+}

@@ -1,0 +1,28 @@
+/** What a program printed, as DOM: with its colours, and in blocks as other plain text. */
+
+import { isForTerminal, styled } from "./ansi";
+import { h } from "./dom";
+import { appendText } from "./marks";
+import { BLOCK, renderText } from "./writer";
+
+/** Make `text` the whole content of `el`. */
+export function renderOutput(el: HTMLElement, text: string): void {
+  if (!isForTerminal(text)) {
+    renderText(el, text);
+    return;
+  }
+  el.replaceChildren();
+  let block = el.appendChild(h("div", "nbs-block"));
+  let length = 0;
+  for (const piece of styled(text)) {
+    for (const line of piece.text.split(/(?<=\n)/)) {
+      if (piece.style === "") appendText(block, line);
+      else block.append(h("span", piece.style, line));
+      length += line.length;
+      if (length < BLOCK || !line.endsWith("\n")) continue;
+      block = el.appendChild(h("div", "nbs-block"));
+      length = 0;
+    }
+  }
+  if (!block.hasChildNodes()) block.remove();
+}

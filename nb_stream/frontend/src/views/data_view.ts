@@ -1,0 +1,110 @@
+/** JSON values: rows of the same fields as a table, everything else as a tree that folds. */
+
+import { button, h } from "../dom";
+import { count } from "../format";
+import { source } from "./source";
+
+/** Entries of a list, and rows of a table, that are shown before the reader asks for more. */
+const AT_ONCE = 200;
+const COLUMNS = 12;
+/** Levels of a tree that are open, and levels that are shown as a tree at all. */
+const OPEN = 2;
+const DEPTH = 24;
+
+type Record_ = Record<string, unknown>;
+
+/** The list or object that `text` is in JSON, or undefined where it is something else. */
+export function parseData(text: string): object | undefined {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return undefined;
+  }
+}
+
+export function dataView(value: unknown): HTMLElement {
+  const columns = columnsOf(value);
+  return columns.length > 0 ? table(value as Record_[], columns) : tree(value, 0);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** The fields of a list of flat objects; none where `value` is anything else. */
+function columnsOf(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length < 2) return [];
+  const columns = new Set<string>();
+  for (const row of value as unknown[]) {
+    if (!isObject(row) || Array.isArray(row)) return [];
+    for (const [name, field] of Object.entries(row)) {
+      if (isObject(field)) return [];
+      columns.add(name);
+    }
+    if (columns.size > COLUMNS) return [];
+  }
+  return [...columns];
+}
+
+function table(rows: readonly Record_[], columns: readonly string[]): HTMLElement {
+  const body = h("tbody");
+  const head = h("tr", "", ...columns.map((name) => h("th", "", name)));
+  for (const th of head.children) th.setAttribute("scope", "col");
+  const el = h("div", "nbs-data", h("table", "", h("thead", "", head), body));
+  el.tabIndex = 0;
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", `Table, ${count(rows.length, "row")}`);
+  inPortions(rows, el, (row) =>
+    body.append(
+      h("tr", "", ...columns.map((name) => h("td", "", ...(name in row ? [scalar(row[name])] : [])))),
+    ),
+  );
+  return el;
+}
+
+function tree(value: unknown, depth: number): HTMLElement {
+  if (!isObject(value)) return h("p", "nbs-field", scalar(value));
+  if (depth > DEPTH) return source(JSON.stringify(value, null, 2));
+  const list = h("ul", "nbs-tree");
+  const isList = Array.isArray(value);
+  inPortions(Object.entries(value), list, ([name, entry]) => {
+    const key = h("span", isList ? "nbs-key nbs-is-index" : "nbs-key", name);
+    list.append(h("li", "", ...(isObject(entry) ? [branch(key, entry, depth)] : [key, " ", scalar(entry)])));
+  });
+  return list;
+}
+
+function branch(key: HTMLElement, value: object, depth: number): HTMLElement {
+  const size = Object.keys(value).length;
+  const noun = Array.isArray(value) ? "item" : "field";
+  if (size === 0) return h("span", "", key, " ", h("span", "nbs-size", `no ${noun}s`));
+  const el = h("details", "nbs-branch", h("summary", "", key, " ", h("span", "nbs-size", count(size, noun))));
+  el.append(tree(value, depth + 1));
+  el.open = depth + 1 < OPEN;
+  return el;
+}
+
+function scalar(value: unknown): HTMLElement {
+  const el = h("span", "nbs-value");
+  el.dataset.type = value === null ? "null" : typeof value;
+  // A text that looks like something else keeps its quotes.
+  const isPlain = typeof value === "string" && !/^(|true|false|null|[-\d.][\d.eE+-]*|\s.*|.*\s)$/.test(value);
+  el.append(...h("span", "", isPlain ? value : JSON.stringify(value)).childNodes);
+  return el;
+}
+
+/** `put` the first entries, and a button for each further portion behind them. */
+function inPortions<T>(entries: readonly T[], el: HTMLElement, put: (entry: T) => void): void {
+  let next = 0;
+  const more = button("nbs-quiet", "", "", () => portion());
+  const portion = () => {
+    more.remove();
+    for (const entry of entries.slice(next, next + AT_ONCE)) put(entry);
+    next += AT_ONCE;
+    if (next >= entries.length) return;
+    more.textContent = `Show more (${count(entries.length - next, "entry", "entries")} left)`;
+    el.append(el instanceof HTMLUListElement ? h("li", "", more) : more);
+  };
+  portion();
+}

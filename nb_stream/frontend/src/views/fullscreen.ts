@@ -1,0 +1,55 @@
+/** The panel over the whole screen, or over the whole page where the browser does not give the screen away. */
+
+/** Make `root` fill the screen by `toggle`; `changed` is told whether it does. */
+export class Fullscreen {
+  #overlay = false;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly changed: (on: boolean) => void,
+  ) {
+    root.addEventListener("fullscreenchange", () => this.#reflect());
+    root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.#overlay) return;
+      event.stopPropagation();
+      this.#cover(false);
+    });
+  }
+
+  async toggle(): Promise<void> {
+    if (this.#overlay) this.#cover(false);
+    else if (this.#hasScreen) await document.exitFullscreen();
+    else {
+      try {
+        await this.root.requestFullscreen();
+      } catch {
+        this.#cover(true);
+      }
+    }
+  }
+
+  get #hasScreen(): boolean {
+    return (this.root.getRootNode() as Document | ShadowRoot).fullscreenElement === this.root;
+  }
+
+  /** In the browser's top layer, so that no box around the panel can hold it back. */
+  #cover(on: boolean): void {
+    this.#overlay = on;
+    if (typeof this.root.showPopover === "function") {
+      if (on) {
+        this.root.popover = "manual";
+        this.root.showPopover();
+      } else {
+        this.root.hidePopover();
+        this.root.removeAttribute("popover");
+      }
+    }
+    this.#reflect();
+  }
+
+  #reflect(): void {
+    const on = this.#overlay || this.#hasScreen;
+    this.root.classList.toggle("nbs-full", on);
+    this.changed(on);
+  }
+}

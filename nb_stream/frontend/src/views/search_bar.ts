@@ -1,0 +1,82 @@
+/** Where the reader types what to look for, and walks from hit to hit. */
+
+import { button, h } from "../dom";
+import { type Icon, icon } from "./icons";
+import type { Search } from "./search";
+
+/** Milliseconds without a key after which what was typed is looked for. */
+const PAUSE = 150;
+/** Milliseconds in which new messages are gathered before all is counted anew. */
+const GATHER = 400;
+
+export class SearchBar {
+  readonly el = h("div", "nbs-drawer nbs-search");
+  #box = h("input", "nbs-box");
+  #status = h("span", "nbs-count");
+  #timer = 0;
+  #looked = "";
+
+  constructor(
+    private readonly search: Search,
+    signal: AbortSignal,
+  ) {
+    this.#box.type = "search";
+    this.#box.placeholder = "Search in all messages";
+    this.#box.setAttribute("aria-label", "Search in all messages");
+    this.#box.addEventListener("input", () => this.#soon(PAUSE, () => this.#look()));
+    this.#box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
+      event.preventDefault();
+      this.#walk(event.shiftKey ? -1 : 1);
+    });
+    this.#status.setAttribute("aria-live", "polite");
+    const way = (name: Icon, label: string, step: 1 | -1) => {
+      const el = button("nbs-tool", "", label, () => this.#walk(step));
+      el.append(icon(name));
+      el.setAttribute("aria-label", label);
+      return el;
+    };
+    this.el.setAttribute("role", "search");
+    this.el.append(
+      this.#box,
+      this.#status,
+      way("previous", "Previous hit (Shift+Enter)", -1),
+      way("next", "Next hit (Enter)", 1),
+    );
+    search.changed = () => {
+      this.#status.textContent = search.status;
+    };
+    signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
+  }
+
+  /** The drawer was opened or closed. */
+  set(on: boolean): void {
+    if (on) this.#box.select();
+    this.#looked = on ? this.#box.value : "";
+    this.search.start(this.#looked);
+    if (on) this.#box.focus({ preventScroll: true });
+  }
+
+  /** Messages came, or the filter changed. */
+  refresh(): void {
+    if (this.#looked !== "") this.#soon(GATHER, () => this.search.refresh());
+  }
+
+  #look(): void {
+    window.clearTimeout(this.#timer);
+    this.#timer = 0;
+    if (this.#box.value === this.#looked) return;
+    this.#looked = this.#box.value;
+    this.search.start(this.#looked);
+  }
+
+  #walk(step: 1 | -1): void {
+    this.#look();
+    this.search.walk(step);
+  }
+
+  #soon(pause: number, act: () => void): void {
+    window.clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(act, pause);
+  }
+}

@@ -1,0 +1,106 @@
+/** The reader's tools: a row of signs, each with a name and a key, and the drawers that some of them open. */
+
+import { button, focusedIn, h, uniqueId } from "../dom";
+import { type Icon, icon } from "./icons";
+
+export interface Tool {
+  icon: Icon;
+  name: string;
+  /** The key that stands for it while the focus is in the panel. */
+  key: string;
+  /** What is opened and closed by it. */
+  drawer?: HTMLElement;
+  /** Called when it was pressed; with a drawer or a switch, whether that is on now. */
+  act(on: boolean): void;
+  /** Whether it stays pressed although it has no drawer. */
+  isSwitch?: boolean;
+}
+
+export class Toolbar {
+  readonly el = h("div", "nbs-tools");
+  readonly drawers = h("div", "nbs-drawers");
+  #buttons: HTMLButtonElement[];
+
+  constructor(private readonly tools: readonly Tool[]) {
+    this.el.setAttribute("role", "toolbar");
+    this.el.setAttribute("aria-label", "Transcript");
+    this.#buttons = tools.map((tool, index) => this.#button(tool, index));
+    this.el.append(...this.#buttons);
+    this.el.addEventListener("keydown", (event) => this.#move(event));
+    this.drawers.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      const index = tools.findIndex(({ drawer }) => drawer?.contains(event.target as Node));
+      if (index >= 0) this.#set(index, false);
+    });
+  }
+
+  /** Press the tool that has `key`; false where none has. */
+  press(key: string): boolean {
+    const index = this.tools.findIndex((tool) => tool.key === key);
+    this.#buttons[index]?.click();
+    return index >= 0;
+  }
+
+  /** Show the tool `icon` as on or off, where something else than its button decides. */
+  reflect(name: Icon, on: boolean): void {
+    const el = this.#buttons[this.tools.findIndex((tool) => tool.icon === name)]!;
+    el.setAttribute("aria-pressed", String(on));
+  }
+
+  #button(tool: Tool, index: number): HTMLButtonElement {
+    const el = button("nbs-tool", "", `${tool.name} (${tool.key})`, () => this.#pressed(index));
+    el.append(icon(tool.icon));
+    el.setAttribute("aria-label", tool.name);
+    el.setAttribute("aria-keyshortcuts", tool.key === "?" ? "Shift+?" : tool.key);
+    el.tabIndex = index === 0 ? 0 : -1;
+    if (tool.isSwitch) el.setAttribute("aria-pressed", "false");
+    if (tool.drawer) {
+      tool.drawer.id = uniqueId("nbs-drawer");
+      tool.drawer.hidden = true;
+      el.setAttribute("aria-expanded", "false");
+      el.setAttribute("aria-controls", tool.drawer.id);
+      this.drawers.append(tool.drawer);
+    }
+    return el;
+  }
+
+  #pressed(index: number): void {
+    const tool = this.tools[index]!;
+    if (tool.drawer) this.#set(index, tool.drawer.hidden !== false);
+    else if (tool.isSwitch) {
+      const on = this.#buttons[index]!.getAttribute("aria-pressed") !== "true";
+      this.#buttons[index]!.setAttribute("aria-pressed", String(on));
+      tool.act(on);
+    } else tool.act(true);
+  }
+
+  #set(index: number, on: boolean): void {
+    const { drawer, act } = this.tools[index]!;
+    if (!drawer || drawer.hidden === !on) return;
+    const el = this.#buttons[index]!;
+    if (!on && focusedIn(drawer)) this.#focus(index);
+    drawer.hidden = !on;
+    el.setAttribute("aria-expanded", String(on));
+    act(on);
+  }
+
+  /** One stop for the Tab key, and the arrows from tool to tool. */
+  #move(event: KeyboardEvent): void {
+    const at = this.#buttons.indexOf(event.target as HTMLButtonElement);
+    const last = this.#buttons.length - 1;
+    const moves: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last };
+    const to = moves[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#focus((to + last + 1) % (last + 1));
+  }
+
+  #focus(index: number): void {
+    this.#buttons.forEach((el, other) => {
+      el.tabIndex = other === index ? 0 : -1;
+    });
+    this.#buttons[index]!.focus({ preventScroll: true });
+  }
+}

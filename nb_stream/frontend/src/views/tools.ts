@@ -1,0 +1,152 @@
+/** What the reader's tools do: search, filter, fold, timeline, figures, keys, full screen. */
+
+import type { Connection } from "../connection";
+import type { Change } from "../store";
+import { Filter } from "./filter";
+import { Fullscreen } from "./fullscreen";
+import type { History } from "./history";
+import { helpDrawer, listenForKeys, Roving } from "./keyboard";
+import type { LiveArea } from "./live";
+import { anchorOf } from "./place";
+import { openForPrint } from "./print";
+import { bringIntoView } from "./scroll";
+import { Search } from "./search";
+import { SearchBar } from "./search_bar";
+import type { Tail } from "./tail";
+import { Timeline } from "./timeline";
+import { type Tool, Toolbar } from "./toolbar";
+
+/** The parts of a view on which the tools work. */
+export interface Parts {
+  root: HTMLElement;
+  scroller: HTMLElement;
+  history: History;
+  live: LiveArea;
+  tail: Tail;
+}
+
+export class Tools {
+  readonly el: HTMLElement;
+  readonly drawers: HTMLElement;
+  #filter: Filter;
+  #searchBar: SearchBar;
+  #timeline: Timeline;
+  #roving: Roving;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly parts: Parts,
+    signal: AbortSignal,
+  ) {
+    const { root, history, tail } = parts;
+    const search = new Search(history, (place) => this.#show(place));
+    history.filled = (view) => search.mark(view);
+    history.shown = (view) => this.#show(view.line);
+    this.#searchBar = new SearchBar(search, signal);
+    this.#filter = new Filter(
+      () => this.#filtered(),
+      () => [history.shownCells, history.cells],
+    );
+    this.#timeline = new Timeline(connection, (id) => this.#reveal(id), signal);
+    this.#roving = new Roving(history);
+    const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
+    const tools: Tool[] = [
+      {
+        icon: "search",
+        name: "Search",
+        key: "/",
+        drawer: this.#searchBar.el,
+        act: (on) => this.#searchBar.set(on),
+      },
+      { icon: "filter", name: "Filter by agent and kind", key: "f", drawer: this.#filter.el, act: () => {} },
+      { icon: "expand", name: "Expand all", key: "e", act: () => history.openAll(true) },
+      { icon: "collapse", name: "Collapse all", key: "c", act: () => history.openAll(false) },
+      {
+        icon: "timeline",
+        name: "Timeline of a run",
+        key: "t",
+        drawer: this.#timeline.el,
+        act: (on) => on && this.#timeline.draw(),
+      },
+      {
+        icon: "figures",
+        name: "Times and token figures",
+        key: "i",
+        isSwitch: true,
+        act: (on) => root.classList.toggle("nbs-with-figures", on),
+      },
+      { icon: "fullscreen", name: "Full screen", key: "F", act: () => void screen.toggle() },
+    ];
+    const help = helpDrawer([...tools, { icon: "next", name: "Jump to latest", key: "l", act: () => {} }]);
+    tools.push({ icon: "keys", name: "Keyboard shortcuts", key: "?", drawer: help, act: () => {} });
+    const bar = new Toolbar(tools);
+    this.el = bar.el;
+    this.drawers = bar.drawers;
+    listenForKeys(root, (key) => {
+      if (key !== "l") return bar.press(key);
+      tail.toEnd();
+      return true;
+    });
+    openForPrint(history, signal);
+  }
+
+  /** Call when the cells are painted. */
+  update(changes: readonly Change[]): void {
+    const { store } = this.connection;
+    const { live } = this.parts;
+    for (const change of changes) {
+      if (change.what === "opened") {
+        const head = store.live.get(change.id)?.head;
+        if (head) this.#filter.offer(head, store.agents);
+      } else if (change.what === "settled") {
+        const place = store.placeOf(change.id);
+        if (place !== undefined) this.#filter.offer(store.settled[place]!, store.agents);
+      } else if (change.what === "snapshot") {
+        for (const cell of [...store.settled, ...[...store.live.values()].map(({ head }) => head)]) {
+          this.#filter.offer(cell, store.agents);
+        }
+      }
+    }
+    for (const [id, { head }] of store.live) {
+      const view = live.view(id);
+      if (view) view.el.hidden = !this.#filter.shows(head);
+    }
+    this.#roving.update();
+    if (changes.some(({ what }) => what === "settled" || what === "snapshot")) {
+      this.#searchBar.refresh();
+      this.#filter.tell();
+    }
+    this.#timeline.update();
+  }
+
+  /** Go to the cell that the page's address names, as the browser does for what is there before the address. */
+  openAddress(): void {
+    const { hash } = document.location;
+    if (!hash.startsWith("#nbs-")) return;
+    const cell = this.connection.store.settled.find((other) => `#${anchorOf(other)}` === hash);
+    const view = cell && this.parts.history.view(cell.id);
+    if (view) this.parts.history.show(view);
+  }
+
+  #reveal(id: string): void {
+    const view = this.parts.history.view(id);
+    if (!view) return;
+    this.parts.history.show(view);
+    view.line.focus({ preventScroll: true });
+  }
+
+  #show(place: Element | Range): void {
+    this.parts.tail.release();
+    bringIntoView(place, this.parts.scroller);
+  }
+
+  #filtered(): void {
+    const { history, live } = this.parts;
+    history.filter(this.#filter.shows);
+    for (const [id, { head }] of this.connection.store.live) {
+      const view = live.view(id);
+      if (view) view.el.hidden = !this.#filter.shows(head);
+    }
+    this.#searchBar.refresh();
+  }
+}

@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { isForTerminal, styled, withoutAnsi } from "../src/ansi";
+import { renderOutput } from "../src/terminal";
+import { texts } from "./helpers";
+
+const pieces = (text: string) => [...styled(text)].map(({ text: piece, style }) => [piece, style]);
+
+test.each([
+  [
+    "\x1b[31mred\x1b[0m plain",
+    [
+      ["red", "nbs-a-ink-1"],
+      [" plain", ""],
+    ],
+  ],
+  [
+    "\x1b[1;32mok\x1b[22m \x1b[39mend",
+    [
+      ["ok", "nbs-a-bold nbs-a-ink-2"],
+      [" ", "nbs-a-ink-2"],
+      ["end", ""],
+    ],
+  ],
+  ["\x1b[91;44mx", [["x", "nbs-a-ink-1 nbs-a-ground-4"]]],
+  ["\x1b[38;5;196mx", [["x", "nbs-a-ink-1"]]],
+  [
+    "\x1b[38;2;0;200;0mx\x1b[my",
+    [
+      ["x", "nbs-a-ink-2"],
+      ["y", ""],
+    ],
+  ],
+  ["\x1b[7;31mx", [["x", "nbs-a-inverse nbs-a-ground-1"]]],
+  ["\x9b31mx", [["x", "nbs-a-ink-1"]]],
+])("colours become classes: %j", (text, expected) => {
+  expect(pieces(text)).toEqual(expected);
+});
+
+test.each([
+  ["a\x1b[2Kb\x1b[1;1Hc\x1b[?25l", "abc"],
+  ["\x1b]8;;https://evil.example\x07link\x1b]8;;\x07", "link"],
+  ["\x1b]0;title\x1b\\x", "x"],
+  ["\x1bPdevice\x1b\\x\x1b(B", "x"],
+  ["10%\r50%\r100%\nnext\r\n", "100%\nnext\n"],
+  ["plain", "plain"],
+])("other sequences are left out: %j", (text, expected) => {
+  expect(withoutAnsi(text)).toBe(expected);
+  expect(
+    pieces(text)
+      .map(([piece]) => piece)
+      .join(""),
+  ).toBe(expected);
+});
+
+test("what only looks like a sequence is shown as a mark", () => {
+  const el = document.createElement("pre");
+  renderOutput(el, "a\x1b[31mb\x1b\x07\u202e<b>");
+  expect(el.textContent).toBe("abU+001BU+0007U+202E<b>");
+  expect(texts(el, ".nbs-a-ink-1")[0]).toMatch(/^b/);
+});
+
+test("plain output is left to the plain writer", () => {
+  expect([isForTerminal("a\r\nb"), isForTerminal("a\x1b[0m"), isForTerminal("1%\r2%")]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  const el = document.createElement("pre");
+  renderOutput(el, `\x1b[32m${"line\n".repeat(3000)}`);
+  expect(el.children.length).toBe(4);
+  expect(el.textContent).toBe("line\n".repeat(3000));
+});

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { all, type Mounted, mount, one, painted, texts } from "./helpers";
+
+let kernel: ScriptedKernel;
+let panel: Mounted;
+
+beforeEach(async () => {
+  kernel = new ScriptedKernel();
+  kernel.agent("poet");
+  kernel.agent("critic");
+  kernel.run("r1", "Write.");
+  kernel.put("c1", "poet", "text", "one");
+  kernel.put("c2", "critic", "text", "two");
+  kernel.put("c3", "poet", "thought", "three");
+  panel = mount(kernel);
+  one(panel.el, '[aria-label^="Filter"]').click();
+});
+afterEach(() => panel.close());
+
+const shown = () =>
+  all(panel.el, ".nbs-cell")
+    .filter(({ hidden }) => !hidden)
+    .map((cell) => one(cell, ".nbs-first").textContent);
+const chip = (name: string) => all(panel.el, ".nbs-chip").find((el) => el.textContent === name)!;
+const status = () => one(panel.el, ".nbs-filter .nbs-count").textContent;
+
+test("agents and kinds that were seen can be chosen; none chosen means all", () => {
+  expect(texts(panel.el, ".nbs-chip")).toEqual(["poet", "critic", "message", "thought"]);
+  expect([shown(), status()]).toEqual([["one", "two", "three"], "All messages are shown."]);
+  chip("poet").click();
+  expect([shown(), status()]).toEqual([["one", "three"], "2 of 3 messages shown"]);
+  chip("message").click();
+  expect(shown()).toEqual(["one"]);
+  chip("critic").click();
+  expect(shown()).toEqual(["one", "two"]);
+  expect(chip("critic").getAttribute("aria-pressed")).toBe("true");
+});
+
+test("what comes later is filtered too, also while it is written", async () => {
+  chip("poet").click();
+  kernel.begin("c4", "critic");
+  kernel.begin("c5", "poet");
+  kernel.write("c4", "four");
+  await painted();
+  expect(all(panel.el, ".nbs-live-cell").map(({ hidden }) => hidden)).toEqual([true, false]);
+  kernel.settle("c4");
+  kernel.settle("c5", { text: "five" });
+  await painted();
+  expect([shown(), status()]).toEqual([["one", "three", "five"], "3 of 5 messages shown"]);
+});
+
+test("one button shows all again, and the focus stays", () => {
+  chip("poet").click();
+  const all = one(panel.el, ".nbs-filter .nbs-quiet");
+  all.focus();
+  all.click();
+  expect(shown()).toEqual(["one", "two", "three"]);
+  expect([all.hidden, document.activeElement]).toEqual([true, chip("poet")]);
+});

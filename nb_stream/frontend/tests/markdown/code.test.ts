@@ -1,0 +1,95 @@
+import { describe, expect, test, vi } from "vitest";
+import { tokenizerOf } from "../../src/highlight/languages";
+import { START, type State } from "../../src/highlight/tokens";
+import { codeBlock } from "../../src/markdown/code_view";
+import { all, one, texts } from "../helpers";
+import { begin, write } from "./write";
+
+/** The pieces of a text that are coloured, as "kind text". */
+function coloured(language: string, text: string): string[] {
+  let state: State = START;
+  const found: string[] = [];
+  for (const line of text.split("\n")) {
+    const [tokens, next] = tokenizerOf(language)!.line(line, state);
+    expect(tokens.map((token) => token.text).join("")).toBe(line);
+    for (const token of tokens) if (token.kind) found.push(`${token.kind} ${token.text}`);
+    state = next;
+  }
+  return found;
+}
+
+describe("code is coloured by its language", () => {
+  test.each([
+    ["python", "def f(x): # no", ["keyword def", "name f", "comment # no"]],
+    ["python", "a = '''x\ny''' + f\"{z}\"", ["string '''x", "string y'''", 'string f"{z}"']],
+    ["py", "@cached\nx = 1_000", ["meta @cached", "number 1_000"]],
+    ["typescript", "const x: number = `a\nb`; // c", ["keyword const", "type number", "string `a", "string b`", "comment // c"]],
+    ["js", "x = /a[/]b/g / 2", ["string /a[/]b/g", "number 2"]],
+    ["json", '{"a": [1, null, "b"]}', ['name "a"', "number 1", "keyword null", 'string "b"']],
+    ["bash", "echo \"$X\" | grep -n 'a' # b", ["type echo", 'string "$X"', "type grep", "type -n", "string 'a'", "comment # b"]],
+    ["yaml", "a: true # b\n- c: 'd'", ["name a", "keyword true", "comment # b", "name c", "string 'd'"]],
+    ["toml", "[a]\nb = 1", ["meta [a]", "name b", "number 1"]],
+    ["diff", "@@ -1 @@\n-a\n+b\n c", ["meta @@ -1 @@", "removed -a", "added +b"]],
+    ["html", '<a href="b">c<!-- d\ne --></a>', ["keyword <a", "name href", 'string "b"', "keyword >", "comment <!-- d", "comment e -->", "keyword </a>"]],
+    ["css", ".a { color: #fff; }", ["keyword .a", "name color", "number #fff"]],
+    ["sql", "select A from b -- c", ["keyword select", "keyword from", "comment -- c"]],
+    ["r", "f <- function(x) TRUE", ["meta <-", "keyword function", "keyword TRUE"]],
+    ["rust", "fn f<'a>(x: u8) {} /* b\nc */", ["keyword fn", "name f", "type 'a", "type u8", "comment /* b", "comment c */"]],
+  ])("%s: %j", (language, text, found) => {
+    expect(coloured(language, text)).toEqual(found);
+  });
+
+  test("an unknown language is plain", () => {
+    expect(tokenizerOf("klingon")).toBeUndefined();
+    expect(tokenizerOf("constructor")).toBeUndefined();
+    expect(codeBlock("a\nb", "klingon").querySelector("code")!.innerHTML).toBe("a\nb\n");
+  });
+
+  test("no line costs more than it should", () => {
+    for (const language of ["python", "js", "bash", "yaml", "html", "sql", "rust", "css", "diff", "toml"]) {
+      for (const unit of ['"', "'", "/", "\\", "<", "a", " ", "#", "`", "-", "=", "{", "1", '"a', "/*", "--"]) {
+        const begun = performance.now();
+        coloured(language, unit.repeat(1999));
+        expect(performance.now() - begun, `${language} ${unit}`).toBeLessThan(500);
+      }
+    }
+  });
+});
+
+describe("a block of code", () => {
+  test("says its language, and copies what was written", async () => {
+    const text = "print('a\u202e')\n\n\tend";
+    const { el } = write([`\`\`\`python title="x"\n${text}\n\`\`\`\n`]);
+    expect(texts(el, ".nbs-code-language")).toEqual(["python"]);
+    expect(texts(el, ".nbs-mark")).toEqual(["U+202E"]);
+    const written = vi.fn(async () => {});
+    vi.stubGlobal("navigator", { clipboard: { writeText: written } });
+    all(el, "button").find((button) => button.textContent === "Copy")!.click();
+    await vi.waitFor(() => expect(written).toHaveBeenCalledWith(text));
+    vi.unstubAllGlobals();
+  });
+
+  test("breaks long lines when it is asked to", () => {
+    const { el } = write(["```\na\n```"]);
+    const wrap = one<HTMLButtonElement>(el, "[aria-pressed]");
+    wrap.click();
+    expect([wrap.getAttribute("aria-pressed"), one(el, ".nbs-code").matches(".nbs-is-wrapped")]).toEqual(["true", true]);
+    wrap.click();
+    expect([wrap.getAttribute("aria-pressed"), one(el, ".nbs-code").matches(".nbs-is-wrapped")]).toEqual(["false", false]);
+  });
+
+  test("keeps its complete lines while it grows", () => {
+    const { el, writer } = begin();
+    writer.write("```python\nx = 1\n");
+    const kept = [...one(el, "code").childNodes];
+    for (let line = 0; line < 200; line++) writer.write(`y = ${line}  # a`);
+    writer.write("\n");
+    expect(kept.every((node, index) => one(el, "code").childNodes[index] === node)).toBe(true);
+  });
+
+  test("stands in boxes of sixty-four lines", () => {
+    const { el } = write([`~~~\n${"a\n".repeat(200)}~~~`]);
+    expect(all(el, ".nbs-lines").map((box) => box.textContent.length)).toEqual([128, 128, 16]);
+    expect(one(el, "code").textContent).toBe("a\n".repeat(200));
+  });
+});

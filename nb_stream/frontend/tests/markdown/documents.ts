@@ -1,0 +1,85 @@
+/** Texts made of pieces of others, broken in places, and ways to cut them. */
+
+import { ESSAY } from "../../dev/essay";
+import { random } from "../helpers";
+import { commonmark, gfm, payloads } from "./corpora";
+
+const PIECES = [
+  ..."*_`[]()!<&\\$~|#>-+=\"'",
+  "\n",
+  "\n\n",
+  "\r\n",
+  "\t",
+  "  ",
+  "    ",
+  "- ",
+  "1. ",
+  "> ",
+  "```\n",
+  "~~~",
+  "$$\n",
+  "\\[",
+  "\\)",
+  "[x]: /y\n",
+  "[ ] ",
+  "|---|\n",
+  "https://a.example/b",
+  "m@a.example",
+  "&amp;",
+  "日本語",
+  "\u202e",
+  "😀",
+  "\0",
+];
+
+const SOURCES = [
+  ...commonmark.map(({ markdown }) => markdown),
+  ...gfm.map(({ markdown }) => markdown),
+  ...ESSAY.split(/(?<=\n\n)/),
+  ...payloads.filter((payload) => payload.length < 400),
+];
+
+/** Chance for a test: the same for the same seed. */
+export class Chance {
+  readonly next: () => number;
+
+  constructor(seed: number) {
+    this.next = random(seed);
+  }
+
+  below(limit: number): number {
+    return Math.floor(this.next() * limit);
+  }
+
+  pick<T>(values: readonly T[]): T {
+    return values[this.below(values.length)]!;
+  }
+
+  /** One to four texts, one after the other, with up to five changes. */
+  document(): string {
+    let text = this.pick(SOURCES);
+    for (let more = this.below(4); more > 0; more--)
+      text += this.pick(["", "\n", "\n\n"]) + this.pick(SOURCES);
+    for (let changes = this.below(6); changes > 0; changes--) text = this.#changed(text);
+    return text;
+  }
+
+  #changed(text: string): string {
+    const at = this.below(text.length + 1);
+    const kind = this.next();
+    if (kind < 0.35) return text.slice(0, at) + text.slice(at + 1 + this.below(4));
+    if (kind < 0.9) return text.slice(0, at) + this.pick(PIECES) + text.slice(at);
+    return text.slice(0, at);
+  }
+
+  /** `text` in pieces of one to `longest` UTF-16 units: characters may be cut in two. */
+  cut(text: string, longest: number): string[] {
+    const pieces: string[] = [];
+    for (let at = 0; at < text.length; ) {
+      const length = 1 + this.below(longest);
+      pieces.push(text.slice(at, at + length));
+      at += length;
+    }
+    return pieces;
+  }
+}

@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ScriptedKernel } from "../../dev/kernel";
+import { Chunks } from "../../src/chunks";
+import * as math from "../../src/chunks/math";
+import { Formulas } from "../../src/markdown/formula_view";
+import { mathElement } from "../../src/markdown/mathml";
+import { safePolicy } from "../../src/markdown/policy";
+import { renderMarkdown } from "../../src/markdown/writer";
+import type { Command } from "../../src/protocol";
+import { all, mount, one, painted } from "../helpers";
+
+const SHARED = Symbol.for("nb_stream.chunks.1");
+const forget = () => Reflect.deleteProperty(globalThis, SHARED);
+beforeEach(forget);
+afterEach(forget);
+
+/** Chunks whose kernel answers when it is told to. */
+function kernelSide() {
+  const commands: Command[] = [];
+  const chunks = new Chunks(
+    (command) => commands.push(command),
+    async () => math,
+  );
+  const answer = async () => {
+    chunks.receive({ op: "chunk", name: "math", source: "export …" });
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  const services = { policy: safePolicy, formulas: new Formulas(chunks) };
+  const show = (text: string) => {
+    const el = document.createElement("div");
+    renderMarkdown(el, text, services);
+    return el;
+  };
+  return { commands, answer, show };
+}
+
+describe("the renderer of formulas", () => {
+  test("is asked for when the first formula closes, once, and shows all that waited", async () => {
+    const { commands, answer, show } = kernelSide();
+    show("no formula, but $5 and `$x$`");
+    expect(commands).toEqual([]);
+    const first = show("so $x^2$");
+    const second = show("and \\[\\frac{a}{b}\\]");
+    expect(commands).toEqual([{ type: "chunk", name: "math" }]);
+    expect(one(first, ".nbs-tex").textContent).toBe("x^2");
+    await answer();
+    expect([...all(first, "math"), ...all(second, "math")].length).toBe(2);
+    expect(all(first, ".nbs-tex")).toEqual([]);
+    expect(all(show("$y$"), "math").length).toBe(1);
+    expect(commands.length).toBe(1);
+  });
+
+  test("is shared by the panels of a page", async () => {
+    const one = kernelSide();
+    one.show("$x$");
+    await one.answer();
+    const other = kernelSide();
+    const el = other.show("$y$");
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(other.commands).toEqual([]);
+    expect(all(el, "math").length).toBe(1);
+  });
+
+  test("leaves the source where it does not come", () => {
+    const { show } = kernelSide();
+    expect(show("so $x^2$ holds").textContent).toBe("so x^2 holds");
+  });
+
+  test("comes over the widget's own line", async () => {
+    const kernel = new ScriptedKernel();
+    kernel.put("c1", "poet", "text", "so $x^2$");
+    const panel = mount(kernel);
+    await painted();
+    expect(kernel.commands).toContainEqual({ type: "chunk", name: "math" });
+    panel.close();
+  });
+});
+
+describe("a formula", () => {
+  const shown = (tex: string, display = false) => {
+    const tree = math.render(tex, display);
+    const el = document.createElement("div");
+    if (tree) el.append(mathElement(tree));
+    return el;
+  };
+
+  test("is MathML, with a display of its own where it asks for it", () => {
+    expect(one(shown("\\frac{a}{b}"), "mfrac").textContent).toBe("ab");
+    expect(one(shown("x", true), "math").getAttribute("display")).toBe("block");
+    expect(one(shown("\\color{red}x"), "[mathcolor]").getAttribute("mathcolor")).toBe("#ff0000");
+    expect(shown("\\sin x").textContent).not.toContain("U+");
+  });
+
+  test.each([
+    "\\href{javascript:alert(1)}{x}",
+    "\\href{https://evil.example}{x}",
+    "\\url{https://evil.example}",
+    "\\includegraphics{https://evil.example/x.png}",
+    "\\htmlStyle{background:url(//evil.example)}{x}",
+    "\\style{color:red}{x}",
+    "\\class{nbs-button}{x}",
+    "\\id{x}{y}",
+    "\\htmlData{x=y}{z}",
+    "\\text{<img src=x onerror=alert(1)>}",
+    "\\color{url(//evil.example)}x",
+    "\\def\\a{\\a\\a}\\a",
+    "{".repeat(3000),
+    "\\frac".repeat(2000),
+    "x^".repeat(3000),
+    "\\sqrt{".repeat(400) + "x" + "}".repeat(400),
+    "\\begin{array}{".padEnd(3000, "c"),
+    "\\unknown",
+    "\\unicode{x202e}",
+    "\u202ex",
+  ])("does nothing but show (%.40s)", (tex) => {
+    for (const el of all(shown(tex), "*")) {
+      const isMark = el.matches(".nbs-mark");
+      expect(isMark || el.namespaceURI === "http://www.w3.org/1998/Math/MathML").toBe(true);
+      for (const name of el.getAttributeNames()) {
+        expect(["href", "src", "style", "id", "onerror"]).not.toContain(name);
+        expect(el.getAttribute(name)).not.toMatch(/url\(|https?:|javascript/);
+      }
+      if (!isMark) expect(el.getAttribute("class") ?? "").not.toContain("nbs-button");
+    }
+  });
+
+  test("that cannot be read stays its source", async () => {
+    const { answer, show } = kernelSide();
+    const el = show("so $\\unknown_x$ and $y$");
+    await answer();
+    expect(one(el, ".nbs-tex").textContent).toBe("\\unknown_x");
+    expect(all(el, "math").length).toBe(1);
+  });
+});

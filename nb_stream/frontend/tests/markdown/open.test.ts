@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { all } from "../helpers";
+import { htmlOf } from "./html";
+import { begin, shownOf } from "./write";
+
+describe("what is half there looks as it will look", () => {
+  test.each([
+    ["**bol", "strong", "bol"],
+    ["a *b **c", "em strong", "c"],
+    ["`np.ar", "code", "np.ar"],
+    ["~~go", "del", "go"],
+    ["***both", "em strong", "both"],
+    ["# Tit", "h1", "Tit"],
+    ["- ite", "li p", "ite"],
+    ["1. ite", "ol li p", "ite"],
+    ["> sai", "blockquote p", "sai"],
+    ["- [x] don", "li input[checked]", ""],
+    ["```python\nprint(1", "pre code", "print(1"],
+    ["$$\n\\frac{a", ".nbs-math-display .nbs-tex", "\\frac{a"],
+    ["so \\(a + b", ".nbs-math .nbs-tex", "a + b"],
+    ["| a | b", "th:nth-child(2)", "b"],
+    ["| a | b |\n|---|---|\n| c | d", "td:nth-child(2)", "d"],
+  ])("%j", (text, selector, content) => {
+    const found = all(shownOf(text), selector);
+    expect(found.map((el) => el.textContent)).toEqual([content]);
+  });
+
+  test.each([
+    ["[docs](https://exa", "docs"],
+    ["[docs]", "docs"],
+    ["[docs", "docs"],
+    ["see [docs][re", "see docs"],
+    ["![A cat](https://ca", "A cat"],
+    ["a **", "a"],
+    ["a **b**", "a b"],
+    ["a & b &am", "a & b"],
+    ["Questions & answers: Q&A\n", "Questions & answers: Q&A"],
+    ["**done**\n", "done"],
+    ["Title\n-", "Title"],
+    ["Title\n==", "Title"],
+    ["text\n- ", "text"],
+    ["text\n1", "text"],
+    ["text\n12.", "text"],
+    ["text\n```", "text"],
+    ["| a | b |\n|--", "ab"],
+    ["- [", ""],
+    ["- [ ]", ""],
+    ["see https://a.exam", "see https://a.exam"],
+    ["It costs $5", "It costs $5"],
+    ["about ~5 minutes", "about ~5 minutes"],
+    ["2*3 is", "2*3 is"],
+  ])("%j shows %j", (text, content) => {
+    expect(shownOf(text).textContent).toBe(content);
+  });
+
+  test("nobody can click the half of an address", () => {
+    for (const text of ["see https://a.exam", "[docs](https://exa", "write to me@a.exam"]) {
+      expect(all(shownOf(text), "a"), text).toEqual([]);
+    }
+  });
+
+  test("nothing of a long image inside the text is seen while it comes", () => {
+    const { el, writer } = begin();
+    writer.write("![dot](data:image/png;base64,");
+    for (let i = 0; i < 300; i++) writer.write("iVBORw0KGgo".repeat(10));
+    expect(el.textContent).toBe("dot");
+  });
+});
+
+describe("a text that ends is what it says, and not what it could have become", () => {
+  test.each([
+    ["**bol", "<p>**bol</p>"],
+    ["[docs](relative", "<p>[docs](relative</p>"],
+    ["$$\nx", "<p>$$\nx</p>"],
+    ["| a | b", "<p>| a | b</p>"],
+    ["Title\n-", "<h2>Title</h2>"],
+    ["a &am", "<p>a &amp;am</p>"],
+  ])("%j", (text, html) => {
+    expect(htmlOf(text)).toBe(html);
+  });
+});
+
+test("a display formula may hold lines that look like something else", () => {
+  const formula = "$$\na\n- b\n+ c\n= d\n# e\n$$";
+  expect(htmlOf(`text\n${formula}\n\nmore`)).toBe("<p>text\na\n- b\n+ c\n= d\n# e</p><p>more</p>");
+  expect(htmlOf("$$\na\n\n- b")).toBe("<p>$$\na</p><ul><li>b</li></ul>");
+});
+
+test.each([
+  ["$5 and $6", false],
+  ["US$5 and CA$6", false],
+  ["$HOME/$USER", false],
+  ["$ x $", false],
+  ["`$x$`", false],
+  ["\\$x\\$", false],
+  ["$x$", true],
+  ["$x_1$, and", true],
+  ["($a^2$)", true],
+  ["\\(x\\)", true],
+  ["$$x$$", true],
+  ["\\[x\\]", true],
+  ["\\(\\)", false],
+])("dollars of prices and of shells are no formulas: %j", (text, isFormula) => {
+  expect(all(shownOf(`${text} `), ".nbs-math").length > 0).toBe(isFormula);
+});

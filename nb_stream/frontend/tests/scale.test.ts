@@ -1,0 +1,91 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { all, type Mounted, mount, one, painted } from "./helpers";
+
+let panel: Mounted | undefined;
+afterEach(() => panel?.close());
+
+function long(length: number): ScriptedKernel {
+  const kernel = new ScriptedKernel();
+  kernel.agent("poet");
+  kernel.run("r1", "Talk.");
+  for (let i = 0; i < length; i++) {
+    const cell = {
+      id: `m${i}`,
+      run: "r1",
+      agent: "poet",
+      path: "poet",
+      kind: "text",
+      status: "done",
+    } as const;
+    kernel.settled.push({ ...cell, text: `Message ${i} says: needle${i}.`, started_at: i, ended_at: i + 1 });
+  }
+  return kernel;
+}
+
+/** When the page has been left alone for a while. */
+async function calm(el: Element): Promise<void> {
+  while ((await changes(el, () => {}, 60)) > 0);
+}
+
+/** What `act` and the paint after it do to the page, and what else happens in `wait` milliseconds. */
+async function changes(el: Element, act: () => void, wait = 0): Promise<number> {
+  let records = 0;
+  const observer = new MutationObserver((list) => {
+    records += list.length;
+  });
+  observer.observe(el, { subtree: true, childList: true, attributes: true, characterData: true });
+  act();
+  await painted();
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  records += observer.takeRecords().length;
+  observer.disconnect();
+  return records;
+}
+
+test("a token and a message change as much of the page at 5,000 messages as at 10", async () => {
+  const costs: number[][] = [];
+  for (const length of [10, 5000]) {
+    const kernel = long(length);
+    panel = mount(kernel);
+    await painted();
+    const created = vi.spyOn(document, "createElement");
+    kernel.begin("x", "poet");
+    kernel.write("x", "word ");
+    await calm(panel.el);
+    const token = await changes(panel.el, () => kernel.write("x", "word "));
+    kernel.settle("x");
+    await calm(panel.el);
+    created.mockClear();
+    const message = await changes(panel.el, () => kernel.put("y", "poet", "text", "More."));
+    costs.push([token, message, created.mock.calls.length]);
+    created.mockRestore();
+    panel.close();
+  }
+  expect(costs[1]).toEqual(costs[0]);
+});
+
+test("of a long history only the end is built, and the text of all of it is on the page", async () => {
+  panel = mount(long(2000));
+  expect(all(panel.el, ".nbs-cell").length).toBeLessThanOrEqual(150);
+  await expect.poll(() => one(panel!.el, ".nbs-history").textContent).toContain("needle0.");
+  const text = one(panel.el, ".nbs-history").textContent;
+  for (let i = 0; i < 2000; i++) expect(text).toContain(`needle${i}.`);
+});
+
+test("a message far up is built when a link, a search or the timeline leads there", async () => {
+  panel = mount(long(2000));
+  one(panel.el, '[aria-label="Search"]').click();
+  const box = one<HTMLInputElement>(panel.el, ".nbs-search input");
+  box.value = "needle7.";
+  box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+  expect(one(panel.el, ".nbs-search .nbs-count").textContent).toBe("1 of 1");
+  expect(one(panel.el, ".nbs-cell[open] .nbs-text").textContent).toBe("Message 7 says: needle7.");
+});
+
+test("a page that is opened at a message's address shows it", () => {
+  document.location.hash = "#nbs-r1-m7";
+  panel = mount(long(2000));
+  expect(one(panel.el, ".nbs-cell[open] .nbs-text").textContent).toBe("Message 7 says: needle7.");
+  document.location.hash = "";
+});

@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { exactly, findRanges } from "../src/views/marker";
+import { all, type Mounted, mount, one, painted } from "./helpers";
+
+let kernel: ScriptedKernel;
+let panel: Mounted;
+
+beforeEach(async () => {
+  kernel = new ScriptedKernel();
+  kernel.run("r1", "Write.");
+  kernel.put("c1", "poet", "text", "The tide comes.\n\nThe **ti**de goes, and the TIDE stays.");
+  kernel.put("c2", "critic", "text", "Nothing to see.");
+  kernel.put("c3", "poet", "tool call", "", {
+    tool_calls: [{ id: "1", name: "look", arguments: '{"at": "tides"}', result: "high tide" }],
+  });
+  kernel.put("c4", "critic", "notice", "Done.");
+  panel = mount(kernel);
+  one(panel.el, '[aria-label="Search"]').click();
+  await painted();
+});
+afterEach(() => panel.close());
+
+const box = () => one<HTMLInputElement>(panel.el, ".nbs-search input");
+const status = () => one(panel.el, ".nbs-search .nbs-count").textContent;
+const open = () =>
+  all<HTMLDetailsElement>(panel.el, ".nbs-cell")
+    .filter((cell) => cell.open)
+    .map((cell) => cell.querySelector(".nbs-agent-name")!.textContent + cell.dataset.kind);
+
+function press(key: string, shiftKey = false): void {
+  box().dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
+}
+
+function look(words: string): void {
+  box().value = words;
+  press("Enter");
+}
+
+test("hits are counted and walked, also in closed messages, which open on the way", () => {
+  one(panel.el, '[aria-label="Collapse all"]').click();
+  look("tide");
+  // The source of the first message has "ti**de", which a reader sees as one more hit.
+  expect(status()).toBe("1 of 5");
+  expect(open()).toEqual(["poettext"]);
+  for (const number of [2, 3, 4, 5]) {
+    press("Enter");
+    expect(status()).toBe(`${number} of 5`);
+  }
+  expect(open()).toEqual(["poettext", "poettool call"]);
+  press("Enter");
+  expect(status()).toBe("1 of 5");
+  press("Enter", true);
+  expect(status()).toBe("5 of 5");
+});
+
+test("a hit that only the source has is passed over", () => {
+  kernel.put("c5", "poet", "text", "See [the map](https://example.org/zebra).");
+  kernel.put("c6", "poet", "text", "A zebra.");
+  return painted().then(() => {
+    look("zebra");
+    expect(status()).toMatch(/^\d of \d$/);
+    press("Enter");
+    press("Enter");
+    expect(one(panel.el, ".nbs-cell[open]:last-child .nbs-text").textContent).toBe("A zebra.");
+  });
+});
+
+test("messages that come are counted too", async () => {
+  look("tide");
+  kernel.put("c5", "poet", "text", "One more tide.");
+  await painted();
+  await expect.poll(status).toMatch(/of 6$/);
+});
+
+test("what is filtered out is not found", async () => {
+  one(panel.el, '[aria-label^="Filter"]').click();
+  all(panel.el, ".nbs-chip")
+    .find(({ textContent }) => textContent === "critic")!
+    .click();
+  look("tide");
+  expect(status()).toBe("no hits");
+});
+
+test("the words are words and no pattern, and any space between them will do", () => {
+  const el = document.createElement("div");
+  el.append("a.c abc a(b", document.createElement("b"), "c A(B\n C");
+  expect(findRanges(el, exactly("a.c")).length).toBe(1);
+  expect(findRanges(el, exactly("a(b c")).length).toBe(1);
+});
+
+test("places are found across elements, and not on buttons", () => {
+  const el = document.createElement("div");
+  const bold = document.createElement("b");
+  bold.append("ti");
+  const copy = document.createElement("button");
+  copy.append("tide");
+  el.append("the ", bold, "de, ", copy, "tide");
+  expect(findRanges(el, exactly("tide")).map(String)).toEqual(["tide", "tide"]);
+  const [first] = findRanges(el, exactly("tide"));
+  expect([first!.startContainer.parentElement, first!.endContainer.textContent]).toEqual([bold, "de, "]);
+});
+
+test("closing the search takes the marks away and gives the focus back", () => {
+  look("tide");
+  expect(all(panel.el, ".nbs-has-hit").length).toBe(2);
+  press("Escape");
+  expect(all(panel.el, ".nbs-has-hit")).toEqual([]);
+  expect(document.activeElement).toBe(one(panel.el, '[aria-label="Search"]'));
+});

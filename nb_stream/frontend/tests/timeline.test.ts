@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { svg } from "../src/svg";
+import { rowsOf } from "../src/views/timeline";
+import { all, type Mounted, mount, one, texts } from "./helpers";
+
+let kernel: ScriptedKernel;
+let panel: Mounted;
+
+beforeEach(() => {
+  kernel = new ScriptedKernel();
+  const at = kernel.now;
+  kernel.run("r1", "Write.");
+  const usage = { prompt_tokens: 30, completion_tokens: 12 };
+  kernel.put("c1", "poet", "text", "<b>one</b>", { started_at: at, ended_at: at + 4, usage, cost: 0.002 });
+  kernel.put("c2", "poet", "tool call", "", { started_at: at + 4, ended_at: at + 5 });
+  kernel.put("c3", "editor", "human input", "Well?", { started_at: at + 5, ended_at: at + 9 });
+  kernel.now += 10;
+  kernel.endRun({});
+  kernel.run("r2", "Again.");
+  kernel.put("c4", "critic", "text", "four");
+  kernel.now += 2;
+  kernel.endRun({});
+  panel = mount(kernel);
+  one(panel.el, '[aria-label^="Timeline"]').click();
+});
+afterEach(() => panel.close());
+
+const title = () => one(panel.el, ".nbs-timeline-title").textContent;
+const press = (name: string) => one<HTMLButtonElement>(panel.el, `[aria-label="${name}"]`).click();
+
+test("each agent has a row with what it did, and the sums beside it", () => {
+  expect(title()).toBe("Run 2, 2.0 s");
+  press("Earlier run");
+  expect(title()).toBe("Run 1, 10 s");
+  expect(texts(panel.el, ".nbs-timeline-row .nbs-agent-name")).toEqual(["poet", "editor"]);
+  expect(texts(panel.el, ".nbs-timeline-facts")).toEqual(["5.0 s · 1 message · 42 tokens · $0.0020", ""]);
+  const bars = all<HTMLElement>(panel.el, ".nbs-timeline-rows rect");
+  expect(bars.map((bar) => bar.getAttribute("class"))).toEqual([
+    "nbs-bar-writing",
+    "nbs-bar-working",
+    "nbs-bar-waiting",
+  ]);
+  expect(bars.map((bar) => Number(bar.getAttribute("width")))).toEqual([400, 100, 400]);
+  expect(bars[0]!.textContent).toBe("writing, 4.0 s: <b>one</b>");
+  press("Later run");
+  expect(title()).toBe("Run 2, 2.0 s");
+});
+
+test("a bar leads to its message", () => {
+  press("Earlier run");
+  const bar = one(panel.el, ".nbs-timeline-rows rect");
+  bar.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  const cell = one<HTMLDetailsElement>(panel.el, ".nbs-cell");
+  expect([cell.open, document.activeElement]).toEqual([true, one(cell, "summary")]);
+});
+
+test("what still goes on lasts until now", () => {
+  const live = { id: "c9", kind: "text" as const, status: "writing" as const, path: "poet", started_at: 100 };
+  expect(rowsOf([live], 130)[0]!.bars).toEqual([
+    { what: "writing", from: 100, to: 130, id: "c9", label: "" },
+  ]);
+});
+
+test("a run of ten thousand messages is still a small picture", () => {
+  const begin = kernel.now;
+  kernel.run("r3", "Long.");
+  for (let i = 0; i < 10_000; i++) {
+    const times = { started_at: begin + i, ended_at: begin + i + 0.9 };
+    kernel.settled.push({
+      id: `m${i}`,
+      run: "r3",
+      agent: "poet",
+      path: "poet",
+      kind: "text",
+      status: "done",
+      text: "",
+      ...times,
+    });
+  }
+  kernel.now += 10_000;
+  kernel.endRun({});
+  kernel.sendSnapshot();
+  press("Earlier run");
+  press("Later run");
+  expect(title()).toBe("Run 3, 166 min 40 s");
+  expect(all(panel.el, ".nbs-timeline-rows rect").length).toBeLessThanOrEqual(1000);
+});
+
+test("a picture takes no attribute that is not on the list", () => {
+  expect(() => svg("rect", { onclick: "alert(1)" } as never)).toThrow(/no attribute onclick/);
+  expect(() => svg("rect", { href: "javascript:alert(1)" } as never)).toThrow(/no attribute href/);
+});

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { all, type Mounted, mount, one, painted, texts } from "./helpers";
+
+let kernel: ScriptedKernel;
+let panel: Mounted;
+
+beforeEach(() => {
+  kernel = new ScriptedKernel();
+  kernel.run("r1", "Write.");
+  kernel.put("c1", "poet", "text", "one", {
+    usage: { prompt_tokens: 311, completion_tokens: 87 },
+    cost: 0.00042,
+    ttft: 0.4,
+  });
+  kernel.put("c2", "critic", "text", "two");
+  panel = mount(kernel);
+});
+afterEach(() => panel.close());
+
+const tool = (name: string) => one<HTMLButtonElement>(panel.el, `.nbs-tools [aria-label="${name}"]`);
+const open = () => all<HTMLDetailsElement>(panel.el, ".nbs-cell").map(({ open }) => open);
+
+function key(target: Element, name: string, more: KeyboardEventInit = {}): void {
+  target.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true, ...more }));
+}
+
+describe("all messages", () => {
+  test("are opened and stay open, as do those that come", async () => {
+    tool("Expand all").click();
+    expect(open()).toEqual([true, true]);
+    expect(texts(panel.el, ".nbs-body .nbs-text")).toEqual(["one", "two"]);
+    kernel.put("c3", "poet", "text", "three");
+    await painted();
+    expect(open()).toEqual([true, true, true]);
+  });
+
+  test("are closed, but for a question that waits for an answer", async () => {
+    kernel.put("c3", "editor", "human input", "Well?", { status: "waiting", data: { request_id: "q" } });
+    await painted();
+    tool("Collapse all").click();
+    expect(open()).toEqual([false, false, true]);
+    kernel.put("c4", "poet", "text", "four");
+    await painted();
+    expect(open()).toEqual([false, false, true, true]);
+  });
+});
+
+test("figures are shown where somebody asks for them", () => {
+  one(panel.el, ".nbs-line").click();
+  expect(one(panel.el, ".nbs-figures").textContent).toMatch(
+    /^311 prompt tokens, 87 completion tokens · \$0\.00042 · first token after 0\.4 s · /,
+  );
+  const root = one(panel.el, ".nbs-root");
+  expect(root.classList.contains("nbs-with-figures")).toBe(false);
+  tool("Times and token figures").click();
+  expect(root.classList.contains("nbs-with-figures")).toBe(true);
+  expect(tool("Times and token figures").getAttribute("aria-pressed")).toBe("true");
+});
+
+test("the help lists every key that does something", () => {
+  const keys = all(panel.el, ".nbs-tools button").map((el) => el.title.match(/\((.)\)$/)![1]!);
+  const listed = texts(panel.el, ".nbs-keys kbd");
+  for (const name of [...keys.filter((name) => name !== "?"), "l"]) expect(listed).toContain(name);
+  expect(new Set(keys).size).toBe(keys.length);
+});
+
+test("a drawer says whether it is open, and which one it is", () => {
+  for (const el of all<HTMLButtonElement>(panel.el, ".nbs-tools [aria-controls]")) {
+    const drawer = one(panel.el, `#${el.getAttribute("aria-controls")}`);
+    expect([el.getAttribute("aria-expanded"), drawer.hidden]).toEqual(["false", true]);
+    el.click();
+    expect([el.getAttribute("aria-expanded"), drawer.hidden]).toEqual(["true", false]);
+    el.click();
+    expect(drawer.hidden).toBe(true);
+  }
+});
+
+describe("keys", () => {
+  test("press the tools, but not in a field and not with a modifier", () => {
+    const search = one(panel.el, ".nbs-search");
+    key(one(panel.el, "textarea"), "/");
+    key(one(panel.el, ".nbs-scroller"), "/", { ctrlKey: true });
+    expect(search.hidden).toBe(true);
+    key(one(panel.el, ".nbs-scroller"), "/");
+    expect(search.hidden).toBe(false);
+  });
+
+  test("work on a checkbox, which takes no letters", () => {
+    kernel.agent("poet");
+    kernel.sendAgents();
+    return painted().then(() => {
+      key(one(panel.el, ".nbs-agent input"), "t");
+      expect(one(panel.el, ".nbs-timeline").hidden).toBe(false);
+    });
+  });
+
+  test("go from tool to tool, which are one stop for Tab", () => {
+    const tools = all<HTMLButtonElement>(panel.el, ".nbs-tools button");
+    expect(tools.map(({ tabIndex }) => tabIndex)).toEqual([0, ...Array(tools.length - 1).fill(-1)]);
+    tools[0]!.focus();
+    key(tools[0]!, "ArrowLeft");
+    expect(document.activeElement).toBe(tools.at(-1));
+    expect(tools.at(-1)!.tabIndex).toBe(0);
+  });
+
+  test("go from message to message, which are one stop for Tab", async () => {
+    const stops = () => all(panel.el, ".nbs-line").map(({ tabIndex }) => tabIndex);
+    expect(stops()).toEqual([-1, 0]);
+    const [first, last] = all(panel.el, ".nbs-line");
+    last!.scrollIntoView = first!.scrollIntoView = () => {};
+    last!.focus();
+    key(last!, "ArrowUp");
+    expect([document.activeElement, stops()]).toEqual([first, [0, -1]]);
+    key(first!, "ArrowRight");
+    expect(open()[0]).toBe(true);
+    kernel.put("c3", "poet", "text", "three");
+    await painted();
+    expect([document.activeElement, stops()]).toEqual([first, [0, -1, -1]]);
+  });
+});
+
+test("two panels of one page have no element name in common", () => {
+  const names = (el: Element) => all(el, "[id]").map(({ id }) => id);
+  const second = mount(new ScriptedKernel());
+  const own = new Set(names(panel.el));
+  expect(names(second.el).filter((name) => own.has(name))).toEqual([]);
+  second.close();
+});
