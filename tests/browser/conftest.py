@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from browser.dev_page import DevPage, served
 from browser.lab import CHROMIUM, FLAGS, Notebook, Server
 
 _numbers = itertools.count(1)
@@ -49,3 +50,20 @@ def notebook(server: Server, browser: Browser) -> Iterator[Open]:
         errors = list(book.errors)
         book.close()
         assert errors == []
+
+
+@pytest.fixture(scope="package")
+def origin() -> Iterator[str]:
+    """Where the front end's dev page is served."""
+    with served() as address:
+        yield address
+
+
+@pytest.fixture
+def dev(browser: Browser, origin: str) -> Iterator[DevPage]:
+    """Opens scenes of the dev page; afterwards none of them has told of an error."""
+    pages = DevPage(browser, origin)
+    yield pages
+    errors = list(pages.errors)
+    pages.close()
+    assert errors == []

@@ -97,8 +97,14 @@ class PanelPage:
         )
 
     def text_of(self, agent: str, number: int = 0) -> str:
-        """The text of a finished cell, opened for it."""
+        """The text of a finished cell as it was written: what its Copy button gives."""
         cell = self.cell(agent, number)
         if cell.get_attribute("open") is None:
             cell.locator("summary").first.click()
-        return str(cell.locator(".nbs-text").first.evaluate("e => e.textContent"))
+        self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        copy = cell.locator(".nbs-foot").get_by_role("button", name="Copy", exact=True)
+        copy.click()
+        expect(cell.locator(".nbs-foot")).to_contain_text("Copied")
+        text = str(self.page.evaluate("() => navigator.clipboard.readText()"))
+        self.page.mouse.move(0, 0)
+        return text

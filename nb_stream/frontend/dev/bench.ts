@@ -32,7 +32,6 @@ const engines: Record<string, (el: HTMLElement) => Engine> = {
     const md = new MarkdownIt();
     let text = "";
     const show = () => {
-      // biome-ignore lint/security/noDangerouslySetInnerHtml: this is what others do.
       el.innerHTML = md.render(text);
     };
     return {

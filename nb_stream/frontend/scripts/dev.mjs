@@ -5,7 +5,12 @@ import { context } from "esbuild";
 
 const page = await context({
   absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
-  entryPoints: { dev: "dev/dev.ts", panel: "src/panel.css", math: "src/chunks/math.ts" },
+  entryPoints: {
+    dev: "dev/dev.ts",
+    panel: "src/panel.css",
+    math: "src/chunks/math.ts",
+    bench: "dev/bench.ts",
+  },
   bundle: true,
   format: "esm",
   target: "es2022",

@@ -222,6 +222,23 @@ test("an error is open, with its traceback folded", async () => {
   expect([fold.open, fold.textContent]).toEqual([false, "Tracebackline 1"]);
 });
 
+test("the line of a message has its words without the marks of Markdown", async () => {
+  kernel.put(
+    "c1",
+    "poet",
+    "text",
+    "## A map\n\n- **Bees** dance *here*, `x = a * b * c` and 2 * 3\n> quoted",
+  );
+  kernel.put("c2", "poet", "tool call", "", {
+    tool_calls: [{ id: "1", name: "__init__", arguments: "`a`" }],
+  });
+  await painted();
+  expect(texts(panel.el, ".nbs-first")).toEqual([
+    "A map Bees dance here, x = a * b * c and 2 * 3 quoted",
+    "__init__(`a`)",
+  ]);
+});
+
 test("what a tool or a piece of code failed in is told on the line", async () => {
   kernel.put("c1", "poet", "code", "", {
     data: { code_blocks: [{ code: "ls /no", language: "sh" }], output: "none", exit_code: 2 },

@@ -38,7 +38,16 @@ export function headline(cell: Cell): string {
   if (cell.kind === "human input" || cell.kind === "approval") {
     return firstWords(data.answer ? `${cell.text} → ${data.answer}` : cell.text);
   }
-  return firstWords(cell.text);
+  return firstWords(cell.kind === "text" || cell.kind === "thought" ? unmarked(cell.text) : cell.text);
+}
+
+/** The beginning of a Markdown text without the marks that a reader of one line does not need. */
+function unmarked(text: string): string {
+  return text
+    .slice(0, 1000)
+    .replace(/^ {0,3}(#{1,6}|>|[-*+](?= ))[ \t]*/gm, "")
+    .replace(/\*\*|~~|`+/g, "")
+    .replace(/\*(?=\S)([^*\n]*\S)\*/g, "$1");
 }
 
 function callLine(call: { name: string; arguments: string; result?: string | null }): string {

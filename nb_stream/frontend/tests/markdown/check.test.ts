@@ -44,7 +44,12 @@ test("a selection stays, in what is right and in what is put right", () => {
 
   second!.replaceChildren(document.createElement("b"));
   second!.firstElementChild!.append("four five six");
-  selection.setBaseAndExtent(second!.firstElementChild!.firstChild!, 5, second!.firstElementChild!.firstChild!, 9);
+  selection.setBaseAndExtent(
+    second!.firstElementChild!.firstChild!,
+    5,
+    second!.firstElementChild!.firstChild!,
+    9,
+  );
   checkNow(el, "one two three\n\nfour *five* six\n\nseven\n", writer.definitions, services());
   expect(second!.innerHTML).toBe("four <em>five</em> six");
   expect(selection.toString()).toBe("five");

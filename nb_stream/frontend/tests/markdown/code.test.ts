@@ -23,18 +23,42 @@ describe("code is coloured by its language", () => {
     ["python", "def f(x): # no", ["keyword def", "name f", "comment # no"]],
     ["python", "a = '''x\ny''' + f\"{z}\"", ["string '''x", "string y'''", 'string f"{z}"']],
     ["py", "@cached\nx = 1_000", ["meta @cached", "number 1_000"]],
-    ["typescript", "const x: number = `a\nb`; // c", ["keyword const", "type number", "string `a", "string b`", "comment // c"]],
+    [
+      "typescript",
+      "const x: number = `a\nb`; // c",
+      ["keyword const", "type number", "string `a", "string b`", "comment // c"],
+    ],
     ["js", "x = /a[/]b/g / 2", ["string /a[/]b/g", "number 2"]],
     ["json", '{"a": [1, null, "b"]}', ['name "a"', "number 1", "keyword null", 'string "b"']],
-    ["bash", "echo \"$X\" | grep -n 'a' # b", ["type echo", 'string "$X"', "type grep", "type -n", "string 'a'", "comment # b"]],
+    [
+      "bash",
+      "echo \"$X\" | grep -n 'a' # b",
+      ["type echo", 'string "$X"', "type grep", "type -n", "string 'a'", "comment # b"],
+    ],
     ["yaml", "a: true # b\n- c: 'd'", ["name a", "keyword true", "comment # b", "name c", "string 'd'"]],
     ["toml", "[a]\nb = 1", ["meta [a]", "name b", "number 1"]],
     ["diff", "@@ -1 @@\n-a\n+b\n c", ["meta @@ -1 @@", "removed -a", "added +b"]],
-    ["html", '<a href="b">c<!-- d\ne --></a>', ["keyword <a", "name href", 'string "b"', "keyword >", "comment <!-- d", "comment e -->", "keyword </a>"]],
+    [
+      "html",
+      '<a href="b">c<!-- d\ne --></a>',
+      [
+        "keyword <a",
+        "name href",
+        'string "b"',
+        "keyword >",
+        "comment <!-- d",
+        "comment e -->",
+        "keyword </a>",
+      ],
+    ],
     ["css", ".a { color: #fff; }", ["keyword .a", "name color", "number #fff"]],
     ["sql", "select A from b -- c", ["keyword select", "keyword from", "comment -- c"]],
     ["r", "f <- function(x) TRUE", ["meta <-", "keyword function", "keyword TRUE"]],
-    ["rust", "fn f<'a>(x: u8) {} /* b\nc */", ["keyword fn", "name f", "type 'a", "type u8", "comment /* b", "comment c */"]],
+    [
+      "rust",
+      "fn f<'a>(x: u8) {} /* b\nc */",
+      ["keyword fn", "name f", "type 'a", "type u8", "comment /* b", "comment c */"],
+    ],
   ])("%s: %j", (language, text, found) => {
     expect(coloured(language, text)).toEqual(found);
   });
@@ -47,7 +71,24 @@ describe("code is coloured by its language", () => {
 
   test("no line costs more than it should", () => {
     for (const language of ["python", "js", "bash", "yaml", "html", "sql", "rust", "css", "diff", "toml"]) {
-      for (const unit of ['"', "'", "/", "\\", "<", "a", " ", "#", "`", "-", "=", "{", "1", '"a', "/*", "--"]) {
+      for (const unit of [
+        '"',
+        "'",
+        "/",
+        "\\",
+        "<",
+        "a",
+        " ",
+        "#",
+        "`",
+        "-",
+        "=",
+        "{",
+        "1",
+        '"a',
+        "/*",
+        "--",
+      ]) {
         const begun = performance.now();
         coloured(language, unit.repeat(1999));
         expect(performance.now() - begun, `${language} ${unit}`).toBeLessThan(500);
@@ -64,7 +105,9 @@ describe("a block of code", () => {
     expect(texts(el, ".nbs-mark")).toEqual(["U+202E"]);
     const written = vi.fn(async () => {});
     vi.stubGlobal("navigator", { clipboard: { writeText: written } });
-    all(el, "button").find((button) => button.textContent === "Copy")!.click();
+    all(el, "button")
+      .find((button) => button.textContent === "Copy")!
+      .click();
     await vi.waitFor(() => expect(written).toHaveBeenCalledWith(text));
     vi.unstubAllGlobals();
   });
@@ -73,9 +116,15 @@ describe("a block of code", () => {
     const { el } = write(["```\na\n```"]);
     const wrap = one<HTMLButtonElement>(el, "[aria-pressed]");
     wrap.click();
-    expect([wrap.getAttribute("aria-pressed"), one(el, ".nbs-code").matches(".nbs-is-wrapped")]).toEqual(["true", true]);
+    expect([wrap.getAttribute("aria-pressed"), one(el, ".nbs-code").matches(".nbs-is-wrapped")]).toEqual([
+      "true",
+      true,
+    ]);
     wrap.click();
-    expect([wrap.getAttribute("aria-pressed"), one(el, ".nbs-code").matches(".nbs-is-wrapped")]).toEqual(["false", false]);
+    expect([wrap.getAttribute("aria-pressed"), one(el, ".nbs-code").matches(".nbs-is-wrapped")]).toEqual([
+      "false",
+      false,
+    ]);
   });
 
   test("keeps its complete lines while it grows", () => {

@@ -107,7 +107,7 @@ describe("a formula", () => {
     "{".repeat(3000),
     "\\frac".repeat(2000),
     "x^".repeat(3000),
-    "\\sqrt{".repeat(400) + "x" + "}".repeat(400),
+    `${"\\sqrt{".repeat(400)}x${"}".repeat(400)}`,
     "\\begin{array}{".padEnd(3000, "c"),
     "\\unknown",
     "\\unicode{x202e}",

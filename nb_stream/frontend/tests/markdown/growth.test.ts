@@ -19,14 +19,23 @@ const KINDS: Record<string, string> = {
 };
 
 describe("what is read grows as the text does", () => {
-  test.each(Object.entries(KINDS))("%s", (_, unit) => {
-    const factors = [20_000, 100_000].map((length) => factorOf(unit, length));
-    expect(Math.max(...factors)).toBeLessThanOrEqual(12);
-  }, 120_000);
+  test.each(Object.entries(KINDS))(
+    "%s",
+    (_, unit) => {
+      const factors = [20_000, 100_000].map((length) => factorOf(unit, length));
+      expect(Math.max(...factors)).toBeLessThanOrEqual(12);
+    },
+    120_000,
+  );
 
   test("mixed text has the same factor at 100 kB and at 1 MB", () => {
-    const [small, large] = [100_000, 1_000_000].map((length) => factorOf(ESSAY, length, 512)) as [number, number];
-    console.log(`Characters read for each that came: ${small.toFixed(2)} at 100 kB, ${large.toFixed(2)} at 1 MB.`);
+    const [small, large] = [100_000, 1_000_000].map((length) => factorOf(ESSAY, length, 512)) as [
+      number,
+      number,
+    ];
+    console.log(
+      `Characters read for each that came: ${small.toFixed(2)} at 100 kB, ${large.toFixed(2)} at 1 MB.`,
+    );
     expect(large).toBeLessThanOrEqual(12);
     expect(large / small).toBeLessThan(1.1);
   }, 120_000);
@@ -51,7 +60,8 @@ test("what is finished is never touched again", async () => {
   const touched: string[] = [];
   const observer = new MutationObserver((records) => {
     for (const { target, type } of records) {
-      if (finished.has(target)) touched.push(`${type} ${target.nodeName} ${target.textContent?.slice(0, 40)}`);
+      if (finished.has(target))
+        touched.push(`${type} ${target.nodeName} ${target.textContent?.slice(0, 40)}`);
     }
   });
   observer.observe(el, { attributes: true, characterData: true, childList: true, subtree: true });

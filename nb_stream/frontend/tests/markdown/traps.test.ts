@@ -29,9 +29,15 @@ describe("a text can be cut", () => {
     ["where a definition stands directly above an open block", "[a]: /u\n# [a]\n[b]: /v\n[b]\n"],
     ["where a definition in an item goes on lazily", "- [foo]: /url\n'title\nmore'\n\n[foo]\n"],
     ["behind a table, a blank line and a definition", "| a |\n|---|\n| [x] |\n\n[x]: /url\n\n[x]\n"],
-    ["before a definition that comes last", "[a] and **[b][a]**\n\n- [a]\n\n| [a] |\n|---|\n| [a] |\n\n[a]: https://a.example\n"],
+    [
+      "before a definition that comes last",
+      "[a] and **[b][a]**\n\n- [a]\n\n| [a] |\n|---|\n| [a] |\n\n[a]: https://a.example\n",
+    ],
     ["where a second definition does not count", "[a]: /one\n\n[a]: /two\n\n[a]\n"],
-    ["where a label is the name of a property", "[constructor] [__proto__]\n\n[__proto__]: https://a.example\n"],
+    [
+      "where a label is the name of a property",
+      "[constructor] [__proto__]\n\n[__proto__]: https://a.example\n",
+    ],
     ["inside the line that makes a heading", "Title\n===\nOther\n---\n- a\n  ---\n"],
     ["inside the line that makes a table", "a | b\n- | -\nc | d\n\na\nb | c\n:-|-:\nd\n"],
     ["where a table ends without a blank line", "| a |\n|---|\n| b |\n> c\n"],
@@ -77,7 +83,9 @@ describe("a text can be cut", () => {
   });
 
   test("where a long paragraph is cut into parts, which hold all of it", () => {
-    const text = "Words of a *paragraph* with `code` and [links](https://a.example), 日本語の文章。 ".repeat(200);
+    const text = "Words of a *paragraph* with `code` and [links](https://a.example), 日本語の文章。 ".repeat(
+      200,
+    );
     const whole = write([text]).el;
     expect(all(whole, ".nbs-part").length).toBeGreaterThan(2);
     const plain = (el: HTMLElement) => el.textContent.replaceAll(" (a.example)", "");

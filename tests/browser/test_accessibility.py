@@ -1,0 +1,213 @@
+"""The panel for those who use a keyboard, a screen reader, or other eyes than most."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.dev_page import AXE, FRAME, DevPage
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+OPEN_ALL = "() => document.querySelector('[aria-label=\"Expand all\"]').click()"
+UNFOLD = "() => document.querySelectorAll('.nbs-root details').forEach(details => { details.open = true; })"
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds in the panel, with the element and the reason."""
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("rules => axe.run(document.querySelector('#panel'), {runOnly: rules})", RULES)
+    assert len(found["passes"]) > 15, "axe looked at nothing"
+    return [
+        f"{rule['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "scene", ["idle", "nested", "two", "thinking", "gate", "finished", "error", "input", "approval", "kinds"]
+)
+def test_axe_finds_nothing(dev: DevPage, scene: str, theme: str) -> None:
+    page = dev.open(scene, theme=theme)
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("scene", ["finished", "error", "kinds"])
+def test_axe_finds_nothing_where_all_is_open(dev: DevPage, scene: str, theme: str) -> None:
+    page = dev.open(scene, theme=theme)
+    page.evaluate(OPEN_ALL)
+    page.evaluate(UNFOLD)
+    page.evaluate(FRAME)
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1200])
+def test_axe_finds_nothing_in_the_tools(dev: DevPage, width: int, theme: str) -> None:
+    page = dev.open("finished", theme=theme, width=width)
+    for name in ("Search", "Filter by agent and kind", "Timeline of a run", "Times and token figures"):
+        page.get_by_role("button", name=name, exact=True).click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    page.get_by_role("searchbox").fill("tide")
+    page.get_by_role("searchbox").press("Enter")
+    expect(page.locator(".nbs-search .nbs-count")).to_have_text("1 of 3")
+    page.get_by_role("button", name="critic", exact=True).click()
+    assert faults(page) == []
+
+
+def test_axe_finds_nothing_while_text_streams(dev: DevPage) -> None:
+    page = dev.open("two", more="&stream")
+    page.wait_for_function("() => document.querySelector('.nbs-live .nbs-text').textContent.length > 300")
+    assert faults(page) == []
+
+
+def test_every_control_is_reached_by_the_tab_key_and_has_a_name(dev: DevPage) -> None:
+    page = dev.open("approval")
+    seen: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        name = page.evaluate(
+            """() => {
+                const el = document.activeElement;
+                return el === document.body ? '' : el.getAttribute('aria-label') || el.innerText.trim()
+                    || el.labels?.[0]?.innerText || '(no name)';
+            }"""
+        )
+        if name == "":
+            break
+        seen.append(name.split("\n")[0])
+    assert "(no name)" not in seen
+    for name in ("Search", "All", "poet", "critic", "Task", "Stop", "Cancel", "Transcript", "Approve", "Reject"):
+        assert name in seen, seen
+
+
+def test_arrows_walk_through_the_messages_and_enter_opens_them(dev: DevPage) -> None:
+    page = dev.open("finished")
+    lines = page.locator(".nbs-line")
+    last = lines.count() - 1
+    assert page.locator(".nbs-line[tabindex='0']").count() == 1
+    lines.nth(last).focus()
+    page.keyboard.press("ArrowUp")
+    expect(lines.nth(last - 1)).to_be_focused()
+    page.keyboard.press("Home")
+    expect(lines.nth(0)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".nbs-cell").nth(0)).to_have_attribute("open", "")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".nbs-cell").nth(0)).not_to_have_attribute("open", "")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".nbs-cell").nth(0)).to_have_attribute("open", "")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(page.locator(".nbs-cell").nth(1)).to_have_attribute("open", "")
+    page.keyboard.press("End")
+    expect(lines.nth(last)).to_be_focused()
+    assert page.locator(".nbs-line[tabindex='0']").count() == 1
+
+
+def test_letters_press_the_tools_but_not_while_somebody_types(dev: DevPage) -> None:
+    page = dev.open("finished")
+    search = page.get_by_role("searchbox")
+    page.get_by_role("textbox", name="Task").press_sequentially("fetch /it?")
+    assert page.get_by_role("textbox", name="Task").input_value() == "fetch /it?"
+    expect(search).to_be_hidden()
+    page.locator(".nbs-scroller").focus()
+    page.keyboard.press("/")
+    expect(search).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(search).to_be_hidden()
+    expect(page.get_by_role("button", name="Search", exact=True)).to_be_focused()
+    page.keyboard.press("e")
+    expect(page.locator(".nbs-cell[open]")).to_have_count(page.locator(".nbs-cell").count())
+    page.keyboard.press("Control+c")
+    expect(page.locator(".nbs-cell[open]")).to_have_count(page.locator(".nbs-cell").count())
+    page.keyboard.press("c")
+    expect(page.locator(".nbs-cell[open]")).to_have_count(0)
+
+
+def test_the_focus_is_never_taken_by_what_comes(dev: DevPage) -> None:
+    page = dev.open("two")
+    task = page.get_by_role("textbox", name="Task")
+    task.focus()
+    page.evaluate(
+        """() => {
+            for (let i = 0; i < 30; i++) kernel.write('p2', 'word ');
+            kernel.settle('p2');
+            kernel.put('i9', 'editor', 'human input', 'Shall it stay?', {status: 'waiting', data: {request_id: 'q'}});
+            kernel.put('e9', '', 'error', 'It broke.', {status: 'failed'});
+            kernel.settle('k2');
+        }"""
+    )
+    page.evaluate(FRAME)
+    expect(task).to_be_focused()
+
+
+def test_a_finished_message_is_announced_once_and_tokens_are_not(dev: DevPage) -> None:
+    page = dev.open("two")
+    page.evaluate(
+        """() => {
+            window.__said = [];
+            new MutationObserver(() => window.__said.push(document.querySelector('[role=status]').textContent))
+                .observe(document.querySelector('[role=status]'), {childList: true, characterData: true, subtree: true});
+            for (let i = 0; i < 50; i++) kernel.write('p2', 'word ');
+            kernel.settle('p2', {text: 'A short end.'});
+        }"""
+    )
+    page.wait_for_function("() => window.__said.length > 0")
+    assert page.evaluate("() => window.__said") == ["poet finished: A short end."]
+    assert page.locator("[role=log]").get_attribute("aria-live") == "off"
+
+
+def test_nothing_moves_for_those_who_asked_for_that(dev: DevPage) -> None:
+    page = dev.open("two")
+    moving = "() => document.getAnimations().filter(animation => animation.playState === 'running').length"
+    assert page.evaluate(moving) > 0, "the caret does not blink, so this test proves nothing"
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate(FRAME)
+    assert page.evaluate(moving) == 0
+
+
+def test_in_forced_colours_everything_can_be_read(dev: DevPage) -> None:
+    page = dev.open("kinds")
+    page.emulate_media(forced_colors="active")
+    page.evaluate(FRAME)
+    assert faults(page) == []
+
+
+def test_targets_are_large_enough_for_a_finger(dev: DevPage) -> None:
+    page = dev.open("approval", width=320)
+    for name in ("Search", "Full screen", "Approve", "Reject", "Copy link"):
+        box = page.get_by_role("button", name=name, exact=True).first.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 24, (name, box)
+
+
+def test_full_screen_and_back(dev: DevPage) -> None:
+    page = dev.open("finished")
+    tool = page.get_by_role("button", name="Full screen", exact=True)
+    page.evaluate("() => { Element.prototype.requestFullscreen = () => Promise.reject(new Error('not here')); }")
+    tool.click()
+    expect(tool).to_have_attribute("aria-pressed", "true")
+    box = page.locator(".nbs-panel").bounding_box()
+    assert box == {"x": 0, "y": 0, "width": 900, "height": 800}
+    page.keyboard.press("Escape")
+    expect(tool).to_have_attribute("aria-pressed", "false")
+    expect(tool).to_be_focused()
+
+
+def test_notes_that_come_and_go_move_nothing(dev: DevPage) -> None:
+    page = dev.open("two", width=700)
+    top = "() => document.querySelector('.nbs-log').getBoundingClientRect().top"
+    before = page.evaluate(top)
+    page.evaluate(
+        """() => {
+            for (const row of kernel.agents) row.note = row.note ? '' : 'Held back; the finished message comes whole.';
+            kernel.sendAgents();
+            kernel.setState('running', 'a sentence about the run that is much longer than the one before it, and goes on');
+        }"""
+    )
+    page.evaluate(FRAME)
+    assert page.evaluate(top) == before

@@ -1,0 +1,168 @@
+"""Text of models in a real browser: formulas, selections, scroll positions, and what a strict page says to it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from browser.dev_page import FRAME, FRONTEND, DevPage, served
+from browser.test_accessibility import faults
+
+POLICY = (
+    "default-src 'none'; script-src 'self' blob:; style-src 'self'; connect-src 'self'; img-src blob:; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+IDLE = "() => new Promise(done => requestIdleCallback(() => requestIdleCallback(() => setTimeout(done, 0))))"
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    with served() as address:
+        yield address
+
+
+@pytest.fixture
+def dev(browser: Browser, origin: str) -> Iterator[DevPage]:
+    pages = DevPage(browser, origin)
+    yield pages
+    errors = list(pages.errors)
+    pages.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def essay() -> str:
+    """The text of the dev page's essay."""
+    node = shutil.which("node")
+    assert node, 'node is missing: pip install "nb_stream[test]" brings it'
+    source = (FRONTEND / "dev" / "essay.ts").read_text("utf-8").split("export const ESSAY =", 1)[1]
+    program = f"process.stdout.write({source.strip().removesuffix(';')})"
+    return subprocess.run([node, "-e", program], capture_output=True, text=True, check=True).stdout
+
+
+def write(page: Page, text: str, step: int = 40) -> None:
+    """Let the essay's live cell grow by `text`, a piece for each frame."""
+    page.evaluate(
+        """async ([text, step]) => {
+            for (let at = 0; at < text.length; at += step) {
+                kernel.write('essay', text.slice(at, at + step));
+                await new Promise(requestAnimationFrame);
+            }
+        }""",
+        [text, step],
+    )
+    page.evaluate(FRAME)
+
+
+def test_formulas_come_with_a_part_of_the_front_end_that_the_kernel_sends(dev: DevPage) -> None:
+    page = dev.open("essay_done")
+    expect(page.locator(".nbs-md math").first).to_be_visible()
+    assert page.locator(".nbs-md math").count() == 7
+    assert page.locator(".nbs-tex").count() == 0
+    assert page.evaluate("kernel.commands.filter(command => command.type === 'chunk').length") == 1
+    box = page.locator(".nbs-math-display mfrac").first.bounding_box()
+    assert box is not None
+    assert box["height"] > 20
+
+
+def test_a_selection_in_what_is_finished_survives_the_rest_and_the_end(dev: DevPage, essay: str) -> None:
+    page = dev.open("essay")
+    cut = essay.index("## A table")
+    write(page, essay[:cut])
+    chosen = page.evaluate(
+        """() => {
+            const text = document.querySelector('.nbs-live .nbs-md p').firstChild;
+            getSelection().setBaseAndExtent(text, 4, text, 18);
+            return String(getSelection());
+        }"""
+    )
+    write(page, essay[cut:])
+    assert page.evaluate("String(getSelection())") == chosen
+    page.evaluate("kernel.settle('essay')")
+    page.evaluate(FRAME)
+    page.evaluate(IDLE)
+    expect(page.locator(".nbs-history .nbs-md")).to_be_visible()
+    assert page.evaluate("String(getSelection())") == chosen == "Moon pulls on "
+
+
+def test_a_block_of_code_keeps_how_far_it_was_scrolled(dev: DevPage, essay: str) -> None:
+    page = dev.open("essay", width=500)
+    cut = essay.index("```diff")
+    write(page, essay[:cut])
+    page.locator(".nbs-pre").first.evaluate("pre => { pre.scrollLeft = 120; }")
+    write(page, essay[cut:])
+    assert page.locator(".nbs-pre").first.evaluate("pre => pre.scrollLeft") == 120
+
+
+def test_code_that_is_laid_out_later_is_not_cut_off(dev: DevPage) -> None:
+    page = dev.open("essay")
+    page.evaluate("kernel.write('essay', '```\\n' + ('short\\n'.repeat(300)) + 'wide '.repeat(90) + '\\n```\\n')")
+    page.evaluate(FRAME)
+    pre = page.locator(".nbs-pre")
+    pre.evaluate("pre => { pre.scrollLeft = 100000; }")
+    page.evaluate(FRAME)
+    last, edge = pre.evaluate(
+        """pre => [pre.querySelector('.nbs-lines:last-child').getBoundingClientRect().right,
+                  pre.getBoundingClientRect().right]"""
+    )
+    assert abs(last - edge) < 40
+
+
+def test_a_strict_page_finds_nothing_to_refuse(browser: Browser, origin: str, essay: str) -> None:
+    page = browser.new_page()
+    foreign: list[str] = []
+
+    def answer(route: Route) -> None:
+        if not route.request.url.startswith((origin, "blob:")):
+            foreign.append(route.request.url)
+            route.abort()
+        elif route.request.resource_type == "document":
+            response = route.fetch()
+            # The dev page's own styles are in its head; they are not what is tested.
+            text = response.text().replace("<style>", "<template>").replace("</style>", "</template>")
+            route.fulfill(response=response, body=text, headers={**response.headers, "content-security-policy": POLICY})
+        else:
+            route.continue_()
+
+    page.route("**/*", answer)
+    page.add_init_script(
+        """window.refused = [];
+        addEventListener('securitypolicyviolation', event => refused.push(event.violatedDirective));"""
+    )
+    page.goto(f"{origin}/?scene=essay")
+    page.wait_for_selector(".nbs-live-cell")
+    write(page, essay)
+    page.evaluate("kernel.settle('essay')")
+    expect(page.locator(".nbs-history math").first).to_be_visible()
+    page.evaluate(IDLE)
+    assert page.evaluate("refused") == []
+    assert foreign == []
+
+    # The guards are there: what must not be is refused.
+    page.evaluate(
+        """() => {
+            try { document.body.innerHTML = '<p>'; } catch {}
+            const image = new Image();
+            image.src = 'https://evil.example/x.png';
+            document.body.append(image);
+            image.setAttribute('style', 'color: red');
+        }"""
+    )
+    page.wait_for_function("refused.length >= 3")
+    assert set(page.evaluate("refused")) == {"require-trusted-types-for", "img-src", "style-src-attr"}
+    page.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("end", [0.37, 0.62, 1])
+def test_axe_finds_nothing_in_what_models_write(dev: DevPage, essay: str, theme: str, end: float) -> None:
+    page = dev.open("essay", theme=theme)
+    write(page, essay[: int(len(essay) * end)], 400)
+    assert faults(page) == []
+    page.evaluate("kernel.settle('essay')")
+    page.evaluate(FRAME)
+    assert faults(page) == []
