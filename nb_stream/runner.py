@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import threading
@@ -64,6 +65,7 @@ class Runner:
         self._pump: asyncio.Task[Any] | None = None
         self._cancelled: asyncio.Future[None] | None = None  # done: nobody waits for the run any more
         self._cancelling = False
+        self._heard: Run | None = None  # the run whose words count; none before its start, after its end or a cancel
         self._mending: asyncio.Task[None] | None = None
         self._handoff: Handoff | None = None
 
@@ -107,7 +109,7 @@ class Runner:
             self._count += 1
             run = self.run = Run(f"r{self._count}")
             moved, self._loop = self._loop not in (None, loop), loop
-            self._pump, self._cancelled, self._cancelling = None, None, False
+            self._pump, self._cancelled, self._cancelling, self._heard = None, None, False, None
             self._handoff = None
         self._set_state(RunState.RUNNING, "")
         if token is not None:
@@ -129,7 +131,7 @@ class Runner:
 
     async def ready(self) -> None:
         """Wait until the team is fit for use after a failed or cancelled run. On the loop."""
-        if self._mending is not None:
+        if self._mending is not None and self._mending.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([self._mending])
 
     # --- wishes ----------------------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ class Runner:
         if run is not self.run or run.done() or self._cancelling:
             return
         self._backend.request_cancel()
-        self._cancelling = True
+        self._cancelling, self._heard = True, None
         self._set_state(RunState.STOPPING, "The run is being cancelled.")
         self.questions.cancel()
         _keep(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
@@ -174,11 +176,19 @@ class Runner:
             result = await self._carry_out(run, order)
         except BaseException as caught:  # noqa: BLE001 - also CancelledError: it becomes the run's outcome
             error = caught
+        self._heard = None
         try:
             await self._close(run, order, result, error)
         finally:
-            self._backend.release()
+            self._let_go()
             run.finish(result, error)
+
+    def _let_go(self) -> None:
+        """Give the team back, once it is fit."""
+        if self._mending is None or self._mending.done():
+            self._backend.release()
+        else:
+            self._mending.add_done_callback(lambda _: None if self.active else self._backend.release())
 
     async def _carry_out(self, run: Run, order: _Order) -> Any:
         self._cancelled = asyncio.get_running_loop().create_future()
@@ -191,6 +201,7 @@ class Runner:
         await self._mended(order.moved)
         if self._cancelling:
             raise asyncio.CancelledError
+        self._heard = run
         pump = self._pump = asyncio.ensure_future(self._drive(run, order))
         pump.add_done_callback(_seen)
         try:
@@ -201,7 +212,7 @@ class Runner:
             raise asyncio.CancelledError
         finally:
             if not pump.done():  # it is left behind; or this task was cancelled, as all are when a loop is closed
-                self._cancelling = True
+                self._cancelling, self._heard = True, None
                 self._backend.request_cancel()
                 self._backend.abandon()
                 pump.cancel()
@@ -221,7 +232,7 @@ class Runner:
         result: Any = None
 
         def emit(event: Event | Rewound) -> None:
-            if run is not self.run or self._cancelling:
+            if run is not self._heard:
                 return
             if isinstance(event, Rewound):
                 self._feed.rewind()
@@ -229,31 +240,33 @@ class Runner:
                 self._feed.event(event, getattr(event, "path", ""))
 
         def hear(native: Any, chunk: Chunk) -> None:
-            if run is self.run and not self._cancelling:
+            if run is self._heard:
                 self._feed.chunk(native, chunk)
 
         async def ask(
             path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
         ) -> str:
-            if run is not self.run or run.done() or self._cancelling:
+            if run is not self._heard:
                 raise asyncio.CancelledError
             return await self.questions.ask(path, agent, request_id, prompt, what)
 
-        async for native, event, is_task in self._backend.run(
+        items = self._backend.run(
             order.task, output_task_messages=order.output_task_messages, emit=emit, hear=hear, ask=ask
-        ):
-            if self._cancelling or run is not self.run:
-                raise asyncio.CancelledError
-            if event.__class__ is Chunk:
-                self._feed.chunk(native, event)
-            elif event is None:
-                result = native
-            else:
-                if event.__class__ is Message:
-                    event = self.questions.reported(event)
-                self._feed.event(event, "" if is_task else event.path)  # type: ignore[union-attr]
-                if order.outlet is not None:
-                    order.outlet.put(native)
+        )
+        async with contextlib.aclosing(items):
+            async for native, event, is_task in items:
+                if run is not self._heard:
+                    raise asyncio.CancelledError
+                if event.__class__ is Chunk:
+                    self._feed.chunk(native, event)
+                elif event is None:
+                    result = native
+                else:
+                    if event.__class__ is Message:
+                        event = self.questions.reported(event)
+                    self._feed.event(event, "" if is_task else event.path)  # type: ignore[union-attr]
+                    if order.outlet is not None:
+                        order.outlet.put(native)
         return result
 
     async def _close(self, run: Run, order: _Order, result: Any, error: BaseException | None) -> None:

@@ -132,7 +132,12 @@ class TeamStream:
         self, callback: Callable[[Token], Any], *, agents: Collection[str] | str | None = None
     ) -> Callable[[], None]:
         """Call `callback(token)` for each piece of text that passes an agent's gate; what was held comes as one
-        token when the gate opens. `agents` narrows to names or paths. Returns what removes the callback."""
+        token when the gate opens. `agents` narrows to names or paths. Returns what removes the callback.
+
+        A plain function is called on the stream's loop, and goes on in a thread once it is slow; a coroutine function
+        gets its tokens one after the other. What a callback raises is told once and harms nobody. Any thread may
+        register and remove one, also during a run.
+        """
         return self._feed.tokens.add(callback, self._paths(agents))
 
     def on_event(
@@ -238,12 +243,12 @@ class TeamStream:
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state (AgentChat's `save_state`), without a trace of streaming."""
-        return await self._home.do(self._backend.save_state)
+        return await self._home.do(self._save_state)
 
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a state of the team. Raises AlreadyRunningError while a run is under way."""
         self._runner.check_free("load a state")
-        await self._home.do(lambda: self._backend.load_state(state))
+        await self._home.do(lambda: self._load_state(state))
 
     def check_task(self, task: Any) -> None:
         """Raises EmptyTaskError for a text or a list without content, which a bare team would take."""
@@ -267,6 +272,15 @@ class TeamStream:
     async def _cancel(self, run: Run) -> None:
         self.call(lambda: self._runner.cancel(run))
         await _quiet(run)
+
+    async def _save_state(self) -> dict[str, Any]:
+        await self._runner.ready()
+        return await self._backend.save_state()
+
+    async def _load_state(self, state: dict[str, Any]) -> None:
+        await self._runner.ready()
+        await self._backend.load_state(state)
+        self._runner.forget()
 
     async def _reset(self) -> None:
         await self._runner.ready()

@@ -569,14 +569,14 @@ async def test_a_client_that_ignores_a_cancel_does_not_disturb_the_next_run_whil
     stream.start("first")
     await client.began.wait()
     await stream.cancel()
-    for member in agents_of(team).values():
-        member._model_client._pace = 0.1  # so that the next run is still on when the old call ends
+    clients = [member._model_client for member in agents_of(team).values()]
+    for each in clients:
+        each._pace = 0.1  # so that the next run is still on when the old call ends
     run = stream.start("second")
     await client.ended.wait()
     assert not run.done()
-    for member in agents_of(team).values():
-        member._model_client._pace = 0.0
-    client._pace = 0.0
+    for each in clients:
+        each._pace = 0.0
     await run
     assert "late" not in str(stream.transcript.to_dict())
     assert "late answer" not in await remembered(agents_of(team)["bad"])

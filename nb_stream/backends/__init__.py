@@ -6,7 +6,7 @@ fits `Backend`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -90,7 +90,7 @@ class Backend(Protocol):
         emit: Callable[[Event | Rewound], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
-    ) -> AsyncIterator[Item]:
+    ) -> AsyncGenerator[Item, None]:
         """Run the team. `hear` gets the tokens, with the framework's own event, and `emit` what the team does not
         yield; both at once."""
 

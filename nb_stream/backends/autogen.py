@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from importlib import metadata
 from typing import Any
 
@@ -31,6 +31,7 @@ from .calls import Calls
 from .messages import event_of
 from .noise import quiet_runtime
 from .outlet import Origin, Outlet
+from .streams import closing
 from .taps import tapped
 from .turns import Turns
 
@@ -159,7 +160,7 @@ class AutoGenBackend:
         emit: Callable[[Event], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
-    ) -> AsyncIterator[Item]:
+    ) -> AsyncGenerator[Item, None]:
         """Run the team; each message comes with its event, the `TaskResult` last with None."""
         self._ours = True
         out = self._out = Outlet(emit, hear)
@@ -170,7 +171,7 @@ class AutoGenBackend:
                 stream = self._root.run_stream(
                     task=task, cancellation_token=self._token, output_task_messages=output_task_messages
                 )
-                async with contextlib.aclosing(stream):
+                async with closing(stream):
                     async for message in stream:
                         if isinstance(message, TaskResult):
                             yield Item(message, None)

@@ -20,6 +20,7 @@ from autogen_core.models import ChatCompletionClient, CreateResult
 from ..model import CellKind, Event, Message
 from . import autogen_private as private
 from .agents import Node
+from .streams import closing
 
 _SAYS = {
     "length": "The answer of {} was cut short: its model reached the limit of tokens (finish reason: length).",
@@ -111,10 +112,11 @@ class _Heard:
         return result
 
     async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
-        async for item in self._client.create_stream(*args, **options):
-            if item.__class__ is CreateResult:
-                self._calls.ended(self._node, self._client, item, streamed=True)
-            yield item
+        async with closing(self._client.create_stream(*args, **options)) as stream:
+            async for item in stream:
+                if item.__class__ is CreateResult:
+                    self._calls.ended(self._node, self._client, item, streamed=True)
+                yield item
 
 
 def _tells(client: Any) -> bool:

@@ -20,6 +20,7 @@ from autogen_core.model_context import ChatCompletionContext
 from . import autogen_private as private
 from .agents import Node
 from .noise import quiet_runtime
+from .streams import closing
 from .turns import Turns
 
 PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn", "n_rounds", "n_stalls")
@@ -70,8 +71,9 @@ def healing(
             fresh = await heal(team, turns)
             if fresh:
                 await renewed(fresh)
-            async for item in inner(*args, **options):
-                yield item
+            async with closing(inner(*args, **options)) as stream:
+                async for item in stream:
+                    yield item
 
         return run_stream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,7 +160,7 @@ class ReplayBackend:
         emit: Callable[[Event | Rewound], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
-    ) -> AsyncIterator[Item]:
+    ) -> AsyncGenerator[Item, None]:
         """Play the run; its result comes last. Raises ReplayedError where the recorded run failed, and CancelledError
         where it was cancelled or where the recording ends before it."""
         assert self._start is not None

@@ -30,6 +30,7 @@ from .agents import Chat, Node, Tree
 from .clients import switched
 from .managers import ManagerTap
 from .outlet import Origin, Outlet, new_turn
+from .streams import closing
 
 BREATH = 0.02
 """Seconds after which a model client that never waits is made to: displays want to be painted."""
@@ -86,23 +87,24 @@ class AgentTap:
                 if self._built is not None and path in self._wanted:
                     private.set_streams(agent, self._wanted[path])
                 breath = time.monotonic()
-                async for item in inner(messages, cancellation_token):
-                    if not out.open:
-                        raise asyncio.CancelledError
-                    if item.__class__ is ModelClientStreamingChunkEvent:
-                        if takes and item.source == agent.name:
-                            out.token(item, here)
-                            if time.monotonic() - breath > BREATH:
-                                await asyncio.sleep(0)
-                                breath = time.monotonic()
-                            continue
-                        out.mark(item, here, arrives=False)
-                    elif isinstance(item, Response):
-                        item = _without_chunks(item)
-                        out.mark(item.chat_message, last, takes)
-                    else:
-                        out.mark(item, here, takes)
-                    yield item
+                async with closing(inner(messages, cancellation_token)) as stream:
+                    async for item in stream:
+                        if not out.open:
+                            raise asyncio.CancelledError
+                        if item.__class__ is ModelClientStreamingChunkEvent:
+                            if takes and item.source == agent.name:
+                                out.token(item, here)
+                                if time.monotonic() - breath > BREATH:
+                                    await asyncio.sleep(0)
+                                    breath = time.monotonic()
+                                continue
+                            out.mark(item, here, arrives=False)
+                        elif isinstance(item, Response):
+                            item = _without_chunks(item)
+                            out.mark(item.chat_message, last, takes)
+                        else:
+                            out.mark(item, here, takes)
+                        yield item
 
         return on_messages_stream
 
@@ -110,10 +112,11 @@ class AgentTap:
         """An agent that is run yields its task before its turn begins: that is under way too."""
 
         async def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
-            async for item in inner(*args, **options):
-                if not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult)):
-                    self._out.order.sent(item.id)
-                yield item
+            async with closing(inner(*args, **options)) as stream:
+                async for item in stream:
+                    if not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult)):
+                        self._out.order.sent(item.id)
+                    yield item
 
         return run_stream
 

@@ -17,6 +17,7 @@ from autogen_core.tools import TextResultContent, ToolResult
 
 from . import autogen_private as private
 from .agents import Node
+from .streams import closing
 
 
 @contextlib.contextmanager
@@ -69,8 +70,10 @@ class _Guard:
         **options: Any,
     ) -> AsyncGenerator[Any, None]:
         try:
-            async for item in self._bench.call_tool_stream(name, arguments, cancellation_token, **options):
-                yield item
+            stream = self._bench.call_tool_stream(name, arguments, cancellation_token, **options)
+            async with closing(stream):
+                async for item in stream:
+                    yield item
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
             yield self._result(name, error, cancellation_token)
 

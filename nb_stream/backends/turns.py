@@ -16,6 +16,7 @@ from autogen_agentchat.agents import SocietyOfMindAgent
 from autogen_agentchat.messages import BaseChatMessage
 
 from .agents import Node
+from .streams import closing
 
 
 class Caller(NamedTuple):
@@ -76,6 +77,7 @@ class Turns:
 
     async def _to_its_end(self, agent: Any, stream: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
         self.unfinished.add(id(agent))
-        async for item in stream:
-            yield item
+        async with closing(stream):
+            async for item in stream:
+                yield item
         self.unfinished.discard(id(agent))
