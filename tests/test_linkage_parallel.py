@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.agents import AssistantAgent, SocietyOfMindAgent
 from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat
 from autogen_agentchat.tools import AgentTool
 from shapes import SHAPES
@@ -101,6 +101,41 @@ async def test_two_agents_called_at_once_do_not_mix(mode: str) -> None:
     watched = await watch(build, mode)
     for name in ("left", "right"):
         assert [row[2] for row in watched.rows if row[1] == f"boss/{name}"] == [f"{name} " * 30]
+
+
+@MODES
+async def test_messages_of_a_near_branch_that_overtake_those_of_a_deep_one_mix_nothing_up(mode: str) -> None:
+    """What an agent says deep inside takes more turns of the loop on its way out than what is said beside it."""
+
+    async def look() -> str:
+        return "seen"
+
+    def build(stream: bool) -> Any:
+        def agent(name: str, calls: int, answer: str) -> AssistantAgent:
+            script = [*[Call("look", {})] * calls, Say(answer)]
+            options: dict[str, Any] = {
+                "tools": [look],
+                "max_tool_iterations": max(1, calls),
+                "reflect_on_tool_use": calls > 0,
+            }
+            return AssistantAgent(name, ScriptedClient(script), model_client_stream=stream, **options)
+
+        deep: Any = RoundRobinGroupChat([agent("deep", 2, "deep " * 20)], name="t0", max_turns=1)
+        for depth in range(1, 4):
+            deep = SocietyOfMindAgent(f"s{depth}", deep, ScriptedClient([Say("So.")]))
+            deep = deep if depth == 3 else RoundRobinGroupChat([deep], name=f"t{depth}", max_turns=1)
+        start, near = agent("start", 0, "Go."), agent("near", 12, "near " * 20)
+        builder = DiGraphBuilder().add_node(start)
+        for branch in (deep, near):
+            builder.add_node(branch).add_edge(start, branch)
+        return GraphFlow([start, deep, near], builder.build())
+
+    watched = await watch(build, mode)
+    for path, calls, text in (("s3/s2/s1/deep", 2, "deep " * 20), ("near", 12, "near " * 20)):
+        assert [row for row in watched.rows if row[1] == path] == [
+            *[("tool call", path, "")] * calls,
+            ("text", path, text),
+        ]
 
 
 # --- every shape ---------------------------------------------------------------------------------------------------

@@ -26,8 +26,11 @@ class Log:
         self.order = Order()
         self.out: list[str] = []
 
-    def token(self, name: str) -> None:
-        self.order.after_all(lambda: self.out.append(name))
+    def token(self, name: str, turn: str = "a") -> None:
+        self.order.after_all(lambda: self.out.append(name), turn)
+
+    def send(self, name: str, turn: str = "a") -> None:
+        self.order.sent(name, turn)
 
     def arrive(self, name: str) -> None:
         self.order.comes(name)
@@ -44,9 +47,9 @@ async def test_a_token_goes_at_once_where_nothing_is_under_way() -> None:
 
 async def test_a_token_waits_for_what_was_sent_before_it_and_not_for_what_comes_after() -> None:
     log = Log()
-    log.order.sent("m1")
+    log.send("m1")
     log.token("t1")
-    log.order.sent("m2")
+    log.send("m2")
     log.token("t2")
     assert log.out == []
     log.arrive("m1")
@@ -56,23 +59,37 @@ async def test_a_token_waits_for_what_was_sent_before_it_and_not_for_what_comes_
     assert log.order.free
 
 
-async def test_a_message_that_overtakes_another_takes_the_tokens_before_it_along() -> None:
+async def test_a_message_that_overtakes_others_takes_the_tokens_of_its_own_turn_along() -> None:
+    """The way out of a nested team is longer than that of a branch beside it."""
     log = Log()
-    log.order.sent("m1")
-    log.token("t1")
-    log.order.sent("m2")
-    log.token("t2")
+    log.send("m1", "deep")
+    log.token("d1", "deep")
+    log.token("t1", "near")
+    log.send("m2", "near")
+    log.token("t2", "near")
     log.arrive("m2")
     assert log.out == ["t1", "m2"]
     log.arrive("m1")
-    assert log.out == ["t1", "m2", "m1", "t2"]
+    assert log.out == ["t1", "m2", "m1", "d1", "t2"]
+    assert log.order.free
+
+
+async def test_what_a_message_took_along_is_waited_for_no_more() -> None:
+    log = Log()
+    log.send("lost", "deep")
+    log.token("t1", "near")
+    log.send("m1", "near")
+    log.arrive("m1")
+    assert log.out == ["t1", "m1"]
+    await asyncio.sleep(0)
+    assert log.order._timer is None
 
 
 async def test_a_message_that_is_sent_on_by_others_keeps_its_place() -> None:
     log = Log()
-    log.order.sent("m1")
+    log.send("m1")
     log.token("t1")
-    log.order.sent("m1")
+    log.send("m1")
     log.arrive("m1")
     assert log.out == ["m1", "t1"]
     assert log.order.free
@@ -80,7 +97,7 @@ async def test_a_message_that_is_sent_on_by_others_keeps_its_place() -> None:
 
 async def test_the_end_lets_everything_out() -> None:
     log = Log()
-    log.order.sent("lost")
+    log.send("lost")
     log.token("t1")
     log.order.close()
     assert log.out == ["t1"]
@@ -89,9 +106,9 @@ async def test_the_end_lets_everything_out() -> None:
 
 async def test_a_lost_message_holds_nobody_up_for_long() -> None:
     log = Log()
-    log.order.sent("lost")
+    log.send("lost")
     log.token("t1")
-    log.order.sent("slow")
+    log.send("slow")
     log.token("t2")
     began = time.monotonic()
     while "t1" not in log.out:
@@ -106,7 +123,7 @@ async def test_a_lost_message_holds_nobody_up_for_long() -> None:
 async def test_a_loop_that_was_blocked_loses_nothing() -> None:
     """Code that blocks the loop delays messages too: they are not lost for that."""
     log = Log()
-    log.order.sent("m1")
+    log.send("m1")
     log.token("t1")
     time.sleep(2.5 * LATE)
     for _ in range(20):
@@ -116,31 +133,29 @@ async def test_a_loop_that_was_blocked_loses_nothing() -> None:
     assert log.out == ["m1", "t1"]
 
 
-@given(st.lists(st.sampled_from(["send", "token", "arrive", "overtake"]), max_size=60))
-def test_tokens_keep_their_order_and_their_place_before_later_messages(steps: list[str]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(["send", "token", "arrive"]), st.sampled_from("ab")), max_size=60))
+def test_each_turn_keeps_its_order_however_the_turns_overtake_each_other(steps: list[tuple[str, str]]) -> None:
     async def play() -> None:
-        log, sent, way, overtaken = Log(), [], [], set()
-        for number, step in enumerate(steps):
+        log, said = Log(), []
+        way: dict[str, list[str]] = {"a": [], "b": []}
+        for number, (step, turn) in enumerate(steps):
+            name = f"{step[0]}{number}{turn}"
             if step == "send":
-                sent.append(f"m{number}")
-                way.append(f"m{number}")
-                log.order.sent(way[-1])
+                said.append(name)
+                way[turn].append(name)
+                log.send(name, turn)
             elif step == "token":
-                sent.append(f"t{number}")
-                log.token(f"t{number}")
-            elif way:
-                index = 0 if step == "arrive" else len(way) - 1
-                overtaken.update(way[:index])
-                log.arrive(way.pop(index))
-        log.order.close()
-        tokens = [name for name in sent if name[0] == "t"]
-        assert [name for name in log.out if name[0] == "t"] == tokens
-        for token in tokens:
-            place, before = log.out.index(token), sent.index(token)
-            assert all(name[0] == "t" or log.out.index(name) > place for name in sent[before:] if name in log.out)
-            for name in sent[:before]:
-                if name[0] == "m" and name in log.out and not overtaken:
-                    assert log.out.index(name) < place
+                said.append(name)
+                log.token(name, turn)
+            elif way[turn]:
+                log.arrive(way[turn].pop(0))
+        for turn in "ba":
+            for name in way[turn]:
+                log.arrive(name)
+        for turn in "ab":
+            assert [name for name in log.out if name[-1] == turn] == [name for name in said if name[-1] == turn]
+        assert log.order.free
+        assert log.order._timer is None
 
     asyncio.run(play())
 

@@ -85,7 +85,7 @@ class ManagerTap:
         if isinstance(item, SelectorEvent) and self._built is False:
             # AutoGen reports a choice in this event only where it was streamed, and no team above this one takes it
             # (0.7.5, `messages.py`, MessageFactory): a switch must change neither the team's result nor its fate.
-            self._out.order.after_all(lambda: self._out.emit(event_of(item, *origin[:3])))
+            self._out.order.after_all(lambda: self._out.emit(event_of(item, *origin[:3])), self._turn)
             return True
         self._out.mark(item, origin, takes)
         return False

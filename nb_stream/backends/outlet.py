@@ -48,7 +48,7 @@ class Outlet:
 
     def begin(self, agent: str, path: str, turn: str) -> None:
         """A turn begins."""
-        self.order.after_all(functools.partial(self.emit, TurnStarted(agent, path, time.time(), turn)))
+        self.order.after_all(functools.partial(self.emit, TurnStarted(agent, path, time.time(), turn)), turn)
 
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
         """A token leaves the team here."""
@@ -56,14 +56,14 @@ class Outlet:
         if self.order.free:
             self._hear(item, chunk)
         else:
-            self.order.after_all(functools.partial(self._hear, item, chunk))
+            self.order.after_all(functools.partial(self._hear, item, chunk), origin.turn)
 
     def mark(self, message: Any, origin: Origin, arrives: bool) -> None:
         """Note where a message was made; the innermost tap that sees it knows. `arrives` says that the team will yield
         it, so that tokens wait for it."""
         self._origins.setdefault(message.id, origin)
         if arrives:
-            self.order.sent(message.id)
+            self.order.sent(message.id, origin.turn)
 
     def origin(self, message: Any) -> Origin | None:
         """Where a message that the team yielded was made; None for what no tap has seen. Ask once for a chunk."""
