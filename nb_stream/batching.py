@@ -2,7 +2,7 @@
 
 The first token of a message goes out at once. After that the changes of a frame's time are joined, and what a cell
 went through in between is not told. So the number of frames depends on time and not on tokens, and the number of
-bytes on the text and not on the number of frames.
+bytes on the text and not on the number of frames. Where a page cannot follow, `pace.py` makes the frame's time longer.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from collections.abc import Callable, Sequence
 
 from .frames import Frames, Source
 from .model import AgentStatus
+from .pace import INTERVAL, Pace
 from .patches import Patch
 from .protocol import Frame, Snapshot
-
-INTERVAL = 0.05
-"""Seconds between frames while text comes."""
 
 PER_SECOND = 30
 """Frames in any second, first tokens included."""
 
 QUIET = 1.0
-"""Seconds without a frame after which the totals are repeated, for browsers that lost the tail."""
+"""Seconds without a frame after which the totals are told, for browsers that lost the tail; each time twice as many."""
+
+REPEATS = 5
+"""How often the totals are told, where no page says that it has them."""
 
 
 class Batcher:
@@ -45,13 +46,15 @@ class Batcher:
         self._send = send
         self._loop = loop
         self._frames = Frames(source, title)
+        self._pace = Pace()
         self._lock = threading.RLock()  # a page that opens may be answered on a thread of the kernel's
         self._writing: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_loop: asyncio.AbstractEventLoop | None = None
         self._flush_at: float | None = None
-        self._flushing = False
-        self._repeated = True
+        self._flushing = self._withheld = False
+        self._repeats = 0  # how often the totals are still to be told
+        self._totals: int | None = None  # the number of the last frame, where it tells them
         self._looked = self._last = float("-inf")  # the last flush, and the last that had something to tell
         self._times: deque[float] = deque(maxlen=PER_SECOND)
 
@@ -73,7 +76,7 @@ class Batcher:
         writing = {path for path, status in statuses.items() if status is AgentStatus.WRITING}
         begins = not writing <= self._writing
         self._frames.agents, self._writing = True, writing
-        self._schedule(at_once=begins)
+        self._schedule(at_once=begins and not self._slowed)
 
     def state_changed(self) -> None:
         """The run's state changed."""
@@ -98,18 +101,39 @@ class Batcher:
 
     def resync(self) -> None:
         """Send the snapshot as a frame, to browsers that found a gap."""
+        with self._lock:
+            self._pace.forget()
         self._frames.everything = True
         self._schedule(at_once=True)
 
+    def acknowledged(self, page: str, seq: int) -> None:
+        """A page has painted the frame `seq`: what it made wait goes out in time."""
+        with self._lock:
+            self._pace.answered(page, seq, self._running()[1])
+            if seq == self._totals and self._pace.is_answered:
+                self._repeats = 0
+        if self._withheld or self._flush_at is not None:
+            self._schedule()
+
     def snapshot(self) -> Snapshot:
         """Everything that a view needs when it opens. Any thread may call it."""
+        slowed = self._slowed
         with self._lock:
-            return self._frames.snapshot()
+            self._pace.forget()
+            snapshot = self._frames.snapshot()
+        if slowed and (loop := self._running()[0]) is not None:
+            loop.call_soon_threadsafe(self._schedule)
+        return snapshot
+
+    @property
+    def _slowed(self) -> bool:
+        """Whether a page that cannot follow makes frames wait."""
+        return self._withheld or self._pace.interval(self._running()[1]) > INTERVAL
 
     # --- when ------------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Send what there is as one frame."""
+        """Send what there is as one frame; or, where too much is on its way already, only what the run does."""
         self._disarm()
         self._flushing = True
         try:
@@ -117,28 +141,42 @@ class Batcher:
             loop, now = self._running()
             self._looked = now
             with self._lock:
-                frame, count_at = self._frames.next(now), self._frames.count_at
+                self._withheld = self._pace.full
+                frame = self._frames.pulse() if self._withheld else self._frames.next(now)
+                count_at = None if self._withheld else self._frames.count_at
         finally:
             self._flushing = False
         if frame is not None:
-            self._repeated = False
+            self._repeats, self._totals = REPEATS, None
             self._went(frame, now)
         if loop is not None and count_at is not None:
             self._arm(loop, self._allowed(max(now, count_at)), self.flush)
-        elif loop is not None and not self._repeated:
-            self._arm(loop, self._last + QUIET, self._repeat)
+        elif loop is not None:
+            self._arm_repeat(loop)
 
     def _repeat(self) -> None:
-        """Tell once what a browser must have by now."""
+        """Tell what a browser must have by now, and ask whether it came."""
         self._disarm()
-        self._repeated = True
+        if self._repeats == 0:
+            return
+        self._repeats -= 1
+        loop, now = self._running()
         with self._lock:
             frame = self._frames.totals()
-        self._went(frame, self._running()[1])
+        self._totals = frame["seq"]
+        self._went(frame, now, ask=True)
+        if loop is not None:
+            self._arm_repeat(loop)
 
-    def _went(self, frame: Frame, now: float) -> None:
+    def _arm_repeat(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._repeats > 0:
+            self._arm(loop, self._last + QUIET * 2 ** (REPEATS - self._repeats), self._repeat)
+
+    def _went(self, frame: Frame, now: float, *, ask: bool = False) -> None:
         self._last = now
         self._times.append(now)
+        with self._lock:
+            self._pace.sent(frame, now, ask=ask)
         self._send(frame)
 
     def _schedule(self, at_once: bool = False) -> None:
@@ -149,7 +187,7 @@ class Batcher:
         if loop is None:
             self.flush()  # nobody would call us later: a script between two runs
             return
-        due = self._allowed(now if at_once else max(now, self._looked + INTERVAL))
+        due = self._allowed(now if at_once else max(now, self._looked + self._pace.interval(now)))
         if self._timer_loop is not loop or self._flush_at is None or due < self._flush_at:
             self._arm(loop, due, self.flush)
 

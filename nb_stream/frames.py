@@ -111,7 +111,7 @@ class Frames:
         """What there is to tell; None where there is nothing, or nothing but a count that has time (`count_at`)."""
         ops: list[Op] = []
         if self.state:
-            ops.append({"op": "state", "state": self._source.state.value, "detail": self._source.detail})
+            ops.append(self._state())
         ops.extend({"op": "run", "run": run_row(run)} for run in self._runs.values())
         ops.extend({"op": "cell", "cell": cell_head(cell)} for cell in self._opened.values())
         for cell_id, text in self._texts.items():
@@ -142,12 +142,20 @@ class Frames:
         live = {cell_id: text.sent for cell_id, text in self._texts.items()}
         return self._numbered([{"op": "totals", "settled": len(self._transcript.settled), "live": live}])
 
+    def pulse(self) -> Frame:
+        """The run's state, and nothing of the transcript."""
+        self.state = False
+        return self._numbered([self._state()])
+
     def snapshot(self) -> Snapshot:
         """Everything as of the last frame, or newer where a frame that tells it again does no harm.
 
         Text that did not go out yet is not in it, so that later offsets fit.
         """
         return self._snapshot(self._seq)
+
+    def _state(self) -> Op:
+        return {"op": "state", "state": self._source.state.value, "detail": self._source.detail}
 
     def _numbered(self, ops: list[Op]) -> Frame:
         self._seq += 1

@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from . import kernel_gate
 from .batching import Batcher
 from .errors import NbStreamError
 from .export import export
@@ -201,6 +202,9 @@ class TeamPanel(FrameWidget):
             self.stream.dismiss(command["request_id"])
         elif kind == "resync":
             self._batcher.resync()
+        elif kind == "ack":
+            if kernel_gate.available() is None:  # elsewhere answers wait for the end of the cell, and say nothing
+                self._batcher.acknowledged(str(command["page"]), int(command["seq"]))
         elif kind == "chunk" and command.get("name") in CHUNKS:
             self._batcher.chunk(command["name"], (STATIC / f"{command['name']}.js").read_text("utf-8"))
         elif kind in ("stop", "cancel", "reset"):

@@ -118,8 +118,12 @@ class ChunkOp(TypedDict):
 Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp]
 
 
-class Frame(TypedDict):
-    """What the kernel sends: at most 30 a second."""
+class _Asks(TypedDict, total=False):
+    ack: bool
+
+
+class Frame(_Asks):
+    """What the kernel sends: at most 30 a second. One with `ack` asks each page to say when it is painted."""
 
     v: int
     seq: int
@@ -148,6 +152,7 @@ Command = Mapping[str, Any]
 * `start` with `task`; `stop`; `cancel`; `reset`;
 * `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
 * `resync`;
+* `ack` with `page`, which is a word of the page's own, and `seq`: all frames up to that one are painted there;
 * `chunk` with `name`: a part of the front end that is not in the first module (`math`).
 """
 

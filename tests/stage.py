@@ -45,14 +45,23 @@ class StillLoop:
         heapq.heappush(self._due, (when, next(self._order), timer))
         return timer
 
+    def call_soon_threadsafe(self, call: Callable[[], None]) -> Timer:
+        return self.call_at(self.now, call)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is due any more."""
+        return all(timer.call is None for _, _, timer in self._due)
+
     def advance(self, seconds: float) -> None:
         """Let time pass, and what is due happen in its order."""
         until = self.now + seconds
         while self._due and self._due[0][0] <= until:
             when, _, timer = heapq.heappop(self._due)
             self.now = max(self.now, when)
-            if timer.call is not None:
-                timer.call()
+            call, timer.call = timer.call, None
+            if call is not None:
+                call()
         self.now = until
 
 

@@ -18,6 +18,8 @@ export const REORDER = 150;
 /** Milliseconds between two requests for a snapshot: the first, and the longest. */
 export const RETRY = 1000;
 const RETRY_MAX = 16_000;
+/** Milliseconds after which a frame counts as painted where the browser paints nothing: what is out of sight. */
+export const UNSEEN = 1000;
 /** Requests without an answer after which the panel waits for the kernel to speak first. */
 const ATTEMPTS = 8;
 
@@ -35,9 +37,15 @@ export class Connection {
   readonly chunks = new Chunks((command) => this.send(command));
   /** What its texts are shown with. */
   readonly services: Services = { policy: safePolicy, formulas: new Formulas(this.chunks) };
+  /** What the kernel tells this page from others by. */
+  readonly #page = Math.random().toString(36).slice(2);
   #gapTimer = 0;
   #retryTimer = 0;
   #attempts = 0;
+  /** The latest frame that asks for an answer, and what waits for its painting. */
+  #asked = 0;
+  #paintFrame = 0;
+  #paintTimer = 0;
 
   constructor(
     private readonly model: Model,
@@ -73,7 +81,8 @@ export class Connection {
     for (const op of frame.ops) if (op.op === "chunk") this.chunks.receive(op);
     const outcome = this.store.receive(frame);
     if (outcome === "mismatch") return;
-    if (this.#attempts >= ATTEMPTS) this.#attempts = 0;
+    if (frame.ack) this.#answer(frame.seq);
+    this.#attempts = Math.min(this.#attempts, ATTEMPTS / 2);
     if (!this.store.hasGap) {
       window.clearTimeout(this.#gapTimer);
       this.#gapTimer = 0;
@@ -102,7 +111,33 @@ export class Connection {
     }
   }
 
+  /** Tell the kernel when everything up to this frame is painted, so that it sends no more than can be shown. */
+  #answer(seq: number): void {
+    this.#asked = Math.max(this.#asked, seq);
+    if (document.hidden) this.#painted();
+    else if (this.#paintTimer === 0) {
+      this.#paintTimer = window.setTimeout(() => this.#painted(), UNSEEN);
+      // Views paint in callbacks that were asked for before this one; layout comes between it and the next task.
+      this.#paintFrame = requestAnimationFrame(() => {
+        window.clearTimeout(this.#paintTimer);
+        this.#paintTimer = window.setTimeout(() => this.#painted());
+      });
+    }
+  }
+
+  #painted(): void {
+    this.#forgetPainting();
+    this.send({ type: "ack", page: this.#page, seq: this.#asked });
+  }
+
+  #forgetPainting(): void {
+    cancelAnimationFrame(this.#paintFrame);
+    window.clearTimeout(this.#paintTimer);
+    this.#paintTimer = 0;
+  }
+
   #dispose(): void {
+    this.#forgetPainting();
     window.clearTimeout(this.#gapTimer);
     window.clearTimeout(this.#retryTimer);
     this.switches.dispose();

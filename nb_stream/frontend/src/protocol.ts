@@ -96,6 +96,8 @@ export interface Frame {
   v: number;
   seq: number;
   ops: Op[];
+  /** The kernel wants to know when this frame is painted. */
+  ack?: boolean;
 }
 
 export interface Snapshot {
@@ -121,6 +123,7 @@ export type Command =
   | { type: "answer"; request_id: string; text: string }
   | { type: "dismiss"; request_id: string }
   | { type: "resync" }
+  | { type: "ack"; page: string; seq: number }
   | { type: "chunk"; name: ChunkOp["name"] };
 
 /** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */

@@ -58,6 +58,11 @@ export class Store {
     return this.#held.size > 0;
   }
 
+  /** The whole transcript as far as it came. */
+  get cells(): Cell[] {
+    return [...this.settled, ...[...this.live.values()].map(({ head, text }) => ({ ...head, text }))];
+  }
+
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

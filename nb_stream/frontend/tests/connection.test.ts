@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { Connection, REORDER, RETRY } from "../src/connection";
+import { Connection, REORDER, RETRY, UNSEEN } from "../src/connection";
 import type { Frame } from "../src/protocol";
 import { random, shown, shownBy } from "./helpers";
 
@@ -147,21 +147,86 @@ function act(kernel: ScriptedKernel, chance: () => number, step: number): void {
 }
 
 describe("a line that drops, doubles and delays frames ends with the kernel's transcript", () => {
-  test.each(Array.from({ length: 150 }, (_, seed) => [seed]))("seed %i", (seed) => {
-    const chance = random(seed);
+  const seeds = Array.from({ length: 100 }, (_, seed) => seed);
+  test.each(Array.from({ length: 20 }, (_, hundred) => [hundred]))("seeds from %i00", (hundred) => {
+    for (const seed of seeds) play(100 * hundred + seed);
+  });
+});
+
+function play(seed: number): void {
+  const chance = random(seed);
+  const kernel = new ScriptedKernel();
+  kernel.agent("poet");
+  const { connection, controller } = connect(kernel);
+  const line = badLine(kernel, chance);
+  for (let step = 0; step < 100; step++) {
+    act(kernel, chance, step);
+    if (chance() < 0.3) vi.advanceTimersByTime(200 * chance());
+  }
+  line.heal();
+  kernel.sendTotals();
+  vi.advanceTimersByTime(60_000);
+  expect(shown(connection.store), `seed ${seed}`).toEqual(shownBy(kernel));
+  expect(connection.store.stale).toBe(false);
+  controller.abort();
+}
+
+describe("a frame that asks whether it is painted", () => {
+  function acks(kernel: ScriptedKernel): number[] {
+    return kernel.commands.flatMap((command) => (command.type === "ack" ? [command.seq] : []));
+  }
+
+  function ask(kernel: ScriptedKernel): number {
+    const frame = { v: 1, seq: ++kernel.seq, ops: [], ack: true };
+    kernel.emit(frame);
+    return frame.seq;
+  }
+
+  function hide(hidden: boolean): void {
+    vi.spyOn(document, "hidden", "get").mockReturnValue(hidden);
+  }
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test("is answered when it is, once for all that were painted with it", () => {
     const kernel = new ScriptedKernel();
-    kernel.agent("poet");
-    const { connection, controller } = connect(kernel);
-    const line = badLine(kernel, chance);
-    for (let step = 0; step < 150; step++) {
-      act(kernel, chance, step);
-      if (chance() < 0.3) vi.advanceTimersByTime(200 * chance());
-    }
-    line.heal();
-    kernel.sendTotals();
-    vi.advanceTimersByTime(60_000);
-    expect(shown(connection.store)).toEqual(shownBy(kernel));
-    expect(connection.store.stale).toBe(false);
+    const { controller } = connect(kernel);
+    ask(kernel);
+    const last = ask(kernel);
+    expect(acks(kernel)).toEqual([]);
+    vi.advanceTimersByTime(UNSEEN / 10);
+    expect(acks(kernel)).toEqual([last]);
+    vi.advanceTimersByTime(10 * UNSEEN);
+    expect(acks(kernel)).toEqual([last]);
     controller.abort();
+  });
+
+  test("is answered at once by a page that nobody sees, where nothing is painted", () => {
+    hide(true);
+    const kernel = new ScriptedKernel();
+    connect(kernel);
+    expect([ask(kernel)]).toEqual(acks(kernel));
+  });
+
+  test("is answered in the end where the browser paints nothing", () => {
+    vi.stubGlobal("requestAnimationFrame", () => 1);
+    const kernel = new ScriptedKernel();
+    connect(kernel);
+    const seq = ask(kernel);
+    vi.advanceTimersByTime(UNSEEN);
+    expect(acks(kernel)).toEqual([seq]);
+    vi.unstubAllGlobals();
+  });
+
+  test("is not answered by a panel that is gone", () => {
+    const kernel = new ScriptedKernel();
+    const { controller } = connect(kernel);
+    ask(kernel);
+    controller.abort();
+    vi.advanceTimersByTime(10 * UNSEEN);
+    expect(acks(kernel)).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
+import widget from "../src/index";
 import { GATHER } from "../src/views/announcer";
 import { mount, one, painted } from "./helpers";
 
@@ -106,4 +107,28 @@ test("when the widget is closed no listener, timer or element is left", async ()
   expect(addedToWindow).not.toHaveBeenCalled();
   kernel.write("c1", "y");
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test("other widgets of the page can read the transcript along", () => {
+  const kernel = new ScriptedKernel();
+  const controller = new AbortController();
+  const exports = widget.initialize({ model: kernel.model, signal: controller.signal });
+  const heard = vi.fn();
+  const unsubscribe = exports.subscribe(heard);
+  kernel.run("r1", "Write.");
+  kernel.setState("running");
+  kernel.put("c1", "critic", "text", "Fine.");
+  kernel.begin("c2", "poet");
+  kernel.write("c2", "The sea");
+  expect(exports.cells.map(({ id, agent, text }) => [id, agent, text])).toEqual([
+    ["c1", "critic", "Fine."],
+    ["c2", "poet", "The sea"],
+  ]);
+  expect(exports.runs.map(({ id }) => id)).toEqual(["r1"]);
+  expect(exports.state).toBe("running");
+  expect(heard).toHaveBeenCalledTimes(5);
+  unsubscribe();
+  kernel.write("c2", " and sky");
+  expect(heard).toHaveBeenCalledTimes(5);
+  controller.abort();
 });

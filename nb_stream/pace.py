@@ -1,0 +1,128 @@
+"""The pace: how often frames may go out, so that the slowest page can follow and nothing piles up on the way.
+
+A page cannot be watched, only asked. Every two seconds a frame asks for an answer (`ack`), which a page gives once it
+has painted that frame; a hidden one, which paints nothing, gives it as soon as it has taken the frame in. While an
+answer is owed the frames come ever more rarely, and what they tell is joined: in t seconds of silence there are only
+about 4 ln t of them. What is on its way unanswered is bounded, too: beyond `UNPAINTED` frames carry no text.
+
+Where no page has ever answered (a client without our front end, a kernel that does not let answers through) there is
+nothing to go by, and frames go out at full pace.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .protocol import Frame
+
+INTERVAL = 0.05
+"""Seconds between frames while text comes and every page follows."""
+
+ASK = 2.0
+"""Seconds between two frames that ask for an answer. Rare, because a kernel shows itself busy for each answer."""
+
+SHARE = 4.0
+"""Frames wait for the time by which a page is late, divided by this."""
+
+LATE = 2.0
+"""Seconds of lateness that are remembered, at most; at each answer in time 0.7 of what is remembered stays."""
+
+UNPAINTED = 4_000_000
+"""Code points that may be on their way unanswered."""
+
+PATIENCE = 5.0
+"""Seconds after which a page that owes what another has answered counts as closed."""
+
+
+class _Question(NamedTuple):
+    """A frame that asks: its number, its time, and the code points that went out up to it."""
+
+    seq: int
+    at: float
+    total: int
+
+
+@dataclass
+class _Page:
+    """A page that answers: up to where, how late it lately was in seconds, and its code points up to there."""
+
+    seq: int
+    late: float
+    total: int
+
+
+class Pace:
+    """Knows which pages answer, and what they owe. Times are those of one clock."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, _Page] = {}
+        self._questions: deque[_Question] = deque()
+        self._asked_at = float("-inf")
+        self._total = 0
+
+    def sent(self, frame: Frame, now: float, *, ask: bool = False) -> None:
+        """A frame goes out: let it ask, where that is due or in any case."""
+        self._total += _weight(frame)
+        if not ask and now < self._asked_at + ASK:
+            return
+        frame["ack"] = True
+        if not self._pages:
+            self._questions.clear()
+        self._questions.append(_Question(frame["seq"], now, self._total))
+        self._asked_at = now
+
+    def answered(self, page: str, seq: int, now: float) -> None:
+        """A page has painted the frame `seq` and all before it."""
+        answered = [question for question in self._questions if question.seq <= seq]
+        if not answered:
+            return
+        known = self._pages.get(page)
+        fresh = [question for question in answered if known is None or question.seq > known.seq]
+        if not fresh:
+            return
+        late = max(now - fresh[0].at, 0.7 * known.late if known else 0.0)
+        self._pages[page] = _Page(fresh[-1].seq, min(late, LATE), fresh[-1].total)
+        for other, state in list(self._pages.items()):
+            if state.seq < fresh[-1].seq and self._owed(state, now) > PATIENCE and other != page:
+                del self._pages[other]
+        painted = min(state.seq for state in self._pages.values())
+        while self._questions[0].seq < painted:
+            self._questions.popleft()
+
+    def forget(self) -> None:
+        """A page opens, and others may be gone: the next frame asks who is there."""
+        self._pages, self._questions = {}, deque()  # another thread may be reading the old ones
+        self._asked_at = float("-inf")
+
+    def interval(self, now: float) -> float:
+        """Seconds between two frames, by what the slowest page owes."""
+        return max((INTERVAL, *(max(page.late, self._owed(page, now)) / SHARE for page in self._pages.values())))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there are pages, and none owes an answer."""
+        return bool(self._pages) and not any(
+            question.seq > page.seq for page in self._pages.values() for question in self._questions
+        )
+
+    @property
+    def full(self) -> bool:
+        """Whether a page owes so much that no more text may be sent."""
+        return any(self._total - page.total > UNPAINTED for page in self._pages.values())
+
+    def _owed(self, page: _Page, now: float) -> float:
+        """For how many seconds a page has owed an answer."""
+        return next((now - question.at for question in self._questions if question.seq > page.seq), 0.0)
+
+
+def _weight(frame: Frame) -> int:
+    """The code points of transcript in a frame."""
+    weight = 0
+    for op in frame["ops"]:
+        if op["op"] == "append":
+            weight += len(op["text"])
+        elif op["op"] == "settle":
+            weight += len(op["cell"].get("text", ""))
+    return weight
