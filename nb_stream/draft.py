@@ -54,6 +54,10 @@ class Draft:
         if turn is not None:
             self.turns = {**self.turns, turn: at}
 
+    def forget(self, turn: str | None) -> None:
+        """A turn is over."""
+        self.turns = {other: at for other, at in self.turns.items() if other != turn}
+
     # --- cells that are being written -----------------------------------------------------------------------
 
     def grow(self, live: Live, kind: CellKind, text: str) -> Live:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from .callbacks import Callbacks, drain
 from .gates import Pile
-from .metrics import cost
+from .metrics import cost, price_of
 from .model import (
     AgentInfo,
     AgentStatus,
@@ -28,6 +28,7 @@ from .model import (
     RunStarted,
     Token,
     ToolResults,
+    TurnEnded,
     TurnStarted,
 )
 from .recorder import Tape
@@ -114,6 +115,9 @@ class Feed:
         self.tape(event)
         if isinstance(event, TurnStarted):
             self._set_status(path, AgentStatus.SILENT)
+        elif isinstance(event, TurnEnded):
+            self._held.forget(path, event.turn)
+            self._set_status(path, AgentStatus.DONE)
         elif path and isinstance(event, (ToolResults, CodeResult)):
             self._meet(event.agent, path, streams=False)
         elif path and isinstance(event, Message):
@@ -203,7 +207,7 @@ class Feed:
             log.error("A display of this stream failed: %s", type(watcher).__qualname__, exc_info=error)
 
     def _priced(self, event: Message, path: str) -> Message:
-        price = self.prices.get(self.models.get(path, ""))
+        price = price_of(self.models.get(path, ""), self.prices)
         return event if price is None or event.usage is None else replace(event, cost=cost(event.usage, price))
 
     def _meet(self, name: str, path: str, *, streams: bool) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .model import Cell, Usage
+from .model import Cell, CellKind, Usage
 
 Prices = Mapping[str, tuple[float, float]]
 """By model, USD for a million prompt tokens and for a million completion tokens."""
@@ -28,30 +29,81 @@ def cost(usage: Usage, price: tuple[float, float]) -> float:
     return (usage.prompt_tokens * price[0] + usage.completion_tokens * price[1]) / 1e6
 
 
+def price_of(model: str, prices: Mapping[str, tuple[float, float]]) -> tuple[float, float] | None:
+    """The price of a model, or of the model whose dated release it is ("gpt-4o-2024-08-06"); None where it has none."""
+    return prices.get(model) or prices.get(_RELEASE.sub("", model))
+
+
+_RELEASE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
+
+
 @dataclass(frozen=True)
 class Figures:
-    """What an agent did: its messages, the tokens and the cost (USD) of its model calls, and the seconds it wrote."""
+    """What an agent did, or a whole run: its messages, the tokens and the cost (USD) of its model calls, and the
+    seconds in which it was at work; waiting for a person does not count.
+
+    `ttft` is the mean time to the first token of its model calls, `tokens_per_s` their pace, where longer ones count
+    more; both are None where nothing was streamed. `estimated` says that the pace of a call was counted from chunks.
+    """
 
     messages: int = 0
     usage: Usage = field(default_factory=Usage)
     cost: float = 0.0
     seconds: float = 0.0
+    ttft: float | None = None
+    tokens_per_s: float | None = None
+    estimated: bool = False
+
+
+_MESSAGES = (CellKind.TEXT, CellKind.STRUCTURED, CellKind.HANDOFF)
+_WAITING = (CellKind.INPUT, CellKind.APPROVAL)
+
+
+def figures_of(cells: Iterable[Cell]) -> Figures:
+    """The figures of what agents said in some cells. The task counts for nobody."""
+    said = [cell for cell in cells if cell.path and cell.path != "user"]
+    # A thought and its answer are two cells of one call, and begin with it.
+    calls = {(cell.path, cell.started_at): cell for cell in said if cell.ttft is not None or cell.tokens_per_s}
+    waits = [cell.ttft for cell in calls.values() if cell.ttft is not None]
+    paces = [
+        (cell.tokens_per_s, cell.duration) for cell in calls.values() if cell.tokens_per_s and cell.duration is not None
+    ]
+    written = sum(seconds for _, seconds in paces)
+    return Figures(
+        messages=sum(cell.kind in _MESSAGES for cell in said),
+        usage=sum((cell.usage for cell in said if cell.usage), Usage()),
+        cost=sum(cell.cost or 0.0 for cell in said),
+        seconds=_together(cell for cell in said if cell.kind not in _WAITING),
+        ttft=sum(waits) / len(waits) if waits else None,
+        tokens_per_s=sum(pace * seconds for pace, seconds in paces) / written if written else None,
+        estimated=any(cell.estimated for cell in calls.values()),
+    )
+
+
+def first_token(cells: Iterable[Cell], since: float | None) -> float | None:
+    """Seconds until the first token of all; None where nothing was streamed."""
+    streamed = (c.started_at for c in cells if c.ttft is not None or c.tokens_per_s is not None)
+    first = min((at for at in streamed if at is not None), default=None)
+    return None if first is None or since is None else max(0.0, first - since)
 
 
 def by_agent(cells: Iterable[Cell]) -> dict[str, Figures]:
     """The figures of each agent, by path, in the order in which they first spoke. The task counts for nobody."""
-    found: dict[str, Figures] = {}
+    said: dict[str, list[Cell]] = {}
     for cell in cells:
-        if not cell.path or cell.path == "user":
-            continue
-        so_far = found.get(cell.path, Figures())
-        found[cell.path] = Figures(
-            so_far.messages + 1,
-            so_far.usage + (cell.usage or Usage()),
-            so_far.cost + (cell.cost or 0.0),
-            so_far.seconds + (cell.duration or 0.0),
-        )
-    return found
+        if cell.path and cell.path != "user":
+            said.setdefault(cell.path, []).append(cell)
+    return {path: figures_of(own) for path, own in said.items()}
+
+
+def _together(cells: Iterable[Cell]) -> float:
+    """The seconds that cells cover; where several do, they count once."""
+    spans = sorted((c.started_at, c.ended_at) for c in cells if c.started_at is not None and c.ended_at is not None)
+    seconds, until = 0.0, float("-inf")
+    for begin, end in spans:
+        seconds += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return seconds
 
 
 def tokens_per_second(usage: Usage | None, chunks: int, first_at: float, last_at: float) -> tuple[float | None, bool]:

@@ -147,7 +147,8 @@ class Cell:
 
     @property
     def duration(self) -> float | None:
-        """Seconds from the first sign of the cell to its end, or None where either is unknown."""
+        """Seconds from the cell's first token to its end, or from the model call's beginning where its text came whole;
+        None where either is unknown."""
         if self.started_at is None or self.ended_at is None:
             return None
         return self.ended_at - self.started_at
@@ -173,7 +174,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run of a team: its task, how it ended and what it used."""
+    """One run of a team: its task, how it ended and what it used.
+
+    `ttft` is the time from its beginning to the first token of all, `tokens_per_s` the pace of its model calls; both
+    are there once it has ended.
+    """
 
     id: str
     task: str = ""
@@ -183,6 +188,14 @@ class RunInfo:
     ended_at: float | None = None
     usage: Usage = Usage()
     cost: float = 0.0
+    ttft: float | None = None
+    tokens_per_s: float | None = None
+    estimated: bool = False
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the run's beginning to its end, or None where either is unknown."""
+        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON values; `from_dict` gives back an equal run."""
@@ -225,6 +238,18 @@ class TurnStarted:
     path: str
     at: float
     turn: str
+
+
+@dataclass(frozen=True)
+class TurnEnded:
+    """An agent's turn ended without its last message. `status` is FAILED or CANCELLED. The run may go on: an agent that
+    is called as a tool fails alone."""
+
+    agent: str
+    path: str
+    at: float
+    turn: str
+    status: CellStatus
 
 
 @dataclass(frozen=True)
@@ -325,6 +350,7 @@ class RunFinished:
 Event = Union[
     RunStarted,
     TurnStarted,
+    TurnEnded,
     Chunk,
     Message,
     ToolResults,

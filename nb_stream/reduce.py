@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from . import linkage, think
 from .draft import Draft
+from .metrics import figures_of, first_token
 from .model import (
     Cell,
     CellKind,
@@ -30,6 +31,7 @@ from .model import (
     RunStarted,
     ToolCall,
     ToolResults,
+    TurnEnded,
     TurnStarted,
 )
 from .patches import Appended, Opened, Patch, RunChanged, Settled
@@ -60,6 +62,8 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
         _code_result(draft, event)
     elif isinstance(event, TurnStarted):
         draft.mark(event.turn, event.at)
+    elif isinstance(event, TurnEnded):
+        _turn_ended(draft, event)
     elif isinstance(event, RunStarted):
         draft.start_run(RunInfo(id=event.run, task=event.task, started_at=event.at))
     elif isinstance(event, RunFinished):
@@ -124,9 +128,10 @@ def _message(draft: Draft, event: Message) -> None:
     if event.usage is not None and draft.runs:
         run = draft.runs[-1]
         draft.change_run(replace(run, usage=run.usage + event.usage, cost=run.cost + (event.cost or 0.0)))
-    draft.mark(event.turn, event.at)
+    if event.kind is not CellKind.THOUGHT:  # it comes with its answer, at the end of the same model call
+        draft.mark(event.turn, event.at)
     if event.final:
-        draft.turns = {turn: at for turn, at in draft.turns.items() if turn != event.turn}
+        draft.forget(event.turn)
 
 
 def _thought(draft: Draft, event: Message) -> None:
@@ -180,7 +185,7 @@ def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
 def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writing | None = None) -> Cell:
     """The settled cell of a message: the `streamed` one of `live` with its content replaced, or a new one."""
     status = _status(event)
-    cell = draft.new(event.kind, event, event.at, status) if streamed is None else streamed.head
+    cell = draft.new(event.kind, event, _began(draft, event), status) if streamed is None else streamed.head
     if live is not None:
         cell = draft.timed(cell, live, event.usage)
     return replace(
@@ -196,6 +201,12 @@ def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writ
         tool_calls=event.tool_calls,
         data=event.data,
     )
+
+
+def _began(draft: Draft, event: Message) -> float:
+    """When a message began that was not streamed: a model's whole answer with the last sign of its turn."""
+    called = event.usage is not None and event.kind in linkage.REPLACES
+    return draft.turns.get(event.turn or "", event.at) if called else event.at
 
 
 def _status(event: Message) -> CellStatus:
@@ -272,6 +283,14 @@ def _input_resolved(draft: Draft, event: InputResolved) -> None:
             draft.put(index, replace(cell, status=status, ended_at=event.at, data=data))
 
 
+def _turn_ended(draft: Draft, event: TurnEnded) -> None:
+    draft.close(linkage.own(draft.live, event), event.status)
+    for index, turn in draft.awaited:
+        if turn == event.turn:
+            draft.put(index, replace(draft.settled[index], status=event.status, ended_at=event.at))
+    draft.forget(event.turn)
+
+
 def _run_finished(draft: Draft, event: RunFinished) -> None:
     draft.close(draft.live, event.status)
     unfinished = CellStatus.CANCELLED if event.status is CellStatus.DONE else event.status
@@ -283,5 +302,7 @@ def _run_finished(draft: Draft, event: RunFinished) -> None:
         draft.place(replace(cell, text=event.error, ended_at=event.at, data=data))
     draft.turns = {}
     if draft.runs:
-        run = draft.runs[-1]
-        draft.change_run(replace(run, status=event.status, stop_reason=event.stop_reason, ended_at=event.at))
+        run = replace(draft.runs[-1], status=event.status, stop_reason=event.stop_reason, ended_at=event.at)
+        own = [cell for _, cell in draft.of_run()]
+        figures, ttft = figures_of(own), first_token(own, run.started_at)
+        draft.change_run(replace(run, ttft=ttft, tokens_per_s=figures.tokens_per_s, estimated=figures.estimated))

@@ -6,6 +6,7 @@ them. A transcript never changes: `nb_stream.reduce.fold` makes the next one fro
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -118,6 +119,7 @@ class Transcript:
             "version": VERSION,
             "runs": [run.to_dict() for run in self.runs],
             "cells": [cell.to_dict() for cell in self.cells],
+            "figures": {path: dataclasses.asdict(figures) for path, figures in self.figures().items()},
         }
 
     @classmethod
@@ -138,9 +140,9 @@ class Transcript:
             next_id=1 + max((number_of(cell.id) for cell in cells), default=0),
         )
 
-    def figures(self) -> dict[str, Figures]:
-        """What each agent did, by path: messages, tokens, cost, seconds."""
-        return by_agent(self.cells)
+    def figures(self, run: str | None = None) -> dict[str, Figures]:
+        """What each agent did in all runs, or in the one with this id, by path: messages, tokens, cost, times."""
+        return by_agent(cell for cell in self.cells if run is None or cell.run == run)
 
     def to_markdown(self) -> str:
         """The transcript as Markdown, a heading for each run and each cell."""

@@ -11,13 +11,29 @@ from typing import Any
 from scenarios import Scenario, cut
 
 from nb_stream.gates import Pile
-from nb_stream.model import Cell, CellKind, CellStatus, Chunk, CodeResult, Event, Message, ToolCall, ToolResults
+from nb_stream.model import (
+    Cell,
+    CellKind,
+    CellStatus,
+    Chunk,
+    CodeResult,
+    Event,
+    Message,
+    RunInfo,
+    ToolCall,
+    ToolResults,
+)
 from nb_stream.patches import Appended, Opened, Patch, RunChanged, Settled
 from nb_stream.reduce import fold
 from nb_stream.transcript import Transcript
 
 UNTIMED = {"started_at": None, "ttft": None, "tokens_per_s": None, "estimated": False}
 """The figures of a cell that only streaming can give."""
+
+
+def untimed(runs: Iterable[RunInfo]) -> tuple[RunInfo, ...]:
+    """Runs without the figures that only streaming can give."""
+    return tuple(replace(run, ttft=None, tokens_per_s=None, estimated=False) for run in runs)
 
 
 def folded(events: Iterable[Event]) -> Transcript:
@@ -35,7 +51,7 @@ def numbered(transcript: Transcript, **changes: Any) -> tuple[tuple[Cell, ...], 
     """The cells and runs of a transcript; ids are counted anew, because cells get them when their text begins to be
     seen, which is a matter of chunks."""
     cells = (replace(cell, id=f"c{n}", **changes) for n, cell in enumerate(transcript.cells, 1))
-    return tuple(cells), transcript.runs
+    return tuple(cells), untimed(transcript.runs) if changes else transcript.runs
 
 
 def of_messages(transcript: Transcript) -> list[Cell]:

@@ -28,6 +28,7 @@ from nb_stream.model import (
     RunStarted,
     ToolCall,
     ToolResults,
+    TurnEnded,
     TurnStarted,
     Usage,
 )
@@ -57,12 +58,14 @@ class Segment:
 
 @dataclass
 class Turn:
-    """One call of an agent: what happens in it, in order. A step is an event, or a segment's next piece."""
+    """One call of an agent: what happens in it, in order. A step is an event, or a segment's next piece. `broken` says
+    how a turn ended that ended without its last message."""
 
     agent: str
     path: str
     turn: str | None
     steps: list[Event | Segment]
+    broken: CellStatus | None = None
 
 
 @dataclass
@@ -134,7 +137,11 @@ class Author:
             if turn.turn is not None:
                 turn.steps.append(TurnStarted(agent, path, 0.0, turn.turn))
             r.choice(self._scripts())(turn)
-            queues.append((turn, list(self._spread(turn.steps))))
+            steps = list(self._spread(turn.steps))
+            if turn.turn is not None and r.randint(0, 9) == 0:
+                turn.broken = r.choice((CellStatus.FAILED, CellStatus.CANCELLED))
+                steps = [*steps[: r.randint(1, len(steps))], TurnEnded(agent, path, 0.0, turn.turn, turn.broken)]
+            queues.append((turn, steps))
         mixed: list[tuple[Turn | None, Event | Segment]] = []
         while queues:
             turn, steps = r.choice(queues)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -183,3 +184,42 @@ async def test_a_failure_closes_what_every_agent_was_writing() -> None:
     assert cells["bad"].text == "A text that is lost on"
     assert stream.transcript.cells[-1].kind is CellKind.ERROR
     assert not stream.transcript.live
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["failed", "cancelled"])
+async def test_an_agent_used_as_a_tool_that_breaks_off_is_closed_while_the_run_goes_on(fails: bool) -> None:
+    """Its caller gets an error as the tool's result, and the team works on."""
+    error = ConnectionError("gone") if fails else asyncio.CancelledError()
+    steps = [Call("look", {}, "I look."), Fail(error, 3, "Cut off here, and the rest is lost.")]
+
+    async def look() -> str:
+        return "seen"
+
+    helper = AssistantAgent(
+        "helper", ScriptedClient(steps), tools=[look], model_client_stream=True, reflect_on_tool_use=True
+    )
+    boss = AssistantAgent(
+        "boss", ScriptedClient([Call("helper", {"task": "Help."}), Say("Without help. " * 9)]), tools=[AgentTool(helper)],
+        reflect_on_tool_use=True, model_client_stream=True,
+    )  # fmt: skip
+    stream = TeamStream(RoundRobinGroupChat([boss], max_turns=1))
+    seen: list[Any] = []
+
+    def look_at_it(token: Any) -> None:
+        if not seen:
+            seen.extend(stream.transcript.of("boss/helper"))
+            seen.append(stream.statuses["boss/helper"])
+
+    stream.on_token(look_at_it, agents=["boss"])
+    await stream.run("go")
+    status = "failed" if fails else "cancelled"
+    *cells, agent_status = seen
+    assert [(cell.kind.value, cell.text, cell.status.value) for cell in cells] == [
+        ("thought", "I look.", "done"),
+        ("tool call", "", "done"),
+        ("text", "Cut off here,", status),
+    ]
+    assert agent_status.value == "done"
+    assert stream.transcript.of("boss")[0].tool_calls[0].is_error
+    assert stream.transcript.of("boss")[-1].text == "Without help. " * 9
+    assert stream.transcript.runs[0].status is CellStatus.DONE

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from typing import Any
 
 import pytest
 from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.messages import TextMessage
-from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage
+from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat
+from autogen_agentchat.tools import AgentTool, TeamTool
+from autogen_core.memory import ListMemory, MemoryContent, MemoryMimeType
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nb_stream import TeamStream
 from nb_stream.backends.order import LATE, Order
-from nb_stream.demo import Say, ScriptedClient
+from nb_stream.demo import Call, Say, ScriptedClient
 
 
 class Log:
@@ -188,3 +191,63 @@ async def test_tokens_of_a_slow_model_come_one_by_one(depth: int) -> None:
     await stream.run("go")
     assert times[-1] - times[0] > 0.1
     assert len(times) == 30
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("crew", [False, True], ids=["agents", "teams"])
+async def test_what_an_agent_used_as_a_tool_says_is_seen_before_its_next_token(depth: int, crew: bool) -> None:
+    """AutoGen's workbench keeps each message of a tool until the tool says something more."""
+
+    async def look() -> str:
+        return "seen"
+
+    memory = ListMemory()
+    await memory.add(MemoryContent(content="A fact.", mime_type=MemoryMimeType.TEXT))
+    script = [Call("look", {}), Say("slow " * 40)]
+    inner: Any = AssistantAgent(
+        "inner", ScriptedClient(script, pace=0.02), model_client_stream=True, tools=[look], memory=[memory],
+        reflect_on_tool_use=True,
+    )  # fmt: skip
+    for number in range(depth):
+        if crew:
+            team = RoundRobinGroupChat([inner], name=f"crew{number}", max_turns=1)
+            tool: Any = TeamTool(team, name=team.name, description="A crew.")
+        else:
+            tool = AgentTool(inner)
+        client = ScriptedClient([Call(tool.name, {"task": "Help."}), Say("Done.")])
+        inner = AssistantAgent(f"boss{number}", client, tools=[tool], reflect_on_tool_use=True)
+    stream = TeamStream(RoundRobinGroupChat([inner], max_turns=1))
+    path = next(info.path for info in stream.agents if info.name == "inner")
+    seen: list[list[tuple[str, str]]] = []
+
+    def look_at_first(token: Any) -> None:
+        if not seen:
+            seen.append([(cell.kind.value, cell.status.value) for cell in stream.transcript.of(path)])
+
+    stream.on_token(look_at_first, agents=[path])
+    result = await stream.run("go")
+    assert seen == [[("memory", "done"), ("tool call", "done"), ("text", "writing")]]
+    said = [(cell.kind.value, cell.text) for cell in stream.transcript.of(path)]
+    assert said == [("memory", "A fact."), ("tool call", ""), ("text", "slow " * 40)]
+    assert not any(isinstance(message, ModelClientStreamingChunkEvent) for message in result.messages)
+    assert "StreamingChunk" not in str(await stream.save_state())
+
+
+async def test_a_branch_that_never_rests_holds_up_no_agent_used_as_a_tool() -> None:
+    async def nap() -> str:
+        await asyncio.sleep(0.02)
+        return "awake"
+
+    helper = agent("helper", "word " * 20, pace=0.01)
+    boss = AssistantAgent("boss", ScriptedClient([Call("helper", {"task": "Help."})]), tools=[AgentTool(helper)])
+    busy = AssistantAgent("busy", ScriptedClient([Call("nap", {})]), tools=[nap], max_tool_iterations=40)
+    start = agent("start", "Go.")
+    graph = DiGraphBuilder().add_node(start)
+    for branch in (boss, busy):
+        graph.add_node(branch).add_edge(start, branch)
+    stream = TeamStream(GraphFlow([start, boss, busy], graph.build()))
+    late: list[float] = []
+    stream.on_token(lambda token: late.append(time.time() - token.at), agents=["boss/helper"])
+    await stream.run("go")
+    assert len(late) >= 20
+    assert statistics.median(late) < LATE

@@ -21,6 +21,7 @@ from oracle import (
     piled,
     recut,
     unclaimed,
+    untimed,
     without_message,
 )
 from scenarios import Author, Scenario, eaten
@@ -39,6 +40,7 @@ from nb_stream.model import (
     RunStarted,
     ToolCall,
     ToolResults,
+    TurnEnded,
     TurnStarted,
     Usage,
 )
@@ -107,7 +109,7 @@ def test_without_streaming_the_transcript_is_the_same(r: random.Random) -> None:
     assert [replace(cell, id="", **UNTIMED) for cell in of_messages(streamed)] == [
         replace(cell, id="", **UNTIMED, text=whole(cell)) for cell in silent.cells
     ]
-    assert streamed.runs == silent.runs
+    assert untimed(streamed.runs) == silent.runs
 
 
 @MANY
@@ -118,7 +120,8 @@ def test_streamed_text_that_never_became_a_message_stays_and_nothing_else_is_add
     left = without_message(transcript)
     assert sorted((cell.path, cell.kind, cell.text) for cell in left) == unclaimed(scenario)
     ended = {run.id: run.status for run in transcript.runs}
-    assert all(cell.status in (CellStatus.DONE, ended[cell.run]) for cell in left)
+    broken = {turn.broken for turn, _ in scenario.segments}
+    assert all(cell.status in (CellStatus.DONE, ended[cell.run], *broken) for cell in left)
     assert all(cell.started_at is not None and cell.ended_at is not None for cell in left)
 
 
@@ -704,6 +707,24 @@ def test_what_was_under_way_ends_as_the_run_does(status: CellStatus) -> None:
     assert {cell.status for cell in talk.transcript.cells} == {status}
     assert [cell.ended_at for cell in talk.transcript.cells] == [talk.now, talk.now, last - 2.0, last]
     assert talk.transcript.runs[0].status is status
+
+
+@pytest.mark.parametrize("status", [CellStatus.FAILED, CellStatus.CANCELLED])
+def test_what_was_under_way_in_a_turn_that_broke_off_ends_with_it_and_nothing_else(status: CellStatus) -> None:
+    talk = Talk()
+    talk.call("c1")
+    talk.chunk("It was")
+    talk.call("c2", turn="t2")
+    talk.chunk("<think>Hm", "m2", turn="t2")
+    talk.chunk("Ben goes on", "m3", agent="ben", turn="t3")
+    talk.give(TurnEnded("ann", "ann", 9.0, "t2", status))
+    assert talk.told == [
+        ("tool call", "running", ""),
+        ("tool call", status.value, ""),
+        ("thought", status.value, "Hm"),
+        ("text", "writing", "It was"),
+        ("text", "writing", "Ben goes on"),
+    ]
 
 
 def test_what_a_finished_run_left_without_an_end_is_cancelled_and_its_text_done() -> None:

@@ -21,7 +21,7 @@ class Node:
     `agent` is the object that writes the messages: for a MessageFilterAgent the agent inside it. `direct` says that
     nobody but the reader can want its tokens: all code round it is AutoGen's own, which only passes them on. `shown`
     is false where nothing of what it says comes out of the team; `called` says that its `run_stream` is used: by us, or
-    where it is a tool.
+    where it is a tool. `behind` is how many workbenches its messages pass (`outlet.NUDGE`).
     """
 
     info: AgentInfo
@@ -29,18 +29,20 @@ class Node:
     direct: bool
     shown: bool = True
     called: bool = False
+    behind: int = 0
 
 
 @dataclass(frozen=True)
 class Chat:
     """A team with its place in the tree. `path` is where its manager speaks from; `info` is the manager's row, None
-    where it asks no model."""
+    where it asks no model. The rest is as for `Node`."""
 
     team: BaseGroupChat
     path: str
     direct: bool
     shown: bool = True
     info: AgentInfo | None = None
+    behind: int = 0
 
 
 @dataclass
@@ -93,11 +95,18 @@ class _Search:
         return free
 
     def visit(
-        self, thing: Any, prefix: str, parent: str | None, direct: bool, shown: bool = True, called: bool = False
+        self,
+        thing: Any,
+        prefix: str,
+        parent: str | None,
+        direct: bool,
+        shown: bool = True,
+        called: bool = False,
+        behind: int = 0,
     ) -> None:
         if isinstance(thing, BaseGroupChat):
             inside = "" if thing is self._root else self._unique(_join(prefix, thing.name))
-            self._team(thing, inside, direct, shown)
+            self._team(thing, inside, direct, shown, behind)
             return
         if not hasattr(thing, "on_messages_stream"):
             return  # neither a team nor an agent of AgentChat: its agents are found when they speak
@@ -108,26 +117,26 @@ class _Search:
         if agent is not thing and not self.claim([agent]):
             return
         info = _info(thing, agent, path, parent, shown)
-        self.tree.nodes.append(Node(info, agent, direct, shown, called))
+        self.tree.nodes.append(Node(info, agent, direct, shown, called, behind if direct else 0))
         self.tree.rows.append(info)
         direct = direct and _hands_on(agent, "on_messages_stream")
         for team in self.claim(filter(None, [private.inner_team(agent)])):
-            self._team(team, path, direct, shown)
+            self._team(team, path, direct, shown, behind)
         tools = [used for used in private.tool_runners(agent) if used.shown and self.claim([used.runner])]
         for used in tools:
             passed = _hands_on(used.tool, "run_stream") and _hands_on(used.workbench, "call_tool_stream")
-            self.visit(used.runner, path, path, direct and passed, shown, called=True)
+            self.visit(used.runner, path, path, direct and passed, shown, called=True, behind=behind + 1)
         self.unseen.append((agent, path))
 
-    def _team(self, team: BaseGroupChat, path: str, direct: bool, shown: bool) -> None:
+    def _team(self, team: BaseGroupChat, path: str, direct: bool, shown: bool, behind: int) -> None:
         """A team whose participants stand below `path`; all are claimed before what is inside them."""
         direct = direct and _hands_on(team, "run_stream") and not private.is_watched(team)
         at = len(self.tree.chats)
         for participant in self.claim(private.participants(team)):
-            self.visit(participant, path, path or None, direct, shown)
+            self.visit(participant, path, path or None, direct, shown, behind=behind)
         name = private.manager_name(team)
         info = _manager_info(team, name, _join(path, name), path or None, shown)
-        self.tree.chats.insert(at, Chat(team, _join(path, name), direct, shown, info))
+        self.tree.chats.insert(at, Chat(team, _join(path, name), direct, shown, info, behind if direct else 0))
         if info is not None:
             self.tree.rows.append(info)
 

@@ -20,6 +20,7 @@ from autogen_agentchat.teams import BaseGroupChat
 from autogen_agentchat.teams._group_chat._events import GroupChatTermination, SerializableException
 from autogen_core import AgentId, SingleThreadedAgentRuntime
 from autogen_core.model_context import UnboundedChatCompletionContext
+from autogen_core.models import ModelFamily
 from autogen_core.tools import StaticStreamWorkbench
 
 from ..errors import BackendError
@@ -137,9 +138,17 @@ def model_client(owner: Any) -> Any | None:
 
 
 def model_name(client: Any) -> str | None:
-    """The name of the model that a client calls, None where it does not say (`_openai_client.py`, `_create_args`)."""
-    name = getattr(client, "_create_args", {}).get("model") or getattr(client, "model", None)
-    return name if isinstance(name, str) else None
+    """The name of the model that a client calls (`_openai_client.py`, `_create_args`; a cache has the `client` that it
+    is for), or at least of its family; None where it says neither."""
+    known = (_item(getattr(client, "_create_args", None), "model"), getattr(client, "model", None))
+    inner = getattr(client, "client", None)
+    name = next((name for name in known if isinstance(name, str)), None) or (model_name(inner) if inner else None)
+    family = _item(getattr(client, "model_info", None), "family")
+    return name or (family if isinstance(family, str) and family != ModelFamily.UNKNOWN else None)
+
+
+def _item(mapping: Any, key: str) -> Any:
+    return mapping.get(key) if isinstance(mapping, Mapping) else None
 
 
 def set_model_client(owner: Any, client: Any) -> None:

@@ -53,12 +53,13 @@ def event_of(message: Any, path: str, turn: str | None, final: bool) -> Event:
     kind, text, data = _content(message)
     calls = getattr(message, "content", ()) if isinstance(message, ToolCallRequestEvent) else ()
     usage = message.models_usage
+    counted = usage is not None and (usage.prompt_tokens or usage.completion_tokens)  # 0 and 0: nobody counted
     return Message(
         kind=kind,
         text=text,
         data=data,
         final=final,
-        usage=None if usage is None else Usage(usage.prompt_tokens, usage.completion_tokens),
+        usage=Usage(usage.prompt_tokens, usage.completion_tokens) if counted else None,
         tool_calls=tuple(ToolCall(call.id, call.name, str(call.arguments)) for call in calls),
         **said,
     )

@@ -12,10 +12,15 @@ from typing import Any, NamedTuple
 
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
-from ..model import Chunk, Event, TurnStarted
+from ..model import CellStatus, Chunk, Event, TurnEnded, TurnStarted
 from .order import Order
 
 Hear = Callable[[Any, Chunk], None]
+
+NUDGE = ModelClientStreamingChunkEvent(id="nb_stream", source="nb_stream", content="")
+"""Sent behind each message of an agent or team that is used as a tool, once for each workbench on its way. AutoGen's
+workbench keeps what a tool yields until the tool yields something more (0.7.5, `_static_workbench.py`): as tokens do
+not pass it, a message would wait for the next one. The outermost agent that calls tools takes nudges out."""
 
 _numbers = itertools.count(1)
 
@@ -45,10 +50,27 @@ class Outlet:
         self._hear = hear
         self._origins: dict[str, Origin] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._unfinished: set[str] = set()  # turns whose last message was not said yet
 
     def begin(self, agent: str, path: str, turn: str) -> None:
         """A turn begins."""
+        self._unfinished.add(turn)
         self.order.after_all(functools.partial(self.emit, TurnStarted(agent, path, time.time(), turn)), turn)
+
+    @contextlib.contextmanager
+    def turn(self, agent: str, path: str) -> Iterator[str]:
+        """A turn of an agent, which gets a name. Says so where it ends without its last message."""
+        turn = new_turn()
+        with self.working():
+            self.begin(agent, path, turn)
+            try:
+                yield turn
+            except BaseException as error:
+                if self.open and turn in self._unfinished:
+                    status = CellStatus.FAILED if isinstance(error, Exception) else CellStatus.CANCELLED
+                    ended = TurnEnded(agent, path, time.time(), turn, status)
+                    self.order.after_all(functools.partial(self.emit, ended), turn)
+                raise
 
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
         """A token leaves the team here."""
@@ -58,12 +80,15 @@ class Outlet:
         else:
             self.order.after_all(functools.partial(self._hear, item, chunk), origin.turn)
 
-    def mark(self, message: Any, origin: Origin, arrives: bool) -> None:
-        """Note where a message was made; the innermost tap that sees it knows. `arrives` says that the team will yield
-        it, so that tokens wait for it."""
-        self._origins.setdefault(message.id, origin)
+    def mark(self, message: Any, origin: Origin, arrives: bool) -> bool:
+        """Note where a message was made; the innermost tap that sees it knows, and gets true. `arrives` says that the
+        team will yield it, so that tokens wait for it."""
+        known = self._origins.setdefault(message.id, origin)
+        if origin.final and origin.turn is not None:
+            self._unfinished.discard(origin.turn)
         if arrives:
             self.order.sent(message.id, origin.turn)
+        return known is origin
 
     def origin(self, message: Any) -> Origin | None:
         """Where a message that the team yielded was made; None for what no tap has seen. Ask once for a chunk."""

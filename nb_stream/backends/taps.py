@@ -29,7 +29,7 @@ from . import autogen_private as private
 from .agents import Chat, Node, Tree
 from .clients import switched
 from .managers import ManagerTap
-from .outlet import Origin, Outlet, new_turn
+from .outlet import NUDGE, Origin, Outlet
 from .streams import closing
 
 BREATH = 0.02
@@ -80,10 +80,8 @@ class AgentTap:
         async def on_messages_stream(
             messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
         ) -> AsyncGenerator[Any, None]:
-            turn = new_turn()
-            here, last = Origin(path, turn, False, agent.name), Origin(path, turn, True, agent.name)
-            with out.working():
-                out.begin(agent.name, path, turn)
+            with out.turn(agent.name, path) as turn:
+                here, last = Origin(path, turn, False, agent.name), Origin(path, turn, True, agent.name)
                 if self._built is not None and path in self._wanted:
                     private.set_streams(agent, self._wanted[path])
                 breath = time.monotonic()
@@ -91,7 +89,11 @@ class AgentTap:
                     async for item in stream:
                         if not out.open:
                             raise asyncio.CancelledError
-                        if item.__class__ is ModelClientStreamingChunkEvent:
+                        nudges = 0
+                        if item is NUDGE:
+                            if not node.behind:
+                                continue
+                        elif item.__class__ is ModelClientStreamingChunkEvent:
                             if takes and item.source == agent.name:
                                 out.token(item, here)
                                 if time.monotonic() - breath > BREATH:
@@ -102,9 +104,11 @@ class AgentTap:
                         elif isinstance(item, Response):
                             item = _without_chunks(item)
                             out.mark(item.chat_message, last, takes)
-                        else:
-                            out.mark(item, here, takes)
+                        elif out.mark(item, here, takes):
+                            nudges = node.behind
                         yield item
+                        for _ in range(nudges):
+                            yield NUDGE
 
         return on_messages_stream
 
@@ -114,9 +118,11 @@ class AgentTap:
         async def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             async with closing(inner(*args, **options)) as stream:
                 async for item in stream:
-                    if not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult)):
-                        self._out.order.sent(item.id)
+                    task = not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult))
+                    fresh = task and self._out.order.sent(item.id)
                     yield item
+                    for _ in range(self._node.behind if fresh else 0):
+                        yield NUDGE
 
         return run_stream
 

@@ -16,7 +16,7 @@ from html import escape
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from ..visible import one_line, visible
 from .runs import by_run
-from .text import ending
+from .text import dollars, ending
 
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
@@ -168,6 +168,8 @@ def _figures(cell: Cell) -> str:
         words.append(f"{'about ' if cell.estimated else ''}{cell.tokens_per_s:.0f} tokens/s")
     if cell.usage:
         words.append(f"{cell.usage.completion_tokens} tokens")
+    if cell.cost:
+        words.append(dollars(cell.cost))
     return ", ".join(words)
 
 

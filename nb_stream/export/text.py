@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
@@ -43,8 +44,14 @@ def ending(run: RunInfo) -> str:
     if run.usage:
         figures.append(f"{run.usage.prompt_tokens} + {run.usage.completion_tokens} tokens")
     if run.cost:
-        figures.append(f"{run.cost:.4f} USD")
+        figures.append(dollars(run.cost))
     return f"{words} ({', '.join(figures)})" if figures else words
+
+
+def dollars(cost: float) -> str:
+    """US dollars with the digits that matter: "1.25 USD", "0.0042 USD"."""
+    zeros = -math.floor(math.log10(cost)) if cost > 0 else 0
+    return f"{cost:.{min(6, max(2, zeros + 1))}f} USD"
 
 
 def head(cell: Cell) -> str:

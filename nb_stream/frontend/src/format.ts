@@ -23,6 +23,11 @@ export function money(dollars: number): string {
   return `$${dollars.toFixed(Math.min(6, Math.max(2, zeros + 1)))}`;
 }
 
+/** A pace as "31 tokens/s", or "about 31 tokens/s" where it was counted from chunks. */
+export function pace(perSecond: number, estimated = false): string {
+  return `${estimated ? "about " : ""}${perSecond.toFixed(perSecond < 9.95 ? 1 : 0)} tokens/s`;
+}
+
 /** The time of day in the reader's own way, "14:05". */
 export function timeOfDay(epoch: number): string {
   const now = Math.floor(epoch / 60);

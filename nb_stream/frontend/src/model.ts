@@ -67,6 +67,10 @@ export interface RunInfo {
   usage: Usage;
   /** US dollars, 0 without prices. */
   cost?: number;
+  /** Seconds to the first token of all, and the pace of its model calls, once it has ended. */
+  ttft?: number | null;
+  tokens_per_s?: number | null;
+  estimated?: boolean;
 }
 
 /** Whether a run is under way; `RunState.active` in Python. */

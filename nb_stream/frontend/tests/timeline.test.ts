@@ -12,7 +12,15 @@ beforeEach(() => {
   const at = kernel.now;
   kernel.run("r1", "Write.");
   const usage = { prompt_tokens: 30, completion_tokens: 12 };
-  kernel.put("c1", "poet", "text", "<b>one</b>", { started_at: at, ended_at: at + 4, usage, cost: 0.002 });
+  kernel.put("c1", "poet", "text", "<b>one</b>", {
+    started_at: at,
+    ended_at: at + 4,
+    usage,
+    cost: 0.002,
+    ttft: 0.5,
+    tokens_per_s: 3,
+    estimated: true,
+  });
   kernel.put("c2", "poet", "tool call", "", { started_at: at + 4, ended_at: at + 5 });
   kernel.put("c3", "editor", "human input", "Well?", { started_at: at + 5, ended_at: at + 9 });
   kernel.now += 10;
@@ -34,7 +42,10 @@ test("each agent has a row with what it did, and the sums beside it", () => {
   press("Earlier run");
   expect(title()).toBe("Run 1, 10 s");
   expect(texts(panel.el, ".nbs-timeline-row .nbs-agent-name")).toEqual(["poet", "editor"]);
-  expect(texts(panel.el, ".nbs-timeline-facts")).toEqual(["5.0 s · 1 message · 42 tokens · $0.0020", ""]);
+  expect(texts(panel.el, ".nbs-timeline-facts")).toEqual([
+    "5.0 s · 1 message · 42 tokens · $0.0020 · first token after 0.5 s · about 3.0 tokens/s",
+    "",
+  ]);
   const bars = all<HTMLElement>(panel.el, ".nbs-timeline-rows rect");
   expect(bars.map((bar) => bar.getAttribute("class"))).toEqual([
     "nbs-bar-writing",
@@ -45,6 +56,20 @@ test("each agent has a row with what it did, and the sums beside it", () => {
   expect(bars[0]!.textContent).toBe("writing, 4.0 s: <b>one</b>");
   press("Later run");
   expect(title()).toBe("Run 2, 2.0 s");
+});
+
+test("a thought and its answer count as one call, and long calls more than short ones", () => {
+  const call = { ttft: 1, tokens_per_s: 10, started_at: kernel.now, ended_at: kernel.now + 9 };
+  const short = { ttft: 3, tokens_per_s: 20, started_at: kernel.now + 20, ended_at: kernel.now + 21 };
+  kernel.run("r3", "Think.");
+  kernel.put("d1", "poet", "thought", "Hm", call);
+  kernel.put("d2", "poet", "text", "One", call);
+  kernel.put("d3", "poet", "text", "Two", short);
+  press("Earlier run");
+  press("Later run");
+  expect(one(panel.el, ".nbs-timeline-facts").textContent).toMatch(
+    /^10 s · 2 messages · first token after 2\.0 s · 11 tokens\/s$/,
+  );
 });
 
 test("a bar leads to its message", () => {

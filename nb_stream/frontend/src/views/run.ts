@@ -1,7 +1,7 @@
 /** The line before a run's cells: its number, its task, and how it ended. */
 
 import { h } from "../dom";
-import { count, duration, money } from "../format";
+import { count, duration, money, pace } from "../format";
 import { setText } from "../marks";
 import type { RunInfo } from "../model";
 import { firstWords } from "../text";
@@ -43,6 +43,8 @@ function ending(run: RunInfo): string {
   const { prompt_tokens, completion_tokens } = run.usage;
   if (prompt_tokens + completion_tokens > 0) parts.push(count(prompt_tokens + completion_tokens, "token"));
   if (run.cost) parts.push(money(run.cost));
+  if (run.ttft != null) parts.push(`first token after ${duration(run.ttft)}`);
+  if (run.tokens_per_s != null) parts.push(pace(run.tokens_per_s, run.estimated));
   if (run.started_at !== null && run.ended_at !== null) parts.push(duration(run.ended_at - run.started_at));
   return parts.join(" · ");
 }

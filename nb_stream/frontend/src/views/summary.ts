@@ -1,6 +1,6 @@
 /** The one line of a cell: which kind it is, its first words, and what it took. */
 
-import { count, dateAndTime, duration, money, timeOfDay } from "../format";
+import { count, dateAndTime, duration, money, pace, timeOfDay } from "../format";
 import type { Cell, CellHead, CellStatus } from "../model";
 import { firstWords } from "../text";
 import { codeBlocks } from "./code";
@@ -78,9 +78,9 @@ export function figures(cell: Cell): string {
   }
   if (cell.cost !== undefined) parts.push(money(cell.cost));
   if (cell.ttft !== undefined) parts.push(`first token after ${duration(cell.ttft)}`);
-  if (cell.tokens_per_s !== undefined) {
-    parts.push(`${cell.estimated ? "about " : ""}${cell.tokens_per_s.toFixed(0)} tokens/s`);
-  }
+  if (cell.tokens_per_s !== undefined) parts.push(pace(cell.tokens_per_s, cell.estimated));
+  const seconds = (cell.ended_at ?? 0) - (cell.started_at ?? 0);
+  if (cell.started_at !== undefined && seconds >= 0.05) parts.push(`took ${duration(seconds)}`);
   const at = cell.ended_at ?? cell.started_at;
   if (at !== undefined) parts.push(dateAndTime(at));
   return parts.join(" · ");

@@ -2,7 +2,7 @@
 
 import type { Connection } from "../connection";
 import { button, h } from "../dom";
-import { count, duration, money } from "../format";
+import { count, duration, money, pace } from "../format";
 import type { Cell, CellHead, CellKind, RunInfo } from "../model";
 import { svg } from "../svg";
 import { firstWords } from "../text";
@@ -33,7 +33,11 @@ export interface Row {
   messages: number;
   tokens: number;
   cost: number;
+  /** Its streamed model calls by when they began: a thought and its answer are two cells of one call. */
+  calls: Map<number, CellHead>;
 }
+
+const MESSAGES: CellKind[] = ["text", "structured output", "handoff"];
 
 const WHAT: Partial<Record<CellKind, What>> = {
   "tool call": "working",
@@ -48,7 +52,15 @@ export function rowsOf(cells: Iterable<CellHead & { text?: string }>, end: numbe
   for (const cell of cells) {
     const { path = "", agent = "", kind, started_at: from } = cell;
     if (path === "" || from === undefined) continue;
-    const row = rows.get(path) ?? { path, agent, bars: [], messages: 0, tokens: 0, cost: 0 };
+    const row: Row = rows.get(path) ?? {
+      path,
+      agent,
+      bars: [],
+      messages: 0,
+      tokens: 0,
+      cost: 0,
+      calls: new Map(),
+    };
     rows.set(path, row);
     row.bars.push({
       what: WHAT[kind] ?? "writing",
@@ -57,9 +69,10 @@ export function rowsOf(cells: Iterable<CellHead & { text?: string }>, end: numbe
       id: cell.id,
       label: firstWords(cell.text ?? "", 80),
     });
-    if (kind === "text" || kind === "structured output") row.messages++;
+    if (MESSAGES.includes(kind)) row.messages++;
     row.tokens += (cell.usage?.prompt_tokens ?? 0) + (cell.usage?.completion_tokens ?? 0);
     row.cost += cell.cost ?? 0;
+    if (cell.ttft !== undefined || cell.tokens_per_s !== undefined) row.calls.set(from, cell);
   }
   return [...rows.values()];
 }
@@ -216,11 +229,44 @@ function endOf(run: RunInfo, cells: readonly CellHead[], begin: number): number 
   return now > known && now - known < 3600 ? now : known;
 }
 
-function factsOf({ bars, messages, tokens, cost }: Row): string {
-  const seconds = bars.reduce((sum, { what, from, to }) => sum + (what === "waiting" ? 0 : to - from), 0);
+/** What an agent did, in words. The figures are those of `figures_of` in `metrics.py`. */
+function factsOf({ bars, messages, tokens, cost, calls }: Row): string {
+  const seconds = together(bars.filter(({ what }) => what !== "waiting"));
   const parts: string[] = seconds >= 0.05 ? [duration(seconds)] : [];
   if (messages > 0) parts.push(count(messages, "message"));
   if (tokens > 0) parts.push(count(tokens, "token"));
   if (cost > 0) parts.push(money(cost));
-  return parts.join(" · ");
+  return [...parts, ...paceOf([...calls.values()])].join(" · ");
+}
+
+/** The mean time to the first token of some model calls, and their pace, where longer ones count more. */
+function paceOf(calls: CellHead[]): string[] {
+  const waits = calls.flatMap(({ ttft }) => ttft ?? []);
+  let written = 0;
+  let seconds = 0;
+  for (const { tokens_per_s, started_at, ended_at } of calls) {
+    if (tokens_per_s === undefined || started_at === undefined || ended_at === undefined) continue;
+    written += tokens_per_s * (ended_at - started_at);
+    seconds += ended_at - started_at;
+  }
+  const estimated = calls.some((call) => call.estimated);
+  return [
+    ...(waits.length > 0 ? [`first token after ${duration(sum(waits) / waits.length)}`] : []),
+    ...(seconds > 0 ? [pace(written / seconds, estimated)] : []),
+  ];
+}
+
+/** The seconds that bars cover; where several do, they count once. */
+function together(bars: Bar[]): number {
+  let until = Number.NEGATIVE_INFINITY;
+  let seconds = 0;
+  for (const { from, to } of [...bars].sort((a, b) => a.from - b.from)) {
+    seconds += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return seconds;
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
