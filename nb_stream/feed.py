@@ -31,7 +31,7 @@ from .model import (
     TurnEnded,
     TurnStarted,
 )
-from .recorder import Tape
+from .recorder import PILE, Tape
 from .reduce import Patch, fold
 from .run import Outlet
 from .transcript import Transcript
@@ -73,7 +73,8 @@ class Feed:
         self.prices: dict[str, tuple[float, float]] = {}
         self.models: dict[str, str] = {}
         self.tape = Tape()
-        self._keep = self.tape.heard.append
+        self._kept = self.tape.chunks
+        self._keep = self._kept.append
         self.outlet: Outlet | None = None
         self._joined = joined
         self._transcript = self._begun = Transcript()
@@ -89,6 +90,8 @@ class Feed:
     def chunk(self, native: Any, chunk: Chunk) -> None:
         """Take in a piece of text: the hot path."""
         self._keep(chunk)
+        if len(self._kept) >= PILE:
+            self.tape.pack()
         path = chunk.path
         first = self._fresh.add(chunk)
         if first:

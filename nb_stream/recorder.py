@@ -20,18 +20,21 @@ import time
 import warnings
 import weakref
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from .errors import RecordingError
 from .events import dumps, line, line_of, rows
-from .model import Event, RunFinished, RunStarted
+from .model import Chunk, Event, RunFinished, RunStarted
 from .packed import Packed, pack
 from .redaction import Redact, Redactor, scrub
 
 INTERVAL = 0.25
 """Seconds after which an event is in the file."""
+
+PILE = 512
+"""Chunks that wait to be pressed together. Fewer than what makes Python's garbage collector look for the first time:
+objects that outlive its looks cost more than all the rest of a recording."""
 
 _BLOCK = 256  # lines that are saved at once
 
@@ -92,22 +95,25 @@ class RecordFile:
 class Tape:
     """What a stream has heard, event by event: in memory, some 20 bytes a chunk, and in a file where one is wished.
 
-    Events are given by calling it, chunks by `heard.append`, which costs the stream next to nothing: a thread encodes
-    and writes them four times a second while a run goes on. When a run has ended, all of it is in the file. Where
+    The stream gives events by calling it. Chunks it puts into `chunks`, which costs next to nothing, and calls `pack`
+    when there are `PILE` of them; so none lives for long, and what is kept is nothing that a garbage collector looks
+    at. A thread writes four times a second while a run goes on; when a run has ended, all of it is in the file. Where
     writing fails, the run goes on, and `complain` gets a sentence.
     """
 
     def __init__(self) -> None:
-        self.heard: deque[Event] = deque()
+        self.chunks: list[Chunk] = []
         self._rows: list[Event | Packed] = []
         self._begun = 0  # the place behind the last RunStarted
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the rows: held for moments
         self._running = False
         self._run = 0
         self._file: RecordFile | None = None
+        self._lines: list[bytes] = []  # on their way into the file
+        self._written = 0  # the place behind the last row that is in the file, where texts are rewritten on their way
+        self._writing = threading.Lock()  # of the file: held for as long as a disk takes
         self._complain: Callable[[str], None] = warnings.warn
         self._sentences: list[str] = []
-        _tapes.add(self)
 
     def record(
         self,
@@ -120,52 +126,73 @@ class Tape:
         """Write everything to a file from now on. Raises RecordingError where that cannot be."""
         self._complain = complain
         self._file = RecordFile(path, head, redact, self._sentences.append)
+        _tapes.add(self)
 
     def __call__(self, event: Event) -> None:
-        """Keep an event."""
-        self.heard.append(event)
-        if isinstance(event, RunStarted):
+        """Keep an event. On the stream's loop."""
+        begins = isinstance(event, RunStarted)
+        if begins:
             self._running, self._run = True, self._run + 1
-            threading.Thread(target=_write_on, args=(weakref.ref(self), self._run), daemon=True).start()
         elif isinstance(event, RunFinished):
             self._running = False
+        with self._lock:
+            self._pack()
+            self._keep(scrub(event))
+            if begins:
+                self._begun = len(self._rows)
         if not self._running:
             self.flush()
+        elif begins and self._file is not None:
+            threading.Thread(target=_write_on, args=(weakref.ref(self), self._run), daemon=True).start()
+
+    def pack(self) -> None:
+        """Press together the chunks that have come so far. Any thread may call it."""
+        with self._lock:
+            self._pack()
 
     def flush(self) -> None:
-        """Encode and write what has come so far. Any thread may call it."""
-        with self._lock:
-            heard = [self.heard.popleft() for _ in range(len(self.heard))]
-            if heard:
-                self._take(heard)
+        """Write what has come so far. Any thread may call it."""
+        with self._writing:
+            with self._lock:
+                self._pack()
+                lines, self._lines = self._lines, []
+                fresh = self._rows[self._written :] if self._rewrites else []
+                self._written += len(fresh)
+            self._write(lines, fresh)
         while self._sentences:
             self._complain(self._sentences.pop(0))
 
-    def _take(self, heard: list[Event]) -> None:
-        data = []
-        for row in rows(heard):
+    def _pack(self) -> None:
+        chunks = self.chunks[:]
+        if not chunks:
+            return
+        del self.chunks[: len(chunks)]  # others may have come in between
+        for row in [chunks] if {chunk.count for chunk in chunks} == {1} else rows(chunks):
             if isinstance(row, list):
                 texts = [chunk.text for chunk in row]
-                packed = pack(row, texts)
-                self._rows.append(packed)
-                if self._file is not None:
-                    data.append(line_of(packed, texts))
+                self._keep(pack(row, texts), texts)
             else:
-                row = scrub(row)
-                self._rows.append(row)  # it shares its texts with the transcript
-                if isinstance(row, RunStarted):
-                    self._begun = len(self._rows)
-                if self._file is not None:
-                    data.append(line(row))
-        if self._file is None:
+                self._keep(row)
+
+    def _keep(self, row: Event | Packed, texts: Sequence[str] = ()) -> None:
+        self._rows.append(row)  # an event shares its texts with the transcript
+        if self._file is not None and not self._rewrites:
+            self._lines.append(line_of(row, texts) if isinstance(row, Packed) else line(row))
+
+    @property
+    def _rewrites(self) -> bool:
+        return self._file is not None and self._file.redactor is not None
+
+    def _write(self, lines: list[bytes], fresh: list[Event | Packed]) -> None:
+        file = self._file
+        if file is None:
             return
         try:
-            redactor = self._file.redactor
-            if redactor is not None:
-                kept = (event for one in heard for event in redactor.feed(scrub(one)))
-                data = list(map(line, rows(kept)))
-            if data:
-                self._file.write(b"".join(data), end=isinstance(heard[-1], RunFinished))
+            if file.redactor is not None:
+                kept = (event for heard in _single(fresh) for event in file.redactor.feed(heard))
+                lines = list(map(line, rows(kept)))
+            if lines:
+                file.write(b"".join(lines), end=not self._running)
         except Exception as error:  # noqa: BLE001 - whatever it is: the run goes on without its recording
             self._end(f"{type(error).__name__}: {error}")
 
@@ -179,7 +206,7 @@ class Tape:
     def rewind(self) -> None:
         """A replay goes back to the beginning of its run. What a file has cannot be taken back: its recording ends."""
         self.flush()
-        with self._lock:
+        with self._writing, self._lock:
             del self._rows[self._begun :]
             self._end("the replay that it records went back.")
         self.flush()
@@ -187,9 +214,7 @@ class Tape:
     def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:
         """Write everything as a recording. Raises RecordingError where that fails, or where there is nothing yet."""
         self.flush()
-        kept = list(self._rows)
-        events = (event for row in kept for event in (row.chunks() if isinstance(row, Packed) else (row,)))
-        save(path, head, events, redact=redact)
+        save(path, head, _single(list(self._rows)), redact=redact)
 
 
 def save(
@@ -220,6 +245,12 @@ def _save(path: str | os.PathLike[str], head: Mapping[str, Any], redact: Redact 
         raise RecordingError(f"Cannot write {file.path}: {error.strerror or error}.") from error
     finally:
         file.close()
+
+
+def _single(kept: Iterable[Event | Packed]) -> Iterator[Event]:
+    """What was kept, event by event."""
+    for row in kept:
+        yield from row.chunks() if isinstance(row, Packed) else (row,)
 
 
 def _raise(sentence: str) -> None:

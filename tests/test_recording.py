@@ -34,7 +34,7 @@ from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
 from nb_stream.events import KINDS, from_line, header, joined, line, word
 from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
-from nb_stream.recorder import Tape, save
+from nb_stream.recorder import PILE, Tape, save
 from nb_stream.recording import Recording, load
 from nb_stream.redaction import FAILED
 
@@ -112,6 +112,13 @@ def test_any_text_of_a_chunk_comes_back(text: str) -> None:
     assert joined(line(chunks[1:])) == [Chunk("b", "b", 2.5, f"{text}x", count=2, until=3.5)]
 
 
+@given(texts=st.lists(st.text(alphabet='a"\\\x7f\n\uffff\ud83c,', max_size=4), min_size=1, max_size=5))
+def test_texts_with_signs_that_json_and_the_lines_use_themselves_come_back(texts: list[str]) -> None:
+    chunks = [Chunk("ann", "ann", 1.5 + place, text) for place, text in enumerate(texts)]
+    assert from_line(line(chunks)) == chunks
+    assert json.loads(line(chunks))["text"] == texts
+
+
 @given(times=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=9))
 def test_any_times_come_back_exactly(times: list[float]) -> None:
     chunks = [Chunk("ann", "ann", at, "x") for at in times]
@@ -163,11 +170,15 @@ async def test_a_gzip_file_is_complete_when_a_run_has_ended(tmp_path) -> None:
         assert text.count('"event":"run_finished"') == runs
 
 
-async def test_notices_between_runs_are_recorded(tmp_path) -> None:
-    path = tmp_path / "run.jsonl"
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+async def test_notices_between_runs_are_recorded(suffix: str, tmp_path) -> None:
+    path = tmp_path / f"run{suffix}"
     stream = TeamStream(writers(pace=0), record=path)
     await stream.run("Do it.")
     await stream.reset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # also a gzip file is whole
+        assert load(path) == stream.transcript
     await stream.run("Do it.")
     assert load(path) == stream.transcript
     assert [cell.kind for cell in load(path)].count(CellKind.NOTICE) == 1
@@ -178,9 +189,10 @@ def test_chunks_in_memory_take_some_20_bytes_each() -> None:
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for number in range(100_000):
-        tape.heard.append(Chunk("ann", "ann", 1e9 + number * 0.0123, f" word{number % 97}", "m1", "t1"))
-        if number % 1000 == 999:
-            tape.flush()
+        tape.chunks.append(Chunk("ann", "ann", 1e9 + number * 0.0123, f" word{number % 97}", "m1", "t1"))
+        if len(tape.chunks) >= PILE:
+            tape.pack()
+    tape.pack()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (after - before) / 100_000 < 25
