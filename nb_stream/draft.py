@@ -64,12 +64,16 @@ class Draft:
         """Add text to the thought or to the answer of a call."""
         writing = live.thought if kind is CellKind.THOUGHT else live.answer
         if writing is None:
-            head = replace(self.new(kind, live, live.first_at, CellStatus.WRITING), ttft=live.ttft)
-            self._patches.append(Opened(head))
-            writing = Writing(head)
+            name = cell_id(live.number, thought=kind is CellKind.THOUGHT)
+            head = self._cell(name, kind, live, live.first_at, CellStatus.WRITING)
+            writing = Writing(replace(head, ttft=live.ttft), opened=1 + self._last_opened())
+            self._patches.append(Opened(writing.head))
         self._patches.append(Appended(writing.head.id, writing.length, text))
         writing = writing.grown(text)
         return replace(live, thought=writing) if kind is CellKind.THOUGHT else replace(live, answer=writing)
+
+    def _last_opened(self) -> int:
+        return max((writing.opened for live in self.live for writing in live.writings), default=0)
 
     def swap(self, old: Live, new: Live | None) -> None:
         """Put `new` in the place of `old`, or nothing."""
@@ -101,9 +105,16 @@ class Draft:
 
     def new(self, kind: CellKind, said: Said | None, at: float, status: CellStatus) -> Cell:
         """A cell with an id of its own, in the last run; said by nobody where `said` is None."""
-        number, self._next_id = self._next_id, self._next_id + 1
+        return self._cell(cell_id(self.number()), kind, said, at, status)
+
+    def number(self) -> int:
+        """The next number for a cell's id."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _cell(self, name: str, kind: CellKind, said: Said | None, at: float, status: CellStatus) -> Cell:
         agent, path = ("", "") if said is None else (said.agent, said.path)
-        return Cell(cell_id(number), self.run, agent, path, kind, status=status, started_at=at)
+        return Cell(name, self.run, agent, path, kind, status=status, started_at=at)
 
     def place(self, cell: Cell, turn: str | None = None) -> None:
         """Let a cell stand behind the finished ones."""

@@ -107,7 +107,8 @@ def _call_of(draft: Draft, event: Chunk) -> Live:
             return live
     began = draft.turns.get(event.turn or "")
     ttft = None if began is None else max(0.0, event.at - began)
-    live = Live(event.agent, event.path, event.turn, event.message_id, first_at=event.at, ttft=ttft)
+    said = (event.agent, event.path, event.turn, event.message_id)
+    live = Live(*said, first_at=event.at, ttft=ttft, number=draft.number())
     draft.live = (*draft.live, live)
     return live
 

@@ -21,11 +21,12 @@ VERSION = 1
 @dataclass(frozen=True)
 class Writing:
     """A cell that is being written: its head, and its text in pieces, each at least twice as long as the next. So a
-    long text is not copied for every piece that comes."""
+    long text is not copied for every piece that comes. Of two, the one with the greater `opened` was opened later."""
 
     head: Cell
     pieces: tuple[str, ...] = ()
     length: int = 0
+    opened: int = 0
 
     @property
     def text(self) -> str:
@@ -42,7 +43,7 @@ class Writing:
         pieces, last = self.pieces, text
         while pieces and len(pieces[-1]) < 2 * len(last):
             pieces, last = pieces[:-1], pieces[-1] + last
-        return Writing(self.head, (*pieces, last), self.length + len(text))
+        return Writing(self.head, (*pieces, last), self.length + len(text), self.opened)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Live:
 
     `phase` and `pending` are those of `think.split`: text that cannot be placed yet, because it may be the
     beginning of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so
-    that its answer will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4).
+    that its answer will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4). `number` is that of its
+    cells: it is given with the first piece of text, so that it does not depend on how pieces were joined.
     """
 
     agent: str
@@ -67,11 +69,17 @@ class Live:
     last_at: float = 0.0
     ttft: float | None = None
     renamed: bool = False
+    number: int = 0
+
+    @property
+    def writings(self) -> tuple[Writing, ...]:
+        """Its thought and its answer, as far as they have begun."""
+        return tuple(writing for writing in (self.thought, self.answer) if writing is not None)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """The cells that a reader sees of it."""
-        return tuple(writing.cell for writing in (self.thought, self.answer) if writing is not None)
+        return tuple(writing.cell for writing in self.writings)
 
 
 class Awaited(NamedTuple):
@@ -88,7 +96,7 @@ class Transcript:
     settled: tuple[Cell, ...] = ()
     live: tuple[Live, ...] = ()
     runs: tuple[RunInfo, ...] = ()
-    next_id: int = 1
+    next_id: int = field(default=1, compare=False)
     turns: Mapping[str, float] = field(default_factory=dict)
     awaited: tuple[Awaited, ...] = ()
 
@@ -100,8 +108,8 @@ class Transcript:
     @property
     def live_cells(self) -> tuple[Cell, ...]:
         """The cells that are being written, in the order in which they were opened."""
-        cells = [cell for live in self.live for cell in live.cells]
-        return tuple(sorted(cells, key=lambda cell: number_of(cell.id)))
+        writings = [writing for live in self.live for writing in live.writings]
+        return tuple(writing.cell for writing in sorted(writings, key=lambda writing: writing.opened))
 
     def __iter__(self) -> Iterator[Cell]:
         return iter(self.cells)
@@ -169,11 +177,12 @@ class Transcript:
         return list(events(self.cells, self.runs))
 
 
-def cell_id(number: int) -> str:
-    """The id of the cell that was begun as the `number`th of its transcript."""
-    return f"c{number}"
+def cell_id(number: int, *, thought: bool = False) -> str:
+    """The id of the cell that was begun as the `number`th of its transcript; a model call's thought has the number of
+    its answer."""
+    return f"c{number}t" if thought else f"c{number}"
 
 
 def number_of(cell: str) -> int:
     """The number in a cell's id."""
-    return int(cell[1:])
+    return int(cell[1:].rstrip("t"))

@@ -47,13 +47,6 @@ def folded(events: Iterable[Event]) -> Transcript:
 # --- comparing -----------------------------------------------------------------------------------------------------
 
 
-def numbered(transcript: Transcript, **changes: Any) -> tuple[tuple[Cell, ...], Any]:
-    """The cells and runs of a transcript; ids are counted anew, because cells get them when their text begins to be
-    seen, which is a matter of chunks."""
-    cells = (replace(cell, id=f"c{n}", **changes) for n, cell in enumerate(transcript.cells, 1))
-    return tuple(cells), untimed(transcript.runs) if changes else transcript.runs
-
-
 def of_messages(transcript: Transcript) -> list[Cell]:
     """The cells that are not text without a message."""
     return [cell for cell in transcript.cells if cell.type or cell.kind not in (CellKind.TEXT, CellKind.THOUGHT)]

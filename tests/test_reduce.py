@@ -16,7 +16,6 @@ from oracle import (
     expected,
     folded,
     healed,
-    numbered,
     of_messages,
     piled,
     recut,
@@ -71,13 +70,13 @@ def unclear(r: random.Random) -> Scenario:
 @MANY
 @given(randoms)
 def test_chunk_borders_never_change_the_finished_transcript(r: random.Random) -> None:
-    """Cell ids are counted anew: they are given when text is first seen. When text without a message ended is the
-    time of its last chunk; all other times but the timing figures are the same."""
+    """When text without a message ended is the time of its last chunk; all other times but the timing figures are the
+    same."""
     events = r.choice((made, unclear))(r).events
 
     def without_times(transcript: Transcript) -> Any:
-        cells, runs = numbered(transcript, **UNTIMED)
-        return [cell if cell.type else replace(cell, ended_at=None) for cell in cells], runs
+        cells = [replace(cell, **UNTIMED) for cell in transcript.cells]
+        return [cell if cell.type else replace(cell, ended_at=None) for cell in cells], untimed(transcript.runs)
 
     assert without_times(folded(recut(events, r))) == without_times(folded(events))
 
@@ -87,9 +86,9 @@ def test_chunk_borders_never_change_the_finished_transcript(r: random.Random) ->
 def test_chunks_that_are_folded_together_are_as_if_each_came_alone(r: random.Random) -> None:
     """As `Feed` joins them; here the timing figures are the same, too."""
     events = r.choice((made, unclear))(r).events
-    alone = numbered(folded(events))
-    assert numbered(folded(piled(events))) == alone
-    assert numbered(folded(piled(events, r))) == alone
+    alone = folded(events)
+    assert folded(piled(events)) == alone
+    assert folded(piled(events, r)) == alone
 
 
 @MANY
@@ -269,7 +268,7 @@ def test_a_thought_takes_the_id_and_the_answer_gets_another() -> None:
     assert talk.told == [("thought", "done", "Let me see"), ("text", "writing", "Yes.")]
     talk.message(TEXT, "Yes.", "m2")
     assert talk.told == [("thought", "done", "Let me see"), ("text", "done", "Yes.")]
-    assert [cell.id for cell in talk.transcript.cells] == ["c1", "c2"]
+    assert [cell.id for cell in talk.transcript.cells] == ["c1t", "c1"]
 
 
 def test_an_answer_that_was_edited_after_its_thought_replaces_it() -> None:
@@ -503,7 +502,7 @@ def test_the_same_agent_in_two_turns_at_once_is_told_apart_by_what_it_says_where
         "The question is 2.",
         "The answer is 1.",
     ]
-    assert [cell.id for cell in talk.transcript.cells] == ["c3", "c1", "c4", "c2"]
+    assert [cell.id for cell in talk.transcript.cells] == ["c2t", "c1t", "c2", "c1"]
 
 
 def test_a_message_of_one_turn_does_not_take_the_text_that_another_one_began_alike() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -15,12 +16,19 @@ import pytest
 from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from conftest import ROOT
-from records import record, write
+from hypothesis import given
+from hypothesis import strategies as st
+from records import ANN, BEN, record, write
+from scenarios import Author
+from shapes import SHAPES
+from test_human_input import desk
 
 from nb_stream import CellKind, CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.backends.replay import ReplayedMessage, ReplayedResult
 from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
 from nb_stream.errors import AlreadyRunningError, RecordingError, RecordingWarning, ReplayedError, UnknownAgentError
+from nb_stream.events import header
+from nb_stream.feed import Feed
 from nb_stream.model import Chunk, Message, Notice, RunFinished, RunStarted, TurnStarted
 from nb_stream.recording import load
 from nb_stream.replay import Replay
@@ -71,6 +79,77 @@ async def test_a_replay_ends_in_exactly_the_transcript_of_the_live_runs(name: st
         with contextlib.suppress(ReplayedError):
             await stream.run()
     assert stream.transcript == live
+
+
+class Restless:
+    """A display that looks at the text that waits now and then, so that chunks are folded in ever other portions."""
+
+    def __init__(self, stream: TeamStream, r: random.Random) -> None:
+        self._stream, self._r = stream, r
+
+    def touched(self, first: bool) -> None:
+        if self._r.random() < 0.3:
+            self._stream.drain()
+
+    def __getattr__(self, name: str) -> object:
+        return lambda *_: None
+
+
+@given(seed=st.integers(0, 2**32))
+def test_any_runs_end_in_the_same_transcript_when_they_are_replayed(tmp_path_factory, seed: int) -> None:
+    """Parallel and nested agents, thoughts, tools, questions, failures and cancels, in every order, looked at at any
+    time: live, read from the file, and replayed."""
+    r = random.Random(seed)
+    events = Author(r, turns=r.random() < 0.7).scenario().events
+    path = tmp_path_factory.mktemp("any") / "run.jsonl"
+    live = Feed((ANN, BEN), {}, lambda first, text: first)
+    live.tape.record(path, header((ANN, BEN), {}, 0.0), complain=pytest.fail)
+    live.watchers.append(Restless(live, r))
+    for event in events:
+        live.chunk(None, event) if isinstance(event, Chunk) else live.event(event)
+    stream = TeamStream(Replay(path, math.inf))
+    stream.watch(Restless(stream, r))
+    asyncio.run(played(stream, len(live.transcript.runs)))
+    assert stream.transcript == live.transcript
+    assert load(path) == live.transcript
+
+
+@pytest.mark.parametrize("name", SHAPES)
+async def test_teams_of_every_shape_are_replayed_as_they_ran_were_stopped_and_cancelled(name: str, tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    live = TeamStream(SHAPES[name](stream=True).team, record=path)
+    for end in (None, live.stop, live.cancel):
+        before, run = len(live.transcript), live.start("go")
+        if end is not None:
+            await until(lambda before=before, run=run: len(live.transcript) > before + 1 or run.done())
+            await end()
+        with contextlib.suppress(asyncio.CancelledError):
+            await run
+    await live.reset()
+    stream = TeamStream(Replay(path, math.inf))
+    await played(stream, 3)
+    assert stream.transcript == live.transcript
+    assert load(path) == live.transcript
+
+
+async def played(stream: TeamStream, runs: int) -> None:
+    """Play runs, whatever they ended with."""
+    for _ in range(runs):
+        run = stream.start()
+        with contextlib.suppress(ReplayedError, asyncio.CancelledError):
+            await run
+
+
+async def test_a_question_between_runs_is_replayed_with_its_answer(tmp_path) -> None:
+    live = TeamStream(desk(), record=tmp_path / "run.jsonl")
+    await live.run("Book a table.")
+    live.answer(live.questions[0].request_id, "For two, please.")
+    await live.current
+    stream = TeamStream(Replay(tmp_path / "run.jsonl", math.inf))
+    await played(stream, 1)
+    assert [cell.status for cell in stream.transcript if cell.kind is CellKind.INPUT] == [CellStatus.DONE]
+    await played(stream, 1)
+    assert stream.transcript == live.transcript
 
 
 async def test_a_cancelled_run_is_replayed_as_it_was(tmp_path) -> None:

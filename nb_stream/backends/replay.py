@@ -16,7 +16,6 @@ from ..model import (
     CodeResult,
     Event,
     Message,
-    Notice,
     RunFinished,
     RunStarted,
     ToolResults,
@@ -101,9 +100,9 @@ class ReplayBackend:
             self._next = self._read()
 
     def _between(self) -> Iterator[Event]:
-        """Events outside of a run, up to the next one's beginning."""
+        """Events outside of a run, up to the next one's beginning: notices, and questions that were asked there."""
         while self._next is not None and not isinstance(self._next, RunStarted):
-            if isinstance(self._next, Notice):
+            if not isinstance(self._next, RunFinished):
                 yield self._next
             self._next = self._read()
 
