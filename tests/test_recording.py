@@ -235,7 +235,7 @@ def test_a_killed_process_loses_at_most_the_last_second(suffix: str, state: str,
             assert child.stdout.readline().strip() == b"blocked"
             time.sleep(1.0)  # what is promised
         else:
-            wait_for(lambda: path.exists() and len(opened(path)) > 100)
+            wait_for(lambda: path.exists() and path.stat().st_size and len(opened(path)) > 100)
         killed = time.time()
         child.send_signal(signal.SIGKILL)
     finally:
