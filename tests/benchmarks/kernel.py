@@ -1,9 +1,10 @@
-"""What a run costs in the kernel: bare `async for`, TeamStream, TeamPanel's side, and AutoGen's Console.
+"""What a run costs in the kernel: bare `async for`, TeamStream, TeamPanel, and AutoGen's Console.
 
     python tests/benchmarks/kernel.py [chunks] [repeats]
 
 CPU time of this process, the ways interleaved, medians. The model client is in memory and gives the event loop one
-turn per chunk, as a socket would.
+turn per chunk, as a socket would. The panel is a whole one, as it stands in a notebook: its messages are
+encoded and signed as a kernel does, it keeps its recording, and it leaves its transcript as HTML.
 """
 
 from __future__ import annotations
@@ -17,16 +18,21 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
+import comm
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.base import Team
 from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat
 from autogen_agentchat.ui import Console
+from comm.base_comm import BaseComm
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.session import Session
 
-from nb_stream import TeamStream
-from nb_stream.batching import Batcher
+from nb_stream import TeamPanel, TeamStream
 from nb_stream.demo import Say, ScriptedClient
 
 
@@ -61,13 +67,31 @@ async def stream(team: Team) -> None:
 
 
 async def panel(team: Team) -> None:
-    """TeamStream with all that a panel does in the kernel, down to the JSON of its frames."""
-    import json
+    """TeamPanel, displayed."""
+    shown = TeamPanel(team)
+    shown._repr_mimebundle_()
+    await shown.run("go")
+    shown.close()
 
-    source = TeamStream(team)
-    sent: list[int] = []
-    source.watch(Batcher(source, lambda frame: sent.append(len(json.dumps(frame))), lambda: source.loop))
-    await source.run("go")
+
+class Wire(BaseComm):  # type: ignore[misc]
+    """A comm that makes of each message the bytes that a kernel sends."""
+
+    session = Session(key=b"key")
+    sent = 0
+
+    def publish_msg(self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **_: Any) -> None:
+        content = {"comm_id": self.comm_id, "data": data or {}}
+        Wire.sent += sum(map(len, self.session.serialize(self.session.msg(msg_type, content, metadata=metadata))))
+
+
+def notebook() -> InteractiveShell:
+    """Let panels take this process for a kernel; what they leave is in `display_pub.outputs`."""
+    comm.create_comm = Wire
+    shell = InteractiveShell.instance()
+    shell.display_pub = CapturingDisplayPublisher()
+    shell.kernel = object()
+    return shell
 
 
 async def console(team: Team) -> None:
@@ -79,7 +103,7 @@ async def console(team: Team) -> None:
 WAYS: dict[str, Callable[[Team], Awaitable[None]]] = {
     "bare async for": bare,
     "TeamStream": stream,
-    "TeamStream + panel": panel,
+    "TeamPanel": panel,
     "Console": console,
 }
 
@@ -101,6 +125,7 @@ def measure(
 
 def main() -> None:
     """Print the table."""
+    shell = notebook()
     chunks = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     repeats = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     print(f"{'':24}{'CPU s':>8}{'µs/chunk':>10}{'of bare':>9}")
@@ -110,6 +135,7 @@ def main() -> None:
         for way, value in found.items():
             ratio = value / found["bare async for"]
             print(f"  {way:22}{value:8.2f}{value / chunks * 1e6:10.1f}{ratio:9.2f}")
+    print(f"The panels sent {Wire.sent / 1e6:.1f} MB and left {len(shell.display_pub.outputs)} outputs.")
 
 
 if __name__ == "__main__":
