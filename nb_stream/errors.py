@@ -6,6 +6,8 @@ NbStreamError
 ├── CannotStreamError (ValueError)  the agent has no tokens to switch on
 ├── EmptyTaskError (ValueError)     the task has no text
 ├── AlreadyRunningError (ValueError)   a run is under way, here or elsewhere
+├── NoTeamError (RuntimeError)      a recording is shown, and there is no team to run
+├── StateError (ValueError)         what is to be loaded is no state of this team
 ├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
 ├── LoopError (RuntimeError)        the event loop cannot be used this way
 ├── RecordingError (ValueError)     a file is no recording, or cannot be written
@@ -44,6 +46,14 @@ class EmptyTaskError(NbStreamError, ValueError):
 
 class AlreadyRunningError(NbStreamError, ValueError):
     """A run is under way, here or elsewhere. A ValueError, as AgentChat raises for it."""
+
+
+class NoTeamError(NbStreamError, RuntimeError):
+    """A recording is shown, and there is no team to run."""
+
+
+class StateError(NbStreamError, ValueError):
+    """What is to be loaded is no state of this team."""
 
 
 class NotRunningError(NbStreamError, RuntimeError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -153,6 +153,11 @@ class Feed:
         self._fresh, self._held, self._transcript = Pile(), Pile(), self._begun
         self.tape.rewind()
         self._tell(lambda watcher: watcher.rewound())
+
+    def restore(self, transcript: Transcript, events: Iterable[Event]) -> None:
+        """Begin with what was recorded earlier: its transcript, and the events that it came from."""
+        self._transcript = self._begun = transcript
+        self.tape.keep(events)
 
     def begin(self, outlet: Outlet | None) -> None:
         """A run begins; `outlet` takes its messages for the consumer of `run_stream`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import traitlets
@@ -18,13 +18,16 @@ from .export import export
 from .model import AgentInfo, Event, RunState, Token
 from .protocol import Command, Frame, Snapshot
 from .redaction import Redact
-from .reduce import Patch, RunChanged
+from .reduce import Patch, RunChanged, Settled
 from .run import Run
-from .static_output import StaticOutput
+from .static_output import LEAVES, StaticOutput
 from .stream import TeamStream
 from .switches import Switches, resolve
 from .transcript import Transcript
-from .widget import STATIC, FrameWidget, deliver
+from .widget import STATIC, FrameWidget, deliver, show_in_boxes
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 log = logging.getLogger("nb_stream")
 
@@ -52,10 +55,28 @@ class TeamPanel(FrameWidget):
         self._clicks: dict[str, float] = {}
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title)
-        self._static = StaticOutput(repr(self), leave)
-        super().__init__()
+        if leave not in LEAVES:
+            raise ValueError(f"leave is one of {', '.join(map(repr, LEAVES))}, not {leave!r}.")
+        self._leave = leave
+        self._static = StaticOutput.of(self.stream)
+        super().__init__(has_team=self.stream.has_team, static_mark=self._static.mark)
+        show_in_boxes()
         self._forget.append(self.stream.watch(self._batcher))
         self._forget.append(self.stream.watch(_Traits(self)))
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        team: Any = None,
+        *,
+        title: str = "",
+        leave: str = "transcript",
+        **options: Any,
+    ) -> Self:
+        """A panel that shows what a recording holds; with a `team` its next run goes on from there. See
+        `TeamStream.load`."""
+        return cls(TeamStream.load(path, team, **options), title=title, leave=leave)
 
     # --- the stream's own ------------------------------------------------------------------------------------------
 
@@ -130,9 +151,15 @@ class TeamPanel(FrameWidget):
         """End a question without an answer; see `TeamStream.dismiss`."""
         self.stream.dismiss(request_id)
 
-    def save(self, path: str | os.PathLike[str], *, redact: Redact | None = None) -> None:
-        """Write everything that was heard so far as a recording; see `TeamStream.save`."""
-        self.stream.save(path, redact=redact)
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        state: Mapping[str, Any] | None = None,
+        redact: Redact | None = None,
+    ) -> None:
+        """Write everything that was heard so far as a recording; `load` brings it back. See `TeamStream.save`."""
+        self.stream.save(path, state=state, redact=redact)
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the transcript; the suffix says as what (`nb_stream.export`)."""
@@ -229,11 +256,16 @@ class TeamPanel(FrameWidget):
         if self.comm is not None:
             self.send_frame(frame)
 
+    def leave_static(self) -> None:
+        """Put what stays in the notebook into the cell that is being run, for a panel that is shown there."""
+        self._static.show(self.transcript, repr(self), self._leave)
+        self.static_is_text = self._static.is_text
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
-        self._static.show(self.transcript)
+        self.leave_static()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**data, "text/plain": repr(self)}, metadata
 
@@ -248,9 +280,12 @@ class _Traits:
         self._panel = panel
 
     def patched(self, patches: Sequence[Patch]) -> None:
-        """The static output is written when a run has ended."""
-        if any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches):
-            self._panel._static.update(self._panel.transcript)
+        """The static output is written when a run has ended, and now and then while it goes on."""
+        panel, static = self._panel, self._panel._static
+        ended = any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches)
+        if ended or any(isinstance(patch, Settled) for patch in patches):
+            static.update(panel.transcript, now=ended or not panel.stream.state.active)
+            panel.static_is_text = static.is_text
 
     def touched(self, first: bool) -> None:
         """Traits say nothing about text."""

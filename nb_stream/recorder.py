@@ -82,6 +82,8 @@ class RecordFile:
         if self.redactor is not None:
             text = self.redactor.text
             head["agents"] = [{**agent, "description": text(agent["description"])} for agent in head["agents"]]
+            if "state" in head:
+                head["state"] = self.redactor.deep(head["state"])
         return (dumps(head) + "\n").encode("utf-8", "backslashreplace")
 
     def close(self) -> None:
@@ -209,6 +211,11 @@ class Tape:
         with self._writing, self._lock:
             del self._rows[self._begun :]
             self._end("the replay that it records went back.")
+        self.flush()
+
+    def keep(self, events: Iterable[Event]) -> None:
+        """Begin with what was recorded earlier."""
+        self.heard.extend(events)
         self.flush()
 
     def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:

@@ -15,16 +15,20 @@ from typing import IO, Any, cast
 
 from . import events
 from .errors import RecordingError, RecordingWarning
-from .model import AgentInfo, Chunk, Event
+from .model import AgentInfo, CellStatus, Chunk, Event, RunFinished
 from .reduce import fold
 from .transcript import Transcript
+
+CUT = "The recording ends here."
+"""Why a run ended in which a recording breaks off."""
 
 _JOIN = 512  # lines whose chunks are joined at most, so that memory stays bounded
 _LOOK = 200  # lines between two reports of progress
 
 
 class Recording:
-    """A recording to read. `agents` and `streaming` (by path: was it built to stream) come from its header.
+    """A recording to read. `agents`, `streaming` (by path: was it built to stream) and `state` (what `save_state` gave,
+    where it was saved too) come from its header.
 
     Raises RecordingError for a file that is missing, that is no recording, or that a newer nb_stream wrote.
     """
@@ -47,6 +51,7 @@ class Recording:
             )
         self.version: int = head["version"]
         self.created: float | None = head.get("created")
+        self.state: dict[str, Any] | None = head.get("state")
         names = [field.name for field in dataclasses.fields(AgentInfo)]
         agents = [agent for agent in head.get("agents", ()) if "name" in agent and "path" in agent]
         self.agents = tuple(AgentInfo(**{name: agent[name] for name in names if name in agent}) for agent in agents)
@@ -99,6 +104,26 @@ class Recording:
         for event in self.joined(progress):
             transcript, _ = fold(transcript, event)
         return transcript
+
+    def ended(self) -> tuple[Transcript, list[Event]]:
+        """The transcript, and the events that it came from. A run in which the recording breaks off ends with it."""
+        transcript, pile = Transcript(), Pile()
+        events: list[Event] = []
+        for event in self.events():
+            events.append(event)
+            if isinstance(event, Chunk):
+                pile.add(event)
+            else:
+                waiting: list[Event] = [*pile.take(), event]
+                for joined in waiting:
+                    transcript, _ = fold(transcript, joined)
+        if transcript.runs and transcript.runs[-1].ended_at is None:
+            end = RunFinished(transcript.runs[-1].id, events[-1].at, CellStatus.CANCELLED, CUT)
+            events.append(end)
+            waiting = [*pile.take(), end]
+            for joined in waiting:
+                transcript, _ = fold(transcript, joined)
+        return transcript, events
 
 
 class Pile:

@@ -111,7 +111,7 @@ class Redactor:
                     for call in calls
                 )
         if data := getattr(event, "data", None):
-            changes["data"] = self._deep(data)
+            changes["data"] = self.deep(data)
         return replace(event, **changes) if changes else event
 
     def text(self, text: str) -> str:
@@ -128,11 +128,12 @@ class Redactor:
             self._complain(f"The redact function failed ({reason}); texts it failed on are not recorded.")
         return FAILED
 
-    def _deep(self, value: Any) -> Any:
+    def deep(self, value: Any) -> Any:
+        """What is kept of JSON values."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {key: self._deep(item) for key, item in value.items()}
+            return {key: self.deep(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self._deep(item) for item in value]
+            return [self.deep(item) for item in value]
         return value

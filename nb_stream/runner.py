@@ -55,6 +55,7 @@ class Runner:
     ) -> None:
         self.state, self.detail = RunState.IDLE, ""
         self.run: Run | None = None
+        self.saved: dict[str, Any] | None = None  # a state for the team to take up before anything else
         self.questions = Questions(
             feed.event, home.call, self._asked, lambda: bool(feed.watchers), input_timeout, input_default
         )
@@ -119,20 +120,31 @@ class Runner:
         self._home.call(lambda: _keep(context.run(asyncio.ensure_future, work)))
         return run
 
+    def go_on(self, runs: int, state: dict[str, Any] | None) -> None:
+        """Go on after so many recorded runs, with the state of the team that was saved with them, if it was."""
+        self._count, self.saved = runs, state
+
     def as_reply(self, text: str) -> Any | None:
         """A text as the answer to the handoff with which the last run ended; None where none waits for one."""
         return None if self._handoff is None else self._handoff.reply(text)
 
     def forget(self) -> None:
         """The conversation was reset: a handoff that waits is out of date. On the loop."""
-        self._handoff = None
+        self._handoff = self.saved = None
         self.questions.begin(None)
         self._set_state(RunState.IDLE, "")
 
     async def ready(self) -> None:
-        """Wait until the team is fit for use after a failed or cancelled run. On the loop."""
+        """Wait until the team is fit for use after a failed or cancelled run, and has taken up its saved state. On the
+        loop."""
         if self._mending is not None and self._mending.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([self._mending])
+        await self._take_up()
+
+    async def _take_up(self) -> None:
+        if self.saved is not None:
+            await self._backend.load_state(self.saved)
+            self.saved = None
 
     # --- wishes ----------------------------------------------------------------------------------------------------
 
@@ -227,6 +239,7 @@ class Runner:
                 self._mending = mending
         elif mending is not None or moved:
             await self._backend.recover()
+        await self._take_up()
 
     async def _drive(self, run: Run, order: _Order) -> Any:
         result: Any = None

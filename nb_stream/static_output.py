@@ -2,68 +2,145 @@
 
 A widget is lost when a saved notebook is opened without its kernel, and JupyterLab then ignores every other
 representation in the widget's own output. So each display of a panel brings a second output with a display id, which
-is filled when a run ends. The panel's style sheet hides it while the live panel stands beside it.
+is filled as the runs go. The front end hides it while the live panel is on the page.
+
+A notebook may grow by 1.5 times the transcript's text and 20 kB, so not every representation can have all of it. What
+decides is who shows what. `text/plain` is shown by everything: by JupyterLab, by every exporter of `nbconvert` (its
+LaTeX takes nothing else), by GitHub, by a terminal. `text/html` is the better one, with messages to unfold, but some
+show it never, and an output that has both costs twice. So the output has both for as long as they fit, which is some
+10 kB of text; a longer transcript is `text/plain` alone, and stays whole wherever it is opened.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 import uuid
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from .export.html import fragment
-from .export.text import text
+from .export.outputs import as_html, as_text, said_in, written
 from .model import Cell, RunInfo
 from .transcript import Transcript
 
 LEAVES = ("transcript", "summary", "nothing")
 """What a panel may leave: all that was said, a line for each run, or nothing."""
 
+SHARE = 1.5
+"""Bytes in the notebook for each byte of a transcript's text."""
+
+ALLOWANCE = 20_000
+"""Bytes beyond that, for all panels of a notebook."""
+
+PAUSE = 20.0
+"""Seconds between two updates while a run goes on, so that a notebook that is saved meanwhile has most of it."""
+
+_FRAME = 800  # bytes of a widget's output and of the bare output beside it
+_ELSEWHERE = "It stands where the panel was shown last."
+
 
 class StaticOutput:
-    """The static output of one panel. `title` stands above it; `leave` is one of `LEAVES`."""
+    """The static output of one stream, whichever of its panels are shown, and where: it stands beside the last one."""
 
-    def __init__(self, title: str, leave: str) -> None:
-        if leave not in LEAVES:
-            raise ValueError(f"leave is one of {', '.join(map(repr, LEAVES))}, not {leave!r}.")
-        self._title = title
-        self._leave = leave
+    def __init__(self) -> None:
+        self.mark = f"nbs-static-{uuid.uuid4().hex[:8]}"
+        self.is_text = False
+        self._title, self._leave = "", LEAVES[0]
         self._display_id: str | None = None
+        self._written: Transcript | None = None
+        self._at = float("-inf")
+        self._places = 0
+        self._excess = 0  # bytes beyond its share
+        self._cell: tuple[str, str] | None = None
 
-    def show(self, transcript: Transcript) -> None:
-        """Put the output into the cell that is being run; one that stands in an earlier cell is emptied."""
-        if self._leave == "nothing" or not _in_kernel():
+    @staticmethod
+    def of(stream: object) -> StaticOutput:
+        """The one of a stream."""
+        return _of.setdefault(stream, StaticOutput())
+
+    def show(self, transcript: Transcript, title: str, leave: str) -> None:
+        """Put the output into the cell that is being run; the one in an earlier cell becomes a line that says so."""
+        if leave == "nothing" or not _in_kernel():
             return
+        self._take(_place())
         if self._display_id is not None:
-            self._publish(Transcript(), update=True)
+            self._publish(_line(self.mark, self._title, _ELSEWHERE), update=True)
+        self._title, self._leave = title, leave
+        self._places += 1
         self._display_id = uuid.uuid4().hex
-        self._publish(transcript, update=False)
+        self._write(transcript, update=False)
 
-    def update(self, transcript: Transcript) -> None:
-        """Bring the output up to date, where there is one."""
-        if self._display_id is not None:
-            self._publish(transcript, update=True)
+    def update(self, transcript: Transcript, *, now: bool = True) -> None:
+        """Bring the output up to date, where there is one; unless `now`, only if that was not done for a while."""
+        if self._display_id is None or transcript is self._written:
+            return
+        if now or time.monotonic() > self._at + PAUSE:
+            self._write(transcript, update=True)
 
     def bundle(self, transcript: Transcript) -> dict[str, str]:
         """The output's representations. Without runs it takes no room on the page."""
-        cells: Sequence[Cell] = transcript.cells
+        cells: Sequence[Cell] = transcript.cells if self._leave == "transcript" else ()
         runs: Sequence[RunInfo] = transcript.runs
-        if self._leave == "summary":
-            cells = ()
-        html = "".join(fragment(cells, runs)) if runs else ""
-        return {
-            "text/html": f'<div class="nbs-static">{html}</div>',
-            "text/plain": f"Transcript of {self._title}\n" + "".join(text(cells, runs)),
-        }
+        plain = f"Transcript of {self._title}\n" + as_text(cells, runs)
+        fixed = _FRAME * self._places + written(plain) - int(SHARE * sum(map(_size, cells)))
+        others = sum(max(0, other._excess) for other in list(_of.values()) if other is not self)
+        for images in (True, False):
+            html = f'<div class="nbs-static {self.mark}">{as_html(cells, runs, images=images)}</div>'
+            self._excess = fixed + written(html)
+            if self._excess + others <= ALLOWANCE:
+                return {"text/html": html, "text/plain": plain}
+        self._excess = fixed
+        return {"text/plain": plain}
 
-    def _publish(self, transcript: Transcript, *, update: bool) -> None:
+    def _write(self, transcript: Transcript, *, update: bool) -> None:
+        data = self.bundle(transcript)
+        self.is_text = "text/html" not in data
+        self._written, self._at = transcript, time.monotonic()
+        self._publish(data, update=update)
+
+    def _publish(self, data: dict[str, str], *, update: bool) -> None:
         import IPython.display as ipython
 
         publish: Any = ipython.publish_display_data
-        publish(self.bundle(transcript), transient={"display_id": self._display_id}, update=update)
+        publish(data, transient={"display_id": self._display_id}, update=update)
+
+    def _take(self, place: tuple[str, str] | None) -> None:
+        """Stand in a cell from now on. What an earlier execution of the same cell has left there is gone."""
+        if place is not None:
+            for other in list(_of.values()):
+                if other._cell is not None and other._cell[0] == place[0] and other._cell[1] != place[1]:
+                    other._cell = other._display_id = None
+                    other._excess = 0
+                    other._places -= 1
+        self._cell = place
+
+
+_of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()
+
+
+def _line(mark: str, title: str, sentence: str) -> dict[str, str]:
+    html = f'<div class="nbs-static {mark}"><small>{sentence}</small></div>'
+    return {"text/html": html, "text/plain": f"Transcript of {title}\n{sentence}\n"}
+
+
+def _size(cell: Cell) -> int:
+    return len(said_in(cell).encode("utf-8", "replace"))
+
+
+def _kernel() -> Any:
+    ipython: Any = sys.modules.get("IPython")
+    return None if ipython is None else getattr(ipython.get_ipython(), "kernel", None)
 
 
 def _in_kernel() -> bool:
-    ipython: Any = sys.modules.get("IPython")
-    return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
+    return _kernel() is not None
+
+
+def _place() -> tuple[str, str] | None:
+    """The cell that is being run, where the front end says which, and the id of its execution."""
+    try:
+        parent = _kernel().get_parent("shell")
+        return str(parent["metadata"]["cellId"]), str(parent["header"]["msg_id"])
+    except (AttributeError, KeyError, TypeError):
+        return None

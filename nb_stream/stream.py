@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Collection
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from . import loops
 from .backends import Backend, open_backend
@@ -19,12 +19,16 @@ from .feed import Feed, Watcher
 from .metrics import Prices, checked
 from .model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
 from .questions import Question
+from .recording import Recording
 from .redaction import Redact
 from .run import Outlet, Run
 from .runner import Runner
 from .switches import Switches, resolve
 from .terminal import TerminalView
 from .transcript import Transcript
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class TeamStream:
@@ -82,12 +86,35 @@ class TeamStream:
         if view is not None:
             self.watch(TerminalView(self))
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], team: Any = None, **options: Any) -> Self:
+        """A stream that begins with what a recording holds (`save`, `record`): its transcript, which `save` writes
+        again. With a `team` the next run goes on from there; if the recording was saved with the team's state, the
+        team takes it up first. Without a team there is nothing to run: that raises NoTeamError.
+
+        Raises RecordingError where the file is missing or no recording; warns with RecordingWarning where it is broken,
+        and has what stands before. `options` are those of the class.
+        """
+        recording = Recording(path)
+        stream = cls(recording if team is None else team, **options)
+        transcript, events = recording.ended()
+        stream._feed.restore(transcript, events)
+        stream._runner.go_on(len(transcript.runs), None if team is None else recording.state)
+        if team is None:
+            stream._head = header(recording.agents, recording.streaming, recording.created or time.time())
+        return stream
+
     # --- what there is to see --------------------------------------------------------------------------------------
 
     @property
     def agents(self) -> tuple[AgentInfo, ...]:
         """The agents of the team and of the teams and agents inside it."""
         return self._feed.agents
+
+    @property
+    def has_team(self) -> bool:
+        """Whether there is somebody to run: not where `load` was given no team."""
+        return self._backend.has_team
 
     @property
     def switches(self) -> Switches:
@@ -162,10 +189,21 @@ class TeamStream:
         names = [agents] if isinstance(agents, str) else agents
         return frozenset(resolve(self.agents, name).path for name in names)
 
-    def save(self, path: str | os.PathLike[str], *, redact: Redact | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        state: Mapping[str, Any] | None = None,
+        redact: Redact | None = None,
+    ) -> None:
         """Write everything that was heard so far as a recording, with the time of every chunk; `.gz` compresses it.
-        `redact` may rewrite each text. Raises RecordingError where the file cannot be written."""
-        self._feed.tape.save(path, self._head, redact=redact)
+        With `state=await stream.save_state()` it holds the team's own state too, and `load(path, team)` goes on with
+        the conversation. `redact` may rewrite each text, those of the state included.
+
+        Raises RecordingError where the file cannot be written, or where nothing was heard yet.
+        """
+        head = self._head if state is None else {**self._head, "state": dict(state)}
+        self._feed.tape.save(path, head, redact=redact)
 
     def _complain(self, sentence: str) -> None:
         self.call(lambda: self._feed.complain(sentence))
@@ -246,7 +284,8 @@ class TeamStream:
         return await self._home.do(self._save_state)
 
     async def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a state of the team. Raises AlreadyRunningError while a run is under way."""
+        """Take up a state of the team. Raises AlreadyRunningError while a run is under way, StateError for what is no
+        state of this team."""
         self._runner.check_free("load a state")
         await self._home.do(lambda: self._load_state(state))
 
@@ -278,11 +317,13 @@ class TeamStream:
         return await self._backend.save_state()
 
     async def _load_state(self, state: dict[str, Any]) -> None:
+        self._runner.saved = None
         await self._runner.ready()
         await self._backend.load_state(state)
         self._runner.forget()
 
     async def _reset(self) -> None:
+        self._runner.saved = None
         await self._runner.ready()
         await self._backend.reset()
         self._runner.forget()

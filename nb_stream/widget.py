@@ -8,7 +8,8 @@ reads its socket.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anywidget
@@ -34,6 +35,10 @@ class FrameWidget(anywidget.AnyWidget):
     # gets everything at once and a token costs nothing.
     snapshot = traitlets.Dict().tag(sync=True, to_json=_fresh, echo_update=False)
 
+    has_team = traitlets.Bool(True, help="Whether there is somebody to run.").tag(sync=True)
+    static_mark = traitlets.Unicode(help="The class of what it leaves in the notebook.").tag(sync=True)
+    static_is_text = traitlets.Bool(False, help="Whether that is plain text, which has no class.").tag(sync=True)
+
     def __init__(self, **traits: Any) -> None:
         self._forget: list[Callable[[], None]] = []
         # The panel measures its own width, so it has no width of its own to give to a box that asks for one.
@@ -54,6 +59,9 @@ class FrameWidget(anywidget.AnyWidget):
 
     def _received(self, content: object) -> None:
         self.receive(decode(content))
+
+    def leave_static(self) -> None:
+        """The widget is shown in the cell that is being run: put what is to stay in the notebook there."""
 
     def close(self) -> None:
         """Take the widget off every page."""
@@ -85,3 +93,28 @@ def deliver(
             kernel_gate.call_in_loop(loop, widget._handle_msg, message)
 
     forget.append(kernel_gate.deliver(comm.comm_id, handle))
+
+
+def show_in_boxes() -> None:
+    """Let IPython call `leave_static` also for widgets that are shown inside of boxes, tabs and the like."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is not None:
+        formatter = shell.display_formatter.mimebundle_formatter
+        if ipywidgets.Box not in formatter.type_printers:
+            formatter.for_type(ipywidgets.Box, _box_bundle)
+
+
+def _box_bundle(box: ipywidgets.Box) -> Any:
+    for widget in _inside(box, set()):
+        widget.leave_static()
+    return box._repr_mimebundle_()
+
+
+def _inside(box: Any, seen: set[str]) -> Iterator[FrameWidget]:
+    for child in getattr(box, "children", ()):
+        if child.model_id not in seen:
+            seen.add(child.model_id)
+            if isinstance(child, FrameWidget):
+                yield child
+            yield from _inside(child, seen)

@@ -34,7 +34,7 @@ LAYERS = (
 )
 """A module may import from its own layer and from those above it in this list."""
 
-LATE = {("backends", "backends.autogen"), ("backends", "backends.replay")}
+LATE = {("backends", f"backends.{kind}") for kind in ("autogen", "recorded", "replay")}
 """Imports against the order, made when a function is called: the backend is picked by what there is to run."""
 
 AUTOGEN = ("backends", "demo")

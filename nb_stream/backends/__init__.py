@@ -51,6 +51,9 @@ class Handoff(NamedTuple):
 class Backend(Protocol):
     """What `TeamStream` needs of a framework. All methods are called on the stream's event loop."""
 
+    has_team: bool
+    """Whether there is somebody to run: not where a recording is only looked at."""
+
     agents: tuple[AgentInfo, ...]
     streaming: dict[str, bool]
     """By path, whether an agent was built to stream. Agents whose streaming cannot be switched are missing."""
@@ -123,13 +126,18 @@ class Backend(Protocol):
 
 
 def open_backend(team: Any, *, approve_code: bool = False) -> Backend:
-    """The backend for a team, an agent, a factory of one, or a `Replay`. `approve_code` lets agents that run code ask
-    first.
+    """The backend for a team, an agent, a factory of one, a `Replay`, or a `Recording` to be looked at. `approve_code`
+    lets agents that run code ask first.
 
     Raises NotATeamError for anything else, BackendError where AutoGen is missing.
     """
+    from ..recording import Recording
     from ..replay import Replay
 
+    if isinstance(team, Recording):
+        from .recorded import RecordedBackend
+
+        return RecordedBackend(team)
     if isinstance(team, Replay):
         from .replay import ReplayBackend
 

@@ -22,7 +22,7 @@ except ImportError as error:
         'Install it with: pip install "autogen-agentchat>=0.7.5,<0.8" "autogen-ext[openai]>=0.7.5,<0.8"'
     ) from error
 
-from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, UntestedVersionWarning
+from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
 from ..model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
 from . import Handoff, HumanInput, Item, claims, human, recovery, stopping, tools
 from . import autogen_private as private
@@ -50,6 +50,8 @@ def check_version() -> None:
 
 class AutoGenBackend:
     """Runs one AgentChat team or agent. Not thread-safe: all but `wanted` belongs to the stream's loop."""
+
+    has_team = True
 
     def __init__(self, root: Any, factory: Callable[[], Any] | None = None, *, approve_code: bool = False) -> None:
         self._root = root
@@ -276,8 +278,14 @@ class AutoGenBackend:
         return dict(await self._root.save_state())
 
     async def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a saved state."""
-        await self._root.load_state(state)
+        """Take up a saved state. Raises StateError for one that the team refuses."""
+        try:
+            await self._root.load_state(state)
+        except Exception as error:
+            raise StateError(
+                f"{self._root.name} cannot take up this state: {error} Give the state that save_state() of a team with "
+                "the same agents returned; reset() goes on without one."
+            ) from error
 
 
 def _busy(thing: Any) -> AlreadyRunningError:

@@ -21,11 +21,11 @@ from ..model import (
     ToolResults,
     Usage,
 )
+from ..recording import CUT
 from ..replay import Replay
 from . import Handoff, HumanInput, Item, Rewound
 
 STOPPED = "Stopped after the turn."
-CUT = "The recording ends here."
 
 _BREATH = 64  # events after which the loop gets its turn, however fast it is played
 
@@ -55,6 +55,8 @@ class ReplayedResult:
 
 class ReplayBackend:
     """Plays a `Replay`. All methods are called on the stream's event loop."""
+
+    has_team = True
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay

@@ -90,7 +90,7 @@ def _cell(cell: Cell, is_open: bool, hue: int) -> Iterator[str]:
     yield (
         f'<details class="nb-cell" style="{_CELL.format(hue=hue % 360)}"{" open" if is_open else ""}>\n<summary>'
         f"<b><bdi>{escape(one_line(cell.path or cell.agent or 'nb_stream'))}</bdi></b>"
-        f"{_joined(' ', _marks(cell))}{_joined(' – ', words)} <small>{escape(_figures(cell))}</small></summary>\n"
+        f"{_joined(' ', marks(cell))}{_joined(' – ', words)} <small>{escape(figures(cell))}</small></summary>\n"
     )
     yield from _body(cell)
     yield "</details>\n"
@@ -110,7 +110,7 @@ def _body(cell: Cell) -> Iterator[str]:
         if cell.data.get(name):
             yield f"<div><small>{label}</small></div>\n{_code(str(cell.data[name]))}"
     for number, image in enumerate(cell.data.get("images", ()), 1):
-        yield _image(str(image), number)
+        yield image(str(image), number)
 
 
 def _said(text: str) -> Iterator[str]:
@@ -143,13 +143,15 @@ def _call(call: ToolCall) -> Iterator[str]:
         yield f"<div><small>{'Failed' if call.is_error else 'Result'}</small></div>\n{_code(call.result)}"
 
 
-def _image(source: str, number: int) -> str:
+def image(source: str, number: int) -> str:
+    """An image of a message, where it is data of a known kind; else a sentence."""
     if _IMAGE.fullmatch(source) is None:
         return f"<p><small>Image {number} is not shown: only PNG, JPEG, GIF and WebP data are.</small></p>\n"
     return f'<p><img alt="image {number}" style="max-width:100%" src="{source}"></p>\n'
 
 
-def _marks(cell: Cell) -> str:
+def marks(cell: Cell) -> str:
+    """The kind of a cell where it is no text, and its status where it is not done, in brackets."""
     words = [] if cell.kind is CellKind.TEXT else [cell.kind.value]
     if cell.status is not CellStatus.DONE:
         words.append(cell.status.value)
@@ -160,7 +162,8 @@ def _first_words(cell: Cell) -> str:
     return one_line(cell.text) or one_line(", ".join(call.name for call in cell.tool_calls))
 
 
-def _figures(cell: Cell) -> str:
+def figures(cell: Cell) -> str:
+    """How long a cell took, and its tokens."""
     words = []
     if cell.duration:
         words.append(f"{cell.duration:.1f} s")

@@ -13,6 +13,8 @@ export class ScriptedKernel {
   runs: RunInfo[] = [];
   settled: Cell[] = [];
   live = new Map<string, Cell>();
+  /** Traits besides the snapshot. */
+  traits: Record<string, unknown> = {};
   /** What the browser sent. */
   commands: Command[] = [];
   /** Whether a resync is answered. */
@@ -26,7 +28,7 @@ export class ScriptedKernel {
   #listeners = new Map<string, Set<(content: unknown) => void>>();
 
   readonly model: Model = {
-    get: (key) => (key === "snapshot" ? this.snapshot() : undefined),
+    get: (key) => (key === "snapshot" ? this.snapshot() : this.traits[key]),
     on: (event, callback) => {
       const set = this.#listeners.get(event) ?? new Set();
       this.#listeners.set(event, set.add(callback));

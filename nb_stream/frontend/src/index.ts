@@ -6,6 +6,7 @@
 
 import { Connection, type Model } from "./connection";
 import type { Cell, RunInfo, RunState } from "./model";
+import { hideLeft } from "./views/left";
 import { showPanel } from "./views/panel";
 
 interface Context {
@@ -44,7 +45,7 @@ function initialize({ model, signal }: Context): Exports {
 
 function render({ model, el, signal }: Context & { el: HTMLElement }): void {
   connection ??= new Connection(model, signal);
-  showPanel(connection, el, signal);
+  hideLeft(model, connection.store, showPanel(connection, el, signal), signal);
 }
 
 export default { initialize, render };

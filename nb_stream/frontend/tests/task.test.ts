@@ -104,3 +104,12 @@ test("another version of the kernel is named with the remedy", async () => {
     "This page shows nb_stream protocol 1, the kernel speaks 7: reload the page.",
   );
 });
+
+test("a recording without a team says so in the place of controls that would do nothing", () => {
+  const recorded = new ScriptedKernel();
+  recorded.traits = { has_team: false };
+  const shown = mount(recorded);
+  expect(all(shown.el, ".nbs-task :is(button, textarea)")).toEqual([]);
+  expect(one(shown.el, ".nbs-task").textContent).toContain("there is no team to run");
+  shown.close();
+});

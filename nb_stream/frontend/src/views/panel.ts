@@ -13,8 +13,8 @@ import { Tail } from "./tail";
 import { TaskBox } from "./task";
 import { Tools } from "./tools";
 
-/** Show the panel of `connection` in `el` until `signal` aborts. */
-export function showPanel(connection: Connection, el: HTMLElement, signal: AbortSignal): void {
+/** Show the panel of `connection` in `el` until `signal` aborts. Gives its outermost element. */
+export function showPanel(connection: Connection, el: HTMLElement, signal: AbortSignal): HTMLElement {
   const { store } = connection;
   const header = new Header(connection);
   const task = new TaskBox(connection);
@@ -81,4 +81,5 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   );
   paint();
   tools.openAddress();
+  return root;
 }

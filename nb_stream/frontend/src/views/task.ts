@@ -4,6 +4,8 @@ import type { Connection } from "../connection";
 import { button, focusedIn, h } from "../dom";
 import { isActive } from "../model";
 
+const RECORDED = "A recording: there is no team to run. TeamPanel.load(path, team=team) goes on with one.";
+
 export class TaskBox {
   readonly el = h("form", "nbs-task");
   #box = h("textarea", "nbs-box");
@@ -36,6 +38,10 @@ export class TaskBox {
       connection.store.setNotice("");
       connection.send({ type: "start", task: this.#sent });
     });
+    if (!connection.hasTeam) {
+      this.el.append(h("span", "nbs-recorded", RECORDED));
+      return;
+    }
     this.el.append(this.#box, h("div", "nbs-buttons", this.#run, this.#stop, this.#cancel, this.#reset));
   }
 

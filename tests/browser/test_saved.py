@@ -1,0 +1,86 @@
+"""The saved notebook: whole without a kernel, trusted or not, and nothing is shown twice while the panel lives."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browser.conftest import Open
+from browser.lab import Notebook, Server
+from browser.panel_page import PanelPage
+
+SHOW = """
+from nb_stream import TeamPanel
+from nb_stream.demo import TEAMS
+panel = TeamPanel(TEAMS["{team}"](pace=0), title="{team}")
+panel
+"""
+
+LONG = """
+from autogen_agentchat.agents import AssistantAgent
+from nb_stream import TeamPanel
+from nb_stream.demo import Say, ScriptedClient
+said = "\\n\\n".join(f"Paragraph {n}: " + "a sentence that goes on for a while, " * 8 for n in range(300))
+panel = TeamPanel(AssistantAgent("ann", ScriptedClient([Say(said, chunk=500)]), model_client_stream=True))
+panel
+"""
+
+VISIBLE = """() => {
+    const rows = [];
+    for (const output of document.querySelectorAll('.jp-OutputArea-output')) {
+        if (output.checkVisibility() && !output.querySelector('.nbs-root')) rows.push(output.textContent);
+    }
+    return rows.join('\\n');
+}"""
+"""What can be seen in the outputs of a page, but for live panels; what is folded counts."""
+
+
+def saved(book: Notebook) -> pathlib.Path:
+    """Save the notebook; its file."""
+    book.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    return book.server.folder / "work" / book.name
+
+
+def texts(book: Notebook) -> list[str]:
+    return list(ast.literal_eval(book.evaluate("[c.text for c in panel.transcript]")))
+
+
+def reopened(server: Server, browser: Browser, path: pathlib.Path, *, trusted: bool) -> Notebook:
+    """The saved notebook as it is opened later: with a kernel that knows nothing of it."""
+    copy = path.with_name(f"{path.stem}-{'trusted' if trusted else 'untrusted'}.ipynb")
+    book = nbformat.read(path, 4)
+    if not trusted:
+        book.cells.append(nbformat.v4.new_markdown_cell("Somebody else changed this notebook."))
+    nbformat.write(book, copy)
+    return Notebook(server, browser, copy.name).open()
+
+
+def visible(page: Page) -> str:
+    return str(page.evaluate(VISIBLE))
+
+
+@pytest.mark.parametrize("source", [SHOW.format(team="tools"), LONG], ids=["short", "long"])
+def test_a_saved_notebook_has_the_whole_transcript_without_its_kernel(
+    notebook: Open, server: Server, browser: Browser, source: str
+) -> None:
+    book = notebook([source, "await panel.run('Go on')\nNone"])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    book.run(1)
+    panel.ended()
+    said = texts(book)
+    assert visible(book.page).strip() == "", "the transcript is shown twice"
+    path = saved(book)
+    for trusted in (True, False):
+        later = reopened(server, browser, path, trusted=trusted)
+        expect(later.page.locator(".jp-OutputArea-output").first).to_be_visible()
+        shown = visible(later.page)
+        place = -1
+        for text in said:
+            assert text.strip() in shown
+            assert (place := shown.index(text.strip(), place + 1)) >= 0, "not in the order of the run"
+        later.close()
