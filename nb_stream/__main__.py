@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         "demo",
         help="open JupyterLab on the quick-start notebook",
         description="Open JupyterLab on the quick-start notebook. Its teams run on a scripted model: no key, no "
-        "network. In a checkout the notebook is opened in place, elsewhere as a copy in a new folder.",
+        "network. In a checkout the notebooks are opened in place, elsewhere as copies in a new folder.",
     )
     demo.add_argument("--port", type=int, default=8888, help="the port of JupyterLab; the next free one is taken")
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
@@ -69,7 +69,7 @@ def demo(port: int, *, browser: bool) -> int:
 
 
 def _folder() -> pathlib.Path:
-    """The folder to open: this one where it is a checkout, else a new one with a copy of the notebook."""
+    """The folder to open: this one where it is a checkout, else a new one with copies of the notebooks."""
     here = pathlib.Path.cwd()
     if (here / QUICKSTART).is_file() and (here / "nb_stream").is_dir():
         return here
@@ -77,7 +77,8 @@ def _folder() -> pathlib.Path:
     source = next(path for path in (package / QUICKSTART, package.parent / QUICKSTART) if path.is_file())
     folder = pathlib.Path(tempfile.mkdtemp(prefix="nb_stream-demo-"))
     (folder / QUICKSTART.parent).mkdir()
-    shutil.copy(source, folder / QUICKSTART)
+    for notebook in source.parent.glob("*.ipynb"):
+        shutil.copy(notebook, folder / QUICKSTART.parent)
     return folder
 
 

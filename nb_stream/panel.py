@@ -17,6 +17,7 @@ from .errors import NbStreamError
 from .export import export
 from .model import AgentInfo, Event, RunState, Token
 from .protocol import Command, Frame, Snapshot
+from .questions import Question
 from .redaction import Redact
 from .reduce import Patch, RunChanged, Settled
 from .run import Run
@@ -142,6 +143,15 @@ class TeamPanel(FrameWidget):
     ) -> Callable[[], None]:
         """Call `callback(event)` for each event; see `TeamStream.on_event`."""
         return self.stream.on_event(callback, agents=agents)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions that wait for a person."""
+        return self.stream.questions
+
+    def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
+        """Call `callback(question)` for each question; what it returns is the answer. See `TeamStream.on_question`."""
+        return self.stream.on_question(callback)
 
     def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
         """Answer a question of the team's; see `TeamStream.answer`."""

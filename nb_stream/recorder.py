@@ -215,7 +215,13 @@ class Tape:
 
     def keep(self, events: Iterable[Event]) -> None:
         """Begin with what was recorded earlier."""
-        self.heard.extend(events)
+        with self._lock:
+            for event in events:
+                if isinstance(event, Chunk):
+                    self.chunks.append(event)
+                else:
+                    self._pack()
+                    self._keep(scrub(event))
         self.flush()
 
     def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:

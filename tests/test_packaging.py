@@ -48,9 +48,12 @@ def test_the_front_end_and_the_types_are_in(built: pathlib.Path, suffix: str) ->
     assert not [name for name in inside if "node_modules" in name]
 
 
-def test_the_wheel_has_the_quick_start_and_no_source_of_the_front_end(built: pathlib.Path) -> None:
+def test_the_wheel_has_the_notebooks_and_no_source_of_the_front_end(built: pathlib.Path) -> None:
     inside = names(built, ".whl")
-    assert "nb_stream/notebooks/01_quickstart.ipynb" in inside
+    notebooks = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert sorted(name for name in inside if name.endswith(".ipynb")) == [
+        f"nb_stream/notebooks/{name}" for name in notebooks
+    ]
     assert not [name for name in inside if name.startswith("nb_stream/frontend")]
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from .client import ModelCall, ScriptedClient
 from .script import Call, Fail, Say, Step, split_chunks
+from .server import DemoServer
 from .teams import TEAMS, faulty, nested, parallel, reasoning, silent, tools, writers
 
 __all__ = [
     "TEAMS",
     "Call",
+    "DemoServer",
     "Fail",
     "ModelCall",
     "Say",

@@ -1,9 +1,9 @@
-"""A transcript as HTML without scripts: one file to keep or to send, and what stays in a saved notebook.
+"""A transcript as HTML without scripts: one file to keep or to send.
 
-Both are made of the same fragment: `<details>` for each message, all text escaped, nothing that is loaded from
-anywhere. It can be read with every style stripped. The fragment has inline styles only, in colours that suit a light
-and a dark page, because notebooks and web sites take `<style>` away; the file adds a sheet, and a policy that forbids
-the browser to load or to run anything.
+`<details>` for each message, all text escaped, nothing that is loaded from anywhere. It can be read with every style
+stripped. The fragment has inline styles only, in colours that suit a light and a dark page, because web sites take
+`<style>` away; the file adds a sheet, and a policy that forbids the browser to load or to run anything. What stays in
+a saved notebook has to be smaller: `outputs`.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def _body(cell: Cell) -> Iterator[str]:
     for name, label in (("output", "Output"), ("answer", "Answer"), ("traceback", "Traceback")):
         if cell.data.get(name):
             yield f"<div><small>{label}</small></div>\n{_code(str(cell.data[name]))}"
-    for number, image in enumerate(cell.data.get("images", ()), 1):
-        yield image(str(image), number)
+    for number, source in enumerate(cell.data.get("images", ()), 1):
+        yield image(str(source), number)
 
 
 def _said(text: str) -> Iterator[str]:

@@ -37,13 +37,10 @@ export class Connection {
   readonly chunks = new Chunks((command) => this.send(command));
   /** What its texts are shown with. */
   readonly services: Services = { policy: safePolicy, formulas: new Formulas(this.chunks) };
-<<<<<<< HEAD
   /** What the kernel tells this page from others by. */
   readonly #page = Math.random().toString(36).slice(2);
-=======
   /** Whether there is somebody to run: not where a recording is only looked at. */
   readonly hasTeam: boolean;
->>>>>>> 6341bef (The transcript in the saved notebook: within its size, beside every display, hidden by its own mark; TeamPanel.load)
   #gapTimer = 0;
   #retryTimer = 0;
   #attempts = 0;
