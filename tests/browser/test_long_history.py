@@ -192,6 +192,25 @@ def test_an_address_leads_to_its_message_when_the_page_opens_and_later(dev: DevP
     )
 
 
+def test_whoever_scrolls_while_an_address_is_being_shown_is_not_pulled_back(dev: DevPage) -> None:
+    page = settled(dev.open("many"))
+    there = page.evaluate(
+        """async () => {
+            const box = document.querySelector('.nbs-scroller');
+            const frames = async count => {
+                while (count--) await new Promise(done => requestAnimationFrame(done));
+            };
+            location.hash = '#nbs-r1-m1234';
+            while (!box.querySelector('.nbs-cell[open] [id="nbs-r1-m1234"]')) await frames(1);
+            await frames(2);
+            box.scrollTop = 200000;
+            await frames(20);
+            return box.scrollTop;
+        }"""
+    )
+    assert there == 200000
+
+
 def test_on_paper_everything_is_open_and_afterwards_as_before(dev: DevPage) -> None:
     page = settled(dev.open("many", more="&n=300"))
     before = page.locator(".nbs-cell[open]").count()

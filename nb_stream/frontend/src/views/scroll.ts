@@ -4,21 +4,31 @@ const EDGE = 48;
 /** Frames in which the place is kept in sight: what comes near is laid out only then, and changes its height. */
 const FRAMES = 10;
 
-/** Bring `place` before the reader's eyes, in `scroller` and in the boxes inside it that scroll by themselves. */
+/**
+ * Bring `place` before the reader's eyes, in `scroller` and in the boxes inside it that scroll by themselves. Whoever
+ * moves `scroller` meanwhile (the reader, a link, another call) leads from there on.
+ */
 export function bringIntoView(place: Element | Range, scroller: HTMLElement): void {
-  let frames = FRAMES;
-  const stop = () => {
-    frames = 0;
-  };
+  const leading = new AbortController();
   for (const sign of ["wheel", "pointerdown", "keydown"]) {
-    scroller.addEventListener(sign, stop, { once: true, passive: true });
+    scroller.addEventListener(sign, () => leading.abort(), { passive: true, signal: leading.signal });
   }
-  const step = () => {
-    if (frames-- <= 0 || !scroller.isConnected) return;
+  let left: number | undefined;
+  const step = (frames: number) => {
+    if (frames === 0 || !scroller.isConnected || isMoved(scroller, left)) leading.abort();
+    if (leading.signal.aborted) return;
     scrollTo(place, scroller);
-    requestAnimationFrame(step);
+    left = scroller.scrollTop;
+    requestAnimationFrame(() => step(frames - 1));
   };
-  step();
+  step(FRAMES);
+}
+
+/** Whether somebody moved `box` from where it was `left`; content that shrinks moves it no further than to its end. */
+function isMoved(box: HTMLElement, left = box.scrollTop): boolean {
+  const { scrollTop, scrollHeight, clientHeight } = box;
+  const isPushed = scrollTop < left && scrollTop + clientHeight >= scrollHeight - 1;
+  return scrollTop !== left && !isPushed;
 }
 
 function scrollTo(place: Element | Range, scroller: HTMLElement): void {
