@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import math
 import sys
 import time
@@ -54,7 +55,8 @@ example:
         help="play a recording in this terminal",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="""Play a recording in this terminal, token for token. Needs no key and no network. Agents that
-wrote at the same time are printed one after the other.
+wrote at the same time have a place each. In a pipe, a file or a log it prints plain lines, and agents that wrote at
+the same time one after the other.
 
 examples:
   python -m nb_stream replay run.jsonl
@@ -114,19 +116,24 @@ def _unknown(name: str) -> str:
 def _replay(options: argparse.Namespace) -> int:
     from .replay import Replay
     from .stream import TeamStream
-    from .terminal import TerminalView
+    from .terminal import terminal_view
 
     async def play() -> None:
         stream = TeamStream(replay)
-        view = TerminalView(stream, agents=options.agent, tokens=not options.no_stream)
+        view = terminal_view(stream, agents=options.agent, tokens=not options.no_stream, note=place)
         stream.watch(view)
-        for _ in range(replay.runs):
-            run = stream.start()
-            try:
-                await run
-            except (ReplayedError, asyncio.CancelledError):
-                if not run.done():
-                    raise  # it is we who were cancelled, by Ctrl-C
+        with contextlib.closing(view):
+            for _ in range(replay.runs):
+                run = stream.start()
+                try:
+                    await run
+                except (ReplayedError, asyncio.CancelledError):
+                    if not run.done():
+                        raise  # it is we who were cancelled, by Ctrl-C
+
+    def place() -> str:
+        fast = "at once" if math.isinf(replay.speed) else f"{replay.speed:g} times as fast"
+        return f"{replay.position:.1f} s" if replay.speed == 1 else f"{replay.position:.1f} s, {fast}"
 
     with _Broken() as broken:
         try:

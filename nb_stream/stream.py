@@ -24,7 +24,7 @@ from .redaction import Redact
 from .run import Outlet, Run
 from .runner import Runner
 from .switches import Switches, resolve
-from .terminal import TerminalView
+from .terminal import terminal_view
 from .transcript import Transcript
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class TeamStream:
         if record is not None:
             self._feed.tape.record(record, self._head, redact=redact, complain=self._complain)
         if view is not None:
-            self.watch(TerminalView(self))
+            self.watch(terminal_view(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], team: Any = None, **options: Any) -> Self:

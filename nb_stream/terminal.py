@@ -2,7 +2,8 @@
 
 One agent has the floor: its tokens are printed as they come, while what others say at the same time waits until it has
 finished. So parallel agents never mix, every message is printed whole, and every line stays where it is, which a log
-file needs. That is why this is plain text with a little colour, and takes no library that redraws the screen.
+file needs. On a terminal, which can be drawn anew, `terminal_live` shows all who write at the same time;
+`terminal_view` picks the one that suits the output.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ import asyncio
 import os
 import re
 import sys
-import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TextIO
 
 from .export.text import beginning, body, closed, ending, head, result, rule
@@ -26,7 +26,6 @@ INTERVAL = 0.05
 """Seconds between two looks at the text that is being written."""
 
 _HALF = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]*)?)$")  # what only the next piece tells how to show
-_COLOURS = (36, 35, 32, 33, 34, 96, 95, 92)
 _UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
 
 
@@ -42,15 +41,56 @@ class Source(Protocol):
     def drain(self) -> None: ...
 
 
-class TerminalView:
-    """Watches a stream and prints it: `stream.watch(TerminalView(stream))`, or `TeamStream(team, view="terminal")`.
+class View(Protocol):
+    """A display of a stream (`feed.Watcher`) that can be put away."""
 
-    `out` is standard output where it is None. `agents` narrows to some agents, by name or path; `tokens=False` prints
-    finished messages only. Colours are used on a terminal, unless the variable NO_COLOR is set. An output that is
-    closed, or cannot take a character, harms no run.
+    def patched(self, patches: Sequence[Patch]) -> None: ...
+    def touched(self, first: bool) -> None: ...
+    def agents_changed(self) -> None: ...
+    def state_changed(self) -> None: ...
+    def rewound(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def terminal_view(
+    source: Source,
+    *,
+    out: TextIO | None = None,
+    agents: Collection[str] | None = None,
+    tokens: bool = True,
+    note: Callable[[], str] | None = None,
+) -> View:
+    """What prints a stream: `stream.watch(terminal_view(stream))`, or `TeamStream(team, view="terminal")`.
+
+    On a terminal a region that is drawn anew shows all who write, and finished messages above it, in colours unless
+    the variable NO_COLOR is set. Elsewhere (a file, a pipe, the log of a CI job, a notebook, TERM=dumb) it is plain
+    lines. `out` is standard output where it is None. `agents` narrows to some agents, by name or path; `tokens=False`
+    prints finished messages only. `note` says in the live region how far the run is. An output that is closed, or
+    cannot take a character, harms no run.
 
     Raises UnknownAgentError where an agent of `agents` is not there.
     """
+    if not _is_terminal(sys.stdout if out is None else out):
+        return TerminalView(source, out=out, agents=agents, tokens=tokens)
+    from rich.console import Console
+
+    from .terminal_live import LiveTerminalView
+
+    console = Console(file=out, force_terminal=True)
+    return LiveTerminalView(source, console=console, agents=agents, tokens=tokens, note=note or (lambda: ""))
+
+
+def _is_terminal(out: TextIO) -> bool:
+    """Whether an output can be drawn on: a terminal that knows how to move its cursor, and Unicode."""
+    try:
+        draws = out.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    except ValueError:  # closed
+        return False
+    return draws and (getattr(out, "encoding", None) or "").lower().startswith("utf")
+
+
+class TerminalView:
+    """Watches a stream and prints it in plain lines; for options and errors see `terminal_view`."""
 
     def __init__(
         self,
@@ -108,6 +148,9 @@ class TerminalView:
         """A replay went back."""
         self._printed, self._waiting, self._open, self._floor = {}, {}, {}, None
         self._line(rule("back to the beginning of the run"))
+
+    def close(self) -> None:
+        """Nothing is left to be put away."""
 
     def _look(self) -> None:
         self._timer = None
@@ -185,7 +228,7 @@ class TerminalView:
         self._runs[run.id] = run.status
 
     def _head(self, cell: Cell) -> None:
-        self._line(rule(head(cell)), _COLOURS[zlib.crc32(cell.path.encode()) % len(_COLOURS)])
+        self._line(rule(head(cell)))
 
     def _grow(self, cell: Cell) -> None:
         count, shown = self._printed.get(cell.id, (0, ""))
@@ -223,16 +266,10 @@ class TerminalView:
         if cell.status in _UNFINISHED:
             self._open[cell.id] = cell
 
-    def _line(self, text: str, colour: int | None = None) -> None:
+    def _line(self, text: str) -> None:
         if self._inside:
             self._write("\n")
-        self._write(f"{text}\n" if colour is None or not self._coloured() else f"\x1b[{colour}m{text}\x1b[0m\n")
-
-    def _coloured(self) -> bool:
-        try:
-            return "NO_COLOR" not in os.environ and (self._out or sys.stdout).isatty()
-        except ValueError:  # closed
-            return False
+        self._write(f"{text}\n")
 
     def _write(self, text: str) -> None:
         if not text or self._dead:

@@ -23,7 +23,7 @@ LAYERS = (
     "reduce",
     "protocol",
     "frames pace gates callbacks switches run kernel_gate loops recorder recording static_output",
-    "batching feed replay questions terminal",
+    "batching feed replay questions terminal terminal_live",
     "backends backends.*",
     "demo demo.*",
     "runner widget",

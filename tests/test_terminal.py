@@ -198,23 +198,6 @@ def test_an_unknown_view_is_refused() -> None:
         TeamStream(writers(), view="hologram")
 
 
-async def test_colours_are_for_terminals_that_want_them(monkeypatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    for variable, coloured in ((None, True), ("1", False)):
-        if variable is None:
-            monkeypatch.delenv("NO_COLOR", raising=False)
-        else:
-            monkeypatch.setenv("NO_COLOR", variable)
-        out = Terminal()
-        stream = TeamStream(writers(pace=0))
-        stream.watch(TerminalView(stream, out=out))
-        await stream.run("Do it.")
-        assert ("\x1b[" in out.getvalue()) is coloured
-
-
 async def test_going_back_in_a_replay_is_said(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
     out = io.StringIO()
