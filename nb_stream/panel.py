@@ -64,6 +64,10 @@ class TeamPanel(FrameWidget):
         show_in_boxes()
         self._forget.append(self.stream.watch(self._batcher))
         self._forget.append(self.stream.watch(_Traits(self)))
+        if leave != "nothing":
+            self.static_is_text = self._static.is_text
+            self._static.listeners.append(self._static_changed)
+            self._forget.append(lambda: self._static.listeners.remove(self._static_changed))
 
     @classmethod
     def load(
@@ -266,10 +270,12 @@ class TeamPanel(FrameWidget):
         if self.comm is not None:
             self.send_frame(frame)
 
+    def _static_changed(self, is_text: bool) -> None:
+        self.static_is_text = is_text
+
     def leave_static(self) -> None:
         """Put what stays in the notebook into the cell that is being run, for a panel that is shown there."""
         self._static.show(self.transcript, repr(self), self._leave)
-        self.static_is_text = self._static.is_text
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -295,7 +301,6 @@ class _Traits:
         ended = any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches)
         if ended or any(isinstance(patch, Settled) for patch in patches):
             static.update(panel.transcript, now=ended or not panel.stream.state.active)
-            panel.static_is_text = static.is_text
 
     def touched(self, first: bool) -> None:
         """Traits say nothing about text."""

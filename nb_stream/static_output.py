@@ -8,7 +8,8 @@ A notebook may grow by 1.5 times the transcript's text and 20 kB, so not every r
 decides is who shows what. `text/plain` is shown by everything: by JupyterLab, by every exporter of `nbconvert` (its
 LaTeX takes nothing else), by GitHub, by a terminal. `text/html` is the better one, with messages to unfold, but some
 show it never, and an output that has both costs twice. So the output has both for as long as they fit, which is some
-10 kB of text; a longer transcript is `text/plain` alone, and stays whole wherever it is opened.
+10 kB of text; a longer transcript is `text/plain` alone, and stays whole wherever it is opened. Where several panels
+do not fit together, the longest are the first to be text.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import time
 import uuid
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .export.outputs import as_html, as_text, said_in, written
@@ -36,7 +37,7 @@ ALLOWANCE = 20_000
 PAUSE = 20.0
 """Seconds between two updates while a run goes on, so that a notebook that is saved meanwhile has most of it."""
 
-_FRAME = 800  # bytes of a widget's output and of the bare output beside it
+_FRAME = 600  # bytes of a widget's output and of the bare output beside it
 _ELSEWHERE = "It stands where the panel was shown last."
 
 
@@ -46,12 +47,14 @@ class StaticOutput:
     def __init__(self) -> None:
         self.mark = f"nbs-static-{uuid.uuid4().hex[:8]}"
         self.is_text = False
+        self.listeners: list[Callable[[bool], None]] = []
+        """Told at each writing whether it is text alone."""
         self._title, self._leave = "", LEAVES[0]
         self._display_id: str | None = None
         self._written: Transcript | None = None
         self._at = float("-inf")
         self._places = 0
-        self._excess = 0  # bytes beyond its share
+        self._excess = self._as_text = 0  # bytes beyond its share: as it is, and as text alone
         self._cell: tuple[str, str] | None = None
 
     @staticmethod
@@ -70,6 +73,7 @@ class StaticOutput:
         self._places += 1
         self._display_id = uuid.uuid4().hex
         self._write(transcript, update=False)
+        _fit()
 
     def update(self, transcript: Transcript, *, now: bool = True) -> None:
         """Bring the output up to date, where there is one; unless `now`, only if that was not done for a while."""
@@ -77,27 +81,31 @@ class StaticOutput:
             return
         if now or time.monotonic() > self._at + PAUSE:
             self._write(transcript, update=True)
+            _fit()
 
-    def bundle(self, transcript: Transcript) -> dict[str, str]:
-        """The output's representations. Without runs it takes no room on the page."""
+    def bundle(self, transcript: Transcript, *, both: bool = True) -> dict[str, str]:
+        """The output's representations, as many as fit. Without runs it takes no room on the page."""
         cells: Sequence[Cell] = transcript.cells if self._leave == "transcript" else ()
         runs: Sequence[RunInfo] = transcript.runs
         plain = f"Transcript of {self._title}\n" + as_text(cells, runs)
-        fixed = _FRAME * self._places + written(plain) - int(SHARE * sum(map(_size, cells)))
-        others = sum(max(0, other._excess) for other in list(_of.values()) if other is not self)
-        for images in (True, False):
+        excess = _FRAME * self._places + written(plain) - int(SHARE * sum(map(_size, cells)))
+        self._as_text = max(0, excess)
+        others = sum(other._as_text for other in list(_of.values()) if other is not self)
+        for images in (True, False) if both else ():
             html = f'<div class="nbs-static {self.mark}">{as_html(cells, runs, images=images)}</div>'
-            self._excess = fixed + written(html)
+            self._excess = max(0, excess + written(html))
             if self._excess + others <= ALLOWANCE:
                 return {"text/html": html, "text/plain": plain}
-        self._excess = fixed
+        self._excess = self._as_text
         return {"text/plain": plain}
 
-    def _write(self, transcript: Transcript, *, update: bool) -> None:
-        data = self.bundle(transcript)
-        self.is_text = "text/html" not in data
+    def _write(self, transcript: Transcript, *, update: bool, both: bool = True) -> None:
+        data = self.bundle(transcript, both=both)
         self._written, self._at = transcript, time.monotonic()
         self._publish(data, update=update)
+        self.is_text = "text/html" not in data
+        for tell in self.listeners:
+            tell(self.is_text)
 
     def _publish(self, data: dict[str, str], *, update: bool) -> None:
         import IPython.display as ipython
@@ -114,6 +122,16 @@ class StaticOutput:
                     other._excess = 0
                     other._places -= 1
         self._cell = place
+
+
+def _fit() -> None:
+    """Make texts of the longest outputs, until all fit together."""
+    shown = sorted(_of.values(), key=lambda output: output._excess - output._as_text)
+    while sum(output._excess for output in shown) > ALLOWANCE and not shown[-1].is_text:
+        longest = shown[-1]
+        assert longest._written is not None, "only what was written has HTML"
+        longest._write(longest._written, update=True, both=False)
+        shown.sort(key=lambda output: output._excess - output._as_text)
 
 
 _of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()
