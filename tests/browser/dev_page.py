@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -58,12 +60,14 @@ def served() -> Iterator[str]:
     node = shutil.which("node")
     assert node, 'node is missing: pip install "nb_stream[test]" brings it'
     assert AXE.exists(), f"{AXE} is missing: run npm ci in {FRONTEND}"
-    server = subprocess.Popen([node, "scripts/dev.mjs"], cwd=FRONTEND, stdout=subprocess.PIPE, text=True)
+    command = [node, "scripts/dev.mjs"]
+    server = subprocess.Popen(command, cwd=FRONTEND, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert server.stdout is not None
         address = urlsplit(server.stdout.readline().strip())
         assert address.netloc, "The dev page was not built; run npm run dev to see why."
         yield f"{address.scheme}://{address.netloc}"
     finally:
-        server.terminate()
+        # `node` can be a launcher, whose end is not that of the server.
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait(10)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from browser.dev_page import FRAME, FRONTEND, DevPage, served
+from browser.dev_page import FRAME, FRONTEND, DevPage
 from browser.test_accessibility import faults
 
 POLICY = (
@@ -17,21 +16,6 @@ POLICY = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 IDLE = "() => new Promise(done => requestIdleCallback(() => requestIdleCallback(() => setTimeout(done, 0))))"
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[str]:
-    with served() as address:
-        yield address
-
-
-@pytest.fixture
-def dev(browser: Browser, origin: str) -> Iterator[DevPage]:
-    pages = DevPage(browser, origin)
-    yield pages
-    errors = list(pages.errors)
-    pages.close()
-    assert errors == []
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +94,21 @@ def test_code_that_is_laid_out_later_is_not_cut_off(dev: DevPage) -> None:
                   pre.getBoundingClientRect().right]"""
     )
     assert abs(last - edge) < 40
+
+
+def test_what_is_read_is_a_small_multiple_of_what_comes_whatever_its_length(browser: Browser, origin: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{origin}/bench.html")
+    page.wait_for_function("window.bench")
+    lengths = [100_000, 1_000_000, 5_000_000]
+    factors = [page.evaluate("length => bench.factor('mixed', length, 64)", length) for length in lengths]
+    page.close()
+    print(
+        "\nCharacters read for each that came:",
+        *(f"{f:.2f} at {n // 1000} kB" for n, f in zip(lengths, factors, strict=True)),
+    )
+    assert max(factors) <= 12
+    assert max(factors) <= 1.1 * min(factors)
 
 
 def test_a_strict_page_finds_nothing_to_refuse(browser: Browser, origin: str, essay: str) -> None:

@@ -107,8 +107,19 @@ async function stream(engine: string, kind: string, length: number, step: number
   return { frames, tasks };
 }
 
+/** Characters read for each of `length` that come in pieces of `step`. */
+function factor(kind: string, length: number, step: number): number {
+  const text = texts[kind]!(length);
+  const writer = new MarkdownWriter(h("div"), services);
+  for (let at = 0; at < text.length; at += step) writer.write(text.slice(at, at + step));
+  writer.end();
+  return writer.read / text.length;
+}
+
 function nextFrame(): Promise<unknown> {
   return new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
-Object.assign(globalThis, { bench: { stream, kinds: Object.keys(texts), engines: Object.keys(engines) } });
+Object.assign(globalThis, {
+  bench: { stream, factor, kinds: Object.keys(texts), engines: Object.keys(engines) },
+});

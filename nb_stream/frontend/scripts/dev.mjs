@@ -10,6 +10,7 @@ const page = await context({
     panel: "src/panel.css",
     math: "src/chunks/math.ts",
     bench: "dev/bench.ts",
+    hostile: "dev/hostile.ts",
   },
   bundle: true,
   format: "esm",

@@ -1,20 +1,50 @@
-/** Fail where the source names a way to turn text into markup or code: foreign text must stay text. */
+/**
+ * Fail where the source names a way to turn text into markup or code: foreign text must stay text.
+ *
+ * `node scripts/forbidden.mjs [folder]` looks through `src/`, or through another folder.
+ */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const FORBIDDEN =
-  /\b(innerHTML|outerHTML|insertAdjacentHTML|createContextualFragment|document\.write(ln)?|DOMParser|eval|new Function|setHTML(Unsafe)?|parseHTML(Unsafe)?)\b/;
-const source = new URL("../src/", import.meta.url);
+const SINKS = [
+  // Markup.
+  "innerHTML",
+  "outerHTML",
+  "insertAdjacentHTML",
+  "dangerouslySetInnerHTML",
+  "setHTML",
+  "setHTMLUnsafe",
+  "parseHTML",
+  "parseHTMLUnsafe",
+  "parseFromString",
+  "DOMParser",
+  "XSLTProcessor",
+  "createContextualFragment",
+  "createHTMLDocument",
+  "document\\.(?:write|writeln|open)",
+  "insertHTML",
+  "srcdoc",
+  // Code.
+  "eval",
+  "Function(?=\\s*\\()",
+  "importScripts",
+  // What would let the others through.
+  "createPolicy",
+];
+const FORBIDDEN = new RegExp(`(?<![\\w$])(?:${SINKS.join("|")})(?![\\w$])`);
+const folder = process.argv[2] ?? fileURLToPath(new URL("../src/", import.meta.url));
 
-for (const name of readdirSync(source, { recursive: true })) {
-  if (!/\.(ts|js|mjs)$/.test(name)) continue;
-  readFileSync(new URL(name, source), "utf8")
+for (const name of readdirSync(folder, { recursive: true })) {
+  if (!/\.[cm]?[jt]sx?$/.test(name)) continue;
+  readFileSync(join(folder, name), "utf8")
     .split("\n")
     .forEach((line, index) => {
       const [word] = FORBIDDEN.exec(line) ?? [];
       if (!word) return;
       console.error(
-        `src/${name}:${index + 1} names ${word}: build elements and set text with src/dom.ts instead.`,
+        `${name}:${index + 1} names ${word}: build elements and set text with src/dom.ts instead.`,
       );
       process.exitCode = 1;
     });

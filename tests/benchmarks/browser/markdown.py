@@ -1,6 +1,6 @@
 """What streaming Markdown costs in Chromium: ours, streaming-markdown, and parsing all of it again for each piece.
 
-    python tests/benchmarks/browser/markdown.py [--short]
+    python tests/benchmarks/browser/markdown.py [--short] [--part mixed|constructs|others]
 
 One piece of 64 characters for each frame, frames as fast as they come, the end in view. The main thread's time is
 Chromium's own count (`TaskDuration`), painting included. Parsing all again would take hours at 1 MB: it is measured at
@@ -10,12 +10,9 @@ eight lengths and summed up. Figures of a machine that does other work are too h
 from __future__ import annotations
 
 import argparse
-import contextlib
 import pathlib
-import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playwright.sync_api import Browser, CDPSession, Page, Route, sync_playwright
@@ -23,14 +20,15 @@ from playwright.sync_api import Browser, CDPSession, Page, Route, sync_playwrigh
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from browser.dev_page import served
 from browser.lab import CHROMIUM, FLAGS
 
-FRONTEND = ROOT / "nb_stream" / "frontend"
 PIECE = 64
 SAMPLES = 8
 UNCAPPED = ["--disable-frame-rate-limit", "--disable-gpu-vsync"]
 STEADY = ["fence", "list", "quote", "formulas"]
 GROWING = ["paragraph", "nested list", "table"]
+PARTS = ["mixed", "constructs", "others"]
 
 
 @dataclass(frozen=True)
@@ -108,37 +106,26 @@ def task_duration(chromium: CDPSession) -> float:
     return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
 
-@contextlib.contextmanager
-def served() -> Iterator[str]:
-    """The origin of the dev page, until the end of the block."""
-    node = shutil.which("node")
-    assert node, 'node is missing: pip install "nb_stream[test]" brings it'
-    server = subprocess.Popen([node, "scripts/dev.mjs"], cwd=FRONTEND, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        assert address, f"The dev page was not built; run npm run dev in {FRONTEND} to see why."
-        yield address.split("/?", 1)[0]
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def compare(bench: Bench, small: int, large: int) -> None:
-    """Print the table of the engines on mixed text."""
-    print(f"\nMixed text, {small // 1000} kB and {large // 1000} kB; * from samples\n")
+def mixed(bench: Bench, small: int, large: int, engines: Sequence[str] = ("ours",)) -> None:
+    """Print what mixed text costs."""
+    print(f"\nMixed text, {small // 1000} kB and {large // 1000} kB; frames and tasks in ms, of the large one\n")
     print(
         f"{'':20s} {'small s':>9s} {'large s':>9s} {'times':>6s} {'median':>7s} {'p99':>6s} {'longest':>8s} {'task':>6s}"
     )
-    for engine in ("ours", "streaming-markdown"):
+    for engine in engines:
         first, second = bench.stream(engine, "mixed", small), bench.stream(engine, "mixed", large)
         print(
             f"{engine:20s} {first.seconds:9.1f} {second.seconds:9.1f} {second.seconds / first.seconds:6.1f}"
             f" {second.median:7.1f} {second.quantile(0.99):6.1f} {max(second.frames):8.1f} {second.longest_task:6.0f}",
             flush=True,
         )
+
+
+def others(bench: Bench, small: int, large: int) -> None:
+    """Print what mixed text costs with streaming-markdown, and when all of it is parsed again for each piece."""
+    mixed(bench, small, large, ["streaming-markdown"])
     first_s, second_s = (bench.whole("full re-parse", "mixed", length) for length in (small, large))
-    print(f"{'full re-parse':20s} {first_s:8.0f}* {second_s:8.0f}* {second_s / first_s:6.1f}")
+    print(f"{'full re-parse':20s} {first_s:8.0f}* {second_s:8.0f}* {second_s / first_s:6.1f}  * from samples")
 
 
 def constructs(bench: Bench, length: int) -> None:
@@ -159,16 +146,22 @@ def constructs(bench: Bench, length: int) -> None:
 
 
 def main() -> None:
-    """Run it all; `--short` with a tenth of the lengths, to see that it works."""
+    """Run what is asked for, or all of it; `--short` with a tenth of the lengths, to see that it works."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true")
-    part = 10 if parser.parse_args().short else 1
+    parser.add_argument("--part", choices=PARTS, action="append", help="one of them only; can be repeated")
+    arguments = parser.parse_args()
+    size, parts = 10 if arguments.short else 1, arguments.part or PARTS
     assert CHROMIUM, "The benchmark needs Chromium: apt-get install chromium"
     with served() as origin, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *UNCAPPED])
         bench = Bench(browser, origin)
-        compare(bench, 200_000 // part, 1_000_000 // part)
-        constructs(bench, 200_000 // part)
+        if "mixed" in parts:
+            mixed(bench, 200_000 // size, 1_000_000 // size)
+        if "constructs" in parts:
+            constructs(bench, 200_000 // size)
+        if "others" in parts:
+            others(bench, 200_000 // size, 1_000_000 // size)
         browser.close()
 
 

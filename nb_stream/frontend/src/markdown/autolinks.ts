@@ -17,6 +17,10 @@ const MAIL = new RegExp(`<([a-zA-Z0-9.!#$%&'*+/=?^_\`{|}~-]+@${LABEL}(?:\\.${LAB
 export const BARE = /(?<![\p{L}\p{N}])https?:\/\/|(?<=^|[\s*_~(])www\./giu;
 const BARE_HERE = /(?:https?:\/\/|www\.)[^\s<]+/iy;
 const HOST = /^(?:https?:\/\/)?((?:[\p{L}\p{N}\p{S}_-]+\.)*[\p{L}\p{N}\p{S}_-]+)/iu;
+const OPEN_ADDRESS =
+  /<(?:[A-Za-z][A-Za-z0-9.+-]{0,31}(?::[^<>\0-\x20]*)?|[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]*)?$/y;
+/** Characters of an address that are kept back until it is complete. */
+const MAX_OPEN = 500;
 const MAX_LOCAL_PART = 64;
 const LOCAL_PART = /[A-Za-z0-9.+_-]+$/;
 const MAIL_HOST = /@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+/y;
@@ -32,6 +36,12 @@ export function bracketedAddress(text: string, at: number): Address | null {
     if (match) return address(match[1]!, scheme, match[0].length);
   }
   return null;
+}
+
+/** Whether the text ends in what may become an address in angle brackets. */
+export function isOpenAddress(text: string, at: number): boolean {
+  OPEN_ADDRESS.lastIndex = at;
+  return text.length - at <= MAX_OPEN && OPEN_ADDRESS.test(text);
 }
 
 /** The bare address at `at`, where `BARE` found its beginning. */

@@ -59,5 +59,10 @@ function closingDollar(body: string): number | null {
 
 /** Whether what an open formula holds so far looks like one. */
 export function isLikely(opener: string, rest: string): boolean {
-  return opener !== "$" || /[\\^_{]/.test(rest);
+  return opener !== "$" || /[\\^_{]|^\p{L}{1,2}\s*[-+*/=<>(,]/u.test(rest);
+}
+
+/** Whether what stands behind a dollar so far may still turn out to look like a formula: a name, and not a price. */
+export function mayBecomeLikely(rest: string): boolean {
+  return /^\p{L}\S{0,40}$/u.test(rest);
 }

@@ -5,7 +5,7 @@ import type { Block } from "./block";
 /** Marks of containers, which come before what a line is. */
 const CONTAINERS = /^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t])))*[ \t]*/;
 /** Bullets, rules, underlines, fences, lines of tables, boxes, numbers and formulas before they say what they are. */
-const UNDECIDED = /^(?:[-=*_#+|~`:$\s]*|\d{1,9}[.)]?|\[[ xX]?\]?\s*|\\\[?)$/;
+const UNDECIDED = /^(?:[-=*_#+|~`:$\s]*|(?:`{3,}|~{3,})[^`]*|\d{1,9}[.)]?|\[[ xX]?\]?\s*|\\\[?)$/;
 
 /** Whether the beginning of a line, coming after `tip`, is kept back until more of it comes. */
 export function holdsBack(line: string, tip: Block): boolean {

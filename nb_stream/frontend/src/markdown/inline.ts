@@ -6,45 +6,31 @@
  * half there is shown as it will look: `**bol` is bold, and a link's address waits until it is complete.
  */
 
-import { type Address, BARE, bareAddress, bracketedAddress, mailAddress } from "./autolinks";
+import { type Address, BARE, bareAddress, bracketedAddress, isOpenAddress, mailAddress } from "./autolinks";
 import { Backticks, runLength } from "./backticks";
+import { type Bracket, isUndecided, referenceOf } from "./brackets";
 import { ESCAPABLE, referenceAt } from "./escapes";
-import { isLikely, openerAt, readFormula } from "./formulas";
+import { isLikely, mayBecomeLikely, openerAt, readFormula } from "./formulas";
 import { type Item, words } from "./items";
 import { openEarly, type Run, Runs, runAt } from "./runs";
-import {
-  type Definitions,
-  isOpenTarget,
-  normalizeLabel,
-  readLabel,
-  readTarget,
-  type Target,
-} from "./targets";
+import type { Definitions, Target } from "./targets";
+
+/** What an open text ends in, which says what may follow without being read (`quiet.ts`). */
+export type Tail = "text" | "address" | "code" | "formula" | "hidden" | "other";
 
 export interface Inline {
   readonly items: readonly Item[];
   readonly source: string;
   /** Up to here nothing that is to come can change anything. */
   readonly settled: number;
-  /** Whether the end of the source is a part of an address that is not shown. */
-  readonly hides: boolean;
-}
-
-interface Bracket {
-  readonly index: number;
-  readonly at: number;
-  readonly isImage: boolean;
-  readonly bottom: Run | null;
-  isActive: boolean;
-  hasBracketBehind: boolean;
-  /** Whether only its address is not complete. */
-  isWaiting: boolean;
+  /** What stands behind it is not shown: white space, and marks that say nothing yet. */
+  readonly end: number;
+  readonly tail: Tail;
 }
 
 const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
 /** What can be the beginning of something else than it looks like, at the end of a text that is being written. */
-const UNDECIDED = /(?:[*_~$`\\]+|&(?:#?[a-z0-9]{0,8})|!?\[)$/;
-const OPEN_LABEL = /^\[(?:[^\\[\]]|\\[\s\S]){0,999}$/;
+const UNDECIDED = /(?:[*_~$`\\]+|&(?:#?[a-z0-9]{0,8})|!?\[|(?<![^\s([])!)$/;
 const WHITE = " \t\n\v\f\r";
 /** Characters after which something that does not end is shown as it is written. */
 const PATIENCE = 400;
@@ -60,13 +46,14 @@ export function readInline(
 }
 
 class Reader {
-  readonly #text: string;
+  /** The source without what is not shown of its end. */
+  #text: string;
   readonly #items: Item[] = [];
   readonly #runs = new Runs();
   readonly #brackets: Bracket[] = [];
   #pos = 0;
   #settled: number;
-  #hides = false;
+  #tail: Tail = "other";
   #nextBare = -1;
   #ticks: Backticks | undefined;
 
@@ -90,12 +77,21 @@ class Reader {
     this.#runs.matchAll(null);
     if (this.isOpen) {
       for (const run of this.#runs.openers()) this.#openEarly(run);
-      for (const bracket of this.#brackets) this.#leaveOpen(bracket);
+      for (const bracket of this.#brackets) if (this.#leaveOpen(bracket)) break;
     }
-    return { items: this.#items, source: this.source, settled: this.#settled, hides: this.#hides };
+    const { length: end } = this.#text;
+    return { items: this.#items, source: this.source, settled: this.#settled, end, tail: this.#tailOf(end) };
+  }
+
+  /** What the text ends in, where nothing but spaces is left out behind it. */
+  #tailOf(end: number): Tail {
+    if (end === this.source.length || this.#tail === "hidden") return this.#tail;
+    const isOther = this.#tail === "address" || this.source.slice(end).trim() !== "";
+    return isOther || this.source.includes("\n", end) ? "other" : this.#tail;
   }
 
   #step(): void {
+    this.#tail = "other";
     switch (this.#text[this.#pos]) {
       case "\n":
         this.#break();
@@ -167,6 +163,7 @@ class Reader {
       end = Math.min(end, this.#bareFrom(bare + 1));
     } else end = Math.min(end, bare);
     this.#literal(end - this.#pos);
+    this.#tail = "text";
   }
 
   /** Where the next bare address may begin. */
@@ -186,6 +183,7 @@ class Reader {
       this.#settle(at);
       this.#pos = at;
       this.#literal(end - at);
+      this.#tail = "address";
       return;
     }
     this.#pos = end;
@@ -255,6 +253,7 @@ class Reader {
     }
     this.#codeItem(from + length, this.#text.length);
     this.#pos = this.#text.length;
+    this.#tail = "code";
   }
 
   #codeItem(from: number, to: number): void {
@@ -278,10 +277,15 @@ class Reader {
     }
     this.#settle(at);
     const rest = this.#text.slice(at + opener.length);
-    if (!isLikely(opener, rest)) return false;
+    if (!isLikely(opener, rest)) {
+      if (!mayBecomeLikely(rest)) return false;
+      this.#holdBack("other");
+      return true;
+    }
     const display = opener === "$$" || opener === "\\[";
     this.#items.push({ type: "formula", at, tex: rest.trim(), display, isOpen: true });
     this.#pos = this.#text.length;
+    this.#tail = "formula";
     return true;
   }
 
@@ -314,12 +318,23 @@ class Reader {
     this.#brackets.push({ index, at, isImage, bottom, ...state });
   }
 
-  #leaveOpen(bracket: Bracket): void {
-    this.#settle(bracket.at);
-    const isWaiting = bracket.isWaiting || this.#text.length - bracket.at <= PATIENCE;
-    if (!isWaiting || !bracket.isActive) return;
-    const item = this.#items[bracket.index];
-    if (item?.type === "text") item.text = "";
+  /** Show what a bracket will be when it is closed. Returns whether it holds all that follows. */
+  #leaveOpen({ at, index, isActive, isImage, isWaiting }: Bracket): boolean {
+    this.#settle(at);
+    const mayClose = isWaiting || this.#text.length - at <= PATIENCE;
+    const item = this.#items[index];
+    if (!mayClose || !isActive || item?.type !== "text") return false;
+    if (!isImage) item.text = "";
+    else this.#items[index] = { type: "image", at, target: null, alt: this.#takeWords(index) };
+    return isImage;
+  }
+
+  /** Take the items behind `index` away; returns their words. */
+  #takeWords(index: number): string {
+    return this.#items
+      .splice(index + 1)
+      .map(words)
+      .join("");
   }
 
   #closeBracket(): void {
@@ -329,44 +344,18 @@ class Reader {
       return;
     }
     const from = this.#pos + 1;
-    if (this.isOpen && this.#isUndecided(from)) {
+    if (this.isOpen && isUndecided(this.#text, from)) {
       this.#settle(bracket.at);
       this.#brackets.push(bracket);
-      bracket.isWaiting = this.#hides = from < this.#text.length;
+      bracket.isWaiting = from < this.#text.length;
+      if (bracket.isWaiting) this.#tail = "hidden";
       this.#pos = this.#text.length;
       return;
     }
-    const target = this.#target(bracket, from);
+    const target = referenceOf(this.#text, bracket, from, this.definitions, this.missing);
     if (!target) this.#literal(1);
     else if (bracket.isImage) this.#image(bracket, target.value, target.end);
     else this.#link(bracket, target.value, target.end);
-  }
-
-  /** Whether the text ends where a bracketed text, closed before `from`, may become a link. */
-  #isUndecided(from: number): boolean {
-    const rest = this.#text.length - from;
-    if (rest === 0) return true;
-    if (this.#text[from] === "(") return isOpenTarget(this.#text, from);
-    return rest <= 1000 && OPEN_LABEL.test(this.#text.slice(from));
-  }
-
-  /** What a text in brackets, closed before `from`, refers to. */
-  #target(bracket: Bracket, from: number): { value: Target; end: number } | null {
-    const read = this.#text[from] === "(" ? readTarget(this.#text, from) : null;
-    if (read) return read;
-    const label = readLabel(this.#text, from);
-    if (label && label.value !== "") return this.#defined(label.value, label.end);
-    if (bracket.hasBracketBehind) return null;
-    const begin = bracket.at + (bracket.isImage ? 2 : 1);
-    return this.#defined(this.#text.slice(begin, from - 1), label ? label.end : from);
-  }
-
-  #defined(label: string, end: number): { value: Target; end: number } | null {
-    const normal = label.length < 1000 ? normalizeLabel(label) : "";
-    const value = normal === "" ? undefined : this.definitions.get(normal);
-    if (value) return { value, end };
-    if (normal !== "") this.missing.add(normal);
-    return null;
   }
 
   #link(bracket: Bracket, target: Target, end: number): void {
@@ -380,10 +369,7 @@ class Reader {
 
   #image(bracket: Bracket, target: Target, end: number): void {
     this.#runs.match(bracket.bottom);
-    const alt = this.#items
-      .splice(bracket.index + 1)
-      .map(words)
-      .join("");
+    const alt = this.#takeWords(bracket.index);
     this.#items[bracket.index] = { type: "image", at: bracket.at, target, alt };
     this.#pos = end;
   }
@@ -391,6 +377,7 @@ class Reader {
   #angle(): void {
     const address = bracketedAddress(this.#text, this.#pos);
     if (address) this.#address(address, 0);
+    else if (this.isOpen && isOpenAddress(this.#text, this.#pos)) this.#holdBack("hidden");
     else this.#literal(1);
   }
 
@@ -402,6 +389,13 @@ class Reader {
     }
     this.#items.push({ type: "text", at: this.#pos, text: reference.text, exact: false });
     this.#pos += reference.source.length;
+  }
+
+  /** Show nothing from here on: it is not clear yet what it is. */
+  #holdBack(tail: Tail): void {
+    this.#settle(this.#pos);
+    this.#text = this.#text.slice(0, this.#pos);
+    this.#tail = tail;
   }
 
   #settle(limit: number): void {

@@ -80,7 +80,11 @@ function appendItem(stack: Frame[], item: Exclude<Item, { type: "text" }>, servi
       close(stack, services);
       break;
     case "image":
-      el.appendChild(services.policy.image(item.target, item.alt));
+      if (item.target) el.appendChild(services.policy.image(item.target, item.alt));
+      else
+        el.appendChild(
+          h("span", "nbs-coming-image", item.alt === "" ? "Load image" : `Load image «${item.alt}`),
+        );
   }
 }
 

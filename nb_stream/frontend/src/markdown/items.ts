@@ -19,7 +19,7 @@ export type Item =
   | { readonly type: "formula"; readonly at: number; tex: string; display: boolean; isOpen: boolean }
   | { readonly type: "link"; readonly at: number; readonly target: Target }
   | { readonly type: "link end"; readonly at: number }
-  | { readonly type: "image"; readonly at: number; readonly target: Target; readonly alt: string };
+  | { readonly type: "image"; readonly at: number; readonly target: Target | null; readonly alt: string };
 
 /** The words of an image's description. */
 export function words(item: Item): string {

@@ -9,9 +9,11 @@
 import { h } from "../dom";
 import { appendText } from "../marks";
 import { type Cut, cutAfter, lastCut } from "./cuts";
-import { type Inline, readInline } from "./inline";
+import { type Inline, readInline, type Tail } from "./inline";
 import { appendItems, type Services } from "./inline_view";
 import { morphChildren } from "./morph";
+import { keyOf } from "./opaque";
+import { isQuiet, mayWait } from "./quiet";
 import type { Definitions } from "./targets";
 
 /** Characters of a text that stand in one box. */
@@ -19,7 +21,7 @@ export const TEXT_PART = 4096;
 /** Characters that may be read for each one that comes in. */
 const CREDIT = 8;
 /** Elements that text may go on in. */
-const RUNNING = new Set(["em", "strong", "del", "code"]);
+const RUNNING = "em, strong, del, code, .nbs-math, .nbs-coming-image";
 
 /** What all texts of a message share. */
 export class Reading {
@@ -67,9 +69,11 @@ export class Leaf {
   /** Nodes in it that are settled, and the settled text behind the last of them. */
   #nodes: number;
   #carry = "";
-  /** The text as it was shown last, and whether its end is hidden. */
+  /** The text as it was shown last, what of its end was left out, and how much of it was read. */
   #shown = "";
-  #hides = false;
+  #rest = "";
+  #readTo = 0;
+  #tail: Tail = "other";
   #missing = new Set<string>();
 
   /** `fixed` nodes at the beginning of `el` are left alone. */
@@ -88,22 +92,32 @@ export class Leaf {
     const rest = text.slice(this.#settled.length);
     if (!final && text === this.#shown) return;
     if (final) this.reading.read += rest.length;
-    else if (!this.reading.spend(rest.length)) {
+    else if (this.#isQuiet(text, rest.length) || !this.reading.spend(rest.length)) {
       this.#append(text);
       return;
     }
     const inline = readInline(rest, this.reading.definitions, this.#missing, !final);
     this.#show(inline);
     this.#shown = text;
-    this.#hides = inline.hides;
+    this.#readTo = text.length;
+    this.#tail = inline.tail;
+    this.#rest = inline.tail === "hidden" ? "" : inline.source.slice(inline.end);
     if (final && this.#missing.size > 0) this.reading.wait(this.#missing, this.el, text);
   }
 
   #reset(): void {
     this.#box = this.el;
-    this.#settled = this.#carry = this.#shown = "";
+    this.#settled = this.#carry = this.#shown = this.#rest = "";
+    this.#tail = "other";
     this.#length = 0;
     this.#nodes = this.fixed;
+  }
+
+  /** Whether what is new can be added as it is. */
+  #isQuiet(text: string, open: number): boolean {
+    const added = text.length - this.#shown.length;
+    if (!mayWait(text.length - this.#readTo, open)) return false;
+    return isQuiet(text, added, this.#tail) && text.startsWith(this.#shown);
   }
 
   #show(inline: Inline): void {
@@ -143,12 +157,20 @@ export class Leaf {
     return fragment;
   }
 
-  /** Show what is new as it is written, until there is credit to read it. */
+  /** Show what is new as it is written. */
   #append(text: string): void {
     if (!text.startsWith(this.#shown)) return;
-    let el: Node = this.#box;
-    while (el.lastChild instanceof HTMLElement && RUNNING.has(el.lastChild.localName)) el = el.lastChild;
-    if (!this.#hides) appendText(el, text.slice(this.#shown.length));
+    const fresh = this.#rest + text.slice(this.#shown.length);
+    const seen = fresh.replace(this.#tail === "formula" ? /[\s\\]+$/ : /\s+$/, "");
     this.#shown = text;
+    if (this.#tail === "hidden") return;
+    this.#rest = fresh.slice(seen.length);
+    let el: Node = this.#box;
+    while (isRunning(el.lastChild)) el = el.lastChild;
+    appendText(el, seen);
   }
+}
+
+function isRunning(node: Node | null): node is HTMLElement {
+  return node instanceof HTMLElement && node.matches(RUNNING) && keyOf(node) === undefined;
 }

@@ -33,6 +33,8 @@ export class View {
   #shown = new WeakMap<Container, Shown>();
   #codes = new WeakMap<Code, CodeView>();
   #leaves = new WeakMap<Element, Leaf>();
+  /** The texts of cells that are complete, so that they are not read again while their row is written. */
+  #cellTexts = new WeakMap<Element, string>();
   /** The elements of what stands in parts, by what the parts share. */
   #parts = new WeakMap<object, HTMLElement[]>();
   /** The element that is being written, and the one that was. */
@@ -213,7 +215,12 @@ export class View {
           texts.findLastIndex((text) => text !== ""),
         );
     texts.forEach((text, column) => {
-      this.#text(row.children[column] as HTMLElement, text, final || column < written);
+      const cell = row.children[column] as HTMLElement;
+      const isComplete = final || column < written;
+      if (isComplete && this.#cellTexts.get(cell) === text) return;
+      this.#text(cell, text, isComplete);
+      if (isComplete) this.#cellTexts.set(cell, text);
+      else this.#cellTexts.delete(cell);
     });
     if (!final) this.#end = row.children[written] ?? null;
   }

@@ -1,11 +1,16 @@
-/** Texts from elsewhere, kept outside of the repository; a test that misses them says so loudly. */
+/**
+ * Texts to try: our own, and the collections of others, which are kept outside of the repository.
+ *
+ * Where their folder is missing, the tests run with ours alone and say so. `NB_STREAM_CORPORA` names another folder.
+ */
 
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import spec from "commonmark-spec";
+import own from "../../../../tests/payloads.json";
 
 /** Beside the project, seen from this front end's folder, in which the tests run. */
-const FOLDER = resolve("../../../shared/corpora");
+const FOLDER = process.env.NB_STREAM_CORPORA ?? resolve("../../../shared/corpora");
 const PAYLOADS = [
   "dompurify_expect",
   "dompurify_test_suite_literals",
@@ -21,9 +26,8 @@ export interface Example {
 }
 
 export const hasCorpora = existsSync(FOLDER);
-if (!hasCorpora) {
-  console.warn(`\n!!! ${FOLDER} IS MISSING: its texts are NOT tested.\n`);
-}
+if (!hasCorpora)
+  console.warn(`There is no folder ${FOLDER}: our own texts are tried, and not those of others.`);
 
 function read<T>(name: string): T {
   return JSON.parse(readFileSync(resolve(FOLDER, `${name}.json`), "utf8"));
@@ -40,6 +44,7 @@ export const commonmark = spec.tests.map(({ markdown, html, ...rest }) => ({
 export const gfm: Example[] = hasCorpora ? read("gfm_extension_examples") : [];
 
 /** Texts that attack readers of HTML and Markdown. */
-export const payloads: string[] = hasCorpora
-  ? PAYLOADS.flatMap((name) => read<{ payloads: string[] }>(name).payloads)
-  : [];
+export const payloads: string[] = [
+  ...Object.values(own).flat(),
+  ...(hasCorpora ? PAYLOADS.flatMap((name) => read<{ payloads: string[] }>(name).payloads) : []),
+];

@@ -39,6 +39,60 @@ const SOURCES = [
   ...payloads.filter((payload) => payload.length < 400),
 ];
 
+/** What models write when they are asked about code: much of it looks like markup and is none. */
+export const ANSWER = String.raw`Sure! Here's how it works — **three** things matter:
+
+- **Speed**: \`a < b\` is checked first, *then* \`b > c\`; so std::vector<int> stays **fast**.
+- **Memory**: about ~2 GB (or 2*3 = 6 blocks), see [the docs (v2)](https://docs.example.org/a_(b)/c?x=1&y=2 "the docs").
+- \`snake_case_name\` and __init__ differ; \`*args\` and \`**kwargs\` do not.
+  1. First, call \`f(x)\`:
+
+     ~~~~js title="f.js"
+     const a = \`\`\`x\`\`\`; // ~~~
+     ~~~~
+
+  2. Then read https://example.org/path_with_underscores/(x). It costs $5, or $6 in $HOME.
+
+### 1. Set it up
+
+> **Note**: a quote with \`code\`, and
+> 1. a list
+> 2. in it
+>
+> > deeper :)
+
+\`\`\`\`markdown
+\`\`\`python
+print("nested")
+\`\`\`
+\`\`\`\`
+
+For $x + y$ and $n$ with \(a_1 \ne b\), we get $$\sum_{i=1}^{n} i = \frac{n(n+1)}{2}$$ and
+
+\[
+E = mc^2
+\]
+
+***
+
+| Option | Default | Meaning |
+|--------|:-------:|---------|
+| \`--fast\` | **on** | a \| b, [x](https://x.example) |
+| \`-v\` | ~~off~~ | mail me@example.org |
+
+* [x] done & dusted
+* [ ] not **yet**
+
+1) one
+2) two  
+   with a break
+
+![](https://pictures.example.org/a.png)  
+Q: *Is* it \*really\* done?! A: yes_no &copy; 2026 &mdash; fine.
+
+Final answer: **42**!
+`.replaceAll("\\`", "`");
+
 /** Chance for a test: the same for the same seed. */
 export class Chance {
   readonly next: () => number;

@@ -4,7 +4,7 @@ import { Chance } from "./documents";
 import { services, write } from "./write";
 
 /** Documents times cuttings; `NB_STREAM_FUZZ=200000 npm test -- invariance` runs many more. */
-const CASES = Number(process.env.NB_STREAM_FUZZ ?? 10_000);
+const CASES = Number(process.env.NB_STREAM_FUZZ ?? 21_000);
 const CUTTINGS = [1, 3, 8, 40, 300];
 /** Parts that are small enough to be cut in short texts. */
 const SMALL = { text: 12, items: 3 };

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { ESSAY } from "../../dev/essay";
 import { all } from "../helpers";
+import { ANSWER } from "./documents";
 import { htmlOf } from "./html";
-import { begin, shownOf } from "./write";
+import { begin, shownOf, write } from "./write";
 
 describe("what is half there looks as it will look", () => {
   test.each([
@@ -30,7 +32,7 @@ describe("what is half there looks as it will look", () => {
     ["[docs]", "docs"],
     ["[docs", "docs"],
     ["see [docs][re", "see docs"],
-    ["![A cat](https://ca", "A cat"],
+    ["![A cat](https://ca", "Load image «A cat"],
     ["a **", "a"],
     ["a **b**", "a b"],
     ["a & b &am", "a & b"],
@@ -63,7 +65,28 @@ describe("what is half there looks as it will look", () => {
     const { el, writer } = begin();
     writer.write("![dot](data:image/png;base64,");
     for (let i = 0; i < 300; i++) writer.write("iVBORw0KGgo".repeat(10));
-    expect(el.textContent).toBe("dot");
+    expect(el.textContent).toBe("Load image «dot");
+  });
+});
+
+describe("nothing that was shown is taken back while a text comes in pieces of", () => {
+  const words = (el: Element) => el.textContent.replace(/\s+/g, " ").trim();
+  const blocks = (el: Element) =>
+    all(el, "p, li, h1, h2, h3, h4, pre, tr, blockquote, hr").map((b) => b.tagName);
+
+  test.each([1, 2, 3, 5, 17, 64])("%d", (length) => {
+    for (const text of [ESSAY, ANSWER]) {
+      const whole = write([text]).el;
+      const { el, writer } = begin();
+      for (let at = 0; at < text.length; at += length) {
+        writer.write(text.slice(at, at + length));
+        const place = JSON.stringify(text.slice(Math.max(0, at - 60), at + length));
+        expect(words(whole).startsWith(words(el)), `${place} shows ${words(el).slice(-60)}`).toBe(true);
+        expect(blocks(whole).join(" "), place).toMatch(new RegExp(`^${blocks(el).join(" ")}`));
+      }
+      writer.end();
+      expect(el.isEqualNode(whole)).toBe(true);
+    }
   });
 });
 

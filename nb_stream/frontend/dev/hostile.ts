@@ -1,0 +1,168 @@
+/**
+ * What the test of hostile texts drives: panels that show a text in every place that shows foreign text.
+ *
+ * After each frame what is new is looked at (`oracle.ts`). The page counts the scripts that ran.
+ */
+
+import widget from "../src/index";
+import type { CellKind } from "../src/model";
+import { ScriptedKernel } from "./kernel";
+import { faults } from "./oracle";
+
+/** A text, and the pieces in which it is streamed. */
+interface Payload {
+  readonly text: string;
+  readonly pieces: readonly string[];
+}
+
+const KINDS: readonly CellKind[] = [
+  "text",
+  "thought",
+  "tool call",
+  "code",
+  "structured output",
+  "handoff",
+  "speaker selection",
+  "memory",
+  "human input",
+  "approval",
+  "error",
+  "notice",
+  "other",
+];
+const STREAMED: readonly CellKind[] = ["text", "thought", "structured output"];
+const EVENTS = [
+  "mouseover",
+  "mouseenter",
+  "mousedown",
+  "pointerdown",
+  "focus",
+  "keydown",
+  "animationstart",
+  "error",
+];
+const OWN_BUTTONS = "button, input, textarea, select, summary";
+
+const state = { looks: 0, ran: [] as string[], faults: [] as string[] };
+
+for (const name of ["alert", "confirm", "prompt", "print", "open"] as const) {
+  Object.assign(globalThis, { [name]: (said: unknown) => void state.ran.push(`${name}(${said})`) });
+}
+document.addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest("a")) event.preventDefault();
+});
+
+/** The text inside of what Markdown can hold it in. */
+function placed(text: string): string[] {
+  return [
+    `[${text}](https://a.example/${text})`,
+    `[link](https://a.example "${text}")`,
+    `![${text}](https://a.example/p.png "${text}")`,
+    `![image](${text})`,
+    `[${text}]: ${text} "${text}"\n\n[${text}] ![${text}]`,
+    `\`\`\`${text}\n${text}\n\`\`\``,
+    `| ${text} | b |\n|---|---|\n| ${text} | <${text}> |`,
+    `# ${text}\n\n- [ ] ${text}\n\n> ${text}`,
+    `$${text}$ \\(${text}\\) \`${text}\`\n\n$$\n${text}\n$$`,
+  ];
+}
+
+function everyKind(kernel: ScriptedKernel, text: string, number: number): void {
+  const call = { id: "1", name: text, arguments: text, result: text };
+  const rows = JSON.stringify([{ [text]: text }, { [text]: text }]);
+  const calls = [call, { ...call, id: "2", arguments: rows, result: rows, is_error: true }];
+  const data = {
+    target: text,
+    answer: text,
+    how: text,
+    traceback: text,
+    output: text,
+    code_blocks: [{ code: `${text}!`, language: text }],
+    images: [text, `data:image/png;base64,${text}`],
+    value: { [text]: [text, { [text]: text }] },
+    what: { tool: text, arguments: text },
+  };
+  const more = { type: text, path: `${text}/${text}`, tool_calls: calls };
+  for (const kind of KINDS) kernel.put(`${kind}-${number}`, text, kind, text, { ...more, data });
+  const what = { code: text, language: text };
+  kernel.put(`code-to-approve-${number}`, text, "approval", text, { status: "waiting", data: { what } });
+  for (const [place, said] of placed(text).entries())
+    kernel.put(`placed-${place}-${number}`, "poet", "text", said);
+}
+
+function mount(kernel: ScriptedKernel): { el: HTMLElement; close: () => void } {
+  const controller = new AbortController();
+  const el = document.body.appendChild(document.createElement("div"));
+  kernel.chunk = async (name) => (await fetch(`${name}.js`)).text();
+  widget.initialize({ model: kernel.model, signal: controller.signal });
+  widget.render({ model: kernel.model, el, signal: controller.signal });
+  const close = () => {
+    controller.abort();
+    el.remove();
+  };
+  return { el, close };
+}
+
+function look(root: Element, what: string): void {
+  state.looks++;
+  for (const fault of faults(root)) state.faults.push(`${what}: ${fault}`);
+}
+
+function nextFrame(): Promise<unknown> {
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+}
+
+/** Do to all that is there what a reader could do to it, but for what is ours to be pressed. */
+function touch(root: Element): void {
+  for (const el of root.querySelectorAll("*")) {
+    if (el.closest(OWN_BUTTONS)) continue;
+    for (const type of EVENTS) el.dispatchEvent(new Event(type, { bubbles: false, cancelable: true }));
+    if (el instanceof HTMLAnchorElement) el.click();
+  }
+}
+
+/** The texts where there can be only one of them in a panel. */
+async function header(text: string): Promise<void> {
+  const kernel = new ScriptedKernel();
+  kernel.title = kernel.detail = text;
+  const row = { name: text, path: `${text}/${text}`, parent: text, description: text };
+  kernel.agent(text, { ...row, note: text, status: text });
+  kernel.run("r1", text);
+  kernel.endRun({ stop_reason: text });
+  const { el, close } = mount(kernel);
+  kernel.setState("failed", text);
+  kernel.send({ op: "notice", text });
+  await nextFrame();
+  look(el, "header");
+  touch(el);
+  close();
+}
+
+/** Show the texts everywhere: streamed, and at once. */
+async function show(payloads: readonly Payload[]): Promise<void> {
+  for (const { text } of payloads) await header(text);
+  const kernel = new ScriptedKernel();
+  kernel.run("r1", "The texts.");
+  const { el, close } = mount(kernel);
+  const live = payloads.flatMap(({ text, pieces }, number) =>
+    STREAMED.map((kind) => ({ id: `live-${kind}-${number}`, text, pieces, kind })),
+  );
+  for (const { id, text, kind } of live) kernel.begin(id, text, kind);
+  const longest = Math.max(...payloads.map(({ pieces }) => pieces.length));
+  for (let at = 0; at < longest; at++) {
+    for (const { id, pieces } of live) if (at < pieces.length) kernel.write(id, pieces[at]!);
+    await nextFrame();
+    look(el.querySelector(".nbs-live")!, "streamed");
+  }
+  for (const { id } of live) kernel.settle(id);
+  for (const [number, { text }] of payloads.entries()) everyKind(kernel, text, number);
+  await nextFrame();
+  for (const details of el.querySelectorAll("details")) details.open = true;
+  for (let i = 0; i < 3; i++) await nextFrame();
+  look(el, "at once");
+  touch(el);
+  await nextFrame();
+  close();
+}
+
+Object.assign(globalThis, { hostile: { show, state, faults } });

@@ -1,0 +1,218 @@
+"""Hostile texts in every place that shows foreign text: nothing runs, nothing is asked for, nothing appears.
+
+Three witnesses say so, and a positive control in the same browser trips each of them: the requests that the pages make,
+the browser's own log of the network, and the reports of a policy that forbids everything. The policy only reports and
+stops nothing, so that it does not hide what the others would see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from hostile import cells_of, corpus, run_of
+from playwright.sync_api import Browser, Route, sync_playwright
+
+from browser.lab import CHROMIUM, FLAGS
+from nb_stream.export.html import fragment
+from nb_stream.export.html import page as whole_page
+
+POLICY = (
+    "default-src 'none'; script-src 'self' blob:; style-src 'self'; connect-src 'self'; img-src blob: {icon}; "
+    "form-action 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+STATIC_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: {icon}; form-action 'none'; base-uri 'none'"
+)
+# What exported pages consist of, and the link to an icon.
+STATIC_TAGS = {
+    "html", "head", "meta", "link", "title", "style", "body", "main", "h1", "h2", "section", "p", "small", "time",
+    "details", "summary", "b", "bdi", "pre", "div", "code", "img",
+}  # fmt: skip
+STATIC_ATTRIBUTES = {
+    "class",
+    "style",
+    "dir",
+    "open",
+    "datetime",
+    "alt",
+    "src",
+    "lang",
+    "charset",
+    "name",
+    "content",
+    "rel",
+    "href",
+}
+OFFLINE = [
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-frame-rate-limit",
+    "--disable-gpu-vsync",
+    "--disable-features=OptimizationHints,AutofillServerCommunication,MediaRouter",
+]
+BROWSERS_OWN = re.compile(r"(?:^|\.)(?:google|googleapis|gstatic|gvt1)\.com$")
+CONTROL = "control.example"
+BATCH = 20
+OWN = ("/hostile.js", "/panel.css", "/math.js", "/icon.png")
+
+LISTEN = """
+window.refused = [];
+window.addEventListener('securitypolicyviolation', event => refused.push(event.effectiveDirective + ' ' + event.blockedURI.slice(0, 99)));
+"""
+STATIC = """() => {
+    const all = [...document.querySelectorAll('*')];
+    const images = [...document.images].map(image => image.getAttribute('src').slice(0, 11));
+    return {tags: all.map(el => el.localName), names: all.flatMap(el => el.getAttributeNames()), images};
+}"""
+MISDEEDS = """host => {
+    const place = document.createElement('div');
+    document.body.append(place);
+    try { place.innerHTML = `<img src=x onerror="alert('control')"><form><input></form>`; } catch {}
+    const image = new Image();
+    image.src = `https://${host}/p.png`;
+    place.append(image);
+    image.setAttribute('style', 'color: red');
+    image.setAttribute('onclick', 'alert(1)');
+    hostile.state.faults.push(...hostile.faults(place));
+}"""
+
+
+class Watched:
+    """A page, and all that it does: what it asks for, what the policy reports, where it goes."""
+
+    def __init__(self, browser: Browser, origin: str) -> None:
+        self._origin = origin
+        self._document: tuple[str, str | None] = ("", None)
+        self.asked: list[str] = []
+        self.went: list[str] = []
+        self.page = browser.new_page()
+        self.page.route("**/*", self._answer)
+        self.page.add_init_script(LISTEN)
+        self.page.context.on("page", lambda other: self.went.append(f"opened {other.url}"))
+        self.page.on("framenavigated", lambda frame: self.went.append(frame.url))
+        self.page.on("dialog", lambda dialog: self.went.append(f"said {dialog.message}"))
+        self.page.on("pageerror", lambda error: self.went.append(f"failed: {error}"))
+
+    def _answer(self, route: Route) -> None:
+        url = route.request.url
+        path = urlsplit(url).path
+        own = url.startswith(self._origin)
+        if own and route.request.resource_type == "document" and path.endswith(".html"):
+            policy, body = self._document
+            headers = {"content-type": "text/html; charset=utf-8", "content-security-policy-report-only": policy}
+            route.fulfill(body=route.fetch().text() if body is None else body, headers=headers)
+            return
+        if not url.startswith("blob:") and not (own and path in OWN):
+            self.asked.append(url)
+        # What is foreign goes on too, so that the browser's log has it; there is no such host.
+        route.continue_()
+
+    def open(self, name: str, policy: str, body: str | None = None) -> None:
+        """Go to a page of the origin, which holds `body` where it is given."""
+        # The browser asks for an icon by itself.
+        self._document = policy.format(icon=f"{self._origin}/icon.png"), body
+        self.page.goto(f"{self._origin}/{name}")
+        assert self.went == [f"{self._origin}/{name}"]
+        self.went.clear()
+
+    @property
+    def refused(self) -> set[str]:
+        """The directives of the policy that something was against."""
+        return {line.split(" ")[0] for line in self.page.evaluate("refused")}
+
+
+@contextlib.contextmanager
+def chromium(log: pathlib.Path) -> Iterator[Browser]:
+    """A browser that knows no host but this one, and keeps a log of its network until it ends."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, *OFFLINE, f"--log-net-log={log}", "--net-log-capture-mode=Default"]
+        )
+        yield browser
+        browser.close()
+
+
+def hosts_in(log: pathlib.Path) -> set[str]:
+    """The foreign hosts that were looked up, connected to or asked, by the browser's log of the network."""
+    events = json.loads(log.read_text("utf-8", "replace"))["events"]
+    found: set[str] = set()
+    for event in events:
+        params = event.get("params", {})
+        for name in ("url", "host", "origin", "group_id"):
+            host = re.match(r"(?:\w+/)?(?:\w+://)?([\w.-]+)", str(params.get(name, "")))
+            found.update([host[1].lower()] if host else [])
+    return {host for host in found if "." in host and not BROWSERS_OWN.search(host)} - {"127.0.0.1"}
+
+
+def pieces_of(text: str, chance: random.Random) -> list[str]:
+    """The text in about a dozen pieces or more of random lengths."""
+    longest = max(12, len(text) // 8)
+    pieces = []
+    at = 0
+    while at < len(text):
+        length = chance.randint(1, longest)
+        pieces.append(text[at : at + length])
+        at += length
+    return pieces
+
+
+def show_all(watched: Watched, texts: Sequence[str], chance: random.Random) -> dict[str, Any]:
+    """Show the texts in panels; returns what the page saw."""
+    watched.open("hostile.html", POLICY)
+    watched.page.wait_for_function("window.hostile")
+    for at in range(0, len(texts), BATCH):
+        batch = [{"text": text, "pieces": pieces_of(text, chance)} for text in texts[at : at + BATCH]]
+        watched.page.evaluate("batch => hostile.show(batch)", batch)
+    seen: dict[str, Any] = watched.page.evaluate("hostile.state")
+    return seen
+
+
+def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(origin: str, tmp_path: pathlib.Path) -> None:
+    seed = random.randrange(2**32)
+    texts = [text.encode("utf-8", "replace").decode() for text in corpus()]
+    log = tmp_path / "net.json"
+    with chromium(log) as browser:
+        watched = Watched(browser, origin)
+        seen = show_all(watched, texts, random.Random(seed))
+        print(f"\n{len(texts)} texts, seed {seed}: {seen['looks']} looks at what a panel shows of them.")
+        assert seen["faults"] == []
+        assert seen["ran"] == []
+        assert watched.refused == set()
+
+        cells = [cell for number, text in enumerate(texts) for cell in cells_of(text, 6 * number)]
+        runs = [run_of(texts[0]), *(replace(run_of(text), id=f"run {number}") for number, text in enumerate(texts))]
+        # Its own policy would hide what it stops.
+        exported = "".join(whole_page(cells, runs)).replace(
+            '<meta http-equiv="Content-Security-Policy" content="', '<link rel=icon href=icon.png><meta content="'
+        )
+        left = "<!DOCTYPE html><meta charset=utf-8><link rel=icon href=icon.png><body>" + "".join(fragment(cells, runs))
+        for name, body in (("exported.html", exported), ("left.html", left)):
+            watched.open(name, STATIC_POLICY, body)
+            found = watched.page.evaluate(STATIC)
+            assert set(found["tags"]) <= STATIC_TAGS
+            assert set(found["names"]) <= STATIC_ATTRIBUTES
+            assert found["tags"].count("link") == 1
+            assert set(found["images"]) <= {"data:image/"}
+            assert watched.refused == set()
+        assert watched.asked == []
+        assert watched.went == []
+
+        # The witnesses are awake: each of them tells of the same misdeeds.
+        watched.open("hostile.html", POLICY)
+        watched.page.wait_for_function("window.hostile")
+        watched.page.evaluate(MISDEEDS, CONTROL)
+        watched.page.wait_for_function("hostile.state.ran.length > 0")
+        expected = {"require-trusted-types-for", "img-src", "style-src-attr", "script-src-attr"}
+        assert expected <= watched.refused
+        assert watched.page.evaluate("hostile.state.ran") == ["alert(control)"]
+        assert len(watched.page.evaluate("hostile.state.faults")) >= 6
+        assert f"https://{CONTROL}/p.png" in watched.asked
+        watched.page.close()
+    assert hosts_in(log) == {CONTROL}
