@@ -35,14 +35,13 @@ class Node:
 @dataclass(frozen=True)
 class Chat:
     """A team with its place in the tree. `path` is where its manager speaks from; `info` is the manager's row, None
-    where it asks no model. The rest is as for `Node`."""
+    where it asks no model."""
 
     team: BaseGroupChat
     path: str
     direct: bool
     shown: bool = True
     info: AgentInfo | None = None
-    behind: int = 0
 
 
 @dataclass
@@ -136,7 +135,7 @@ class _Search:
             self.visit(participant, path, path or None, direct, shown, behind=behind)
         name = private.manager_name(team)
         info = _manager_info(team, name, _join(path, name), path or None, shown)
-        self.tree.chats.insert(at, Chat(team, _join(path, name), direct, shown, info, behind if direct else 0))
+        self.tree.chats.insert(at, Chat(team, _join(path, name), direct, shown, info))
         if info is not None:
             self.tree.rows.append(info)
 

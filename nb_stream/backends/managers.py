@@ -21,7 +21,7 @@ from . import autogen_private as private
 from .agents import Chat
 from .clients import switched
 from .messages import event_of
-from .outlet import NUDGE, Origin, Outlet, new_turn
+from .outlet import Origin, Outlet, new_turn
 
 
 class ManagerTap:
@@ -67,17 +67,13 @@ class ManagerTap:
         return select_speaker
 
     async def _put(self, item: Any) -> None:
-        fresh = False
         if isinstance(item, (BaseAgentEvent, BaseChatMessage)):
             if item.source == self._name:
                 if self._said(item):
                     return
-                fresh = True
             elif self._chat.direct and not isinstance(item, ModelClientStreamingChunkEvent):
-                fresh = self._out.order.sent(item.id)
+                self._out.order.sent(item.id)
         await self._queue.put(item)
-        for _ in range(self._chat.behind if fresh else 0):
-            await self._queue.put(NUDGE)
 
     def _said(self, item: Any) -> bool:
         """Take in what the manager itself said; true where it goes no further."""

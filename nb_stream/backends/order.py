@@ -42,13 +42,10 @@ class Order:
         """Whether nothing is under way and nothing waits: `after_all` would act at once."""
         return not self._under_way and not self._waiting
 
-    def sent(self, message_id: str, turn: str | None = None) -> bool:
-        """A message of a turn set out. Does nothing, and says so, where it is on its way already."""
-        if message_id in self._under_way:
-            return False
+    def sent(self, message_id: str, turn: str | None = None) -> None:
+        """A message of a turn set out. Does nothing where it is on its way already."""
         self._count += 1
-        self._under_way[message_id] = _Sent(self._count, turn)
-        return True
+        self._under_way.setdefault(message_id, _Sent(self._count, turn))
 
     def comes(self, message_id: str) -> None:
         """A message comes out of the team: what its own turn said before it goes ahead, even of what waits for

@@ -18,9 +18,9 @@ from .order import Order
 Hear = Callable[[Any, Chunk], None]
 
 NUDGE = ModelClientStreamingChunkEvent(id="nb_stream", source="nb_stream", content="")
-"""Sent behind each message of an agent or team that is used as a tool, once for each workbench on its way. AutoGen's
-workbench keeps what a tool yields until the tool yields something more (0.7.5, `_static_workbench.py`): as tokens do
-not pass it, a message would wait for the next one. The outermost agent that calls tools takes nudges out."""
+"""What an agent sends where it begins to stream, once for each workbench on its way. AutoGen's workbench keeps what a
+tool yields until the tool yields something more (0.7.5, `_static_workbench.py`): as tokens do not pass it, the message
+before them would wait for the one behind them. The outermost agent that calls tools takes nudges out."""
 
 _numbers = itertools.count(1)
 
@@ -80,15 +80,14 @@ class Outlet:
         else:
             self.order.after_all(functools.partial(self._hear, item, chunk), origin.turn)
 
-    def mark(self, message: Any, origin: Origin, arrives: bool) -> bool:
-        """Note where a message was made; the innermost tap that sees it knows, and gets true. `arrives` says that the
-        team will yield it, so that tokens wait for it."""
-        known = self._origins.setdefault(message.id, origin)
+    def mark(self, message: Any, origin: Origin, arrives: bool) -> None:
+        """Note where a message was made; the innermost tap that sees it knows. `arrives` says that the team will yield
+        it, so that tokens wait for it."""
+        self._origins.setdefault(message.id, origin)
         if origin.final and origin.turn is not None:
             self._unfinished.discard(origin.turn)
         if arrives:
             self.order.sent(message.id, origin.turn)
-        return known is origin
 
     def origin(self, message: Any) -> Origin | None:
         """Where a message that the team yielded was made; None for what no tap has seen. Ask once for a chunk."""

@@ -84,18 +84,20 @@ class AgentTap:
                 here, last = Origin(path, turn, False, agent.name), Origin(path, turn, True, agent.name)
                 if self._built is not None and path in self._wanted:
                     private.set_streams(agent, self._wanted[path])
-                breath = time.monotonic()
+                breath, kept = time.monotonic(), node.behind
                 async with closing(inner(messages, cancellation_token)) as stream:
                     async for item in stream:
                         if not out.open:
                             raise asyncio.CancelledError
-                        nudges = 0
                         if item is NUDGE:
                             if not node.behind:
                                 continue
                         elif item.__class__ is ModelClientStreamingChunkEvent:
                             if takes and item.source == agent.name:
                                 out.token(item, here)
+                                while kept:
+                                    kept -= 1
+                                    yield NUDGE
                                 if time.monotonic() - breath > BREATH:
                                     await asyncio.sleep(0)
                                     breath = time.monotonic()
@@ -104,11 +106,10 @@ class AgentTap:
                         elif isinstance(item, Response):
                             item = _without_chunks(item)
                             out.mark(item.chat_message, last, takes)
-                        elif out.mark(item, here, takes):
-                            nudges = node.behind
+                        else:
+                            out.mark(item, here, takes)
+                        kept = node.behind
                         yield item
-                        for _ in range(nudges):
-                            yield NUDGE
 
         return on_messages_stream
 
@@ -118,11 +119,9 @@ class AgentTap:
         async def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             async with closing(inner(*args, **options)) as stream:
                 async for item in stream:
-                    task = not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult))
-                    fresh = task and self._out.order.sent(item.id)
+                    if not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult)):
+                        self._out.order.sent(item.id)
                     yield item
-                    for _ in range(self._node.behind if fresh else 0):
-                        yield NUDGE
 
         return run_stream
 

@@ -63,6 +63,7 @@ function say(kernel: ScriptedKernel, id: string, agent: string, text: string): v
   kernel.now += 3.4;
   kernel.settle(id, {
     usage: { prompt_tokens: 311, completion_tokens: 87 },
+    cost: 0.0016,
     ttft: 0.42,
     tokens_per_s: 31,
   });
@@ -81,6 +82,9 @@ function wholeRun(kernel: ScriptedKernel): void {
   kernel.endRun({
     stop_reason: "Maximum number of turns 4 reached",
     usage: { prompt_tokens: 1204, completion_tokens: 174 },
+    cost: 0.0047,
+    ttft: 0.42,
+    tokens_per_s: 31,
   });
   kernel.setState("idle");
 }
