@@ -41,11 +41,12 @@ class Batcher:
         send: Callable[[Frame], None],
         loop: Callable[[], asyncio.AbstractEventLoop | None],
         title: str = "",
+        caution: str = "",
     ) -> None:
         self._source = source
         self._send = send
         self._loop = loop
-        self._frames = Frames(source, title)
+        self._frames = Frames(source, title, caution)
         self._pace = Pace()
         self._lock = threading.RLock()  # a page that opens may be answered on a thread of the kernel's
         self._writing: set[str] = set()

@@ -65,9 +65,9 @@ class _Text:
 class Frames:
     """Makes the frames and snapshots of one panel. Knows nothing of time but the clock that it is given."""
 
-    def __init__(self, source: Source, title: str) -> None:
+    def __init__(self, source: Source, title: str, caution: str = "") -> None:
         self._source = source
-        self._title = title
+        self._title, self._caution = title, caution
         self._seq = 0
         self._held: dict[str, int] = {}
         self._counted_at = float("-inf")
@@ -180,6 +180,7 @@ class Frames:
             "v": VERSION,
             "seq": seq,
             "title": self._title,
+            "caution": self._caution,
             "state": self._source.state.value,
             "detail": self._source.detail,
             "agents": self._rows(self._counts()),

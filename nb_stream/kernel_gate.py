@@ -98,12 +98,16 @@ def available() -> str | None:
     """None where comm messages are delivered while a cell runs; otherwise a sentence for the user saying why not."""
     kernel = _find_kernel()
     if kernel is None:
-        return "This is not a Jupyter kernel, so there is no notebook page whose clicks could be delivered."
+        return (
+            "There is no Jupyter kernel here that nb_stream knows, so clicks made while code runs may take effect only "
+            "when that code has ended."
+        )
     if not _is_known(kernel):
         name = f"{type(kernel).__module__}.{type(kernel).__qualname__}"
         return (
-            f"nb_stream does not know how this kernel ({name}) reads its messages, so clicks made while a cell runs "
-            "take effect when the cell ends: use panel.start(...), whose cell ends at once, or ipykernel 6.17 to 7.4."
+            "Clicks made while a cell runs may take effect only when the cell ends, as nb_stream does not know how "
+            f"this kernel ({name}) reads its messages. Use panel.start(...), whose cell ends at once, or ipykernel "
+            "6.17 to 7.4."
         )
     return None
 

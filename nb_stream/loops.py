@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Awaitable, Callable, Coroutine
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from . import kernel_gate
@@ -90,11 +94,12 @@ def run_sync(
     else:
         loop = here
         _allow_nesting(loop)
-    try:
-        return loop.run_until_complete(work())
-    except KeyboardInterrupt:
-        loop.run_until_complete(interrupted())
-        raise
+    with _nothing_dropped(loop):
+        try:
+            return loop.run_until_complete(work())
+        except KeyboardInterrupt:
+            loop.run_until_complete(interrupted())
+            raise
 
 
 async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
@@ -111,14 +116,67 @@ def _own_loop() -> asyncio.AbstractEventLoop:
 
 
 def _allow_nesting(loop: asyncio.AbstractEventLoop) -> None:
-    if getattr(asyncio, "_nest_patched", False) or hasattr(type(loop), "_nest_patched"):
-        return  # both packages leave this mark; never apply one over the other
+    if hasattr(type(loop), "_nest_patched"):  # both packages leave this mark
+        return
     try:
-        import nest_asyncio2
+        if hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2"):
+            sys.modules["nest_asyncio"].apply(loop)  # never apply one over the other
+        else:
+            import nest_asyncio2
 
-        nest_asyncio2.apply(loop)
-    except (ImportError, ValueError) as error:
+            nest_asyncio2.apply(loop)
+    except (ImportError, KeyError, ValueError) as error:
         raise LoopError(
             f"run_sync cannot wait inside a running {type(loop).__module__} loop ({error}). "
             "Use `await panel.run(task)` instead."
         ) from error
+
+
+class _Ready(deque[asyncio.Handle]):
+    """What a loop has to run, without the handles whose context is entered further up the stack: those go aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aside: list[asyncio.Handle] = []
+
+    def popleft(self) -> Any:
+        handle = super().popleft()
+        try:
+            handle._context.run(int)  # type: ignore[attr-defined]
+        except RuntimeError:
+            self.aside.append(handle)
+            return _SKIPPED
+        return handle
+
+
+_SKIPPED = SimpleNamespace(_cancelled=True)
+"""What a loop passes over."""
+
+
+@contextmanager
+def _nothing_dropped(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Let a nested loop of nest_asyncio 1.6 lose nothing: what it cannot run waits until the block ends.
+
+    ipykernel >= 7.1 runs all cells in one context. Inside a cell such a loop would take up each cell that is queued,
+    fail to enter its context, and drop it (nest_asyncio2 >= 1.7.3 puts it off as is done here).
+    """
+    if not hasattr(type(loop), "_nest_patched") or hasattr(type(loop), "_nest_deferred"):
+        yield
+        return
+    before: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]
+    ready = loop._ready = _Ready()  # type: ignore[attr-defined]
+    _move(before, ready)
+    loop.call_soon(_move, before, ready)
+    try:
+        yield
+    finally:
+        loop._ready = before  # type: ignore[attr-defined]
+        before.extendleft(reversed(ready.aside))
+        _move(ready, before)
+        loop.call_soon(_move, ready, before)
+
+
+def _move(source: deque[asyncio.Handle], target: deque[asyncio.Handle]) -> None:
+    """Hand over what waits. It is done twice, as a thread that was just calling on the loop may add to the source."""
+    while source:
+        target.append(deque.popleft(source))

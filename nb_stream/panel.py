@@ -25,7 +25,7 @@ from .static_output import LEAVES, StaticOutput
 from .stream import TeamStream
 from .switches import Switches, resolve
 from .transcript import Transcript
-from .widget import STATIC, FrameWidget, deliver, show_in_boxes
+from .widget import STATIC, FrameWidget, caution, deliver, show_in_boxes
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -55,7 +55,7 @@ class TeamPanel(FrameWidget):
         self.stream = team if isinstance(team, TeamStream) else TeamStream(team, **options)
         self._clicks: dict[str, float] = {}
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
-        self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title)
+        self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title, caution())
         if leave not in LEAVES:
             raise ValueError(f"leave is one of {', '.join(map(repr, LEAVES))}, not {leave!r}.")
         self._leave = leave

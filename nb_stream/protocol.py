@@ -131,11 +131,13 @@ class Frame(_Asks):
 
 
 class Snapshot(TypedDict):
-    """The whole panel as of frame `seq`. Live cells hold the text that was sent, not what a closed gate holds."""
+    """The whole panel as of frame `seq`. Live cells hold the text that was sent, not what a closed gate holds.
+    `caution` is a sentence on what the controls cannot do in this kernel, empty where each of them acts at once."""
 
     v: int
     seq: int
     title: str
+    caution: str
     state: str
     detail: str
     agents: list[AgentRow]

@@ -70,6 +70,11 @@ class FrameWidget(anywidget.AnyWidget):
         super().close()
 
 
+def caution() -> str:
+    """A sentence for the reader where controls may act late; empty where they act while a cell runs."""
+    return kernel_gate.available() or ""
+
+
 def deliver(
     widget: ipywidgets.Widget, custom: Callable[[object], None] | None, forget: list[Callable[[], None]]
 ) -> None:

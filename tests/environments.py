@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -35,6 +36,12 @@ def find_python(version: str) -> Path | None:
         if answer.returncode == 0 and answer.stdout.strip() == version:
             return candidate
     return None
+
+
+def dependencies() -> list[str]:
+    """What the package asks for, and what its tests use besides."""
+    own = [one for one in metadata.requires("nb_stream") or [] if "extra ==" not in one]
+    return [*own, "httpx", "hypothesis", "pytest", "pytest-asyncio"]
 
 
 def make(name: str, python: str, requirements: Sequence[str]) -> Path:

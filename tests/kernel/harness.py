@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import zmq
-from environments import THIS_PYTHON, find_python, make
+from environments import THIS_PYTHON, dependencies, find_python, make
 from jupyter_client.blocking.client import BlockingKernelClient
 
 T = TypeVar("T")
@@ -29,6 +29,8 @@ Message = dict[str, Any]
 
 PROJECT = Path(__file__).resolve().parents[2]
 IPYKERNELS = ("6.17.1", "6.29.5", "6.31.0", "7.0.1", "7.1.0")
+WITHOUT_TEAM = ("6.17.1", "7.0.1")
+"""Proven with the gate's own probe alone; in all others a real panel runs, so that they have AutoGen."""
 NEWEST_FOR_PYTHON = {"3.10": "7.3.0", "3.11": "7.4.0", "3.12": "7.4.0", "3.13": "7.4.0"}
 
 
@@ -47,16 +49,13 @@ class Environment:
 
     @property
     def requirements(self) -> list[str]:
-        return [
-            f"ipykernel=={self.ipykernel}",
-            "ipywidgets>=8.1",
-            "anywidget>=0.9",
-            "nest-asyncio2>=1.7.3",
-            "nest-asyncio==1.6.0",
-        ]
+        kernel = [f"ipykernel=={self.ipykernel}", "nest-asyncio==1.6.0"]
+        if self.ipykernel in WITHOUT_TEAM:
+            return [*kernel, "ipywidgets>=8.1", "anywidget>=0.9", "nest-asyncio2>=1.7.3"]
+        return [*kernel, *dependencies()]
 
     def python_executable(self) -> Path:
-        """The environment's Python; installed at the first call, which takes about 15 s."""
+        """The environment's Python; installed at the first call, which takes half a minute."""
         return make(f"ipykernel{self.ipykernel}", self.python, self.requirements)
 
 
@@ -169,15 +168,19 @@ class Kernel:
         }
         return self.send("execute_request", content)
 
-    def custom(self, content: Message, *, subshell: str | None = None) -> str:
-        """Send the panel's custom message, as ``model.send`` does on a page."""
+    def custom(self, content: Message, *, subshell: str | None = None, comm_id: str | None = None) -> str:
+        """Send a custom message, as ``model.send`` does on a page; to the probe's panel where no comm is named."""
         data = {"method": "custom", "content": content}
-        return self.send("comm_msg", {"comm_id": self.panel, "data": data}, subshell=subshell)
+        return self.send("comm_msg", {"comm_id": comm_id or self.panel, "data": data}, subshell=subshell)
 
     def slide(self, value: int, *, subshell: str | None = None) -> str:
-        """Send the slider's new value, as ipywidgets' page does."""
+        """Send the slider's new value."""
+        return self.set_value(self.slider, value, subshell=subshell)
+
+    def set_value(self, comm_id: str, value: object, *, subshell: str | None = None) -> str:
+        """Send the new value of a control of ipywidgets, as its page does."""
         data = {"method": "update", "state": {"value": value}, "buffer_paths": []}
-        return self.send("comm_msg", {"comm_id": self.slider, "data": data}, subshell=subshell)
+        return self.send("comm_msg", {"comm_id": comm_id, "data": data}, subshell=subshell)
 
     def _take_in(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for a message, and take in what there is."""

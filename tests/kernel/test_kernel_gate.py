@@ -392,7 +392,7 @@ def test_other_widgets_get_their_messages_once_and_in_order_inside_nest_asyncio2
 def test_outside_a_kernel_a_hold_does_nothing_and_says_so() -> None:
     with kernel_gate.hold(), kernel_gate.hold():
         kernel_gate.pump()
-    assert "not a Jupyter kernel" in (kernel_gate.available() or "")
+    assert "no Jupyter kernel here" in (kernel_gate.available() or "")
 
 
 def test_an_unknown_kernel_is_left_alone_and_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import { codePoints, digest } from "../src/text";
 
 export class ScriptedKernel {
   title = "Trip planners";
+  caution = "";
   state: RunState = "idle";
   detail = "";
   agents: AgentRow[] = [];
@@ -64,9 +65,9 @@ export class ScriptedKernel {
   }
 
   snapshot(): Snapshot {
-    const { seq, title, state, detail, agents, runs, settled } = this;
+    const { seq, title, caution, state, detail, agents, runs, settled } = this;
     const live = [...this.live.values()];
-    return structuredClone({ v: VERSION, seq, title, state, detail, agents, runs, settled, live });
+    return structuredClone({ v: VERSION, seq, title, caution, state, detail, agents, runs, settled, live });
   }
 
   sendSnapshot(): Frame {

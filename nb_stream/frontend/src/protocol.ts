@@ -104,6 +104,7 @@ export interface Snapshot {
   v: number;
   seq: number;
   title: string;
+  caution: string;
   state: RunState;
   detail: string;
   agents: AgentRow[];

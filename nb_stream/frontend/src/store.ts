@@ -34,6 +34,7 @@ const MAX_HELD = 1000;
 
 export class Store {
   title = "";
+  caution = "";
   state: RunState = "idle";
   detail = "";
   notice = "";
@@ -250,6 +251,7 @@ export class Store {
   /** Take over a snapshot; cells that are as before stay the same objects, so that views leave them alone. */
   #restore(snapshot: Snapshot): void {
     this.title = snapshot.title;
+    this.caution = snapshot.caution;
     this.state = snapshot.state;
     this.detail = snapshot.detail;
     this.agents = snapshot.agents;

@@ -28,6 +28,18 @@ test("the keys of the notebook are left alone while somebody types in the panel"
   panel.close();
 });
 
+test("what this kernel cannot do for the controls stands beside them, and nothing where it can do everything", () => {
+  const kernel = new ScriptedKernel();
+  const able = mount(kernel);
+  expect(one(able.el, ".nbs-caution").hidden).toBe(true);
+  able.close();
+  kernel.caution = "Clicks <b>may</b> be late.";
+  const panel = mount(kernel);
+  expect(one(panel.el, ".nbs-header .nbs-caution").hidden).toBe(false);
+  expect(one(panel.el, ".nbs-caution").textContent).toBe("Clicks <b>may</b> be late.");
+  panel.close();
+});
+
 test("a screen reader hears who writes and who finished, a few at a time", () => {
   vi.useFakeTimers();
   const kernel = new ScriptedKernel();

@@ -1,4 +1,7 @@
-/** Title and state of the run, and a checkbox for each agent: whether its tokens are shown as they come. */
+/**
+ * Title and state of the run, a checkbox for each agent (whether its tokens are shown as they come), and what this
+ * kernel cannot do for the controls.
+ */
 
 import type { Connection } from "../connection";
 import { h, setChildren } from "../dom";
@@ -28,6 +31,7 @@ export class Header {
   #allLabel = h("label", "nbs-all", this.#all, "All");
   #list = h("ul", "nbs-agents");
   #agents = h("div", "nbs-team", h("div", "nbs-caption", "Stream tokens", this.#allLabel), this.#list);
+  #caution = h("p", "nbs-caution");
   #boxes = new Map<string, AgentBox>();
   #teams = new Map<string, [HTMLElement, HTMLElement]>();
 
@@ -37,7 +41,7 @@ export class Header {
     this.#all.addEventListener("change", () => connection.switches.toggleAll(this.#all.checked));
     this.#agents.setAttribute("role", "group");
     this.#agents.setAttribute("aria-label", "Stream tokens of");
-    this.el.append(this.heading, this.#agents);
+    this.el.append(this.heading, this.#agents, this.#caution);
   }
 
   update(): void {
@@ -48,6 +52,8 @@ export class Header {
     setText(this.#detail, store.detail);
     this.#detail.title = plain(store.detail);
     this.#pill.dataset.state = store.state;
+    setText(this.#caution, store.caution);
+    this.#caution.hidden = store.caution === "";
     this.#updateAgents();
     this.#updateAll();
   }
