@@ -155,6 +155,7 @@ Command = Mapping[str, Any]
 * `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
 * `resync`;
 * `ack` with `page`, which is a word of the page's own, and `seq`: all frames up to that one are painted there;
+* `hello`, answered with a sign of life on both lines, or `detour`: send frames on the line of the layout (`lines.ts`);
 * `chunk` with `name`: a part of the front end that is not in the first module (`math`).
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,15 +35,17 @@ class FrameWidget(anywidget.AnyWidget):
     # Never assigned: it is made anew whenever a front end asks for the state, so that a page that opens or reloads
     # gets everything at once and a token costs nothing.
     snapshot = traitlets.Dict().tag(sync=True, to_json=_fresh, echo_update=False)
-
+    line = traitlets.Unicode(help="Marks what goes over the layout's line, which panels may share.").tag(sync=True)
     has_team = traitlets.Bool(True, help="Whether there is somebody to run.").tag(sync=True)
     static_mark = traitlets.Unicode(help="The class of what it leaves in the notebook.").tag(sync=True)
     static_is_text = traitlets.Bool(False, help="Whether that is plain text, which has no class.").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         self._forget: list[Callable[[], None]] = []
+        self._detour = False
         # The panel measures its own width, so it has no width of its own to give to a box that asks for one.
-        super().__init__(layout=ipywidgets.Layout(width="100%", min_width="0"), **traits)
+        layout = ipywidgets.Layout(width="100%", min_width="0")
+        super().__init__(layout=layout, line=uuid.uuid4().hex, **traits)
         self.on_msg(lambda _widget, content, _buffers: self._received(content))
         deliver(self, lambda content: self._received(content), self._forget)
 
@@ -55,10 +58,25 @@ class FrameWidget(anywidget.AnyWidget):
 
     def send_frame(self, frame: Frame) -> None:
         """Send a frame to every front end. Any thread may call it."""
-        self.send(frame)
+        if self._detour:
+            self._send_on_detour(frame)
+        else:
+            self.send(frame)
+
+    def _send_on_detour(self, content: object) -> None:
+        """Send over the line of the layout, which every front end hears too: also one that anywidget gave up on."""
+        self.layout.send({"line": self.line, "content": content})
 
     def _received(self, content: object) -> None:
-        self.receive(decode(content))
+        command = decode(content)
+        if command["type"] == "hello":
+            self.send({"hello": True})
+            self._send_on_detour({"hello": True})
+        elif command["type"] == "detour":
+            self._detour = True
+            self.receive({"type": "resync"})
+        else:
+            self.receive(command)
 
     def leave_static(self) -> None:
         """The widget is shown in the cell that is being run: put what is to stay in the notebook there."""

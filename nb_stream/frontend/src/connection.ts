@@ -6,6 +6,7 @@
  */
 
 import { Chunks } from "./chunks";
+import { Lines } from "./lines";
 import { Formulas } from "./markdown/formula_view";
 import type { Services } from "./markdown/inline_view";
 import { safePolicy } from "./markdown/policy";
@@ -53,16 +54,13 @@ export class Connection {
     private readonly model: Model,
     signal: AbortSignal,
   ) {
-    const receive = (content: unknown) => this.#receive(content as Frame);
-    model.on("msg:custom", receive);
-    signal.addEventListener(
-      "abort",
-      () => {
-        model.off("msg:custom", receive);
-        this.#dispose();
-      },
-      { once: true },
+    new Lines(
+      model,
+      signal,
+      (content) => this.#receive(content as Frame),
+      (command) => this.send(command),
     );
+    signal.addEventListener("abort", () => this.#dispose(), { once: true });
     this.hasTeam = model.get("has_team") !== false;
     const snapshot = model.get("snapshot");
     if (isSnapshot(snapshot)) this.store.open(snapshot);

@@ -125,6 +125,8 @@ export type Command =
   | { type: "dismiss"; request_id: string }
   | { type: "resync" }
   | { type: "ack"; page: string; seq: number }
+  | { type: "hello" }
+  | { type: "detour" }
   | { type: "chunk"; name: ChunkOp["name"] };
 
 /** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */
