@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
 
 from .model import Cell, RunInfo
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
 
 VERSION = 1
 """The version of the protocol; kernel and browser must agree on it."""
@@ -118,16 +121,13 @@ class ChunkOp(TypedDict):
 Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp]
 
 
-class _Asks(TypedDict, total=False):
-    ack: bool
-
-
-class Frame(_Asks):
+class Frame(TypedDict):
     """What the kernel sends: at most 30 a second. One with `ack` asks each page to say when it is painted."""
 
     v: int
     seq: int
     ops: list[Op]
+    ack: NotRequired[bool]
 
 
 class Snapshot(TypedDict):
