@@ -9,7 +9,8 @@ passes everything else on, untouched and in order.
 ipykernel up to 6 reads the shell socket on the main thread; 7 reads it on a thread called "Shell channel", even while
 the main thread is blocked. Whatever the gate takes is handled on that thread, at once.
 
-Private names used, all read in ipykernel 6.17 to 7.4 and pyzmq 27, and checked by `_is_known` before use:
+Private names used, all read in ipykernel 6.17 to 7.4 and pyzmq 27, and checked by `_is_known` before use, with the
+version:
 ``ZMQStream._recv_callback`` and ``_recv_copy``, ``Kernel._publish_status``. ``Kernel._shell_context`` and
 ``BaseComm._reply_subshell_for`` are only asked for, to tell ipykernel >= 7.1 and >= 7.4.
 """
@@ -103,7 +104,7 @@ def available() -> str | None:
             "when that code has ended."
         )
     if not _is_known(kernel):
-        name = f"{type(kernel).__module__}.{type(kernel).__qualname__}"
+        name = f"{type(kernel).__module__}.{type(kernel).__qualname__} {'.'.join(map(str, _version()))}".strip()
         return (
             "Clicks made while a cell runs may take effect only when the cell ends, as nb_stream does not know how "
             f"this kernel ({name}) reads its messages. Use panel.start(...), whose cell ends at once, or ipykernel "
@@ -158,15 +159,21 @@ def _find_kernel() -> Any:
 
 
 def _is_known(kernel: Any) -> bool:
-    """Whether the kernel has every name that the gate uses, in the shape in which the gate uses it."""
+    """Whether the kernel is an ipykernel of a known major version and has every name that the gate uses, in the shape
+    in which the gate uses it."""
     stream = getattr(kernel, "shell_stream", None)
     return (
-        callable(getattr(stream, "_recv_callback", None))
+        (6, 17) <= _version() < (8,)
+        and callable(getattr(stream, "_recv_callback", None))
         and getattr(stream, "_recv_copy", None) is False
         and all(hasattr(stream, name) for name in ("io_loop", "on_recv", "flush"))
         and all(hasattr(kernel, name) for name in ("session", "io_loop", "comm_manager", "kernel_info", "log"))
         and callable(getattr(kernel, "_publish_status", None))
     )
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(getattr(sys.modules.get("ipykernel"), "version_info", ())[:2])
 
 
 class _Gate:

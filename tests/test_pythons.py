@@ -1,17 +1,14 @@
-"""The core, the stream and the backend pass on every supported Python, each with an environment of its own."""
+"""The core, the stream and the backend pass on every supported Python, each in the environment of its kernel."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import pytest
 from conftest import ROOT
-from environments import THIS_PYTHON, find_python, make
-
-if sys.version_info >= (3, 11):
-    import tomllib
+from environments import THIS_PYTHON, find_python
+from kernel.harness import NEWEST_FOR_PYTHON, Environment
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 OTHERS = [version for version in VERSIONS if version != THIS_PYTHON]
@@ -28,16 +25,9 @@ SUITE = (
 )
 
 
-def requirements() -> list[str]:
-    """What the package asks for, and what the suite needs."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [*project["dependencies"], "hypothesis", "pytest", "pytest-asyncio"]
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="the other Pythons are tested from Python 3.11 or newer")
 @pytest.mark.parametrize("version", [version for version in OTHERS if find_python(version)])
 def test_the_suite_passes_on(version: str) -> None:
-    python = make("suite", version, requirements())
+    python = Environment(NEWEST_FOR_PYTHON[version], version).python_executable()
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in SUITE)],
         cwd=ROOT,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -31,7 +32,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
 
 
-Open = Callable[[Sequence[str]], Notebook]
+class Open(Protocol):
+    """Opens a notebook with these cells, on this kernel."""
+
+    def __call__(self, cells: Sequence[str], kernel: str = ...) -> Notebook: ...
 
 
 @pytest.fixture
@@ -39,9 +43,9 @@ def notebook(server: Server, browser: Browser) -> Iterator[Open]:
     """Opens a notebook with these cells; afterwards its kernel is shut down and its page has told of no error."""
     opened: list[Notebook] = []
 
-    def open_(cells: Sequence[str]) -> Notebook:
+    def open_(cells: Sequence[str], kernel: str = "python3") -> Notebook:
         name = f"test{next(_numbers)}.ipynb"
-        server.write(name, cells)
+        server.write(name, cells, kernel)
         opened.append(Notebook(server, browser, name).open())
         return opened[-1]
 

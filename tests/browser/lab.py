@@ -55,6 +55,7 @@ class Server:
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
             "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_PATH": str(home / "share"),
         }
         self._settings(home / "settings")
         (self.folder / "work").mkdir(exist_ok=True)
@@ -116,11 +117,18 @@ class Server:
         reset = "?reset" if self._route.startswith("lab") else ""
         return f"http://127.0.0.1:{self.port}/{self._route}/{name}{reset}"
 
-    def write(self, name: str, cells: Sequence[str]) -> None:
+    def add_kernel(self, name: str, python: pathlib.Path) -> None:
+        """Let notebooks use the ipykernel of another environment."""
+        spec = self.folder / ".jupyter" / "share" / "kernels" / name / "kernel.json"
+        spec.parent.mkdir(parents=True, exist_ok=True)
+        argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec.write_text(json.dumps({"argv": argv, "display_name": name, "language": "python"}))
+
+    def write(self, name: str, cells: Sequence[str], kernel: str = "python3") -> None:
         """Write a notebook of code cells."""
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
         )
         nbformat.write(notebook, self.folder / "work" / name)
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Locator, Page, expect
 class PanelPage:
     """One panel. Agents are named as their boxes are labelled."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, number: int = 0) -> None:
         self.page = page
-        self.root = page.locator(".nbs-panel").first
+        self.root = page.locator(".nbs-panel").nth(number)
 
     def shown(self) -> PanelPage:
         """Wait until the panel is there."""

@@ -47,6 +47,7 @@ def make() -> tuple[TeamPanel, list[ScriptedClient]]:
 
 
 panel, clients = make()
+second, _ = make()
 box = panel.checkbox("ben")
 flips = {name: Flips(panel, name) for name in ("ann", "ben")}
 results: list[Any] = []
@@ -66,6 +67,8 @@ async def fresh() -> None:
     for each in flips.values():
         each.seen.clear()
     results.clear()
+    probe.slider.value = 0
+    probe.slid.clear()
 
 
 async def by_hand() -> None:

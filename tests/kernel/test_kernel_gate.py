@@ -386,6 +386,21 @@ def test_other_widgets_get_their_messages_once_and_in_order_inside_nest_asyncio2
     check_slider(kernel, NESTED)
 
 
+def test_a_version_that_nobody_has_tried_is_left_alone_and_named(kernel: Kernel) -> None:
+    kernel.run("""
+        import ipykernel
+        assert probe.kernel_gate.available() is None
+        version, ipykernel.version_info = ipykernel.version_info, (8, 0, 1)
+        try:
+            sentence = probe.kernel_gate.available()
+            with probe.kernel_gate.hold():
+                assert probe.restored()
+        finally:
+            ipykernel.version_info = version
+    """)
+    assert "(ipykernel.ipkernel.IPythonKernel 8.0)" in kernel.evaluate("sentence")
+
+
 # -- outside a known kernel --------------------------------------------------------------------------------------------
 
 
