@@ -80,6 +80,10 @@ def test_a_block_of_code_keeps_how_far_it_was_scrolled(dev: DevPage, essay: str)
     page.locator(".nbs-pre").first.evaluate("pre => { pre.scrollLeft = 120; }")
     write(page, essay[cut:])
     assert page.locator(".nbs-pre").first.evaluate("pre => pre.scrollLeft") == 120
+    page.evaluate("kernel.settle('essay')")
+    page.evaluate(FRAME)
+    page.evaluate(IDLE)
+    assert page.locator(".nbs-history .nbs-pre").first.evaluate("pre => pre.scrollLeft") == 120
 
 
 def test_code_that_is_laid_out_later_is_not_cut_off(dev: DevPage) -> None:

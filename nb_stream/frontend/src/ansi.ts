@@ -54,6 +54,22 @@ const PALETTE: readonly (readonly number[])[] = [
   [255, 255, 255],
 ];
 
+const COLOUR = "(?:\\x1b\\[|\\x9b)[0-9;:]{0,40}m";
+const HALF_COLOUR = "(?:\\x1b(?:\\[[0-9;:]{0,40})?|\\x9b[0-9;:]{0,40})";
+const COLOURS = new RegExp(COLOUR, "g");
+const OPEN_END = new RegExp(`(?:[\\r\\ud800-\\udbff](?:${COLOUR})*(?:${HALF_COLOUR})?|${HALF_COLOUR})$`);
+
+/** `text` without the colours of a terminal, which agents pass on from programs that they run. */
+export function withoutColours(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+  return /[\x1b\x9b]/.test(text) ? text.replace(COLOURS, "") : text;
+}
+
+/** The end of `text` that may belong together with what follows: half a line end, half a character, half a colour. */
+export function openEnd(text: string): string {
+  return OPEN_END.exec(text.slice(-200))?.[0] ?? "";
+}
+
 /** Whether `text` holds something that only a terminal understands. */
 export function isForTerminal(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.

@@ -63,11 +63,23 @@ export function isInUse(el: Element): boolean {
   return focusedIn(el) !== null || holdsSelection(el);
 }
 
-/** Do `move`, which takes nodes to another place of the page, so that the selected text stays selected. */
-export function keepingSelection(move: () => void): void {
+/** Put `el`, which is on the page, into the place of `old`: what is selected and scrolled in it stays so. */
+export function takePlace(old: Element, el: Element): void {
   const selection = document.getSelection();
   const { anchorNode, anchorOffset = 0, focusNode, focusOffset = 0 } = selection ?? {};
-  move();
+  const parent = old.parentElement as
+    | (Element & { moveBefore?: (el: Element, next: Element) => void })
+    | null;
+  if (parent?.moveBefore && parent.isConnected && el.isConnected) {
+    parent.moveBefore(el, old);
+    old.remove();
+  } else {
+    const scrolled = [...el.querySelectorAll("[tabindex]")]
+      .map((box) => [box, box.scrollLeft] as const)
+      .filter(([, left]) => left > 0);
+    old.replaceWith(el);
+    for (const [box, left] of scrolled) box.scrollLeft = left;
+  }
   if (anchorNode?.isConnected && focusNode?.isConnected) {
     selection?.setBaseAndExtent(anchorNode, anchorOffset, focusNode, focusOffset);
   }

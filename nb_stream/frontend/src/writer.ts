@@ -5,6 +5,7 @@
  * ends at the first newline behind its 4,096th character, so that the DOM does not depend on how the text was cut.
  */
 
+import { openEnd, withoutColours } from "./ansi";
 import { appendText } from "./marks";
 
 /** Characters after which a block ends with its line. */
@@ -13,15 +14,15 @@ export const BLOCK = 4096;
 export class TextWriter {
   #block: HTMLElement | undefined;
   #length = 0;
-  /** The end of a piece that may belong together with the next one: half a line end, half a character. */
+  /** The end of a piece that may belong together with the next one. */
   #carry = "";
 
   constructor(readonly el: HTMLElement) {}
 
   write(piece: string): void {
     let text = this.#carry + piece;
-    this.#carry = /[\r\ud800-\udbff]$/.exec(text)?.[0] ?? "";
-    text = text.slice(0, text.length - this.#carry.length).replaceAll("\r\n", "\n");
+    this.#carry = openEnd(text);
+    text = withoutColours(text.slice(0, text.length - this.#carry.length)).replaceAll("\r\n", "\n");
     while (text !== "") {
       const newline = text.indexOf("\n", Math.max(0, BLOCK - this.#length));
       const part = newline < 0 ? text : text.slice(0, newline + 1);

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { isForTerminal, styled, withoutAnsi } from "../src/ansi";
+import { renderMarkdown } from "../src/markdown/writer";
 import { renderOutput } from "../src/terminal";
+import { renderText } from "../src/writer";
 import { texts } from "./helpers";
+import { services } from "./markdown/write";
 
 const pieces = (text: string) => [...styled(text)].map(({ text: piece, style }) => [piece, style]);
 
@@ -58,6 +61,15 @@ test("what only looks like a sequence is shown as a mark", () => {
   expect(el.textContent).toBe("abU+001BU+0007U+202E<b>");
   expect(texts(el, ".nbs-a-ink-1")[0]).toMatch(/^b/);
 });
+
+test.each([renderText, (el: HTMLElement, text: string) => renderMarkdown(el, text, services())])(
+  "a message that passes colours on shows none of them",
+  (render) => {
+    const el = document.createElement("div");
+    render(el, "\x1b[1;31mFAILED\x1b[0m tests/a.py \x9b32mok\x9bm, and \x1b]8;;x\x07");
+    expect(el.textContent).toBe("FAILED tests/a.py ok, and U+001B]8;;xU+0007");
+  },
+);
 
 test("plain output is left to the plain writer", () => {
   expect([isForTerminal("a\r\nb"), isForTerminal("a\x1b[0m"), isForTerminal("1%\r2%")]).toEqual([

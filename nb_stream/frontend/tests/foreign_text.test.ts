@@ -63,7 +63,7 @@ test("foreign text stays text, wherever it stands", async () => {
 
 test("characters that deceive a reader are shown as marks", () => {
   const el = document.createElement("div");
-  renderText(el, "pay\u202efdp\u202c \u001b[31m\u200b\u0000 \u{e0041} a\u00adb \u200d👩‍👩‍👧 tab\tend");
+  renderText(el, "pay\u202efdp\u202c \u001b]\u200b\u0000 \u{e0041} a\u00adb \u200d👩‍👩‍👧 tab\tend");
   expect(texts(el, ".nbs-mark")).toEqual([
     "U+202E",
     "U+202C",
@@ -91,7 +91,20 @@ test("names and lines have their hidden characters shown too", async () => {
 });
 
 test("a text cut anywhere ends in the same elements as the whole text", () => {
-  const words = ["word ", "\n", "\r\n", "\r", "😀", "\u202e", "<b>", "a longer piece of the text, ", "\n\n"];
+  const words = [
+    "word ",
+    "\n",
+    "\r\n",
+    "\r",
+    "\x1b[31m",
+    "\x1b[",
+    "\x1b",
+    "😀",
+    "\u202e",
+    "<b>",
+    "a longer piece of the text, ",
+    "\n\n",
+  ];
   for (let seed = 0; seed < 40; seed++) {
     const chance = random(seed);
     let text = "";

@@ -5,6 +5,7 @@
  * it comes. `check.ts` reads a finished message once more as a whole.
  */
 
+import { openEnd, withoutColours } from "../ansi";
 import { BlockParser, PART } from "./blocks";
 import { holdsBack } from "./hold_back";
 import type { Services } from "./inline_view";
@@ -26,7 +27,7 @@ export class MarkdownWriter {
   readonly #view: View;
   /** The line that is not complete. */
   #line = "";
-  /** Half a line end, half a character. */
+  /** The end of a piece that may belong together with the next one. */
   #carry = "";
   #isEnded = false;
 
@@ -49,7 +50,7 @@ export class MarkdownWriter {
 
   write(piece: string): void {
     const text = this.#carry + piece;
-    this.#carry = /[\r\ud800-\udbff]$/.exec(text)?.[0] ?? "";
+    this.#carry = openEnd(text);
     this.#take(text.slice(0, text.length - this.#carry.length));
     const { root, tip } = this.#parser;
     this.#view.settle(root);
@@ -72,7 +73,7 @@ export class MarkdownWriter {
   }
 
   #take(piece: string): void {
-    const text = piece.replace(/\r\n?/g, "\n").replaceAll("\0", "\ufffd");
+    const text = withoutColours(piece).replace(/\r\n?/g, "\n").replaceAll("\0", "\ufffd");
     this.#reading.receive(text.length);
     let from = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {

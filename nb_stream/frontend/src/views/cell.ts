@@ -1,7 +1,7 @@
 /** A finished cell: one line that opens to its body, which is made when it is first opened. */
 
 import type { Connection } from "../connection";
-import { focusedIn, h, isInUse, keepingSelection } from "../dom";
+import { focusedIn, h, isInUse, takePlace } from "../dom";
 import { appendText } from "../marks";
 import type { Cell } from "../model";
 import type { Backlog } from "./backlog";
@@ -155,7 +155,7 @@ export class CellView implements Item {
     const focused = focusedIn(live.el) !== null;
     this.setOpen(true);
     const text = this.#content?.querySelector(".nbs-text");
-    if (text && live.isWhole(this.cell.text)) keepingSelection(() => text.replaceWith(live.text));
+    if (text && live.isWhole(this.cell.text)) takePlace(text, live.text);
     if (focused) this.line.focus({ preventScroll: true });
   }
 

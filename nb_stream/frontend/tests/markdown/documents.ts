@@ -30,6 +30,10 @@ const PIECES = [
   "\u202e",
   "😀",
   "\0",
+  "\x1b[1;31m",
+  "\x1b[",
+  "\x1b",
+  "\r",
 ];
 
 const SOURCES = [
