@@ -152,8 +152,8 @@ def hosts_in(log: pathlib.Path) -> set[str]:
 
 
 def pieces_of(text: str, chance: random.Random) -> list[str]:
-    """The text in about a dozen pieces or more of random lengths."""
-    longest = max(12, len(text) // 8)
+    """The text in up to about a dozen pieces of random lengths."""
+    longest = max(12, len(text) // 5)
     pieces = []
     at = 0
     while at < len(text):

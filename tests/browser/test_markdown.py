@@ -8,7 +8,9 @@ import subprocess
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from browser.conftest import Open
 from browser.dev_page import FRAME, FRONTEND, DevPage
+from browser.panel_page import PanelPage
 from browser.test_accessibility import faults
 
 POLICY = (
@@ -51,6 +53,31 @@ def test_formulas_come_with_a_part_of_the_front_end_that_the_kernel_sends(dev: D
     box = page.locator(".nbs-math-display mfrac").first.bounding_box()
     assert box is not None
     assert box["height"] > 20
+
+
+FORMULA = r"""
+from autogen_agentchat.agents import AssistantAgent
+from nb_stream import TeamPanel
+from nb_stream.demo import Say, ScriptedClient
+text = "It is **so** that $x^2 = \\frac{a}{b}$, and\\n\\n```python\\nx = 1\\n```\\n"
+panel = TeamPanel(AssistantAgent("ann", ScriptedClient([Say(text)], pace=0.002), model_client_stream=True))
+panel
+"""
+
+
+def test_the_kernel_sends_the_renderer_of_formulas_over_the_widgets_own_line(notebook: Open) -> None:
+    book = notebook([FORMULA])
+    asked: list[str] = []
+    book.page.on("request", lambda request: asked.append(request.url))
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    panel.ask("Prove it")
+    panel.ended()
+    expect(panel.root.locator(".nbs-md math mfrac")).to_be_visible()
+    assert panel.root.locator(".nbs-tex").count() == 0
+    assert [
+        url for url in asked if not url.startswith((f"http://127.0.0.1:{book.server.port}", "blob:", "data:"))
+    ] == []
 
 
 def test_a_selection_in_what_is_finished_survives_the_rest_and_the_end(dev: DevPage, essay: str) -> None:

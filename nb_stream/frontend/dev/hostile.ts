@@ -30,7 +30,7 @@ const KINDS: readonly CellKind[] = [
   "notice",
   "other",
 ];
-const STREAMED: readonly CellKind[] = ["text", "thought", "structured output"];
+const STREAMED: readonly CellKind[] = ["text", "thought"];
 const EVENTS = [
   "mouseover",
   "mouseenter",
@@ -121,28 +121,32 @@ function touch(root: Element): void {
   }
 }
 
-/** The texts where there can be only one of them in a panel. */
-async function header(text: string): Promise<void> {
+/** Show the texts where there can be only one of them in a panel. */
+async function showInHeader(payloads: readonly Payload[]): Promise<void> {
   const kernel = new ScriptedKernel();
-  kernel.title = kernel.detail = text;
-  const row = { name: text, path: `${text}/${text}`, parent: text, description: text };
-  kernel.agent(text, { ...row, note: text, status: text });
-  kernel.run("r1", text);
-  kernel.endRun({ stop_reason: text });
   const { el, close } = mount(kernel);
-  kernel.setState("failed", text);
-  kernel.send({ op: "notice", text });
-  await nextFrame();
-  look(el, "header");
+  for (const { text } of payloads) {
+    kernel.title = text;
+    kernel.sendSnapshot();
+    kernel.setState("failed", text);
+    kernel.send({ op: "notice", text });
+    await nextFrame();
+    look(el, "header");
+  }
   touch(el);
   close();
 }
 
 /** Show the texts everywhere: streamed, and at once. */
 async function show(payloads: readonly Payload[]): Promise<void> {
-  for (const { text } of payloads) await header(text);
+  await showInHeader(payloads);
   const kernel = new ScriptedKernel();
-  kernel.run("r1", "The texts.");
+  for (const [number, { text }] of payloads.entries()) {
+    const row = { name: text, path: `${text}/${number}`, parent: text, description: text };
+    kernel.agent(text, { ...row, note: text, status: text });
+    kernel.run(`run ${number}`, text);
+    kernel.endRun({ stop_reason: text });
+  }
   const { el, close } = mount(kernel);
   const live = payloads.flatMap(({ text, pieces }, number) =>
     STREAMED.map((kind) => ({ id: `live-${kind}-${number}`, text, pieces, kind })),
