@@ -118,11 +118,19 @@ class ChunkOp(TypedDict):
     source: str
 
 
-Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp]
+class LeftOp(TypedDict):
+    """What is left in the notebook, by media type, in answer to the command `left`."""
+
+    op: Literal["left"]
+    data: dict[str, str]
+
+
+Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp, LeftOp]
 
 
 class Frame(TypedDict):
-    """What the kernel sends: at most 30 a second. One with `ack` asks each page to say when it is painted."""
+    """What the kernel sends: at most 30 a second. One with `ack` asks each page to say when it is painted; one with a
+    negative `seq` stands outside of the sequence."""
 
     v: int
     seq: int
@@ -156,7 +164,11 @@ Command = Mapping[str, Any]
 * `resync`;
 * `ack` with `page`, which is a word of the page's own, and `seq`: all frames up to that one are painted there;
 * `hello`, answered with a sign of life on both lines, or `detour`: send frames on the line of the layout (`lines.ts`);
-* `chunk` with `name`: a part of the front end that is not in the first module (`math`).
+* `chunk` with `name`: a part of the front end that is not in the first module: `math`, or the panel itself, whose name
+  has its digest;
+* `left`: what is left in the notebook, for a page that can put it there and cannot be reached by its display id.
+
+The panel's module and what is left come in frames of their own, outside of the sequence.
 """
 
 

@@ -68,7 +68,7 @@ class StaticOutput:
             return
         self._take(_place())
         if self._display_id is not None:
-            self._publish(_line(self.mark, self._title, _ELSEWHERE), update=True)
+            self._publish(_line(self.mark, self._title, _ELSEWHERE), update=True, mark=False)
         self._title, self._leave = title, leave
         self._places += 1
         self._display_id = uuid.uuid4().hex
@@ -82,6 +82,10 @@ class StaticOutput:
         if now or time.monotonic() > self._at + PAUSE:
             self._write(transcript, update=True)
             _fit()
+
+    def now(self, transcript: Transcript) -> dict[str, str] | None:
+        """What stands there, or should, for a page that is not reached by `update`; None where nothing is left."""
+        return None if self._display_id is None else self.bundle(transcript, both=not self.is_text)
 
     def bundle(self, transcript: Transcript, *, both: bool = True) -> dict[str, str]:
         """The output's representations, as many as fit. Without runs it takes no room on the page."""
@@ -107,11 +111,12 @@ class StaticOutput:
         for tell in self.listeners:
             tell(self.is_text)
 
-    def _publish(self, data: dict[str, str], *, update: bool) -> None:
+    def _publish(self, data: dict[str, str], *, update: bool, mark: bool = True) -> None:
         import IPython.display as ipython
 
         publish: Any = ipython.publish_display_data
-        publish(data, transient={"display_id": self._display_id}, update=update)
+        metadata = {"nb_stream": self.mark} if mark else {}
+        publish(data, metadata, transient={"display_id": self._display_id}, update=update)
 
     def _take(self, place: tuple[str, str] | None) -> None:
         """Stand in a cell from now on. What an earlier execution of the same cell has left there is gone."""

@@ -3,10 +3,15 @@
 Commands are custom messages and not synced traits: while a cell runs, a kernel may never answer a trait's update, and
 the front end then sends no further one. `kernel_gate` hands our messages over at once, on whatever thread the kernel
 reads its socket.
+
+anywidget sends a widget's module with each widget and saves it with each widget's state. So that module is a small
+loader, and the panel itself comes once for each page, as a custom message.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import pathlib
 import sys
 import uuid
@@ -18,9 +23,23 @@ import ipywidgets
 import traitlets
 
 from . import kernel_gate, loops
-from .protocol import Command, Frame, Snapshot, decode
+from .protocol import VERSION, Command, Frame, Op, Snapshot, decode
 
 STATIC = pathlib.Path(__file__).parent / "static"
+
+
+_sent: list[bool] = []  # the first widget of a kernel sends the panel's module unasked; pages that missed it ask
+
+
+@functools.cache
+def _panel() -> str:
+    return (STATIC / "panel.js").read_text("utf-8")
+
+
+@functools.cache
+def panel_name() -> str:
+    """The name by which pages await the module of the panel: with its digest, so that versions never mix."""
+    return f"panel.{hashlib.sha256(_panel().encode()).hexdigest()[:12]}"
 
 
 def _fresh(_value: object, widget: FrameWidget) -> Any:
@@ -30,8 +49,7 @@ def _fresh(_value: object, widget: FrameWidget) -> Any:
 class FrameWidget(anywidget.AnyWidget):
     """Shows what its frames say. `make_snapshot` and `receive` are set by the one who owns it."""
 
-    _esm = STATIC / "panel.js"
-    _css = STATIC / "panel.css"
+    _esm = STATIC / "loader.js"
     # Never assigned: it is made anew whenever a front end asks for the state, so that a page that opens or reloads
     # gets everything at once and a token costs nothing.
     snapshot = traitlets.Dict().tag(sync=True, to_json=_fresh, echo_update=False)
@@ -48,6 +66,9 @@ class FrameWidget(anywidget.AnyWidget):
         super().__init__(layout=layout, line=uuid.uuid4().hex, **traits)
         self.on_msg(lambda _widget, content, _buffers: self._received(content))
         deliver(self, lambda content: self._received(content), self._forget)
+        if self.comm is not None and not _sent:
+            _sent.append(True)
+            self._send_panel(panel_name())
 
     def make_snapshot(self) -> Snapshot | dict[str, Any]:
         """Everything that a fresh front end needs. Called on the thread that answers it."""
@@ -75,8 +96,18 @@ class FrameWidget(anywidget.AnyWidget):
         elif command["type"] == "detour":
             self._detour = True
             self.receive({"type": "resync"})
+        elif command["type"] == "chunk" and str(command.get("name")).startswith("panel."):
+            self._send_panel(str(command["name"]))
         else:
             self.receive(command)
+
+    def _send_panel(self, name: str) -> None:
+        """Send the panel's own module, under the name by which it is awaited."""
+        self.send_beside({"op": "chunk", "name": name, "source": _panel()})
+
+    def send_beside(self, op: Op) -> None:
+        """Send an operation outside of the sequence of frames. Any thread may call it."""
+        self.send_frame({"v": VERSION, "seq": -1, "ops": [op]})
 
     def leave_static(self) -> None:
         """The widget is shown in the cell that is being run: put what is to stay in the notebook there."""

@@ -38,7 +38,7 @@ def names(folder: pathlib.Path, suffix: str) -> list[str]:
     return [name.partition("/")[2] for name in tarfile.open(path).getnames()]
 
 
-NEEDED = ["nb_stream/static/panel.js", "nb_stream/static/panel.css", "nb_stream/py.typed", "nb_stream/panel.py"]
+NEEDED = ["nb_stream/static/loader.js", "nb_stream/static/panel.js", "nb_stream/py.typed", "nb_stream/panel.py"]
 
 
 @pytest.mark.parametrize("suffix", [".whl", ".tar.gz"])

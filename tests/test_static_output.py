@@ -62,8 +62,10 @@ class Page:
         bundle = {**view, "text/plain": "TeamPanel(ann, ben)"}
         self.cells[self._now].append(nbformat.v4.new_output("execute_result", bundle, execution_count=1))
 
-    def _publish(self, data: dict[str, str], *, transient: dict[str, Any], update: bool) -> None:
-        output = nbformat.v4.new_output("display_data", dict(data))
+    def _publish(
+        self, data: dict[str, str], metadata: dict[str, str], *, transient: dict[str, Any], update: bool
+    ) -> None:
+        output = nbformat.v4.new_output("display_data", dict(data), metadata=metadata)
         if update:
             self._known[transient["display_id"]].update(output)
         else:

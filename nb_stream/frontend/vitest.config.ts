@@ -1,3 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { environment: "happy-dom", include: ["tests/**/*.test.ts"] } });
+export default defineConfig({
+  define: { __CSS__: '{ name: "", text: "" }', __PANEL__: '"panel.test"' },
+  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"] },
+});

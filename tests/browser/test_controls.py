@@ -113,7 +113,7 @@ def test_a_panel_whose_module_loads_for_three_seconds_misses_nothing(notebook: O
     """anywidget 0.11 drops what comes for a model whose module took longer than 2 s."""
     slow = """
 class Slow(TeamPanel):
-    _esm = "await new Promise(done => setTimeout(done, 3000));\\n" + (STATIC / "panel.js").read_text("utf-8")
+    _esm = "await new Promise(done => setTimeout(done, 3000));\\n" + (STATIC / "loader.js").read_text("utf-8")
 panel = make(Slow, pace=0)
 display(panel)
 run = panel.start("go")

@@ -1,7 +1,7 @@
 /** The dev page: `?scene=two&theme=dark&width=360` shows a scene; with `&stream` the poet goes on writing, and
  * `?scene=essay&stream=6` writes the essay, six characters at a time. */
 
-import widget from "../src/index";
+import { open } from "../src/index";
 import { ESSAY } from "./essay";
 import { scenes } from "./scenes";
 
@@ -13,8 +13,7 @@ if (query.has("width")) el.style.width = `${query.get("width")}px`;
 const kernel = (scenes[query.get("scene") ?? "two"] ?? scenes.idle!)();
 kernel.chunk = async (name) => (await fetch(`${name}.js`)).text();
 const signal = new AbortController().signal;
-widget.initialize({ model: kernel.model, signal });
-widget.render({ model: kernel.model, el, signal });
+open(kernel.model, signal).show(kernel.model, el, signal);
 // For the console, and for whoever drives the page.
 Object.assign(globalThis, { kernel });
 

@@ -1,17 +1,18 @@
 /** Build what is in `static/`; the same source gives the same bytes. */
 
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-/** Bytes, not compressed: anywidget sends the module so with each widget. `math.js` goes to pages with formulas only. */
-const LIMITS = { "panel.js": 200_000, "panel.css": 60_000, "math.js": 230_000 };
+/** Bytes, not compressed. anywidget sends the loader with each widget; `panel.js`, style sheet included, goes once to
+ * each page, `math.js` to pages with formulas. */
+const LIMITS = { "loader.js": 8_000, "panel.js": 200_000, "math.js": 230_000 };
 const out = new URL("../../static/", import.meta.url);
 
-await build({
+const options = {
   absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
-  entryPoints: { panel: "src/index.ts", math: "src/chunks/math.ts" },
   outdir: fileURLToPath(out),
   bundle: true,
   format: "esm",
@@ -19,14 +20,21 @@ await build({
   minify: true,
   charset: "utf8",
   legalComments: "eof",
-});
+};
+const digest = (text) => createHash("sha256").update(text).digest("hex").slice(0, 12);
+
+const sheet = await build({ ...options, entryPoints: { panel: "src/panel.css" }, write: false });
+const css = sheet.outputFiles[0].text.trim();
 await build({
-  absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
-  entryPoints: { panel: "src/panel.css" },
-  outdir: fileURLToPath(out),
-  bundle: true,
-  minify: true,
-  charset: "utf8",
+  ...options,
+  entryPoints: { panel: "src/index.ts", math: "src/chunks/math.ts" },
+  define: { __CSS__: JSON.stringify({ name: digest(css), text: css }) },
+});
+const panel = `panel.${digest(readFileSync(new URL("panel.js", out)))}`;
+await build({
+  ...options,
+  entryPoints: { loader: "src/loader.ts" },
+  define: { __PANEL__: JSON.stringify(panel) },
 });
 
 // What is built in is passed on: with the licences that ask for it.

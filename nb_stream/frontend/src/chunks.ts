@@ -22,7 +22,7 @@ function shared(): Shared {
 }
 
 /** Evaluate the source of a module of ours. */
-function importSource(source: string): Promise<unknown> {
+export function importSource(source: string): Promise<unknown> {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   return import(/* @vite-ignore */ url).finally(() => URL.revokeObjectURL(url));
 }

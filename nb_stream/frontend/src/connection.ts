@@ -10,7 +10,7 @@ import { Lines } from "./lines";
 import { Formulas } from "./markdown/formula_view";
 import type { Services } from "./markdown/inline_view";
 import { safePolicy } from "./markdown/policy";
-import { type Command, type Frame, isSnapshot } from "./protocol";
+import { type Command, type Frame, isSnapshot, type Op } from "./protocol";
 import { Store } from "./store";
 import { Switches } from "./switches";
 
@@ -40,6 +40,8 @@ export class Connection {
   readonly services: Services = { policy: safePolicy, formulas: new Formulas(this.chunks) };
   /** What the kernel tells this page from others by. */
   readonly #page = Math.random().toString(36).slice(2);
+  /** Called with operations outside of the sequence. */
+  readonly beside = new Set<(ops: readonly Op[]) => void>();
   /** Whether there is somebody to run: not where a recording is only looked at. */
   readonly hasTeam: boolean;
   #gapTimer = 0;
@@ -53,6 +55,7 @@ export class Connection {
   constructor(
     private readonly model: Model,
     signal: AbortSignal,
+    early: readonly unknown[] = [],
   ) {
     new Lines(
       model,
@@ -64,6 +67,7 @@ export class Connection {
     this.hasTeam = model.get("has_team") !== false;
     const snapshot = model.get("snapshot");
     if (isSnapshot(snapshot)) this.store.open(snapshot);
+    for (const content of early) this.#receive(content as Frame);
     this.#heal();
   }
 
@@ -78,6 +82,10 @@ export class Connection {
 
   #receive(frame: Frame): void {
     if (!Array.isArray(frame?.ops)) return;
+    if (frame.seq < 0) {
+      for (const heard of this.beside) heard(frame.ops);
+      return;
+    }
     // A chunk is the same whenever it comes, also before a frame that is missing.
     for (const op of frame.ops) if (op.op === "chunk") this.chunks.receive(op);
     const outcome = this.store.receive(frame);

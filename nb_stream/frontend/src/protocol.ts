@@ -76,8 +76,15 @@ export interface SnapshotOp {
 /** The source of a part of the front end, in answer to the command `chunk`; an ES module. */
 export interface ChunkOp {
   op: "chunk";
-  name: "math";
+  /** "math", or the panel itself, whose name has its digest. */
+  name: "math" | `panel.${string}`;
   source: string;
+}
+
+/** What is left in the notebook, in answer to the command `left`. */
+export interface LeftOp {
+  op: "left";
+  data: Record<string, string>;
 }
 
 export type Op =
@@ -90,7 +97,8 @@ export type Op =
   | TotalsOp
   | NoticeOp
   | SnapshotOp
-  | ChunkOp;
+  | ChunkOp
+  | LeftOp;
 
 export interface Frame {
   v: number;
@@ -124,6 +132,7 @@ export type Command =
   | { type: "answer"; request_id: string; text: string }
   | { type: "dismiss"; request_id: string }
   | { type: "resync" }
+  | { type: "left" }
   | { type: "ack"; page: string; seq: number }
   | { type: "hello" }
   | { type: "detour" }

@@ -1,5 +1,5 @@
 import type { ScriptedKernel } from "../dev/kernel";
-import widget from "../src/index";
+import { open } from "../src/index";
 import type { Store } from "../src/store";
 
 /** A widget with its first view. */
@@ -14,11 +14,11 @@ export interface Mounted {
 export function mount(kernel: ScriptedKernel): Mounted {
   const controller = new AbortController();
   const { signal } = controller;
-  widget.initialize({ model: kernel.model, signal });
+  const panel = open(kernel.model, signal);
   const view = (ofView = signal) => {
     const el = document.createElement("div");
     document.body.append(el);
-    widget.render({ model: kernel.model, el, signal: ofView });
+    panel.show(kernel.model, el, ofView);
     return el;
   };
   return { el: view(), view, close: () => controller.abort() };

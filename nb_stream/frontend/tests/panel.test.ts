@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import widget from "../src/index";
+import { open } from "../src/index";
 import { GATHER } from "../src/views/announcer";
 import { mount, one, painted } from "./helpers";
 
@@ -124,7 +124,7 @@ test("when the widget is closed no listener, timer or element is left", async ()
 test("other widgets of the page can read the transcript along", () => {
   const kernel = new ScriptedKernel();
   const controller = new AbortController();
-  const exports = widget.initialize({ model: kernel.model, signal: controller.signal });
+  const { exports } = open(kernel.model, controller.signal);
   const heard = vi.fn();
   const unsubscribe = exports.subscribe(heard);
   kernel.run("r1", "Write.");

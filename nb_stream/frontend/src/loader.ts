@@ -1,0 +1,146 @@
+/**
+ * What anywidget loads for each panel: it is small, because it is sent with every widget and saved with the state of
+ * every widget. The panel's own module comes once for each page, over the widget's line, as `chunks.ts` says; what the
+ * kernel says before it is there waits.
+ *
+ * A widget of a saved notebook has no kernel to answer. It shows nothing: what was said stands in the output beside it.
+ */
+
+import { importSource } from "./chunks";
+import type { Model } from "./connection";
+import type { Exports, open } from "./index";
+import { Lines } from "./lines";
+import { type Command, type Frame, isSnapshot } from "./protocol";
+
+declare const __PANEL__: `panel.${string}`;
+
+/** Milliseconds in which the kernel sends the module by itself, and between two requests for it. */
+const UNASKED = 150;
+const RETRY = 2000;
+
+type Panel = ReturnType<typeof open>;
+
+interface Context {
+  model: Model & { set?(key: string, value: unknown, options: { silent: boolean }): void };
+  signal: AbortSignal;
+}
+
+/** What all panels of a page share. */
+interface Page {
+  module: Promise<{ open: typeof open }>;
+  /** The source has come. */
+  come(source: string): void;
+  /** When a panel asked for it. */
+  asked: number;
+}
+
+const KEY = Symbol.for(`nb_stream.${__PANEL__}`);
+
+function shared(): Page {
+  const page = globalThis as { [KEY]?: Page };
+  page[KEY] ??= fresh();
+  return page[KEY];
+}
+
+function fresh(): Page {
+  let came = false;
+  let resolve: (module: { open: typeof open }) => void;
+  const module = new Promise<{ open: typeof open }>((done) => {
+    resolve = done;
+  });
+  const come = (source: string) => {
+    if (came) return;
+    came = true;
+    importSource(source).then(
+      (now) => resolve(now as { open: typeof open }),
+      (error) => {
+        came = false;
+        console.error("nb_stream: the panel could not be loaded.", error);
+      },
+    );
+  };
+  return { module, come, asked: 0 };
+}
+
+let opened: Promise<Panel> | undefined;
+
+function initialize({ model, signal }: Context): Exports {
+  let panel: Panel | undefined;
+  opened = load(model, signal);
+  void opened.then((now) => {
+    panel = now;
+    // The page has it, and nobody else reads it: a notebook that saves the state of its widgets need not keep it.
+    model.set?.("snapshot", {}, { silent: true });
+  });
+  return {
+    get cells() {
+      return panel?.exports.cells ?? [];
+    },
+    get runs() {
+      return panel?.exports.runs ?? [];
+    },
+    get state() {
+      return panel?.exports.state ?? "idle";
+    },
+    subscribe(heard) {
+      let wanted = true;
+      let end = () => {};
+      void opened?.then((now) => {
+        if (wanted) end = now.exports.subscribe(heard);
+      });
+      return () => {
+        wanted = false;
+        end();
+      };
+    },
+  };
+}
+
+function load(model: Model, signal: AbortSignal): Promise<Panel> {
+  return new Promise((resolve) => {
+    if (!isSnapshot(model.get("snapshot"))) return;
+    const page = shared();
+    const early: unknown[] = [];
+    let timer = 0;
+    const hear = (content: unknown) => {
+      early.push(content);
+      const { ops } = content as Partial<Frame>;
+      if (!Array.isArray(ops)) return;
+      for (const op of ops) if (op.op === "chunk" && op.name === __PANEL__) page.come(op.source);
+    };
+    const send = (command: Command) => {
+      try {
+        model.send(command);
+      } catch {
+        // There is no kernel yet, or no more.
+      }
+    };
+    const loading = new AbortController();
+    new Lines(model, loading.signal, hear, send);
+    const stop = () => {
+      window.clearTimeout(timer);
+      loading.abort();
+    };
+    const ask = () => {
+      timer = window.setTimeout(ask, RETRY);
+      if (Date.now() - page.asked < RETRY) return;
+      page.asked = Date.now();
+      send({ type: "chunk", name: __PANEL__ });
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    timer = window.setTimeout(ask, UNASKED);
+    void page.module.then((module) => {
+      if (signal.aborted) return;
+      stop();
+      resolve(module.open(model, signal, early));
+    });
+  });
+}
+
+function render({ model, el, signal }: Context & { el: HTMLElement }): void {
+  void opened?.then((panel) => {
+    if (!signal.aborted) panel.show(model, el, signal);
+  });
+}
+
+export default { initialize, render };

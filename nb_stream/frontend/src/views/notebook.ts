@@ -1,0 +1,108 @@
+/**
+ * Brings what the panel left in the notebook up to date from the page.
+ *
+ * The kernel writes it under a display id, and a page forgets display ids when it is reloaded: what the kernel writes
+ * then reaches no page. JupyterLab and Notebook 7 give widgets the notebook's model, so there the page asks the kernel
+ * for it once a run has ended, and puts it in. Other hosts keep display ids, or go without.
+ */
+
+import type { Model } from "../connection";
+import { isActive } from "../model";
+import type { Frame, LeftOp } from "../protocol";
+import type { Store } from "../store";
+
+/** Milliseconds that the kernel's own update may take. */
+const PATIENCE = 1000;
+
+interface Output {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+interface Outputs {
+  readonly length: number;
+  get(index: number): Output;
+  set(index: number, output: unknown): void;
+}
+
+interface List<T> {
+  readonly length: number;
+  get(index: number): T;
+}
+
+/** The part of JupyterLab's model of a notebook that is used here. */
+interface Notebook {
+  readonly cells: List<{ readonly outputs?: Outputs }>;
+}
+
+interface Place {
+  outputs: Outputs;
+  index: number;
+  text: string;
+}
+
+export function keepLeft(model: Model, store: Store, signal: AbortSignal): void {
+  const mark = String(model.get("static_mark") ?? "");
+  const notebook = notebookOf(model);
+  if (mark === "" || notebook === undefined) return;
+  let timer = 0;
+  const look = () => {
+    timer = 0;
+    const place = placeOf(notebook, mark);
+    const last = store.settled.at(-1);
+    if (!place || !last || isActive(store.state)) return;
+    const line = last.text.trimEnd().split("\n").at(-1) ?? "";
+    if (line === "" || !place.text.includes(line)) model.send({ type: "left" });
+  };
+  const wait = () => {
+    if (isActive(store.state) || timer !== 0) return;
+    timer = window.setTimeout(look, PATIENCE);
+  };
+  const receive = (content: unknown) => {
+    const ops = (content as Partial<Frame>)?.ops;
+    const left = Array.isArray(ops) ? ops.find((op): op is LeftOp => op.op === "left") : undefined;
+    const place = left && placeOf(notebook, mark);
+    if (!left || !place || left.data["text/plain"] === place.text) return;
+    place.outputs.set(place.index, {
+      output_type: "display_data",
+      data: left.data,
+      metadata: { nb_stream: mark },
+    });
+  };
+  model.on("msg:custom", receive);
+  const unsubscribe = store.subscribe((changes) => {
+    if (changes.some(({ what }) => what === "settled" || what === "state" || what === "snapshot")) wait();
+  });
+  signal.addEventListener(
+    "abort",
+    () => {
+      window.clearTimeout(timer);
+      unsubscribe();
+      model.off("msg:custom", receive);
+    },
+    { once: true },
+  );
+  wait();
+}
+
+function notebookOf(model: Model): Notebook | undefined {
+  const manager = (model as { widget_manager?: { context?: { model?: Partial<Notebook> } } }).widget_manager;
+  const notebook = manager?.context?.model;
+  return typeof notebook?.cells?.get === "function" ? (notebook as Notebook) : undefined;
+}
+
+/** Where the transcript stands: its output says in its metadata whose it is. */
+function placeOf(notebook: Notebook, mark: string): Place | undefined {
+  for (let at = 0; at < notebook.cells.length; at++) {
+    const { outputs } = notebook.cells.get(at);
+    for (let index = 0; index < (outputs?.length ?? 0); index++) {
+      const { data, metadata } = outputs!.get(index);
+      if (metadata.nb_stream === mark) return { outputs: outputs!, index, text: whole(data["text/plain"]) };
+    }
+  }
+  return undefined;
+}
+
+function whole(value: unknown): string {
+  return Array.isArray(value) ? value.join("") : typeof value === "string" ? value : "";
+}

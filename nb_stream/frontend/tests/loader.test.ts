@@ -1,0 +1,136 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import * as panel from "../src/index";
+
+const NAME = "panel.test";
+const load = vi.hoisted(() => vi.fn());
+vi.mock("../src/chunks", async (original) => ({
+  ...(await original<object>()),
+  importSource: load,
+}));
+
+/** anywidget evaluates the module once for each widget. */
+async function evaluated() {
+  vi.resetModules();
+  return (await import("../src/loader")).default;
+}
+
+const source = (kernel: ScriptedKernel) =>
+  kernel.emit({ v: 1, seq: -1, ops: [{ op: "chunk", name: NAME, source: "the panel" }] });
+const asked = (kernel: ScriptedKernel) =>
+  kernel.commands.filter((command) => command.type === "chunk").map(({ name }) => name);
+
+let controller: AbortController;
+
+async function shown(kernel: ScriptedKernel): Promise<HTMLElement> {
+  const widget = await evaluated();
+  const el = document.createElement("div");
+  document.body.append(el);
+  widget.initialize({ model: kernel.model, signal: controller.signal });
+  widget.render({ model: kernel.model, el, signal: controller.signal });
+  return el;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+  load.mockReset().mockResolvedValue(panel);
+  controller = new AbortController();
+});
+afterEach(() => {
+  controller.abort();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+  delete (globalThis as Record<symbol, unknown>)[Symbol.for(`nb_stream.${NAME}`)];
+  document.body.replaceChildren();
+});
+
+test("the panel comes once for all widgets of a page, and nobody asks where it comes unasked", async () => {
+  const [one, two, three] = [new ScriptedKernel(), new ScriptedKernel(), new ScriptedKernel()];
+  const kernels = [one, two, three];
+  const els = await Promise.all([shown(one), shown(two)]);
+  source(one);
+  await vi.advanceTimersByTimeAsync(1000);
+  els.push(await shown(three));
+  await vi.advanceTimersByTimeAsync(1000);
+  for (const el of els) expect(el.querySelector(".nbs-panel")).not.toBeNull();
+  expect(load.mock.calls).toEqual([["the panel"]]);
+  expect(kernels.flatMap(asked)).toEqual([]);
+});
+
+test("a page that missed it asks once for all, and again where nothing comes", async () => {
+  const [one, two] = [new ScriptedKernel(), new ScriptedKernel()];
+  const kernels = [one, two];
+  const els = await Promise.all(kernels.map(shown));
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(kernels.flatMap(asked)).toEqual([NAME]);
+  await vi.advanceTimersByTimeAsync(2500);
+  expect(kernels.flatMap(asked).length).toBe(2);
+  source(two);
+  await vi.advanceTimersByTimeAsync(0);
+  for (const el of els) expect(el.querySelector(".nbs-panel")).not.toBeNull();
+});
+
+test("what the kernel says before the panel is there is shown once it is", async () => {
+  const kernel = new ScriptedKernel();
+  const first = kernel.snapshot();
+  const model = { ...kernel.model, get: (key: string) => (key === "snapshot" ? first : undefined) };
+  const widget = await evaluated();
+  const exports = widget.initialize({ model, signal: controller.signal });
+  const heard = vi.fn();
+  exports.subscribe(heard);
+  expect([exports.cells, exports.runs, exports.state]).toEqual([[], [], "idle"]);
+  kernel.run("r1", "Say hello.");
+  kernel.put("c1", "ann", "text", "Hello.");
+  source(kernel);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(exports.cells.map(({ text }) => text)).toEqual(["Hello."]);
+  kernel.put("c2", "ben", "text", "Good-bye.");
+  expect(heard).toHaveBeenCalled();
+  expect(exports.cells.map(({ text }) => text)).toEqual(["Hello.", "Good-bye."]);
+});
+
+test("the snapshot is not kept for a notebook to save", async () => {
+  const kernel = new ScriptedKernel();
+  const set = vi.fn();
+  (await evaluated()).initialize({ model: { ...kernel.model, set }, signal: controller.signal });
+  source(kernel);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(set.mock.calls).toEqual([["snapshot", {}, { silent: true }]]);
+});
+
+test("a widget that was saved without its kernel shows nothing and asks nobody", async () => {
+  const kernel = new ScriptedKernel();
+  const widget = await evaluated();
+  const el = document.createElement("div");
+  const model = { ...kernel.model, get: () => ({}) };
+  widget.initialize({ model, signal: controller.signal });
+  widget.render({ model, el, signal: controller.signal });
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(el.childNodes.length).toBe(0);
+  expect(kernel.commands).toEqual([]);
+});
+
+test("a panel that cannot be loaded is told of, and asked for again", async () => {
+  const kernel = new ScriptedKernel();
+  const error = vi.spyOn(console, "error").mockImplementation(() => {});
+  load.mockRejectedValueOnce(new SyntaxError("cut off"));
+  const el = await shown(kernel);
+  source(kernel);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(error).toHaveBeenCalled();
+  expect(asked(kernel)).toEqual([NAME]);
+  source(kernel);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(el.querySelector(".nbs-panel")).not.toBeNull();
+  error.mockRestore();
+});
+
+test("a widget that is closed before the panel came is never shown", async () => {
+  const kernel = new ScriptedKernel();
+  const el = await shown(kernel);
+  controller.abort();
+  source(kernel);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(el.childNodes.length).toBe(0);
+  expect(asked(kernel)).toEqual([]);
+});
