@@ -84,3 +84,69 @@ def test_a_saved_notebook_has_the_whole_transcript_without_its_kernel(
             assert text.strip() in shown
             assert (place := shown.index(text.strip(), place + 1)) >= 0, "not in the order of the run"
         later.close()
+
+
+SLOW = """
+from autogen_agentchat.agents import AssistantAgent
+from nb_stream import TeamPanel
+from nb_stream.demo import Say, ScriptedClient
+said = "\\n\\n".join(f"Paragraph {n}: a sentence that goes on for a while." for n in range(40))
+panel = TeamPanel(AssistantAgent("ann", ScriptedClient([Say(said)], pace=0.02), model_client_stream=True))
+panel
+"""
+
+
+def test_a_page_that_was_reloaded_saves_all_of_it_and_no_view_shows_it_twice(notebook: Open) -> None:
+    book = notebook([SLOW, "panel", "import ipywidgets\nipywidgets.VBox([panel])"])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    panel.ask("Go on")
+    panel.wait_live("ann", 100)
+    saved(book)
+    book.open()
+    panel = PanelPage(book.page).shown()
+    panel.ended()
+    text = texts(book)[-1]
+    book.page.wait_for_function(
+        "text => JSON.stringify(window.jupyterapp.shell.currentWidget.model.toJSON()).includes(text)",
+        arg="Paragraph 39",
+        timeout=20_000,
+    )
+    assert text in "".join(nbformat.read(saved(book), 4).cells[0].outputs[0].data["text/plain"])
+    assert visible(book.page).strip() == ""
+    book.run(1)
+    book.run(2)
+    expect(book.page.locator(".nbs-panel")).to_have_count(3, timeout=20_000)
+    assert visible(book.page).strip() == "", "a second view shows it twice"
+    outputs = [cell.outputs for cell in nbformat.read(saved(book), 4).cells]
+    assert [text in str(cell[0].data["text/plain"]) for cell in outputs] == [False, False, True]
+
+
+def test_a_notebook_that_saves_widget_state_stays_small_and_opens_without_an_error(
+    server: Server, browser: Browser
+) -> None:
+    settings = server.folder / ".jupyter/settings/@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text('{"saveState": true}')
+    panels = [SHOW.format(team=team) + "\nawait panel.run('Go on')\npanel" for team in ("writers", "parallel", "tools")]
+    try:
+        server.write("state.ipynb", panels)
+        book = Notebook(server, browser, "state.ipynb").open()
+        for index in range(3):
+            book.run(index)
+        expect(book.page.locator(".nbs-panel")).to_have_count(3, timeout=20_000)
+        book.page.wait_for_timeout(500)  # a page that has just opened its panels saves them a moment later
+        path = saved(book)
+        state = nbformat.read(path, 4).metadata.get("widgets")
+        assert state, "the setting has no effect: this test shows nothing"
+        size = path.stat().st_size - 1_000  # what a notebook without outputs has
+        print(f"with the widgets' state: {size} bytes")
+        assert size <= 1.5 * (1863 + 3619 + 853) + 20_000
+        book.close()
+        later = reopened(server, browser, path, trusted=True)
+        expect(later.page.locator(".jp-OutputArea-output").first).to_be_visible()
+        assert "Slack Water" in visible(later.page)
+        assert later.page.get_by_text("Error displaying widget").count() == 0
+        later.close()
+    finally:
+        settings.unlink()
