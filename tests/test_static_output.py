@@ -9,6 +9,7 @@ from typing import Any
 
 import bleach
 import IPython.display
+import nbconvert
 import nbformat
 import pytest
 from hostile import OWN, cells_of, run_of
@@ -286,6 +287,41 @@ async def test_a_real_kernel_leaves_it_beside_panels_in_boxes_too() -> None:
     assert in_order(["--- Run 1: Go on", "--- narrator:", "--- archivist:", "--- Done"], second)
     assert "The team was reset: its agents remember nothing from above." in second, "said after the run"
     assert in_order(["--- Run 1: Go on", "convert_units gave:", "--- baker", "--- Done"], last)
+
+
+@pytest.mark.parametrize("size", [2_000, 60_000])
+@pytest.mark.parametrize("kind", ["html", "webpdf", "markdown", "latex"])
+def test_nbconvert_shows_it_whole(page: Page, kind: str, size: int) -> None:
+    transcript = said(PROSE, size)
+    page.execute("cell")
+    page.show(StaticOutput.of(Stream()), transcript)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("panel", outputs=page.outputs)])
+    exporters = {
+        "html": nbconvert.HTMLExporter(),
+        "webpdf": nbconvert.HTMLExporter(template_name="webpdf"),
+        "markdown": nbconvert.MarkdownExporter(),
+        "latex": nbconvert.LatexExporter(),
+    }
+    made, _ = exporters[kind].from_notebook_node(notebook)
+    if kind == "latex":
+        made = made.replace("\\#", "#")
+    else:
+        reader = Reader()
+        reader.feed(made)
+        reader.close()
+        made = "".join(reader.texts)
+    words = ["".join(cell.text.split()) for cell in transcript]  # lines may be wrapped
+    assert in_order(words, "".join(made.split()))
+
+
+async def test_what_nbclient_keeps_of_the_widgets_is_small() -> None:
+    source = "from nb_stream import TeamPanel\nfrom nb_stream.demo import TEAMS\n"
+    source += "for _ in range(3): display(TeamPanel(TEAMS['writers'](pace=0)))"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    bare = len(nbformat.writes(notebook))
+    await NotebookClient(notebook, timeout=60, kernel_name="python3").async_execute()
+    assert "widgets" in notebook.metadata
+    assert len(nbformat.writes(notebook)) - bare < 20_000
 
 
 async def test_the_demo_teams_fit_as_both(page: Page, tmp_path) -> None:
