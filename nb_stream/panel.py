@@ -245,7 +245,7 @@ class TeamPanel(FrameWidget):
             self._batcher.resync()
         elif kind == "left":
             if (left := self._static.now(self.transcript)) is not None:
-                self.send_beside({"op": "left", "data": left})
+                self.send_beside(left)
         elif kind == "ack":
             if kernel_gate.available() is None:  # elsewhere answers wait for the end of the cell, and say nothing
                 self._batcher.acknowledged(str(command["page"]), int(command["seq"]))

@@ -119,10 +119,13 @@ class ChunkOp(TypedDict):
 
 
 class LeftOp(TypedDict):
-    """What is left in the notebook, by media type, in answer to the command `left`."""
+    """What is left in the notebook at the panel's latest `place`, by media type, in answer to the command `left`;
+    `elsewhere` stands at its earlier ones."""
 
     op: Literal["left"]
+    place: int
     data: dict[str, str]
+    elsewhere: dict[str, str]
 
 
 Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp, LeftOp]

@@ -23,6 +23,7 @@ from typing import Any
 
 from .export.outputs import as_html, as_text, said_in, written
 from .model import Cell, RunInfo
+from .protocol import LeftOp
 from .transcript import Transcript
 
 LEAVES = ("transcript", "summary", "nothing")
@@ -53,7 +54,7 @@ class StaticOutput:
         self._display_id: str | None = None
         self._written: Transcript | None = None
         self._at = float("-inf")
-        self._places = 0
+        self._places = self._shown = 0  # outputs that stand in the notebook, and how often it was shown at all
         self._excess = self._as_text = 0  # bytes beyond its share: as it is, and as text alone
         self._cell: tuple[str, str] | None = None
 
@@ -68,9 +69,10 @@ class StaticOutput:
             return
         self._take(_place())
         if self._display_id is not None:
-            self._publish(_line(self.mark, self._title, _ELSEWHERE), update=True, mark=False)
+            self._publish(self._elsewhere, update=True, mark=False)
         self._title, self._leave = title, leave
         self._places += 1
+        self._shown += 1
         self._display_id = uuid.uuid4().hex
         self._write(transcript, update=False)
         _fit()
@@ -83,9 +85,16 @@ class StaticOutput:
             self._write(transcript, update=True)
             _fit()
 
-    def now(self, transcript: Transcript) -> dict[str, str] | None:
+    def now(self, transcript: Transcript) -> LeftOp | None:
         """What stands there, or should, for a page that is not reached by `update`; None where nothing is left."""
-        return None if self._display_id is None else self.bundle(transcript, both=not self.is_text)
+        if self._display_id is None:
+            return None
+        data = self.bundle(transcript, both=not self.is_text)
+        return {"op": "left", "place": self._shown, "data": data, "elsewhere": self._elsewhere}
+
+    @property
+    def _elsewhere(self) -> dict[str, str]:
+        return _line(self.mark, self._title, _ELSEWHERE)
 
     def bundle(self, transcript: Transcript, *, both: bool = True) -> dict[str, str]:
         """The output's representations, as many as fit. Without runs it takes no room on the page."""
@@ -115,7 +124,7 @@ class StaticOutput:
         import IPython.display as ipython
 
         publish: Any = ipython.publish_display_data
-        metadata = {"nb_stream": self.mark} if mark else {}
+        metadata = {"nb_stream": self.mark, "place": self._shown} if mark else {}
         publish(data, metadata, transient={"display_id": self._display_id}, update=update)
 
     def _take(self, place: tuple[str, str] | None) -> None:

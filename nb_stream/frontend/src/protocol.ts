@@ -81,10 +81,12 @@ export interface ChunkOp {
   source: string;
 }
 
-/** What is left in the notebook, in answer to the command `left`. */
+/** What is left in the notebook at the panel's `place`, in answer to the command `left`; `elsewhere` at its others. */
 export interface LeftOp {
   op: "left";
+  place: number;
   data: Record<string, string>;
+  elsewhere: Record<string, string>;
 }
 
 export type Op =

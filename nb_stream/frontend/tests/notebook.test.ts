@@ -8,13 +8,17 @@ const TITLE = "Transcript of TeamPanel(ann)\n";
 interface Output {
   output_type: string;
   data: Record<string, string>;
-  metadata: Record<string, string>;
+  metadata: object;
 }
 
 /** What JupyterLab's model of a notebook does, with an output of somebody else's, ours, and a cell without outputs. */
-function notebook(text: string, metadata: Record<string, string> = { nb_stream: MARK }) {
+function notebook(text: string, metadata: object = { nb_stream: MARK, place: 2 }, earlier = "42") {
   const outputs: Output[] = [
-    { output_type: "display_data", data: { "text/plain": "42" }, metadata: {} },
+    {
+      output_type: "display_data",
+      data: { "text/plain": earlier },
+      metadata: earlier === "42" ? {} : { nb_stream: MARK, place: 1 },
+    },
     { output_type: "display_data", data: { "text/plain": text }, metadata },
   ];
   const list = {
@@ -47,7 +51,9 @@ function open(model: unknown): void {
 }
 
 const asked = () => kernel.commands.filter(({ type }) => type === "left").length;
-const answer = (data: Record<string, string>) => kernel.emit({ v: 1, seq: -1, ops: [{ op: "left", data }] });
+const elsewhere = { "text/plain": "It stands elsewhere." };
+const answer = (data: Record<string, string>) =>
+  kernel.emit({ v: 1, seq: -1, ops: [{ op: "left", place: 2, data, elsewhere }] });
 
 function said(): void {
   kernel.run("r1", "Say hello.");
@@ -66,7 +72,7 @@ test("what an update of the kernel did not reach is brought up to date after the
   expect(asked()).toBe(1);
   const data = { "text/html": "<p>", "text/plain": `${TITLE}--- ann:\nHello.\nAnd good-bye.\n` };
   answer(data);
-  expect(outputs[1]).toEqual({ output_type: "display_data", data, metadata: { nb_stream: MARK } });
+  expect(outputs[1]).toEqual({ output_type: "display_data", data, metadata: { nb_stream: MARK, place: 2 } });
   expect(outputs[0]!.data).toEqual({ "text/plain": "42" });
   await vi.advanceTimersByTimeAsync(5000);
   expect(asked()).toBe(1);
@@ -79,6 +85,21 @@ test("nothing is asked for where the kernel's update came", async () => {
   open(model);
   await vi.advanceTimersByTimeAsync(5000);
   expect(asked()).toBe(0);
+});
+
+test("of several outputs the latest keeps it, and the others say so", async () => {
+  const whole = `${TITLE}--- ann:\nHello.\nAnd good-bye.\n`;
+  const { outputs, model } = notebook(whole, undefined, whole);
+  said();
+  kernel.setState("idle");
+  open(model);
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(asked()).toBe(1);
+  answer({ "text/plain": whole });
+  expect(outputs.map(({ data, metadata }) => [data["text/plain"], metadata])).toEqual([
+    ["It stands elsewhere.", {}],
+    [whole, { nb_stream: MARK, place: 2 }],
+  ]);
 });
 
 test("a page that is opened after the run looks, too", async () => {

@@ -35,9 +35,11 @@ interface Notebook {
   readonly cells: List<{ readonly outputs?: Outputs }>;
 }
 
-interface Place {
+/** An output of the panel's; `place` counts how often the panel was shown before. */
+interface Left {
   outputs: Outputs;
   index: number;
+  place: unknown;
   text: string;
 }
 
@@ -48,11 +50,11 @@ export function keepLeft(model: Model, store: Store, signal: AbortSignal): void 
   let timer = 0;
   const look = () => {
     timer = 0;
-    const place = placeOf(notebook, mark);
     const last = store.settled.at(-1);
-    if (!place || !last || isActive(store.state)) return;
+    if (!last || isActive(store.state)) return;
     const line = last.text.trimEnd().split("\n").at(-1) ?? "";
-    if (line === "" || !place.text.includes(line)) model.send({ type: "left" });
+    const whole = leftIn(notebook, mark).map(({ text }) => line !== "" && text.includes(line));
+    if (whole.length > 1 || whole[0] === false) model.send({ type: "left" });
   };
   const wait = () => {
     if (isActive(store.state) || timer !== 0) return;
@@ -61,13 +63,12 @@ export function keepLeft(model: Model, store: Store, signal: AbortSignal): void 
   const receive = (content: unknown) => {
     const ops = (content as Partial<Frame>)?.ops;
     const left = Array.isArray(ops) ? ops.find((op): op is LeftOp => op.op === "left") : undefined;
-    const place = left && placeOf(notebook, mark);
-    if (!left || !place || left.data["text/plain"] === place.text) return;
-    place.outputs.set(place.index, {
-      output_type: "display_data",
-      data: left.data,
-      metadata: { nb_stream: mark },
-    });
+    if (!left) return;
+    for (const { outputs, index, place, text } of leftIn(notebook, mark)) {
+      const data = place === left.place ? left.data : left.elsewhere;
+      const metadata = place === left.place ? { nb_stream: mark, place } : {};
+      if (data["text/plain"] !== text) outputs.set(index, { output_type: "display_data", data, metadata });
+    }
   };
   model.on("msg:custom", receive);
   const unsubscribe = store.subscribe((changes) => {
@@ -91,18 +92,20 @@ function notebookOf(model: Model): Notebook | undefined {
   return typeof notebook?.cells?.get === "function" ? (notebook as Notebook) : undefined;
 }
 
-/** Where the transcript stands: its output says in its metadata whose it is. */
-function placeOf(notebook: Notebook, mark: string): Place | undefined {
+/** Where the transcript stands, or stood: an output says in its metadata whose it is. */
+function leftIn(notebook: Notebook, mark: string): Left[] {
+  const found: Left[] = [];
   for (let at = 0; at < notebook.cells.length; at++) {
     const { outputs } = notebook.cells.get(at);
     for (let index = 0; index < (outputs?.length ?? 0); index++) {
       const { data, metadata } = outputs!.get(index);
-      if (metadata.nb_stream === mark) return { outputs: outputs!, index, text: whole(data["text/plain"]) };
+      if (metadata.nb_stream !== mark) continue;
+      found.push({ outputs: outputs!, index, place: metadata.place, text: plain(data["text/plain"]) });
     }
   }
-  return undefined;
+  return found;
 }
 
-function whole(value: unknown): string {
+function plain(value: unknown): string {
   return Array.isArray(value) ? value.join("") : typeof value === "string" ? value : "";
 }
