@@ -4,7 +4,7 @@
  * After each frame what is new is looked at (`oracle.ts`). The page counts the scripts that ran.
  */
 
-import widget from "../src/index";
+import { open } from "../src/index";
 import type { CellKind } from "../src/model";
 import { ScriptedKernel } from "./kernel";
 import { faults } from "./oracle";
@@ -94,8 +94,7 @@ function mount(kernel: ScriptedKernel): { el: HTMLElement; close: () => void } {
   const controller = new AbortController();
   const el = document.body.appendChild(document.createElement("div"));
   kernel.chunk = async (name) => (await fetch(`${name}.js`)).text();
-  widget.initialize({ model: kernel.model, signal: controller.signal });
-  widget.render({ model: kernel.model, el, signal: controller.signal });
+  open(kernel.model, controller.signal).show(kernel.model, el, controller.signal);
   const close = () => {
     controller.abort();
     el.remove();

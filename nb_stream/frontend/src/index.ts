@@ -42,7 +42,7 @@ export function open(model: Model, signal: AbortSignal, early: readonly unknown[
   const show = (view: Model, el: HTMLElement, ofView: AbortSignal) => {
     dress(el);
     hideLeft(view, store, showPanel(connection, el, ofView), ofView);
-    keepLeft(view, store, ofView);
+    keepLeft(view, connection, ofView);
   };
   return { exports, show };
 }

@@ -6,10 +6,9 @@
  * for it once a run has ended, and puts it in. Other hosts keep display ids, or go without.
  */
 
-import type { Model } from "../connection";
+import type { Connection, Model } from "../connection";
 import { isActive } from "../model";
-import type { Frame, LeftOp } from "../protocol";
-import type { Store } from "../store";
+import type { LeftOp, Op } from "../protocol";
 
 /** Milliseconds that the kernel's own update may take. */
 const PATIENCE = 1000;
@@ -43,7 +42,8 @@ interface Left {
   text: string;
 }
 
-export function keepLeft(model: Model, store: Store, signal: AbortSignal): void {
+export function keepLeft(model: Model, connection: Connection, signal: AbortSignal): void {
+  const { store } = connection;
   const mark = String(model.get("static_mark") ?? "");
   const notebook = notebookOf(model);
   if (mark === "" || notebook === undefined) return;
@@ -54,15 +54,14 @@ export function keepLeft(model: Model, store: Store, signal: AbortSignal): void 
     if (!last || isActive(store.state)) return;
     const line = last.text.trimEnd().split("\n").at(-1) ?? "";
     const whole = leftIn(notebook, mark).map(({ text }) => line !== "" && text.includes(line));
-    if (whole.length > 1 || whole[0] === false) model.send({ type: "left" });
+    if (whole.length > 1 || whole[0] === false) connection.send({ type: "left" });
   };
   const wait = () => {
     if (isActive(store.state) || timer !== 0) return;
     timer = window.setTimeout(look, PATIENCE);
   };
-  const receive = (content: unknown) => {
-    const ops = (content as Partial<Frame>)?.ops;
-    const left = Array.isArray(ops) ? ops.find((op): op is LeftOp => op.op === "left") : undefined;
+  const receive = (ops: readonly Op[]) => {
+    const left = ops.find((op): op is LeftOp => op.op === "left");
     if (!left) return;
     for (const { outputs, index, place, text } of leftIn(notebook, mark)) {
       const data = place === left.place ? left.data : left.elsewhere;
@@ -70,7 +69,7 @@ export function keepLeft(model: Model, store: Store, signal: AbortSignal): void 
       if (data["text/plain"] !== text) outputs.set(index, { output_type: "display_data", data, metadata });
     }
   };
-  model.on("msg:custom", receive);
+  connection.beside.add(receive);
   const unsubscribe = store.subscribe((changes) => {
     if (changes.some(({ what }) => what === "settled" || what === "state" || what === "snapshot")) wait();
   });
@@ -79,7 +78,7 @@ export function keepLeft(model: Model, store: Store, signal: AbortSignal): void 
     () => {
       window.clearTimeout(timer);
       unsubscribe();
-      model.off("msg:custom", receive);
+      connection.beside.delete(receive);
     },
     { once: true },
   );
