@@ -1,12 +1,18 @@
-"""A pile of chunks gives back all that was put on it, call by call."""
+"""Gates: what a closed one keeps comes whole when it opens, and no finished message is another for it."""
 
 from __future__ import annotations
 
-from hypothesis import given
+import random
+
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scenarios import AGENTS, Author
+from stage import Stage
 
 from nb_stream.gates import Pile
-from nb_stream.model import Chunk
+from nb_stream.model import CellKind, Chunk, Event, Message, RunFinished, TurnEnded
+
+MANY = settings(max_examples=5 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def chunk(
@@ -80,3 +86,42 @@ def test_without_a_turn_all_of_the_agent_is_forgotten() -> None:
         pile.add(chunk(turn, path, turn))
     pile.forget("ann", None)
     assert [joined.first.path for joined in pile.take()] == ["ben"]
+
+
+def ends(event: Event, call: tuple[str, str | None, str | None]) -> bool:
+    """Whether an event ends what a gate keeps of a call's text."""
+    if isinstance(event, RunFinished):
+        return True
+    said = isinstance(event, Message) and event.kind not in (CellKind.INPUT, CellKind.APPROVAL)
+    return (said or isinstance(event, TurnEnded)) and event.path == call[0] and event.turn in (None, call[1])
+
+
+@MANY
+@given(st.integers(0, 2**48))
+def test_flipping_switches_leaves_no_gap_in_what_callbacks_hear_and_no_mark_on_what_a_run_leaves(seed: int) -> None:
+    """A callback hears the beginning of each text, without a gap, up to where the gate was last open."""
+    r = random.Random(seed)
+    paths = [path for _, path in AGENTS]
+    plain, flipped = Stage(*paths), Stage(*paths)
+    said: dict[tuple[str, str | None, str | None], str] = {}
+    heard: dict[tuple[str, str | None, str | None], str] = {}
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Chunk):
+            call = (event.path, event.turn, event.message_id)
+            heard[call] = heard.get(call, "") + event.text
+
+    flipped.feed.events.add(hear, None)
+    for event in Author(r).scenario().events:
+        plain.take(event)
+        flipped.take(event)
+        if isinstance(event, Chunk):
+            call = (event.path, event.turn, event.message_id)
+            said[call] = said.get(call, "") + event.text
+            if flipped.switches[event.path]:
+                assert heard[call] == said[call]
+        for call in [call for call in said if ends(event, call)]:
+            assert said.pop(call).startswith(heard.pop(call, ""))
+        if r.random() < 0.3:
+            flipped.switches[r.choice(paths)] = r.random() < 0.5
+    assert flipped.transcript == plain.transcript
