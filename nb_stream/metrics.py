@@ -44,6 +44,9 @@ class Figures:
 
     `ttft` is the mean time to the first token of its model calls, `tokens_per_s` their pace, where longer ones count
     more; both are None where nothing was streamed. `estimated` says that the pace of a call was counted from chunks.
+
+    Usage is what the messages report. AutoGen 0.7.5 reports none for the calls of a selector, of MagenticOne's
+    orchestrator, and of a CodeExecutorAgent that writes code or decides to try again: they are in no sum.
     """
 
     messages: int = 0
