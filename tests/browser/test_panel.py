@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import time
 
-import pytest
 from playwright.sync_api import expect
 
 from browser.conftest import Open
@@ -119,21 +118,6 @@ def test_stop_ends_after_the_turn_cancel_at_once_and_the_next_run_works(notebook
     panel.ask("Again")
     panel.ended(3)
     assert book.evaluate("[r.status.value for r in panel.transcript.runs]") == "['done', 'cancelled', 'done']"
-
-
-@pytest.mark.parametrize("way", ["await panel.run('go')", "panel.run_sync('go')"])
-def test_a_checkbox_acts_while_a_cell_waits_for_the_run(notebook: Open, way: str) -> None:
-    book = notebook([SLOW, way])
-    book.run(0)
-    panel = PanelPage(book.page).shown()
-    book.run(1, wait=False)
-    panel.wait_live("ann", 100)
-    panel.box("ann").uncheck()
-    expect(panel.live("ann")).to_contain_text("held")
-    panel.press("Stop")
-    panel.state("idle", seconds=60)
-    assert book.evaluate("panel.switches['ann']") == "False"
-    assert "TaskResult" in book.output(1)
 
 
 def test_the_panel_works_inside_boxes_tabs_and_accordions(notebook: Open) -> None:

@@ -11,6 +11,11 @@ from .harness import Kernel, environments
 
 Latencies = dict[tuple[str, str], list[float]]
 
+
+def p95(seconds: list[float]) -> float:
+    return sorted(seconds)[round(0.95 * (len(seconds) - 1))]
+
+
 FOUND, MISSING = environments()
 LATENCIES = pytest.StashKey[Latencies]()
 
@@ -52,7 +57,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if measured := config.stash[LATENCIES]:
         terminalreporter.section("from click to handler: p95 in milliseconds, clicks")
         for (environment, run), seconds in measured.items():
-            p95 = sorted(seconds)[round(0.95 * (len(seconds) - 1))] * 1000
-            terminalreporter.write_line(f"{environment:32} {run:32} {p95:7.1f} {len(seconds):4}")
+            terminalreporter.write_line(f"{environment:32} {run:50} {p95(seconds) * 1000:7.1f} {len(seconds):4}")
     for sentence in MISSING:
         terminalreporter.write_line(f"not run: {sentence}")
