@@ -20,7 +20,7 @@ from .text import ending
 
 _MARK = "--- "
 _CELL = "border-left:3px solid hsl({hue},45%,50%);padding-left:9px"
-_TEXT = "white-space:pre-wrap"
+_TEXT = "white-space:pre-wrap;word-break:normal"  # JupyterLab would break words anywhere
 _FOLDED = 48
 """Characters of a message that stand in its head while it is folded."""
 
