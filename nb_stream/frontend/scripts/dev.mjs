@@ -17,7 +17,7 @@ const page = await context({
   target: "es2022",
   outdir: "dev",
   write: false,
-  define: { __CSS__: '{ name: "", text: "" }' }, // the page links it
+  define: { __CSS__: JSON.stringify({ name: "", text: "" }) }, // the page links it
 });
 const { port } = await page.serve({ host: "127.0.0.1", port: Number(process.argv[2] ?? 0), servedir: "dev" });
 console.log(`http://127.0.0.1:${port}/?scene=two&theme=dark&stream`);
