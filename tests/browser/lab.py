@@ -30,14 +30,18 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-APPS = {"lab": ("jupyterlab", "LabApp", "lab/tree"), "notebook": ("notebook", "JupyterNotebookApp", "notebooks")}
+APPS = {
+    "lab": ("jupyterlab", "LabApp", "lab/tree"),
+    "notebook": ("notebook", "JupyterNotebookApp", "notebooks"),
+    "server": ("jupyter_server", "ServerApp", "files"),
+}
 
 
 class Server:
     """A Jupyter server with its own configuration folder. `url(name)` is the address of a notebook in it."""
 
-    def __init__(self, folder: pathlib.Path, app: str = "lab") -> None:
-        self.folder = folder
+    def __init__(self, folder: pathlib.Path, app: str = "lab", *options: str) -> None:
+        self.folder, self._options = folder, options
         self._module, self._class, self._route = APPS[app]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -73,6 +77,7 @@ class Server:
                 "--ServerApp.allow_root=True",
                 f"--{self._class}.expose_app_in_browser=True",
                 f"--ServerApp.root_dir={self.folder / 'work'}",
+                *self._options,
             ],
             env=environment,
             cwd=self.folder,

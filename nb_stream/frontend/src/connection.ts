@@ -21,6 +21,11 @@ export const RETRY = 1000;
 const RETRY_MAX = 16_000;
 /** Milliseconds after which a frame counts as painted where the browser paints nothing: what is out of sight. */
 export const UNSEEN = 1000;
+/** Milliseconds after which the reader is told that the kernel has not answered a wish. */
+export const PATIENCE = 4000;
+const SILENCE =
+  "The kernel does not answer. Where it is not busy but gone, run the cell that shows this panel again.";
+const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
 /** Requests without an answer after which the panel waits for the kernel to speak first. */
 const ATTEMPTS = 8;
 
@@ -49,6 +54,7 @@ export class Connection {
   #attempts = 0;
   /** The latest frame that asks for an answer, and what waits for its painting. */
   #asked = 0;
+  #wishTimer = 0;
   #paintFrame = 0;
   #paintTimer = 0;
 
@@ -72,6 +78,10 @@ export class Connection {
   }
 
   send(command: Command): void {
+    if (WISHES.includes(command.type)) {
+      window.clearTimeout(this.#wishTimer);
+      this.#wishTimer = window.setTimeout(() => this.store.setNotice(SILENCE), PATIENCE);
+    }
     try {
       this.model.send(command);
     } catch (error) {
@@ -82,6 +92,8 @@ export class Connection {
 
   #receive(frame: Frame): void {
     if (!Array.isArray(frame?.ops)) return;
+    window.clearTimeout(this.#wishTimer);
+    if (this.store.notice === SILENCE) this.store.setNotice("");
     if (frame.seq < 0) {
       for (const heard of this.beside) heard(frame.ops);
       return;
@@ -146,6 +158,7 @@ export class Connection {
   }
 
   #dispose(): void {
+    window.clearTimeout(this.#wishTimer);
     this.#forgetPainting();
     window.clearTimeout(this.#gapTimer);
     window.clearTimeout(this.#retryTimer);

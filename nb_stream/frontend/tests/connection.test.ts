@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { Connection, REORDER, RETRY, UNSEEN } from "../src/connection";
+import { Connection, PATIENCE, REORDER, RETRY, UNSEEN } from "../src/connection";
 import type { Frame } from "../src/protocol";
 import { random, shown, shownBy } from "./helpers";
 
@@ -85,6 +85,22 @@ test("a kernel that cannot be reached is named, with the remedy", () => {
   log.mockRestore();
 });
 
+test("a kernel that leaves a wish unanswered is named, until it speaks", () => {
+  const kernel = new ScriptedKernel();
+  const { connection } = connect(kernel);
+  connection.send({ type: "start", task: "Go" });
+  vi.advanceTimersByTime(PATIENCE - 1);
+  expect(connection.store.notice).toBe("");
+  vi.advanceTimersByTime(1);
+  expect(connection.store.notice).toMatch(/does not answer.*run the cell/);
+  kernel.setState("running");
+  expect(connection.store.notice).toBe("");
+  connection.send({ type: "stop" });
+  kernel.setState("stopping");
+  vi.advanceTimersByTime(10 * PATIENCE);
+  expect(connection.store.notice).toBe("");
+});
+
 test("after the signal nothing is left: no listener, no timer", () => {
   const kernel = new ScriptedKernel();
   const row = kernel.agent("poet");
@@ -94,6 +110,7 @@ test("after the signal nothing is left: no listener, no timer", () => {
   kernel.seq++;
   kernel.sendAgents();
   connection.switches.toggle(row.path, false);
+  connection.send({ type: "stop" });
   expect(vi.getTimerCount()).toBeGreaterThan(0);
   controller.abort();
   expect(vi.getTimerCount()).toBe(0);

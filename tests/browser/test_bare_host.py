@@ -1,0 +1,71 @@
+"""The panel outside JupyterLab: a bare page with ipywidgets' base manager, and the state of a saved notebook."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browser.bare import BareHost, bare_host
+from browser.panel_page import PanelPage
+
+TEXT = "A sentence that everybody can wait for. "
+
+SHOW = f"""
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+from nb_stream import TeamPanel
+from nb_stream.demo import Say, ScriptedClient
+text = {TEXT!r} * 40
+ann, ben = (AssistantAgent(name, ScriptedClient([Say(text)], pace=0.015), model_client_stream=True)
+            for name in ("ann", "ben"))
+panel = TeamPanel(RoundRobinGroupChat([ann, ben], max_turns=2), title="bare")
+panel
+"""
+
+
+@pytest.fixture(scope="module")
+def host(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareHost]:
+    with bare_host(browser, tmp_path_factory.mktemp("bare")) as opened:
+        yield opened
+        assert opened.errors == []
+
+
+def test_a_bare_page_runs_switches_stops_and_reloads(host: BareHost) -> None:
+    page = host.open()
+    kernel = page.evaluate("() => host.start()")
+    host.run(page, SHOW)
+    panel = PanelPage(page).shown()
+    panel.ask("Go")
+    panel.wait_live("ann", 200)
+    panel.box("ann").uncheck()
+    expect(panel.live("ann")).to_contain_text("held")
+    assert host.run(page, "panel.switches['ann']") == "False"
+    model = host.run(page, "panel.model_id").strip("'")
+    again = host.open()
+    again.evaluate("id => host.attach(id)", kernel)
+    again.evaluate("id => host.show(id)", model)
+    second = PanelPage(again).shown()
+    expect(second.box("ann")).not_to_be_checked()
+    second.box("ann").check()
+    expect(panel.box("ann")).to_be_checked()
+    second.press("Stop")
+    for one in (panel, second):
+        one.state("idle", seconds=60)
+    cells = ast.literal_eval(host.run(page, "[(c.agent, c.text) for c in panel.transcript]"))
+    assert cells == [("user", "Go"), ("ann", TEXT * 40)]
+    for one in (panel, second):
+        assert [(agent, one.text_of(agent)) for agent, _ in one.history()] == cells
+    state = host.run(page, "from ipywidgets import Widget; import json; print(json.dumps(Widget.get_manager_state()))")
+    _shows_saved(host.open(), state, cells)
+
+
+def _shows_saved(page: Page, state: str, cells: list[tuple[str, str]]) -> None:
+    page.evaluate("state => host.saved(state)", json.loads(state))
+    saved = PanelPage(page).shown()
+    assert [(agent, saved.text_of(agent)) for agent, _ in saved.history()] == cells
+    saved.ask("Again")
+    expect(saved.root).to_contain_text("The kernel does not answer", timeout=10_000)
