@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import pathlib
 import random
@@ -16,24 +15,17 @@ from browser.hidden import HiddenPage
 from browser.lab import Notebook, Server
 from browser.panel_page import PanelPage
 from browser.proxy import Proxy
+from browser.reading import READER, READY, SHOWN, kernels
 
 TURNS, SENTENCES = 4, 130
 
 CELLS = (
     f"""
-import anywidget
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from nb_stream import TeamPanel
 from nb_stream.demo import Say, ScriptedClient
-from nb_stream.protocol import cell_whole, run_row
-
-class Reader(anywidget.AnyWidget):
-    '''Lends the page what the panel exports.'''
-    _esm = '''export default {{ async render({{ model, host }}) {{
-        window.__panel = (await host.getWidget(model.get("panel"))).exports;
-    }} }}'''
-    panel = anywidget.WidgetTrait().tag(sync=True)
+{READER}
 
 def text(name, turn):
     return " ".join(f"Sentence {{n}} of turn {{turn}}, that {{name}} wrote 🌊." for n in range({SENTENCES}))
@@ -46,18 +38,7 @@ display(panel, Reader(panel=panel))
     "panel",
 )
 
-SHOWN = "JSON.stringify({cells: window.__panel.cells, runs: window.__panel.runs, state: window.__panel.state})"
-READY = "() => window.__panel !== undefined"
 PAINTED = "() => [...document.querySelectorAll('.nbs-panel')].map(panel => panel.querySelector('.nbs-log').textContent)"
-
-
-def kernels(book: Notebook) -> dict[str, Any]:
-    """What the kernel has, in the form of `SHOWN`."""
-    said = book.evaluate(
-        "__import__('json').dumps({'cells': [cell_whole(c) for c in panel.transcript.cells],"
-        " 'runs': [run_row(r) for r in panel.transcript.runs], 'state': panel.state})"
-    )
-    return dict(json.loads(ast.literal_eval(said)))
 
 
 def ends_with(
@@ -164,7 +145,7 @@ def _paints_all(page: Page, what: str) -> None:
     """Both views of the panel show every text, once."""
     for view in range(2):
         root = page.locator(".nbs-panel").nth(view)
-        root.get_by_role("button", name="Expand all").click()
+        root.get_by_role("button", name="Expand all").dispatch_event("click")  # a dialog of the host may be in front
     page.wait_for_function(f"() => document.querySelectorAll('details.nbs-cell[open] .nbs-md').length >= {2 * TURNS}")
     for painted in page.evaluate(PAINTED):
         for agent in ("ann", "ben"):
