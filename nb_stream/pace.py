@@ -82,7 +82,7 @@ class Pace:
         fresh = [question for question in answered if known is None or question.seq > known.seq]
         if not fresh:
             return
-        late = max(now - fresh[0].at, 0.7 * known.late if known else 0.0)
+        late = max(now - fresh[-1].at, 0.7 * known.late if known else 0.0)
         self._pages[page] = _Page(fresh[-1].seq, min(late, LATE), fresh[-1].total)
         for other, state in list(self._pages.items()):
             if state.seq < fresh[-1].seq and self._owed(state, now) > PATIENCE and other != page:

@@ -6,6 +6,22 @@ reads its socket.
 
 anywidget sends a widget's module with each widget and saves it with each widget's state. So that module is a small
 loader, and the panel itself comes once for each page, as a custom message.
+
+What the panel asks of a host is anywidget's contract and nothing else: an ES module in the trait `_esm` and a style
+sheet in `_css`, `initialize` and `render` with a model that has `get`, `on`, `off` and `send`, an `AbortSignal`, and an
+element to draw in. Nothing is loaded from a network; a second part of the front end comes over the same line.
+
+* JupyterLab 4, Notebook 7: tested, as is a bare page with ipywidgets' base manager (`tests/browser`).
+* VS Code, not tested. Its widgets live in a webview with a mirror of the kernel's messages, custom ones included, and
+  it finds anywidget's script in the environment's `nbextensions` or on a CDN (vscode-jupyter, wiki, "Component:
+  IPyWidgets"). Our module is evaluated from a `blob:` address, as that of every anywidget. Colours come from
+  `--vscode-*`. A notebook that is opened again shows what the panel leaves as HTML.
+* Colab, not tested. Third-party widgets need `output.enable_custom_widget_manager()`, which anywidget calls
+  (`anywidget/_util.py`). Every output is a frame of its own, and messages that a later cell causes were reported not to
+  reach it (googlecolab/colabtools#498): show the panel in the cell that runs it. Frames out of sight paint nothing: the
+  panel takes them for painted after a second.
+* A page without a kernel (saved state, `ipywidgets.embed`) shows nothing of the widget: what was said stands in the
+  output beside it.
 """
 
 from __future__ import annotations

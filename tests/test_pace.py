@@ -131,7 +131,7 @@ def test_a_page_that_stands_still_costs_a_handful_of_frames_and_a_bounded_text(m
     waiting = sum(size(frame) for frame in page.queue)
     assert waiting < UNPAINTED + 2 * max(size(frame) for frame in page.queue)  # the last may take it beyond
     stage.take(RunFinished("r1", stage.loop.now, CellStatus.DONE))
-    stage.loop.advance(10.0)
+    stage.loop.advance(60.0)
     assert stage.loop.is_idle, "something goes on for a page that may never come back"
     page.thaw()
     stage.loop.advance(30.0)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from browser.bare import BareHost, bare_host
 from browser.panel_page import PanelPage
@@ -60,12 +60,6 @@ def test_a_bare_page_runs_switches_stops_and_reloads(host: BareHost) -> None:
     for one in (panel, second):
         assert [(agent, one.text_of(agent)) for agent, _ in one.history()] == cells
     state = host.run(page, "from ipywidgets import Widget; import json; print(json.dumps(Widget.get_manager_state()))")
-    _shows_saved(host.open(), state, cells)
-
-
-def _shows_saved(page: Page, state: str, cells: list[tuple[str, str]]) -> None:
-    page.evaluate("state => host.saved(state)", json.loads(state))
-    saved = PanelPage(page).shown()
-    assert [(agent, saved.text_of(agent)) for agent, _ in saved.history()] == cells
-    saved.ask("Again")
-    expect(saved.root).to_contain_text("The kernel does not answer", timeout=10_000)
+    saved = host.open()  # without a kernel the widget leaves the word to the output beside it
+    assert saved.evaluate("state => host.saved(state).then(() => true)", json.loads(state))
+    expect(saved.locator(".nbs-panel")).to_have_count(0)
