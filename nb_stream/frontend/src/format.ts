@@ -43,8 +43,23 @@ export function dateAndTime(epoch: number): string {
   return DATE_AND_TIME.format(epoch * 1000);
 }
 
-/** JSON text with line breaks and indentation; other text as it is. */
+/**
+ * Whether JavaScript's numbers hold those of a JSON text: of a long integer, such as an id, they lose the last digits.
+ */
+export function isExact(json: string): boolean {
+  const numbers = json.replace(/"(?:[^"\\]|\\.)*"/g, '""').match(/\d[\d.]*(?:[eE][-+]?\d+)?/g) ?? [];
+  return numbers.every((number) => {
+    const digits = number
+      .replace(/[eE].*/, "")
+      .replace(".", "")
+      .replace(/^0+/, "");
+    return digits.length <= 15 && Number.isFinite(Number(number));
+  });
+}
+
+/** JSON text with line breaks and indentation; other text, and what would lose digits, as it is. */
 export function prettyJson(text: string): string {
+  if (!isExact(text)) return text;
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {

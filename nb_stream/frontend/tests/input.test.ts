@@ -91,6 +91,57 @@ describe("an approval", () => {
     expect(body.textContent).not.toContain("```");
   });
 
+  test("shows a long number to its last digit", async () => {
+    const json = '{\n  "account": 12345678901234567890\n}';
+    kernel.put(
+      "c3",
+      "coder",
+      "approval",
+      `May pay be called with these arguments?\n\n\`\`\`json\n${json}\n\`\`\``,
+      {
+        status: "waiting",
+        data: { request_id: "q3", what: { tool: "pay", arguments: JSON.parse(json) } },
+      },
+    );
+    await painted();
+    expect(one(panel.el, "[data-kind=approval]:last-child .nbs-content").textContent).toContain(
+      "12345678901234567890",
+    );
+  });
+
+  test("shows each block of code by itself", async () => {
+    kernel.put("c3", "coder", "approval", "May this code run?\n\n```py\nx = 1\n```\n\n```sh\nls\n```", {
+      status: "waiting",
+      data: {
+        request_id: "q3",
+        what: {
+          code: "```py\nx = 1\n```\n\n```sh\nls\n```",
+          code_blocks: [
+            { language: "py", code: "x = 1" },
+            { language: "sh", code: "ls" },
+          ],
+        },
+      },
+    });
+    await painted();
+    expect(texts(panel.el, "[data-kind=approval]:last-child .nbs-content pre")).toEqual(["x = 1\n", "ls\n"]);
+  });
+
+  test("says in its line what was approved", async () => {
+    kernel.put("c3", "coder", "approval", "May send be called with these arguments?\n\n```json\n{}\n```", {
+      data: {
+        request_id: "q3",
+        what: { tool: "send", arguments: { to: "ann" } },
+        how: "answered",
+        answer: "approve",
+      },
+    });
+    await painted();
+    expect(texts(panel.el, "[data-kind=approval]:last-child .nbs-first")).toEqual([
+      'send({"to":"ann"}) → approve',
+    ]);
+  });
+
   test("is given by one button, and refused by another, with or without a reason", () => {
     const reason = one<HTMLInputElement>(panel.el, ".nbs-reason");
     button("Approve").click();
@@ -104,8 +155,20 @@ describe("an approval", () => {
   });
 
   test("is never given by the Enter key in the reason's field", () => {
-    one<HTMLInputElement>(panel.el, ".nbs-reason").value = "no";
-    one<HTMLFormElement>(panel.el, "[data-kind=approval] form").requestSubmit();
+    const reason = one<HTMLInputElement>(panel.el, ".nbs-reason");
+    reason.value = "no";
+    reason.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
     expect(kernel.commands).toEqual([{ type: "answer", request_id: "q2", text: "reject: no" }]);
   });
+});
+
+test("all questions that come with the first messages of a run are open", async () => {
+  kernel.run("r2", "Ask everybody.");
+  for (const id of ["d1", "d2", "d3"]) {
+    const data = { request_id: id };
+    kernel.put(id, "editor", id === "d3" ? "approval" : "human input", "Well?", { status: "waiting", data });
+  }
+  kernel.put("d4", "poet", "text", "I wait.");
+  await painted();
+  expect(all(panel.el, ".nbs-cell[open] form.nbs-input").length).toBe(3);
 });

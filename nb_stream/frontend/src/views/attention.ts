@@ -11,9 +11,9 @@ export class Attention {
   #urgent = new Set<string>();
   #said: { id: string; index: number } | undefined;
 
-  /** Cells must be seen in order; `index` is the cell's place, `isLast` whether no other stands behind it. */
-  see(cell: Cell, index: number, isLast: boolean): void {
-    if (isLast && cell.run !== this.#run) {
+  /** Cells must be seen in order; `index` is the cell's place, `isOfLast` whether it is of the run that spoke last. */
+  see(cell: Cell, index: number, isOfLast: boolean): void {
+    if (isOfLast && cell.run !== this.#run) {
       this.forget();
       this.#run = cell.run;
     }

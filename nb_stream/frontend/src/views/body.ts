@@ -1,7 +1,7 @@
 /** The body of a finished cell, by its kind. */
 
 import { h } from "../dom";
-import { prettyJson } from "../format";
+import { isExact, prettyJson } from "../format";
 import { codeBlock } from "../markdown/code_view";
 import type { Services } from "../markdown/inline_view";
 import { renderMarkdown } from "../markdown/writer";
@@ -71,7 +71,7 @@ function rich(text: string, services: Services): HTMLElement {
 }
 
 function structured(cell: Cell, data: Record<string, unknown>): HTMLElement {
-  const value = data.value ?? parseData(cell.text);
+  const value = isExact(cell.text) ? (data.value ?? parseData(cell.text)) : undefined;
   return typeof value === "object" && value !== null
     ? dataView(value)
     : source(prettyJson(cell.text), "Structured output");
@@ -79,14 +79,29 @@ function structured(cell: Cell, data: Record<string, unknown>): HTMLElement {
 
 /** What a person is to approve: code, or a tool with its arguments, which the question repeats as text. */
 function* asked(text: string, data: Record<string, unknown>): Generator<HTMLElement> {
-  const { code, language, tool, arguments: given } = (data.what ?? {}) as Record<string, unknown>;
+  const {
+    code,
+    language,
+    code_blocks,
+    tool,
+    arguments: given,
+  } = (data.what ?? {}) as Record<string, unknown>;
   const question = code === undefined && tool === undefined ? text : (text.split("\n\n", 1)[0] ?? "");
   if (question) yield prose(question);
-  if (code !== undefined) yield codeBlock(String(code), String(language ?? ""));
+  const blocks = codeBlocks(code_blocks);
+  for (const block of blocks) yield codeBlock(block.code, block.language);
+  if (code !== undefined && blocks.length === 0) yield codeBlock(String(code), String(language ?? ""));
   if (tool !== undefined) {
     yield h("p", "nbs-call-head", h("code", "nbs-call-name", String(tool)));
-    yield* toolArguments(typeof given === "string" ? given : JSON.stringify(given ?? {}));
+    yield* toolArguments(givenTo(text, given));
   }
+}
+
+/** What a tool is to be given; as the question has it in JSON where numbers have lost digits on their way here. */
+function givenTo(text: string, given: unknown): string {
+  const json = /\n\n(`{3,})json\n([\s\S]*)\n\1$/.exec(text)?.[2];
+  if (json !== undefined && !isExact(json)) return json;
+  return typeof given === "string" ? given : JSON.stringify(given ?? {});
 }
 
 function* ending(data: Record<string, unknown>): Generator<HTMLElement> {

@@ -1,7 +1,7 @@
 /** JSON values: rows of the same fields as a table, everything else as a tree that folds. */
 
 import { button, h } from "../dom";
-import { count } from "../format";
+import { count, isExact } from "../format";
 import { source } from "./source";
 
 /** Entries of a list, and rows of a table, that are shown before the reader asks for more. */
@@ -13,9 +13,9 @@ const DEPTH = 24;
 
 type Record_ = Record<string, unknown>;
 
-/** The list or object that `text` is in JSON, or undefined where it is something else. */
+/** The list or object that `text` is in JSON, or undefined where it is something else, or would lose digits. */
 export function parseData(text: string): object | undefined {
-  if (!/^\s*[[{]/.test(text)) return undefined;
+  if (!/^\s*[[{]/.test(text) || !isExact(text)) return undefined;
   try {
     return JSON.parse(text) as object;
   } catch {

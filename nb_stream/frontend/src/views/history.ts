@@ -249,7 +249,7 @@ export class History {
       if (place !== this.#cells || isLate) return false;
       this.#updateRuns(run + 1);
     }
-    this.#attention.see(cell, place, place === this.connection.store.settled.length - 1);
+    this.#attention.see(cell, place, cell.run === this.connection.store.settled.at(-1)?.run);
     if (!view) this.#addCell(cellKey(cell), cell);
     else if (view.cell.started_at !== cell.started_at) return false;
     else {
@@ -281,7 +281,7 @@ export class History {
     const last = store.settled.at(-1)?.run;
     const begin = 1 + store.settled.findLastIndex(({ run }) => run !== last);
     store.settled.slice(begin).forEach((cell, index) => {
-      this.#attention.see(cell, begin + index, index === 0);
+      this.#attention.see(cell, begin + index, true);
     });
     entries.forEach(({ key, run, cell }, index) => {
       const view = this.#items[index]?.view;

@@ -33,12 +33,17 @@ function answerForm(cell: Cell, send: Send): HTMLFormElement {
     event.preventDefault();
     submit({ type: "answer", request_id, text: box.value });
   });
-  box.addEventListener("keydown", (event) => {
+  onEnter(box, () => form.requestSubmit());
+  return form;
+}
+
+/** JupyterLab keeps the Enter key from submitting forms by itself. */
+function onEnter(field: HTMLElement, act: () => void): void {
+  field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    form.requestSubmit();
+    act();
   });
-  return form;
 }
 
 /** Two buttons; Enter in the reason's box rejects, because a reason is given for nothing else. */
@@ -58,10 +63,8 @@ function approvalForm(cell: Cell, send: Send): HTMLFormElement {
   );
   const buttons = h("div", "nbs-buttons", approve, button("nbs-button", "Reject", "", reject), reason, sent);
   const form = h("form", "nbs-input", buttons);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    reject();
-  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  onEnter(reason, reject);
   return form;
 }
 

@@ -36,9 +36,18 @@ export function headline(cell: Cell): string {
     return firstWords(codeBlocks(data.code_blocks)[0]?.code || cell.text || String(data.output ?? ""));
   }
   if (cell.kind === "human input" || cell.kind === "approval") {
-    return firstWords(data.answer ? `${cell.text} → ${data.answer}` : cell.text);
+    const asked = askedFor(data.what) ?? cell.text;
+    return firstWords(data.answer ? `${asked} → ${data.answer}` : asked);
   }
   return firstWords(cell.kind === "text" || cell.kind === "thought" ? unmarked(cell.text) : cell.text);
+}
+
+/** What was to be approved, in a line; undefined where the question is all there is. */
+function askedFor(what: unknown): string | undefined {
+  const { tool, arguments: given, code, code_blocks } = (what ?? {}) as Record<string, unknown>;
+  if (tool !== undefined) return callLine({ name: String(tool), arguments: JSON.stringify(given ?? {}) });
+  const shown = codeBlocks(code_blocks)[0]?.code ?? code;
+  return shown === undefined ? undefined : firstWords(String(shown), 80);
 }
 
 /** The beginning of a Markdown text without the marks that a reader of one line does not need. */
