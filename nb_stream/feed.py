@@ -40,7 +40,8 @@ log = logging.getLogger("nb_stream")
 
 
 class Watcher(Protocol):
-    """Somebody who shows a stream. All methods are called on the stream's loop."""
+    """Somebody who shows a stream. All methods are called on the stream's loop. One that cannot take the answers to
+    questions has a false attribute `takes_answers`."""
 
     def patched(self, patches: Sequence[Patch]) -> None:
         """The transcript changed."""
@@ -80,6 +81,11 @@ class Feed:
         self._transcript = self._begun = Transcript()
         self._fresh = Pile()  # on its way into the transcript
         self._held = Pile()  # kept by a closed gate
+
+    @property
+    def attended(self) -> bool:
+        """Whether a display shows the stream where somebody can answer."""
+        return any(getattr(watcher, "takes_answers", True) for watcher in self.watchers)
 
     @property
     def transcript(self) -> Transcript:

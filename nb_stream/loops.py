@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import contextvars
 import sys
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -77,7 +80,8 @@ def run_sync(
     """Run `work()` to its end on the home loop, or on the loop of this thread, and return its result.
 
     Where the loop is already running in this thread it is patched by nest_asyncio2 (unless nest_asyncio or
-    nest_asyncio2 has patched it before). On an interrupt `interrupted()` is run to its end before it is raised.
+    nest_asyncio2 has patched it before). On an interrupt `interrupted()`, which is brief, is run to its end before it
+    is raised, whatever else interrupts.
     """
     here, loop = running(), home.loop
     if here is None and loop is not None and loop.is_running():
@@ -98,7 +102,10 @@ def run_sync(
         try:
             return loop.run_until_complete(work())
         except KeyboardInterrupt:
-            loop.run_until_complete(interrupted())
+            ending = loop.create_task(interrupted())
+            while not ending.done():
+                with contextlib.suppress(KeyboardInterrupt):
+                    loop.run_until_complete(ending)
             raise
 
 
@@ -106,6 +113,33 @@ async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
     """Whether a task or future ends within `seconds`. It is left alone either way."""
     done, _ = await asyncio.wait([asyncio.ensure_future(waiting)], timeout=seconds)
     return bool(done)
+
+
+def in_thread(call: Callable[[], Any], name: str) -> asyncio.Future[Any]:
+    """What a function returns that may block for long, such as `input`. Its thread never keeps the process alive."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(call)
+        except Exception as caught:  # noqa: BLE001 - raised where it is awaited
+            error = caught
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name=f"nb_stream {name}", daemon=True).start()
+    return future
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:

@@ -105,19 +105,25 @@ class TeamPanel(FrameWidget):
         return self.stream.start(task, output_task_messages=output_task_messages)
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
-        """Run the team and return its `TaskResult`; see `TeamStream.run`. Raises EmptyTaskError for an empty task."""
+        """Run the team and return its `TaskResult`; see `TeamStream.run`. A text may be the answer to a handoff, as for
+        `start`. Raises EmptyTaskError for an empty task."""
         self.stream.check_task(task)
         return await self.stream.run(
-            task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
+            self.stream.as_reply(task),
+            cancellation_token=cancellation_token,
+            output_task_messages=output_task_messages,
         )
 
     def run_stream(
         self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
     ) -> AsyncGenerator[Any, None]:
-        """Run the team and yield what it yields; see `TeamStream.run_stream`. Raises EmptyTaskError at once."""
+        """Run the team and yield what it yields; see `TeamStream.run_stream`. A text may be the answer to a handoff, as
+        for `start`. Raises EmptyTaskError at once."""
         self.stream.check_task(task)
         return self.stream.run_stream(
-            task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
+            self.stream.as_reply(task),
+            cancellation_token=cancellation_token,
+            output_task_messages=output_task_messages,
         )
 
     def run_sync(self, task: Any = None, *, output_task_messages: bool = True) -> Any:

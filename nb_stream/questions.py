@@ -7,15 +7,14 @@ with an answer, or it is dismissed, or the timeout answers it, or it ends with i
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from . import console, loops
 from .callbacks import is_async
 from .errors import NotRunningError
 from .model import CellKind, InputResolved, Message
@@ -51,6 +50,7 @@ class _Open:
     settle: Callable[[str, str | None], None]
     of_run: bool
     unreported: Message | None = None
+    reported: asyncio.Event = field(default_factory=asyncio.Event)
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -64,8 +64,9 @@ class Questions:
     """The open questions of a stream. All but `answer`, `dismiss`, `listed` and `on_question` belongs to its loop.
 
     `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
-    questions came or went, and `heard` tells whether somebody watches. After `timeout` seconds (None: never) a request
-    for input is answered with `default`, and an approval is refused.
+    questions came or went, and `heard` tells whether somebody watches who can answer: where nobody does, the questions
+    of a run are asked at the terminal, if there is one. After `timeout` seconds (None: never) a request for input is
+    answered with `default`, and an approval is refused.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Questions:
         self._open: dict[str, _Open] = {}
         self._hooks: list[Callable[[Question], Any]] = []
         self._stopping = False
+        self._terminal = asyncio.Lock()
 
     @property
     def listed(self) -> tuple[Question, ...]:
@@ -120,9 +122,11 @@ class Questions:
                 future.set_result((how, answer))
 
         how, answer = "cancelled", None
-        self._add(_Open(question, settle, of_run=True), at_once=what is not None)
+        entry = _Open(question, settle, of_run=True)
+        self._add(entry, at_once=what is not None)
         try:
             how, answer = await future
+            await entry.reported.wait()  # an answer may be quicker than what was said before the question
             return answer or ""
         finally:
             self._remove(request_id, how, answer)
@@ -143,6 +147,7 @@ class Questions:
         entry = self._open.get(event.data.get("request_id", "")) if event.kind is CellKind.INPUT else None
         if entry is not None and entry.unreported is not None:
             known, entry.unreported = entry.unreported, None
+            entry.reported.set()
             return replace(event, text=event.text or known.text)
         return event
 
@@ -168,7 +173,7 @@ class Questions:
 
     def begin(self, answer: str | None) -> None:
         """A run begins: what was asked between runs is answered by its task, or out of date."""
-        self._stopping = False
+        self._stopping, self._terminal = False, asyncio.Lock()
         for request_id in list(self._open):
             self._remove(request_id, "cancelled" if answer is None else "answered", answer)
 
@@ -219,7 +224,11 @@ class Questions:
             return
         for hook in self._hooks:
             entry.tasks.append(loop.create_task(self._consult(hook, question)))
-        if not self._hooks and not self._heard():
+        if self._hooks or self._heard():
+            return
+        if entry.of_run and console.attended():
+            entry.tasks.append(loop.create_task(self._consult(self._at_terminal, question)))
+        else:
             log.warning(
                 "%s asks %r, and nobody watches this stream. Answer with stream.answer(%r, ...) from another task or "
                 "thread, register stream.on_question(callback), or give the stream an input_timeout.",
@@ -243,6 +252,7 @@ class Questions:
     def _report(self, entry: _Open) -> None:
         if entry.unreported is not None:
             message, entry.unreported = entry.unreported, None
+            entry.reported.set()
             self._say(message, entry.path)
 
     def _time_out(self, entry: _Open) -> None:
@@ -256,11 +266,22 @@ class Questions:
     async def _consult(self, hook: Callable[[Question], Any], question: Question) -> None:
         """Give a question to a callback; what it returns, if anything, is the answer."""
         try:
-            answer = await (hook(question) if is_async(hook) else _in_thread(lambda: hook(question)))
+            answer = await (hook(question) if is_async(hook) else loops.in_thread(lambda: hook(question), "question"))
             if answer is not None and question.request_id in self._open:
                 self.answer(question.request_id, answer)
         except Exception:
             log.exception("The callback %r for questions failed; the question stays open.", hook)
+
+    async def _at_terminal(self, question: Question) -> str:
+        """What is typed, one question after the other, as AutoGen's agents ask where no stream runs them."""
+        approval = question.kind is CellKind.APPROVAL
+        prompt = f"{question.agent}: {question.text.rstrip()} " + ("\nApprove or reject? " if approval else "")
+        async with self._terminal:
+            while True:
+                answer = await console.ask(prompt)
+                word = answer.partition(":")[0].strip().lower()
+                if not approval or word in (*_YES, *_NO):
+                    return answer
 
 
 def _verdict(text: str | bool, reason: str) -> str:
@@ -276,30 +297,3 @@ def _verdict(text: str | bool, reason: str) -> str:
 
 def _refusal(reason: str) -> str:
     return f"reject: {reason}" if reason else "reject"
-
-
-def _in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
-    """What a function returns that may block for long, such as `input`. The thread never keeps the process alive."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(result: Any, error: Exception | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    def work() -> None:
-        result, error = None, None
-        try:
-            result = context.run(call)
-        except Exception as caught:  # noqa: BLE001 - raised where it is awaited
-            error = caught
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=work, name="nb_stream question", daemon=True).start()
-    return future

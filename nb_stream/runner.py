@@ -34,9 +34,13 @@ CALLBACKS = 0.5
 """Seconds that the end of a run waits for slow callbacks, which get what is left later."""
 
 
+WITHIN: contextvars.ContextVar[Run | None] = contextvars.ContextVar("nb_stream_run", default=None)
+"""Set in the tasks of a run, those of its agents, tools and callbacks included: they cannot wait for its end."""
+
+
 class _Order(NamedTuple):
-    """What a run was asked for. `answer` is that to the last run's handoff; `moved` says that the team's queues belong
-    to another event loop."""
+    """What a run was asked for. `answer` is that to a handoff; `moved` says that the team's queues belong to another
+    event loop."""
 
     task: Any
     text: str
@@ -57,7 +61,7 @@ class Runner:
         self.run: Run | None = None
         self.saved: dict[str, Any] | None = None  # a state for the team to take up before anything else
         self.questions = Questions(
-            feed.event, home.call, self._asked, lambda: bool(feed.watchers), input_timeout, input_default
+            feed.event, home.call, self._asked, lambda: feed.attended, input_timeout, input_default
         )
         self._backend, self._feed, self._home = backend, feed, home
         self._lock = threading.Lock()
@@ -69,6 +73,7 @@ class Runner:
         self._heard: Run | None = None  # the run whose words count; none before its start, after its end or a cancel
         self._mending: asyncio.Task[None] | None = None
         self._handoff: Handoff | None = None
+        self._reply: Any = None  # the task that was made last of an answer to it
 
     @property
     def active(self) -> bool:
@@ -96,10 +101,8 @@ class Runner:
         output_task_messages: bool = True,
         outlet: Outlet | None = None,
         token: Any = None,
-        answer: str | None = None,
     ) -> Run:
-        """Begin a run; returns at once. `text` is the task for a reader; `answer` says that the task is the answer to
-        the handoff with which the last run ended.
+        """Begin a run; returns at once. `text` is the task for a reader.
 
         Raises AlreadyRunningError and LoopError.
         """
@@ -111,7 +114,8 @@ class Runner:
             run = self.run = Run(f"r{self._count}")
             moved, self._loop = self._loop not in (None, loop), loop
             self._pump, self._cancelled, self._cancelling, self._heard = None, None, False, None
-            self._handoff = None
+            answer = text if self._reply is not None and task is self._reply else None
+            self._handoff = self._reply = None
         self._set_state(RunState.RUNNING, "")
         if token is not None:
             token.add_callback(lambda: self._home.call(lambda: self.cancel(run)))
@@ -124,15 +128,19 @@ class Runner:
         """Go on after so many recorded runs, with the state of the team that was saved with them, if it was."""
         self._count, self.saved = runs, state
 
-    def as_reply(self, text: str) -> Any | None:
-        """A text as the answer to the handoff with which the last run ended; None where none waits for one."""
-        return None if self._handoff is None else self._handoff.reply(text)
+    def as_reply(self, task: Any) -> Any:
+        """The task; where the team waits after a handoff and it is a text, that as the answer."""
+        if self._handoff is None or not isinstance(task, str):
+            return task
+        self._reply = self._handoff.reply(task)
+        return self._reply
 
-    def forget(self) -> None:
-        """The conversation was reset: a handoff that waits is out of date. On the loop."""
+    async def changed(self) -> None:
+        """The conversation is another one: it was reset, or a state was loaded. On the loop."""
         self._handoff = self.saved = None
         self.questions.begin(None)
         self._set_state(RunState.IDLE, "")
+        await self._offer(None)
 
     async def ready(self) -> None:
         """Wait until the team is fit for use after a failed or cancelled run, and has taken up its saved state. On the
@@ -182,6 +190,7 @@ class Runner:
 
     async def _supervise(self, run: Run, order: _Order) -> None:
         """Own a run from its start to its last word."""
+        WITHIN.set(run)
         result: Any = None
         error: BaseException | None = None
         try:
@@ -219,9 +228,14 @@ class Runner:
         try:
             with kernel_gate.hold():
                 await asyncio.wait((pump, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
-            if pump.done():
+            if not pump.done():
+                raise asyncio.CancelledError
+            try:
                 return pump.result()
-            raise asyncio.CancelledError
+            except Exception as error:
+                if self._cancelling:  # it is the cancel that an agent, its model or its team failed of
+                    raise asyncio.CancelledError from error
+                raise
         finally:
             if not pump.done():  # it is left behind; or this task was cancelled, as all are when a loop is closed
                 self._cancelling, self._heard = True, None
@@ -306,8 +320,8 @@ class Runner:
             if error is None:
                 order.outlet.put(result)
             order.outlet.close()
-        if error is None:
-            self._offer(result)
+        if self._mending is None or self._mending.done():
+            await self._offer(result)
 
     async def _mend(self) -> None:
         try:
@@ -318,15 +332,13 @@ class Runner:
                 Notice(time.time(), f"The team could not be made ready for another run: {error} Build it anew.")
             )
 
-    def _offer(self, result: Any) -> None:
+    async def _offer(self, result: Any) -> None:
         """Where the team handed over to somebody outside, ask for the words with which it goes on."""
-        handoff = self._handoff = self._backend.handoff(result)
+        handoff = self._handoff = await self._backend.handoff(result)
         if handoff is not None:
-            self._set_state(self.state, f"{handoff.source} hands over to {handoff.target}: answer to go on.")
-            reply = handoff.reply
-            self.questions.offer(
-                handoff.target, handoff.text, lambda answer: self.begin(reply(answer), answer, answer=answer)
-            )
+            if self.state is RunState.IDLE:
+                self._set_state(self.state, f"{handoff.source} hands over to {handoff.target}: answer to go on.")
+            self.questions.offer(handoff.target, handoff.text, lambda answer: self.begin(self.as_reply(answer), answer))
 
     def _bury(self, run: Run) -> None:
         """End a run whose event loop was closed: nothing of it can go on."""

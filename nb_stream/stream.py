@@ -6,6 +6,7 @@ It needs no widget and no notebook. `TeamPanel` is a face over it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
@@ -22,13 +23,17 @@ from .questions import Question
 from .recording import Recording
 from .redaction import Redact
 from .run import Outlet, Run
-from .runner import Runner
+from .runner import WITHIN, Runner
 from .switches import Switches, resolve
 from .terminal import terminal_view
 from .transcript import Transcript
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+ENDING = 2.0
+"""Seconds that a cancelled wait for a run stays with it until it has ended. It takes less than one; but its event loop
+may stand still."""
 
 
 class TeamStream:
@@ -218,10 +223,7 @@ class TeamStream:
         LoopError where no event loop runs.
         """
         text = self._backend.task_text(task)
-        reply = self._runner.as_reply(task) if isinstance(task, str) else None
-        if reply is not None:
-            return self._runner.begin(reply, text, output_task_messages, answer=text)
-        return self._runner.begin(task, text, output_task_messages)
+        return self._runner.begin(self.as_reply(task), text, output_task_messages)
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
         """Run the team and return its `TaskResult` or raise what it raises. Cancelling the wait cancels the run."""
@@ -241,8 +243,7 @@ class TeamStream:
                 yield message
             await run
         finally:
-            if not run.done():
-                await asyncio.shield(self._cancel(run))
+            await self._end(run)
 
     def run_sync(self, task: Any = None, *, output_task_messages: bool = True) -> Any:
         """Run the team, wait for its end without `await`, and return its `TaskResult`.
@@ -258,11 +259,12 @@ class TeamStream:
 
     async def stop(self) -> None:
         """End the run after the current turn, and wait for its end: a question that the turn waits for is dismissed.
-        Does nothing where no run is under way."""
+        A tool or a callback of the run itself does not wait. Does nothing where no run is under way."""
         run = self._runner.run
         if run is not None and not run.done():
             self.call(lambda: self._runner.stop(run))
-            await asyncio.wait([asyncio.ensure_future(_quiet(run))])
+            if WITHIN.get() is not run:
+                await asyncio.wait([asyncio.ensure_future(_quiet(run))])
 
     async def cancel(self) -> None:
         """End the run now, and wait for its end. The team stays usable, with its history; text that was being written
@@ -289,6 +291,11 @@ class TeamStream:
         self._runner.check_free("load a state")
         await self._home.do(lambda: self._load_state(state))
 
+    def as_reply(self, task: Any) -> Any:
+        """The task as `start` takes it: where the last run ended with a handoff to somebody outside the team, a text
+        is their answer."""
+        return self._runner.as_reply(task)
+
     def check_task(self, task: Any) -> None:
         """Raises EmptyTaskError for a text or a list without content, which a bare team would take."""
         self._backend.task_text(task)
@@ -304,13 +311,22 @@ class TeamStream:
         try:
             return await run
         except asyncio.CancelledError:
-            if not run.done():
-                await asyncio.shield(self._cancel(run))
+            await self._end(run)
             raise
 
     async def _cancel(self, run: Run) -> None:
         self.call(lambda: self._runner.cancel(run))
         await _quiet(run)
+
+    async def _end(self, run: Run) -> None:
+        """Cancel a run that nobody waits for any more, and see it end, also where this is cancelled itself: it is
+        brief, and who waits must find the team free afterwards."""
+        if run.done():
+            return
+        ending, until = asyncio.ensure_future(self._cancel(run)), time.monotonic() + ENDING
+        while not ending.done() and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([ending], timeout=left)
 
     async def _save_state(self) -> dict[str, Any]:
         await self._runner.ready()
@@ -320,13 +336,13 @@ class TeamStream:
         self._runner.saved = None
         await self._runner.ready()
         await self._backend.load_state(state)
-        self._runner.forget()
+        await self._runner.changed()
 
     async def _reset(self) -> None:
         self._runner.saved = None
         await self._runner.ready()
         await self._backend.reset()
-        self._runner.forget()
+        await self._runner.changed()
         self._feed.event(Notice(time.time(), "The team was reset: its agents remember nothing from above."))
 
     # --- questions -------------------------------------------------------------------------------------------------

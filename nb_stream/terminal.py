@@ -92,6 +92,8 @@ def _is_terminal(out: TextIO) -> bool:
 class TerminalView:
     """Watches a stream and prints it in plain lines; for options and errors see `terminal_view`."""
 
+    takes_answers = False
+
     def __init__(
         self,
         source: Source,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from autogen_core.tools import FunctionTool
 from pydantic import BaseModel
 
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamStream, needs_approval
+from nb_stream.backends.human import code_blocks
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.questions import Question
 
@@ -345,7 +347,10 @@ async def test_code_asks_with_approve_code_and_runs_when_it_is_approved() -> Non
     run = stream.start("go")
     question = (await asked(stream))[0]
     assert executor.ran == []
-    assert question.what == {"code": "```python\nprint('hello')\n\n```"}
+    assert question.what == {
+        "code": "```python\nprint('hello')\n\n```",
+        "code_blocks": [{"language": "python", "code": "print('hello')"}],
+    }
     assert question.text == f"May this code run?\n\n{question.what['code']}"
     kinds = [cell.kind for cell in stream.transcript.of("coder")]
     assert kinds == [CellKind.CODE, CellKind.APPROVAL]
@@ -397,3 +402,35 @@ async def test_an_approval_function_of_ones_own_is_kept(approve_code: bool) -> N
     await stream.run("go")
     assert len(asked_for) == len(executor.ran) == 1
     assert approvals(stream) == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "blocks"),
+    [
+        ("```python\nx = 1\n\n```\n\n```sh\nls\n```", [("python", "x = 1"), ("sh", "ls")]),
+        ("```python\nx = '''\n```\nhidden()\n```\n'''\n```", []),
+        ("run everything", []),
+    ],
+    ids=["two blocks", "fences inside", "no fences"],
+)
+def test_code_is_taken_apart_only_where_nothing_of_it_is_lost(request_: str, blocks: list[tuple[str, str]]) -> None:
+    assert code_blocks(request_) == [{"language": language, "code": code} for language, code in blocks]
+
+
+async def test_a_plain_approval_function_of_ones_own_does_not_hold_up_the_event_loop() -> None:
+    opened = threading.Event()
+
+    def own(request: Any) -> ApprovalResponse:
+        return ApprovalResponse(approved=opened.wait(5), reason="")
+
+    executor = Executor()
+    team = coder(executor, approval_func=own)
+    stream = TeamStream(team)
+    run = stream.start("go")
+    await until(lambda: stream.transcript.of("coder"))
+    await asyncio.sleep(0.02)
+    assert not run.done()
+    opened.set()
+    await run
+    assert len(executor.ran) == 1
+    assert team._participants[0]._approval_func is own

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,8 +18,9 @@ from autogen_agentchat.conditions import HandoffTermination, TextMentionTerminat
 from autogen_agentchat.messages import HandoffMessage, TextMessage
 from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat, Swarm
 from autogen_agentchat.tools import AgentTool
+from conftest import ROOT
 
-from nb_stream import Cell, CellKind, CellStatus, RunState, TeamStream
+from nb_stream import Cell, CellKind, CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import NotRunningError
 from nb_stream.questions import Question
@@ -162,6 +166,21 @@ async def test_a_person_inside_an_agent_that_is_a_tool_asks_too() -> None:
     await run
     call = next(cell for cell in stream.transcript if cell.kind is CellKind.TOOL_CALL)
     assert "All is well." in (call.tool_calls[0].result or "")
+
+
+async def test_an_answer_that_is_quicker_than_the_question_comes_after_it() -> None:
+    async def at_once(question: Question) -> str:
+        return "Yes."
+
+    stream = TeamStream(one_person())
+    stream.on_question(at_once)
+    await stream.run("go")
+    said = [(cell.agent, cell.kind.value, cell.text) for cell in stream.transcript]
+    assert said == [
+        ("user", "text", "go"),
+        ("human", "human input", "Enter your response: "),
+        ("human", "text", "Yes."),
+    ]
 
 
 # --- ends ----------------------------------------------------------------------------------------------------------
@@ -396,3 +415,77 @@ async def test_a_handoff_inside_the_team_asks_nobody() -> None:
     stream = TeamStream(Swarm([giver, taker], max_turns=1))
     assert isinstance((await stream.run("go")).messages[-1], HandoffMessage)
     assert stream.questions == ()
+
+
+@pytest.mark.parametrize("trouble", ["a text that a swarm does not take", "a cancel at once"])
+async def test_a_run_that_came_to_nothing_leaves_the_handoff_open(trouble: str) -> None:
+    stream = TeamStream(desk())
+    await stream.run("Book a table.")
+    if trouble == "a cancel at once":
+        stream.answer(stream.questions[0].request_id, "For three.")
+        await stream.cancel()
+    else:
+        with pytest.raises(ValueError, match="existing handoff target user"):
+            await stream.run("For three.")
+    assert [question.agent for question in stream.questions] == ["user"]
+    stream.answer(stream.questions[0].request_id, "For two.")
+    assert (await stream.current).messages[-1].to_text() == "Booked. DONE"
+
+
+async def test_a_loaded_state_that_ends_with_a_handoff_asks() -> None:
+    before, after = TeamStream(desk()), TeamStream(desk())
+    await before.run("Book a table.")
+    await after.load_state(await before.save_state())
+    after.answer(after.questions[0].request_id, "For two.")
+    assert isinstance((await after.current).messages[0], HandoffMessage)
+
+
+async def test_a_handoff_out_of_a_team_inside_the_team_goes_on_there() -> None:
+    condition = HandoffTermination(target="user") | TextMentionTermination("DONE")
+    stream = TeamStream(RoundRobinGroupChat([desk()], termination_condition=condition))
+    await stream.run("Book a table.")
+    stream.answer(stream.questions[0].request_id, "For two.")
+    assert (await stream.current).messages[-1].to_text() == "Booked. DONE"
+
+
+@pytest.mark.parametrize("method", ["run", "run_stream", "run_sync"])
+async def test_a_text_given_to_a_panel_is_the_answer_to_the_handoff(method: str) -> None:
+    panel = TeamPanel(desk())
+    await panel.run("Book a table.")
+    if method == "run":
+        result = await panel.run("For two.")
+    elif method == "run_stream":
+        *_, result = [message async for message in panel.run_stream("For two.")]
+    else:
+        result = await asyncio.to_thread(panel.run_sync, "For two.")
+    assert isinstance(result.messages[0], HandoffMessage)
+    assert ends(panel.stream) == [("done", "answered", "For two.")]
+
+
+# --- at the terminal -----------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import asyncio, sys
+from autogen_agentchat.agents import UserProxyAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+from nb_stream import TeamStream
+stream = TeamStream(RoundRobinGroupChat([UserProxyAgent("human")], max_turns=2))
+result = asyncio.run(stream.run(task="go"))
+print("said", [message.to_text() for message in result.messages if message.type == "TextMessage"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_plain_script_asks_at_its_terminal_as_the_team_itself_does() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    script = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
+    )
+    os.write(ours, b"Yes.\nNo.\n")
+    out = script.communicate(timeout=60)[0].decode()
+    os.close(ours)
+    os.close(theirs)
+    assert out.count("human: Enter your response: ") == 2
+    assert "said ['go', 'Yes.', 'No.']" in out

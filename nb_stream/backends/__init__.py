@@ -40,7 +40,7 @@ class HumanInput(Protocol):
 
 
 class Handoff(NamedTuple):
-    """A run ended with a handoff of `source` to somebody outside the team. `reply` makes a task of the answer."""
+    """A team waits after a handoff of `source` to somebody outside it. `reply` makes a task of the answer."""
 
     source: str
     target: str
@@ -109,8 +109,9 @@ class Backend(Protocol):
     def abandon(self) -> None:
         """Cut off what did not follow `request_cancel`: nothing of it may reach the next run."""
 
-    def handoff(self, result: Any) -> Handoff | None:
-        """The handoff with which a run ended, where it goes to somebody outside the team."""
+    async def handoff(self, result: Any) -> Handoff | None:
+        """The handoff after which a team waits for somebody outside it. `result` is that of the last run, None for a
+        run that failed or was cancelled, and where a state was loaded."""
 
     async def recover(self) -> None:
         """After a failure or a cancel: make the team fit for the next run, with its history."""

@@ -13,7 +13,7 @@ from typing import Any
 try:
     from autogen_agentchat.base import TaskResult
     from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
-    from autogen_agentchat.teams import BaseGroupChat
+    from autogen_agentchat.teams import BaseGroupChat, Swarm
 except ImportError as error:
     from ..errors import BackendError
 
@@ -242,11 +242,15 @@ class AutoGenBackend:
         for tasks in (self._turns.tasks, self._token.pending, *map(private.cut_off, self._teams)):
             recovery.chase(tasks)
 
-    def handoff(self, result: Any) -> Handoff | None:
-        """The handoff at the end of a result, where it goes to nobody in the team."""
-        names = dict.fromkeys([*(team.name for team in self._teams), *(n.agent.name for n in self._tree.nodes)], False)
-        direct = private.participants(self._root) if isinstance(self._root, BaseGroupChat) else [self._root]
-        return human.handoff(result, {**names, **{thing.name: True for thing in direct}})
+    async def handoff(self, result: Any) -> Handoff | None:
+        """The handoff that was said last, where it goes to nobody in the team."""
+        said = getattr(result, "messages", ())
+        if isinstance(self._root, BaseGroupChat):
+            said = private.thread(await private.manager(self._root))
+        names = dict.fromkeys([*(team.name for team in self._teams), *(n.agent.name for n in self._tree.nodes)], True)
+        if isinstance(self._root, Swarm):  # it takes no handoff to anybody but its participants
+            names = {**dict.fromkeys(names, False), **{part.name: True for part in private.participants(self._root)}}
+        return human.handoff(said, names)
 
     async def recover(self) -> None:
         """Make the team fit for the next run by renewing its parts; where that fails and there is a factory, by a new

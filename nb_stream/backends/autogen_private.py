@@ -188,6 +188,11 @@ def approval(agent: CodeExecutorAgent) -> Any | None:
     return getattr(agent, "_approval_func", None)
 
 
+def approval_is_async(agent: CodeExecutorAgent) -> bool:
+    """Whether an agent awaits its approval function."""
+    return bool(_get(agent, "_approval_func_is_async"))
+
+
 @contextlib.contextmanager
 def approval_function(agent: CodeExecutorAgent, function: Any) -> Iterator[None]:
     """Let an agent ask the coroutine function `function` before it runs code (`_code_executor_agent.py`;
@@ -289,13 +294,29 @@ def set_buffer(container: Any, messages: list[Any]) -> None:
 
 
 def shield(team: BaseGroupChat, parts: Parts) -> None:
-    """On a runtime of the user's, let a manager and containers fail in silence once they are disarmed: such a runtime
-    may end on any exception (`_single_threaded_agent_runtime.py`, `ignore_unhandled_exceptions`)."""
+    """Let what is left of a run that was cut off end in silence. A manager and containers on a runtime of the user's
+    fail in silence once they are disarmed: such a runtime may end on any exception. A runtime of the team's own takes
+    a new queue when it is stopped, where what goes on would report work that the queue does not know
+    (`_single_threaded_agent_runtime.py`)."""
     if _get(team, "_embedded_runtime"):
+        runtime = _get(team, "_runtime")
+        if "stop_when_idle" not in vars(runtime):
+            runtime.stop_when_idle = _lenient(runtime, runtime.stop_when_idle)
         return
     for part in (parts.manager, *parts.containers):
         if "on_message" not in vars(part):
             part.on_message = _shielded(part, part.on_message)
+
+
+def _lenient(runtime: Any, inner: Callable[[], Any]) -> Callable[[], Any]:
+    async def stop_when_idle() -> None:
+        try:
+            await inner()
+        except BaseException:
+            _get(runtime, "_message_queue").task_done = lambda: None
+            raise
+
+    return stop_when_idle
 
 
 def _shielded(part: Any, inner: Callable[..., Any]) -> Callable[..., Any]:

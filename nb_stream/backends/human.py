@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent, UserProxyAgent
 from autogen_agentchat.messages import BaseChatMessage, HandoffMessage, TextMessage
 from autogen_core import CancellationToken
 
+from .. import loops
 from . import Handoff, HumanInput
 from . import autogen_private as private
 from .agents import Node
@@ -24,15 +26,20 @@ def answering(nodes: Sequence[Node], ask: HumanInput, approve: Approve | None) -
     """For the time of a run, let every agent with AutoGen's default input function ask by `ask`, and every agent that
     runs code without an approval function by `approve`, unless that is None.
 
-    An agent with an `input_func` or `approval_func` of the user's own keeps it.
+    An agent with an `input_func` or `approval_func` of the user's own keeps it. A plain approval function is called in
+    a thread, as AutoGen calls plain input functions: it may wait for a person, and would hold up everything else.
     """
     with contextlib.ExitStack() as stack:
         for node in nodes:
             agent = node.agent
             if isinstance(agent, UserProxyAgent) and private.reads_terminal(agent):
                 stack.enter_context(private.input_function(agent, _input(node, ask)))
-            if approve is not None and isinstance(agent, CodeExecutorAgent) and private.approval(agent) is None:
-                stack.enter_context(private.approval_function(agent, _approval(node, approve)))
+            if isinstance(agent, CodeExecutorAgent):
+                own = private.approval(agent)
+                if own is None and approve is not None:
+                    stack.enter_context(private.approval_function(agent, _approval(node, approve)))
+                elif own is not None and not private.approval_is_async(agent):
+                    stack.enter_context(private.approval_function(agent, _in_thread(own)))
         yield
 
 
@@ -54,11 +61,10 @@ def verdict(answer: str) -> tuple[bool, str]:
     return word == "approve", reason or "The user did not say why."
 
 
-def handoff(result: Any, team: Mapping[str, bool]) -> Handoff | None:
-    """The handoff at the end of a result, where it goes to nobody in the team: `team` has the names of all its
-    agents, and whether each can be addressed by a task."""
-    said = [message for message in getattr(result, "messages", ()) if isinstance(message, BaseChatMessage)]
-    last = said[-1] if said else None
+def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
+    """The handoff that was said last, where it goes to nobody in the team: `team` has the names of all its agents, and
+    whether each can be addressed by a task."""
+    last = next((message for message in reversed(said) if isinstance(message, BaseChatMessage)), None)
     if not isinstance(last, HandoffMessage) or not last.target or last.target in team:
         return None
     source, target = last.source, last.target
@@ -79,9 +85,33 @@ def _input(node: Node, ask: HumanInput) -> Any:
     return input_func
 
 
+def _in_thread(own: Callable[[ApprovalRequest], ApprovalResponse]) -> Any:
+    async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
+        response: ApprovalResponse = await loops.in_thread(lambda: own(request), "approval")
+        return response
+
+    return approval_func
+
+
+_BLOCK = re.compile(r"^```(.*)\n((?:(?!```).*\n)*?(?!```).*)\n```$", re.MULTILINE)
+
+
+def code_blocks(request: str) -> list[dict[str, str]]:
+    """The blocks of code in a request for approval, as AutoGen joins them; none where the code has such fences itself,
+    so that nothing of it could be overlooked."""
+    blocks = _BLOCK.findall(request)
+    if "\n\n".join(f"```{language}\n{code}\n```" for language, code in blocks) != request:
+        return []
+    return [{"language": language, "code": code.strip("\n")} for language, code in blocks]
+
+
 def _approval(node: Node, approve: Approve) -> Any:
     async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
-        answer = await approve(node, f"May this code run?\n\n{request.code}", {"code": request.code})
+        what: dict[str, Any] = {"code": request.code}
+        blocks = code_blocks(request.code)
+        if blocks:
+            what["code_blocks"] = blocks
+        answer = await approve(node, f"May this code run?\n\n{request.code}", what)
         approved, reason = verdict(answer)
         return ApprovalResponse(approved=approved, reason=reason)
 

@@ -76,7 +76,7 @@ class RecordedBackend:
     def abandon(self) -> None:
         """Nothing runs."""
 
-    def handoff(self, result: Any) -> Handoff | None:
+    async def handoff(self, result: Any) -> Handoff | None:
         """There is no run to go on with."""
         return None
 

@@ -123,7 +123,7 @@ class ReplayBackend:
     def release(self) -> None:
         """Nothing was claimed."""
 
-    def handoff(self, result: Any) -> Handoff | None:
+    async def handoff(self, result: Any) -> Handoff | None:
         """Nobody goes on with a recorded run."""
         return None
 

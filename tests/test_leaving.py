@@ -1,0 +1,187 @@
+"""However a run is left, by its wait, its reader, its script or the keyboard: it ends, in silence, and the next works."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+from conftest import ROOT
+from troubles import FINE, SHAPES, Deaf, agent, fine, only
+
+from nb_stream import CellStatus, RunState, TeamStream
+from nb_stream.demo import Call, Say, ScriptedClient
+
+
+async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+    """Wait for a condition, with a deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
+        await asyncio.sleep(0.005)
+
+
+async def by_cancelling_once(stream: TeamStream, begun: Callable[[], Any]) -> None:
+    waiting = asyncio.ensure_future(stream.run("first"))
+    await begun()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def by_cancelling_twice(stream: TeamStream, begun: Callable[[], Any]) -> None:
+    waiting = asyncio.ensure_future(stream.run("first"))
+    await begun()
+    waiting.cancel()
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def by_a_timeout(stream: TeamStream, begun: Callable[[], Any]) -> None:
+    waiting = asyncio.ensure_future(stream.run("first"))
+    await begun()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(waiting, 0.01)
+
+
+async def by_closing(stream: TeamStream, begun: Callable[[], Any]) -> None:
+    messages = stream.run_stream("first")
+    await anext(messages)
+    await begun()
+    await messages.aclose()
+
+
+async def by_forgetting(stream: TeamStream, begun: Callable[[], Any]) -> None:
+    messages = stream.run_stream("first")
+    await anext(messages)
+    await begun()
+    del messages  # nobody refers to it any more: Python closes it
+    await until(lambda: stream.current.done())
+
+
+LEAVING = {
+    work.__name__: work for work in (by_cancelling_once, by_cancelling_twice, by_a_timeout, by_closing, by_forgetting)
+}
+
+
+@pytest.mark.parametrize("shape", ["round_robin", "graph", "nested", "single"])
+@pytest.mark.parametrize("way", LEAVING)
+async def test_a_run_that_is_left_has_ended_when_it_is_left(way: str, shape: str) -> None:
+    client = Deaf(0.6, cancels=99)
+    stream = TeamStream(SHAPES[shape](only("bad", client)))
+    await LEAVING[way](stream, client.began.wait)
+    assert stream.state is RunState.CANCELLED
+    assert [run.status for run in stream.transcript.runs] == [CellStatus.CANCELLED]
+    assert len((await asyncio.wait_for(stream.run("second"), 5)).messages) > 1
+    assert [cell.text for cell in stream.transcript if "late" in cell.text] == []
+    await client.ended.wait()
+
+
+async def test_a_cancel_is_a_cancel_also_where_one_branch_ends_before_the_others() -> None:
+    """AutoGen takes the branch that hears the token for one that failed."""
+    client = Deaf(0.24, cancels=99)
+    stream = TeamStream(SHAPES["graph"](only("bad", client)))
+    run = stream.start("first")
+    await client.began.wait()
+    await stream.cancel()
+    assert run.cancelled()
+    assert stream.state is RunState.CANCELLED
+    assert {cell.status for cell in stream.transcript} <= {CellStatus.DONE, CellStatus.CANCELLED}
+
+
+@pytest.mark.parametrize("where", ["tool", "token callback", "question callback"])
+async def test_a_stop_from_inside_the_run_does_not_wait_for_itself(where: str) -> None:
+    async def stop(_: Any = None) -> None:
+        await stream.stop()
+
+    async def enough(why: str) -> str:
+        """End the conversation."""
+        await stop()
+        return why
+
+    clerk = AssistantAgent(
+        "clerk",
+        ScriptedClient([Call("enough", {"why": "It is late."}), Say(FINE)] if where == "tool" else [Say(FINE)]),
+        tools=[enough],
+        reflect_on_tool_use=True,
+        model_client_stream=True,
+    )
+    first: Any = UserProxyAgent("human") if where == "question callback" else clerk
+    stream = TeamStream(RoundRobinGroupChat([first, agent("other", fine)], max_turns=4))
+    if where == "token callback":
+        stream.on_token(stop)
+    if where == "question callback":
+        stream.on_question(stop)
+    result = await asyncio.wait_for(stream.run("go"), 5)
+    assert result.stop_reason == "Stopped after the turn."
+    assert {message.source for message in result.messages} == {"user", first.name}
+
+
+# --- the keyboard --------------------------------------------------------------------------------------------------
+
+
+def interrupt(seconds: float) -> None:
+    threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts by a POSIX signal")
+def test_an_interrupt_ends_a_blocking_run_however_often_it_comes() -> None:
+    client = Deaf(1.0, cancels=99)
+    stream = TeamStream(SHAPES["round_robin"](only("bad", client)))
+    for seconds in (0.3, 0.4, 0.5):
+        interrupt(seconds)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        stream.run_sync("first")
+    assert time.monotonic() - began < 2.0
+    assert stream.state is RunState.CANCELLED
+    assert len(stream.run_sync("second").messages) == 4
+
+
+# --- scripts -------------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import asyncio, sys, warnings
+sys.path[:0] = [{root!r}, {tests!r}]
+from troubles import FINE, SHAPES, Deaf, only
+from nb_stream import TeamStream
+from nb_stream.demo import Say, ScriptedClient
+slow = ScriptedClient([Say(FINE)], pace=0.01)
+
+async def main():
+    stream = TeamStream(SHAPES[{shape!r}](only("bad", {client})))
+    {body}
+
+asyncio.run(main())
+"""
+
+ENDS = {
+    "in the background": "stream.start('first'); await asyncio.sleep(0.05)",
+    "while it is cancelled": "stream.start('first'); await asyncio.sleep(0.05); asyncio.create_task(stream.cancel());"
+    " await asyncio.sleep(0)",
+    "half read": "messages = stream.run_stream('first'); await anext(messages); await asyncio.sleep(0.05)",
+}
+
+
+@pytest.mark.parametrize(
+    ("end", "shape", "client"),
+    [(end, "nested", "slow") for end in ENDS] + [("in the background", "graph", "Deaf(0.4)")],
+)
+def test_a_script_that_ends_during_a_run_ends_in_silence(end: str, shape: str, client: str) -> None:
+    source = textwrap.dedent(SCRIPT).format(
+        root=str(ROOT), tests=str(ROOT / "tests"), body=ENDS[end], shape=shape, client=client
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
