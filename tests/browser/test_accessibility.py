@@ -199,15 +199,16 @@ def test_full_screen_and_back(dev: DevPage) -> None:
     expect(tool).to_be_focused()
 
 
-def test_notes_that_come_and_go_move_nothing(dev: DevPage) -> None:
-    page = dev.open("two", width=700)
+@pytest.mark.parametrize("width", [320, 700])
+def test_notes_that_come_and_go_move_nothing(dev: DevPage, width: int) -> None:
+    page = dev.open("two", width=width)
     top = "() => document.querySelector('.nbs-log').getBoundingClientRect().top"
     before = page.evaluate(top)
     page.evaluate(
         """() => {
             for (const row of kernel.agents) row.note = row.note ? '' : 'Held back; the finished message comes whole.';
             kernel.sendAgents();
-            kernel.setState('running', 'a sentence about the run that is much longer than the one before it, and goes on');
+            kernel.setState('waiting for input', 'a sentence that is much longer than the one before it, and goes on');
         }"""
     )
     page.evaluate(FRAME)

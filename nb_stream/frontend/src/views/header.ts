@@ -94,7 +94,11 @@ export class Header {
       box.update(row, index);
     });
     for (const { list } of this.#boxes.values()) if (!children.has(list)) children.set(list, []);
-    for (const [parent, els] of children) setChildren(parent, els);
+    for (const [parent, els] of children) {
+      setChildren(parent, els);
+      const abreast = els.filter((el) => el.classList.contains("nbs-agent")).length;
+      parent.style.setProperty("--nbs-abreast", String(Math.max(1, abreast)));
+    }
   }
 
   #team(path: string): [HTMLElement, HTMLElement] {
