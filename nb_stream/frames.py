@@ -6,13 +6,14 @@ and browsers have it already. What a closed gate holds is not told, only how muc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .model import AgentInfo, AgentStatus, Cell, RunInfo, RunState
 from .patches import Appended, Opened, Patch, RunChanged, Settled
-from .protocol import VERSION, AgentRow, Frame, Op, Snapshot, cell_head, cell_whole, digest, run_row
+from .protocol import VERSION, AgentRow, Frame, Op, ReplayRow, Snapshot, cell_head, cell_whole, digest, run_row
 from .transcript import Transcript
 
 COUNTING = 0.25
@@ -20,6 +21,21 @@ COUNTING = 0.25
 
 SHORT = 1000
 """Code points up to which a finished cell always carries its text, so that a lost append heals without asking."""
+
+
+class Player(Protocol):
+    """A recording that is played; `Replay` is one."""
+
+    @property
+    def run(self) -> int: ...
+    @property
+    def lengths(self) -> tuple[float, ...]: ...
+    @property
+    def position(self) -> float: ...
+    @property
+    def paused(self) -> bool: ...
+    @property
+    def speed(self) -> float: ...
 
 
 class Source(Protocol):
@@ -37,6 +53,8 @@ class Source(Protocol):
     def state(self) -> RunState: ...
     @property
     def detail(self) -> str: ...
+    @property
+    def replay(self) -> Player | None: ...
     def drain(self) -> None: ...
     def note(self, path: str) -> str: ...
 
@@ -175,7 +193,7 @@ class Frames:
         return ops
 
     def _snapshot(self, seq: int) -> Snapshot:
-        transcript = self._transcript
+        transcript, replay = self._transcript, self._source.replay
         return {
             "v": VERSION,
             "seq": seq,
@@ -187,6 +205,7 @@ class Frames:
             "runs": [run_row(run) for run in transcript.runs],
             "settled": [cell_whole(cell) for cell in transcript.settled],
             "live": [cell_whole(cell, cell.text[: self._texts[cell.id].sent]) for cell in transcript.live_cells],
+            "replay": None if replay is None else _replay_row(replay),
         }
 
     def _is_open(self, path: str) -> bool:
@@ -222,3 +241,14 @@ def _append(cell_id: str, text: _Text) -> Op:
     """What of a cell's text did not go out yet."""
     at = text.sent
     return {"op": "append", "id": cell_id, "at": at, "text": text.take()}
+
+
+def _replay_row(replay: Player) -> ReplayRow:
+    return {
+        "run": replay.run,
+        "runs": len(replay.lengths),
+        "position": replay.position,
+        "length": max([replay.position, *replay.lengths[replay.run - 1 : replay.run]]),
+        "paused": replay.paused,
+        "speed": None if math.isinf(replay.speed) else replay.speed,
+    }

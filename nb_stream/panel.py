@@ -20,6 +20,7 @@ from .protocol import Command, Frame, Snapshot
 from .questions import Question
 from .redaction import Redact
 from .reduce import Patch, RunChanged, Settled
+from .replay import steer
 from .run import Run
 from .static_output import LEAVES, StaticOutput
 from .stream import TeamStream
@@ -247,6 +248,8 @@ class TeamPanel(FrameWidget):
             self.stream.answer(command["request_id"], command.get("text", ""))
         elif kind == "dismiss":
             self.stream.dismiss(command["request_id"])
+        elif kind == "replay" and self.stream.replay is not None:
+            steer(self.stream.replay, command)
         elif kind == "resync":
             self._batcher.resync()
         elif kind == "left":

@@ -128,7 +128,28 @@ class LeftOp(TypedDict):
     elsewhere: dict[str, str]
 
 
-Op = Union[AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp, LeftOp]
+class ReplayRow(TypedDict):
+    """Where a replay stands: `position` of `length` seconds of the `run`th of so many `runs`. While a run is under way
+    and it is not `paused`, the position moves on by itself, `speed` times as fast as time; None is at once."""
+
+    run: int
+    runs: int
+    position: float
+    length: float
+    paused: bool
+    speed: float | None
+
+
+class ReplayOp(TypedDict):
+    """A replay was paused, sought or the like; only where a recording is played."""
+
+    op: Literal["replay"]
+    replay: ReplayRow
+
+
+Op = Union[
+    AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp, LeftOp, ReplayOp
+]
 
 
 class Frame(TypedDict):
@@ -143,7 +164,8 @@ class Frame(TypedDict):
 
 class Snapshot(TypedDict):
     """The whole panel as of frame `seq`. Live cells hold the text that was sent, not what a closed gate holds.
-    `caution` is a sentence on what the controls cannot do in this kernel, empty where each of them acts at once."""
+    `caution` is a sentence on what the controls cannot do in this kernel, empty where each of them acts at once.
+    `replay` is None where a team runs."""
 
     v: int
     seq: int
@@ -155,6 +177,7 @@ class Snapshot(TypedDict):
     runs: list[dict[str, Any]]
     settled: list[dict[str, Any]]
     live: list[dict[str, Any]]
+    replay: ReplayRow | None
 
 
 Command = Mapping[str, Any]
@@ -164,6 +187,8 @@ Command = Mapping[str, Any]
 * `toggle_all` with `on` and `at`;
 * `start` with `task`; `stop`; `cancel`; `reset`;
 * `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
+* `replay` with `act`, one of `pause`, `resume`, `step`, `seek` (to `value` seconds) and `speed` (`value` times as fast,
+  None for at once);
 * `resync`;
 * `ack` with `page`, which is a word of the page's own, and `seq`: all frames up to that one are painted there;
 * `hello`, answered with a sign of life on both lines, or `detour`: send frames on the line of the layout (`lines.ts`);

@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 from . import events
 from .errors import RecordingError, RecordingWarning
-from .model import AgentInfo, CellStatus, Chunk, Event, RunFinished
+from .model import AgentInfo, CellStatus, Chunk, Event, RunFinished, RunStarted
 from .reduce import fold
 from .transcript import Transcript
 
@@ -60,6 +60,28 @@ class Recording:
     def lines(self, offset: int = 0, number: int = 0) -> Lines:
         """The lines from a place that `Lines.offset` and `Lines.number` gave, the header being the first."""
         return Lines(self.path, offset, number)
+
+    def lengths(self) -> tuple[float, ...]:
+        """How long each run took, in seconds, without reading all that was said; of a run that breaks off, how long it
+        was heard. Does not warn."""
+        lengths: list[float] = []
+        began: float | None = None
+        last = ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RecordingWarning)
+            for line in self.lines():
+                if '"run_started"' in line or '"run_finished"' in line:
+                    for event in _good(line):
+                        if isinstance(event, RunStarted):
+                            lengths.append(0.0)
+                            began = event.at
+                        elif isinstance(event, RunFinished) and began is not None:
+                            lengths[-1], began = event.at - began, None
+                last = line if line.endswith("}\n") else last
+        if began is not None:
+            for event in _good(last):
+                lengths[-1] = max(lengths[-1], getattr(event, "at", began) - began)
+        return tuple(lengths)
 
     def events(self) -> Iterator[Event]:
         """The events one by one. Warns where the file is broken, and ends there."""
@@ -124,6 +146,14 @@ class Recording:
             for joined in waiting:
                 transcript, _ = fold(transcript, joined)
         return transcript, events
+
+
+def _good(line: str) -> list[Event]:
+    """The events of a line, none where it is broken."""
+    try:
+        return events.from_line(line)
+    except ValueError:
+        return []
 
 
 class Pile:

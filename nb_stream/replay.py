@@ -7,6 +7,8 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .errors import RecordingError
 from .model import RunStarted
@@ -41,6 +43,20 @@ class Replay:
         self._since: float | None = None  # when the clock began to run from _position; None while it stands
         self._paused = self._stepping = self._back = False
         self._limit = 0.0
+        self._number, self._listeners = 1, list[Callable[[], object]]()
+        self._lengths: tuple[float, ...] | None = None
+
+    @property
+    def run(self) -> int:
+        """The number of the run that plays, or of the one that plays next, from 1."""
+        return self._number
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        """How long each run of the file took, in seconds."""
+        if self._lengths is None:
+            self._lengths = self.recording.lengths()
+        return self._lengths
 
     @property
     def runs(self) -> int:
@@ -107,24 +123,31 @@ class Replay:
             self._set(float(seconds))
         self._wake()
 
+    def on_change(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` when it was paused, resumed, stepped, sought, made faster or slower, and when a run begins
+        or ends; on the thread on which that happens."""
+        self._listeners.append(callback)
+
     def __repr__(self) -> str:
         return f"Replay({str(self.recording.path)!r}, speed={self._speed:g})"
 
     # --- for the backend, on the stream's loop ---------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """A run begins: the clock starts, from where `seek` put it."""
+    def begin(self, number: int) -> None:
+        """A run begins, the `number`th: the clock starts, from where `seek` put it."""
         with self._lock:
             self._loop = asyncio.get_running_loop()
             self._woken = asyncio.Event()
-            self._limit, self._back = 0.0, False
+            self._limit, self._back, self._number = 0.0, False, number
             self._set(self._position)
+        self._changed()
 
-    def end(self) -> None:
-        """The run is over: the clock stands at zero for the next one."""
+    def end(self, following: int) -> None:
+        """The run is over: the clock stands at zero for the next one, which has the number `following`."""
         with self._lock:
             self._loop, self._position, self._since = None, 0.0, None
-            self._limit, self._back, self._stepping = 0.0, False, False
+            self._limit, self._back, self._stepping, self._number = 0.0, False, False, following
+        self._changed()
 
     async def reach(self, position: float) -> bool:
         """Wait until the clock comes to a position; false where it was put back instead."""
@@ -145,10 +168,11 @@ class Replay:
 
     def passed(self, position: float) -> None:
         """A whole message was played: a step ends here."""
-        with self._lock:
-            if self._stepping:
+        if self._stepping:
+            with self._lock:
                 self._stepping = False
                 self._set(position)
+            self._changed()
 
     # --- the clock; with the lock held -----------------------------------------------------------------------------
 
@@ -177,6 +201,11 @@ class Replay:
         loop = self._loop
         if loop is not None:
             loop.call_soon_threadsafe(self._woken.set)
+        self._changed()
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
 
 def _speed(speed: float) -> float:
@@ -185,3 +214,20 @@ def _speed(speed: float) -> float:
             f"speed is a number above zero, 2.0 for twice as fast and math.inf for at once, not {speed!r}."
         )
     return float(speed)
+
+
+def steer(replay: Replay, command: Mapping[str, Any]) -> None:
+    """Carry out a browser's command `replay`. Raises ValueError for one that makes no sense."""
+    act, value = command.get("act"), command.get("value")
+    if act == "pause":
+        replay.pause()
+    elif act == "resume":
+        replay.resume()
+    elif act == "step":
+        replay.step()
+    elif act == "seek":
+        replay.seek(float(value or 0.0))
+    elif act == "speed":
+        replay.speed = math.inf if value is None else float(value)
+    else:
+        raise ValueError(f"A replay cannot {act!r}.")

@@ -22,6 +22,7 @@ from .model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
 from .questions import Question
 from .recording import Recording
 from .redaction import Redact
+from .replay import Replay
 from .run import Outlet, Run
 from .runner import WITHIN, Runner
 from .switches import Switches, resolve
@@ -88,6 +89,9 @@ class TeamStream:
         self._head = header(self.agents, built, time.time())
         if record is not None:
             self._feed.tape.record(record, self._head, redact=redact, complain=self._complain)
+        self._replay = team if isinstance(team, Replay) else None
+        if self._replay is not None:
+            self._replay.on_change(lambda: self.call(self._feed.tell_state))
         if view is not None:
             self.watch(terminal_view(self))
 
@@ -140,6 +144,11 @@ class TeamStream:
     def detail(self) -> str:
         """A sentence to go with the state: why the run ended, or what it waits for."""
         return self._runner.detail
+
+    @property
+    def replay(self) -> Replay | None:
+        """The recording that is played, None where a team runs."""
+        return self._replay
 
     @property
     def statuses(self) -> dict[str, AgentStatus]:

@@ -74,7 +74,7 @@ class Stage:
         infos = tuple(AgentInfo(path.rpartition("/")[2], path) for path in paths)
         self.feed = Feed(infos, dict.fromkeys(paths, True), lambda native, text: native)
         self.switches = Switches(lambda: self.feed.agents, self.feed.on, self._flip)
-        self.state, self.detail = RunState.IDLE, ""
+        self.state, self.detail, self.replay = RunState.IDLE, "", None
         self.frames: list[tuple[float, Frame]] = []
         self.sinks: list[Callable[[Any], None]] = []
         self.batcher = Batcher(self, self._sent, lambda: self.loop, "A team")  # type: ignore[arg-type, return-value]

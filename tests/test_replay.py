@@ -424,6 +424,59 @@ def test_seek_before_the_beginning_is_refused(tmp_path) -> None:
         replay.seek(-1)
 
 
+async def test_a_panel_shows_controls_for_a_replay_and_carries_them_out(tmp_path) -> None:
+    path = write(tmp_path / "run.jsonl", [*slow_run(), *slow_run("r2", 1010.0)])
+    replay = Replay(path, 4.0)
+    panel = TeamPanel(replay)
+    frames: list[dict[str, object]] = []
+    panel._batcher._send = frames.append  # as to a page that is open
+
+    def row() -> dict[str, object]:
+        told = [op["replay"] for frame in frames for op in frame["ops"] if op["op"] == "replay"]
+        return told[-1] if told else panel.make_snapshot()["replay"]
+
+    def steer(act: str, value: float | None = None) -> None:
+        panel.receive({"type": "replay", "act": act, "value": value})
+
+    assert row() == {"run": 1, "runs": 2, "position": 0.0, "length": 2.0, "paused": False, "speed": 4.0}
+    steer("pause")
+    panel.receive({"type": "start", "task": ""})
+    steer("step")
+    await until(lambda: [cell.agent for cell in panel.transcript] == ["ann"] and row()["position"] == 1.0)
+    assert row()["paused"]
+    steer("seek", 1.35)
+    await until(lambda: len(panel.transcript) == 2)
+    assert panel.transcript.cells[1].text == "word0 word1 word2 "
+    steer("speed", None)
+    await until(lambda: row()["speed"] is None)
+    steer("resume")
+    await panel.stream.current
+    await until(lambda: row() == {**row(), "run": 2, "position": 0.0, "length": 2.0, "paused": False})
+    steer("speed", -1)
+    steer("dance")
+
+    def notices() -> list[str]:
+        return [op["text"] for frame in frames for op in frame["ops"] if op["op"] == "notice"]
+
+    await until(lambda: len(notices()) == 2)
+    told = notices()
+    assert "speed is a number above zero" in told[0]
+    assert "A replay cannot 'dance'" in told[1]
+    panel.start()
+    await panel.stream.current
+    assert row()["run"] == 1
+    assert panel.transcript == load(path)
+    assert panel.stream.replay is replay
+    assert TeamPanel(writers()).make_snapshot()["replay"] is None
+
+
+def test_the_lengths_of_runs_are_known_also_where_one_breaks_off(tmp_path) -> None:
+    path = write(tmp_path / "run.jsonl", [*slow_run(), *slow_run("r2", 1010.0)[:8]])
+    assert Replay(path).lengths == (2.0, pytest.approx(0.6))
+    path.write_bytes(path.read_bytes() + b'{"event":"chunks","at":10')
+    assert Replay(path).lengths == (2.0, pytest.approx(0.6))
+
+
 async def test_the_controls_work_from_another_thread(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
     replay = Replay(path, 0.001)

@@ -80,6 +80,7 @@ class ReplayBackend:
         self._read_ahead: deque[Event] = deque()
         self._next = self._read()
         self._start = None
+        self._number = 0
         self._end: RunFinished | None = None
         self._last = 0.0
 
@@ -133,7 +134,7 @@ class ReplayBackend:
             self._open()
         yield from self._between()
         assert isinstance(self._next, RunStarted), "the constructor of Replay looks for a run"
-        recorded = self._next
+        recorded, self._number = self._next, self._number + 1
         self._start = recorded if self._rounds == 1 else replace(recorded, run=f"{recorded.run}.{self._rounds}")
         self._end, self._last = None, recorded.at
         self._mark = (self._lines.offset, self._lines.number - 1)
@@ -148,8 +149,8 @@ class ReplayBackend:
             reason = CUT if self._next is None and not self._cancelled else event.stop_reason
             yield replace(event, run=run, at=self._last, stop_reason=reason)
             self._skip()
-        self._replay.end()
         yield from self._between()
+        self._replay.end(1 if self._next is None else self._number + 1)
 
     # --- a run -----------------------------------------------------------------------------------------------------
 
@@ -169,7 +170,7 @@ class ReplayBackend:
         self._task = asyncio.current_task()
         began, count = self._start.at, 0
         messages: list[ReplayedMessage] = []
-        self._replay.begin()
+        self._replay.begin(self._number)
         self._next = self._read()
         while self._next is not None and not isinstance(self._next, RunStarted):
             event = self._next

@@ -2,7 +2,15 @@
 
 import type { Model } from "../src/connection";
 import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/model";
-import { type AgentRow, type Command, type Frame, type Op, type Snapshot, VERSION } from "../src/protocol";
+import {
+  type AgentRow,
+  type Command,
+  type Frame,
+  type Op,
+  type ReplayRow,
+  type Snapshot,
+  VERSION,
+} from "../src/protocol";
 import { codePoints, digest } from "../src/text";
 
 export class ScriptedKernel {
@@ -24,6 +32,7 @@ export class ScriptedKernel {
   chunk: ((name: string) => Promise<string>) | undefined;
   /** How a frame goes out; a test puts a bad line here. */
   deliver = (frame: Frame): void => this.emit(frame);
+  replay: ReplayRow | null = null;
   now = 1_795_000_000;
   seq = 0;
   #listeners = new Map<string, Set<(content: unknown) => void>>();
@@ -67,7 +76,8 @@ export class ScriptedKernel {
   snapshot(): Snapshot {
     const { seq, title, caution, state, detail, agents, runs, settled } = this;
     const live = [...this.live.values()];
-    return structuredClone({ v: VERSION, seq, title, caution, state, detail, agents, runs, settled, live });
+    const { replay } = this;
+    return structuredClone({ v: VERSION, seq, title, caution, state, detail, agents, runs, settled, live, replay });
   }
 
   sendSnapshot(): Frame {
@@ -106,6 +116,12 @@ export class ScriptedKernel {
     this.state = state;
     this.detail = detail;
     return this.send({ op: "state", state, detail });
+  }
+
+  setReplay(changes: Partial<ReplayRow> = {}): Frame {
+    const before = this.replay ?? { run: 1, runs: 1, position: 0, length: 60, paused: false, speed: 1 };
+    this.replay = { ...before, ...changes };
+    return this.send({ op: "replay", replay: this.replay });
   }
 
   run(id: string, task: string): Frame {

@@ -89,6 +89,24 @@ export interface LeftOp {
   elsewhere: Record<string, string>;
 }
 
+/**
+ * Where a replay stands: `position` of `length` seconds of the `run`th of so many `runs`. While a run is under way and
+ * it is not `paused`, the position moves on by itself, `speed` times as fast as time; null is at once.
+ */
+export interface ReplayRow {
+  run: number;
+  runs: number;
+  position: number;
+  length: number;
+  paused: boolean;
+  speed: number | null;
+}
+
+export interface ReplayOp {
+  op: "replay";
+  replay: ReplayRow;
+}
+
 export type Op =
   | AgentsOp
   | StateOp
@@ -100,7 +118,8 @@ export type Op =
   | NoticeOp
   | SnapshotOp
   | ChunkOp
-  | LeftOp;
+  | LeftOp
+  | ReplayOp;
 
 export interface Frame {
   v: number;
@@ -121,6 +140,7 @@ export interface Snapshot {
   runs: RunInfo[];
   settled: Cell[];
   live: Cell[];
+  replay: ReplayRow | null;
 }
 
 /** What the browser sends. `at` is `Date.now()`: an older switch never undoes a newer one. */
@@ -133,6 +153,9 @@ export type Command =
   | { type: "reset" }
   | { type: "answer"; request_id: string; text: string }
   | { type: "dismiss"; request_id: string }
+  | { type: "replay"; act: "pause" | "resume" | "step" }
+  | { type: "replay"; act: "seek"; value: number }
+  | { type: "replay"; act: "speed"; value: number | null }
   | { type: "resync" }
   | { type: "left" }
   | { type: "ack"; page: string; seq: number }

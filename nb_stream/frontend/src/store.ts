@@ -11,6 +11,7 @@ import {
   type AgentRow,
   type Frame,
   type Op,
+  type ReplayRow,
   type SettleOp,
   type Snapshot,
   type TotalsOp,
@@ -40,6 +41,9 @@ export class Store {
   notice = "";
   agents: readonly AgentRow[] = [];
   runs: RunInfo[] = [];
+  /** Where a replay stands, and by `performance.now()` when it stood there; null where a team runs. */
+  replay: ReplayRow | null = null;
+  replayAt = 0;
   settled: Cell[] = [];
   readonly live = new Map<string, LiveCell>();
   /** The kernel's version of the protocol where it is not ours. */
@@ -187,12 +191,21 @@ export class Store {
         return this.#settle(op);
       case "totals":
         return this.#agrees(op);
+      case "replay":
+        this.#putReplay(op.replay);
+        this.#changes.push({ what: "state" });
+        return true;
       case "snapshot":
         this.#restore(op.snapshot);
         return true;
     }
     // An operation that this page does not know is one of a newer kernel with the same version: nothing to show.
     return true;
+  }
+
+  #putReplay(replay: ReplayRow | null): void {
+    this.replay = replay;
+    this.replayAt = performance.now();
   }
 
   #putRun(run: RunInfo): void {
@@ -256,6 +269,7 @@ export class Store {
     this.detail = snapshot.detail;
     this.agents = snapshot.agents;
     this.runs = [...snapshot.runs];
+    this.#putReplay(snapshot.replay ?? null);
     const before = this.settled;
     this.settled = snapshot.settled.map((cell, index) => {
       const old = before[index];

@@ -46,9 +46,9 @@ export function texts(el: Element, selector: string): string[] {
 
 /** What a store shows, in the form of `shownBy(kernel)`. */
 export function shown(store: Store): unknown {
-  const { title, caution, state, detail, agents, runs, settled } = store;
+  const { title, caution, state, detail, agents, runs, settled, replay } = store;
   const live = [...store.live.values()].map(({ head, text }) => ({ ...head, text }));
-  return plain({ title, caution, state, detail, agents, runs, settled, live });
+  return plain({ title, caution, state, detail, agents, runs, settled, live, replay });
 }
 
 export function shownBy(kernel: ScriptedKernel): unknown {

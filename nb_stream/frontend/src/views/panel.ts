@@ -9,6 +9,7 @@ import { Header } from "./header";
 import { History } from "./history";
 import { LiveArea } from "./live";
 import { Notice } from "./notice";
+import { ReplayBar } from "./replay";
 import { Tail } from "./tail";
 import { TaskBox } from "./task";
 import { Tools } from "./tools";
@@ -18,6 +19,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const { store } = connection;
   const header = new Header(connection);
   const task = new TaskBox(connection);
+  const replay = new ReplayBar(connection, signal);
   const notice = new Notice(connection);
   const live = new LiveArea(connection);
   const history = new History(connection, live, signal);
@@ -45,6 +47,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     if (now.some(({ what }) => what !== "appended")) {
       header.update();
       task.update();
+      replay.update();
       notice.update();
     }
     history.update(now, follows);
@@ -60,7 +63,9 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   root.dataset.lmSuppressShortcuts = "true";
   header.heading.append(tools.el);
   const log = h("div", "nbs-log", scroller, tail.jump);
-  root.append(h("div", "nbs-panel", header.el, task.el, notice.el, tools.drawers, log, announcer.el));
+  root.append(
+    h("div", "nbs-panel", header.el, task.el, replay.el, notice.el, tools.drawers, log, announcer.el),
+  );
   followTheme(root, signal);
   el.append(root);
   history.watch(scroller, signal);

@@ -23,7 +23,6 @@ export class TaskBox {
     this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", send("reset"));
     this.#run.title = "Give the team this task (Enter)";
     this.#box.rows = 1;
-    this.#box.placeholder = "A task for the team";
     this.#box.setAttribute("aria-label", "Task");
     this.#box.title = "Enter runs the task, Shift+Enter begins a new line";
     this.#box.addEventListener("input", () => this.#grow());
@@ -46,8 +45,9 @@ export class TaskBox {
   }
 
   update(): void {
-    const { state, notice } = this.connection.store;
+    const { state, notice, replay } = this.connection.store;
     const active = isActive(state);
+    this.#box.placeholder = replay === null ? "A task for the team" : "A recording: Run plays it, with its own task";
     if (active && this.#sent !== null) {
       if (this.#box.value === this.#sent) this.#box.value = "";
       this.#sent = null;
