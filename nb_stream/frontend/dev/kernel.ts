@@ -77,7 +77,19 @@ export class ScriptedKernel {
     const { seq, title, caution, state, detail, agents, runs, settled } = this;
     const live = [...this.live.values()];
     const { replay } = this;
-    return structuredClone({ v: VERSION, seq, title, caution, state, detail, agents, runs, settled, live, replay });
+    return structuredClone({
+      v: VERSION,
+      seq,
+      title,
+      caution,
+      state,
+      detail,
+      agents,
+      runs,
+      settled,
+      live,
+      replay,
+    });
   }
 
   sendSnapshot(): Frame {

@@ -47,7 +47,8 @@ export class TaskBox {
   update(): void {
     const { state, notice, replay } = this.connection.store;
     const active = isActive(state);
-    this.#box.placeholder = replay === null ? "A task for the team" : "A recording: Run plays it, with its own task";
+    this.#box.placeholder =
+      replay === null ? "A task for the team" : "A recording: Run plays it, with its own task";
     if (active && this.#sent !== null) {
       if (this.#box.value === this.#sent) this.#box.value = "";
       this.#sent = null;
