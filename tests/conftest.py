@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -13,6 +14,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 for folder in (ROOT, ROOT / "tests"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background deaf to Ctrl-C, and what it starts inherits that: the tests' programs
+    # are to hear it all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("brief", max_examples=25, deadline=None)  # the same properties, once more on each Python
 settings.register_profile("full", deadline=None)
