@@ -13,41 +13,44 @@ from browser.panel_page import PanelPage
 
 AUTHOR = "The moon pulls, the water follows.\nTwice a day you may leave the harbour. " * 8
 EDITOR = "Leave out the second sentence."
+AS_AUTHOR, AS_EDITOR = "You are the author. Be short.", "You are the editor. Say what to leave out."
 
 
 @pytest.fixture
 def model() -> OpenAIServer:
-    with OpenAIServer(
-        by_system({"Answer in a few lines.": Reply(AUTHOR, pace=0.02), "Say what to leave out.": Reply(EDITOR)})
-    ) as server:
+    with OpenAIServer(by_system({AS_AUTHOR: Reply(AUTHOR, pace=0.02), AS_EDITOR: Reply(EDITOR)})) as server:
         yield server
 
 
-def last_cell() -> str:
-    """The quick start's cell for a real model."""
-    cells = nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4).cells
-    return next(cell.source for cell in cells if "OpenAIChatCompletionClient" in cell.source)
+def cells_up_to_the_panel() -> list[str]:
+    """The code cells of the notebook on a real model, up to the one that shows the panel."""
+    cells = nbformat.read(ROOT / "notebooks" / "08_real_model.ipynb", as_version=4).cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    return sources[: next(index for index, source in enumerate(sources) if "TeamPanel(" in source) + 1]
 
 
-def test_the_quick_starts_real_model_streams_into_the_browser(notebook: Open, model: OpenAIServer) -> None:
+def test_the_notebooks_real_model_streams_into_the_browser(notebook: Open, model: OpenAIServer) -> None:
     settings = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "test"}
+    shows = cells_up_to_the_panel()
     book = notebook(
         [
-            f"import os; os.environ.update({settings!r})\nfrom nb_stream import TeamPanel",
-            last_cell(),
-            "await real.run('And the editor?')",
+            f"import os; os.environ.update({settings!r})",
+            *shows,
+            "await panel.run('Explain tides to a sailor')",
+            "await panel.run('And the editor?')",
         ]
     )
-    book.run(0)
-    book.run(1, wait=False)
+    for index in range(len(shows) + 1):
+        book.run(index)
     panel = PanelPage(book.page).shown()
+    book.run(len(shows) + 1, wait=False)
     panel.wait_live("author", 40)
     panel.ended()
     assert panel.text_of("author") == AUTHOR
     assert panel.text_of("editor") == EDITOR
     by_agent = {body["messages"][0]["content"]: body.get("stream", False) for body in model.requests}
-    assert by_agent == {"Answer in a few lines.": True, "Say what to leave out.": False}
+    assert by_agent == {AS_AUTHOR: True, AS_EDITOR: False}
     panel.box("editor").check()
     expect(panel.root).to_contain_text("Streams from its next turn.")
-    book.run(2)
+    book.run(len(shows) + 2)
     assert [body.get("stream", False) for body in model.requests] == [True, False, True, True]
