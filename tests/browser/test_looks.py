@@ -1,0 +1,71 @@
+"""A handful of the panel's states look as they did when somebody last looked at them and approved.
+
+What is kept of a picture is its blocks' mean colours, so that another machine's fonts change little and a lost style,
+a part in another place or a wrong colour changes much. After a wanted change, look at the panel, then make the pictures
+anew with `python tests/browser/test_looks.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import pathlib
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+from playwright.sync_api import Page, sync_playwright
+
+from browser.dev_page import FRAME, DevPage, served
+from browser.lab import CHROMIUM, FLAGS
+
+PICTURES = pathlib.Path(__file__).parent / "looks"
+BLOCK = 12
+"""Pixels of a block's side: about the height of a letter."""
+LOOKS = {
+    "idle-light": {"scene": "idle", "theme": "light", "width": 900, "height": 240},
+    "two-dark": {"scene": "two", "theme": "dark", "width": 1100},
+    "gate-narrow-light": {"scene": "gate", "theme": "light", "width": 320},
+    "finished-light": {"scene": "finished", "theme": "light", "width": 900},
+    "approval-narrow-dark": {"scene": "approval", "theme": "dark", "width": 320},
+    "error-dark": {"scene": "error", "theme": "dark", "width": 900},
+}
+LIMIT = 0.03
+"""Share of the colour range by which blocks may differ in the mean. Other fonts reach 0.01 to 0.03."""
+FAULTS = (".nbs-header { display: none }", ".nbs-panel { background: #888 }", ".nbs-panel { padding: 20px }")
+"""Each alone goes beyond."""
+
+
+def look_of(page: Page) -> Image.Image:
+    """What a page shows, as blocks of colour; nothing in it moves or blinks."""
+    page.emulate_media(reduced_motion="reduce")
+    page.mouse.move(0, 0)
+    page.evaluate(FRAME)
+    shown = Image.open(io.BytesIO(page.screenshot(animations="disabled", caret="hide"))).convert("RGB")
+    return shown.resize((shown.width // BLOCK, shown.height // BLOCK), Image.Resampling.BOX)
+
+
+def distance(one: Image.Image, other: Image.Image) -> float:
+    """How far two pictures of one size are from each other: 0 for the same, 1 for black and white."""
+    assert one.size == other.size
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3 / 255
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_the_panel_looks_as_it_did(dev: DevPage, name: str) -> None:
+    page, approved = dev.open(**LOOKS[name]), Image.open(PICTURES / f"{name}.png")
+    far = distance(look_of(page), approved)
+    print(f"{name}: {far:.4f}")
+    assert far < LIMIT
+    for fault in FAULTS:
+        style = page.add_style_tag(content=fault.replace(" }", " !important }"))
+        far = distance(look_of(page), approved)
+        print(f"{name} with {fault}: {far:.4f}")
+        assert far > LIMIT, "what is broken looks the same, so this test proves nothing"
+        style.evaluate("element => element.remove()")
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright, served() as origin:
+        pages = DevPage(playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS), origin)
+        for name, scene in LOOKS.items():
+            look_of(pages.open(**scene)).save(PICTURES / f"{name}.png")
