@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .model import Chunk, Event, Notice, RunFinished
+from .model import Chunk, CodeResult, Event, Message, Notice, RunFinished, ToolCall, ToolResults
 
 Redact = Callable[[str], str]
 """Gets a text of a run, gives what may be kept of it."""
@@ -25,19 +25,37 @@ _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 
 def scrub(event: Event) -> Event:
-    """An event without API keys in its error: servers and client libraries repeat the key that they refuse."""
+    """An event without keys: servers and client libraries repeat the key that they refuse, in a run's error or in that
+    of a tool, and a message passes it on. Errors lose all that looks like a key; everything that is no chunk loses what
+    the environment holds as a secret."""
     if isinstance(event, RunFinished) and event.error:
         return replace(event, error=_without_keys(event.error), traceback=_without_keys(event.traceback))
     if isinstance(event, Notice):
         return replace(event, text=_without_keys(event.text))
+    if isinstance(event, Message):
+        return replace(event, text=_without_secrets(event.text))
+    if isinstance(event, ToolResults):
+        return replace(event, results=tuple(map(_scrubbed, event.results)))
+    if isinstance(event, CodeResult):
+        clean = _without_keys if event.exit_code else _without_secrets
+        return replace(event, output=clean(event.output))
     return event
 
 
-def _without_keys(text: str) -> str:
+def _scrubbed(call: ToolCall) -> ToolCall:
+    clean = _without_keys if call.is_error else _without_secrets
+    return call if call.result is None else replace(call, result=clean(call.result))
+
+
+def _without_secrets(text: str) -> str:
     for name, value in os.environ.items():
         if len(value) >= 12 and _SECRET.search(name):
             text = text.replace(value, "[key removed]")
-    return _KEYS.sub("[key removed]", text)
+    return text
+
+
+def _without_keys(text: str) -> str:
+    return _KEYS.sub("[key removed]", _without_secrets(text))
 
 
 class Redactor:

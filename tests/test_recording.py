@@ -30,7 +30,7 @@ from records import record, rows, write
 from scenarios import Author
 
 from nb_stream import TeamPanel, TeamStream
-from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
+from nb_stream.demo import TEAMS, Call, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
 from nb_stream.events import KINDS, from_line, header, joined, line, word
 from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
@@ -309,6 +309,22 @@ async def test_keys_and_the_environment_never_get_in(suffix: str, tmp_path, monk
         assert OTHER not in text
         assert server.url not in text
         assert os.environ["PATH"] not in text
+
+
+async def test_a_key_in_a_tools_error_does_not_get_in(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("ELSEWHERE_TOKEN", OTHER)
+
+    def ask_service() -> str:
+        """Ask a service that repeats what it refuses."""
+        raise RuntimeError(f"Incorrect API key provided: {KEY}, and {OTHER}.")
+
+    client = ScriptedClient([Call("ask_service", {}), Say(f"It refused {OTHER}.")])
+    agent = AssistantAgent("ann", client, tools=[ask_service], reflect_on_tool_use=True)
+    await TeamStream(RoundRobinGroupChat([agent], max_turns=1), record=tmp_path / "run.jsonl").run("Do it.")
+    text = (tmp_path / "run.jsonl").read_text()
+    assert text.count("[key removed]") == 3
+    assert KEY not in text
+    assert OTHER not in text
 
 
 def hide(text: str) -> str:
