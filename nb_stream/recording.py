@@ -53,7 +53,7 @@ class Recording:
         self.created: float | None = head.get("created")
         self.state: dict[str, Any] | None = head.get("state")
         names = [field.name for field in dataclasses.fields(AgentInfo)]
-        agents = [agent for agent in head.get("agents", ()) if "name" in agent and "path" in agent]
+        agents = _agents(head.get("agents"))
         self.agents = tuple(AgentInfo(**{name: agent[name] for name in names if name in agent}) for agent in agents)
         self.streaming = {agent["path"]: bool(agent.get("streaming", True)) for agent in agents}
 
@@ -180,6 +180,16 @@ class Pile:
 def _header(line: str) -> dict[str, Any] | None:
     head = json.loads(line)
     return head if head.get("nb_stream") == "recording" else None
+
+
+def _agents(listed: object) -> list[dict[str, Any]]:
+    """The agents of a header; what is none there is passed over, as the events name their agents too."""
+    rows = listed if isinstance(listed, list) else []
+    return [
+        row
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("name"), str) and isinstance(row.get("path"), str)
+    ]
 
 
 class Lines:

@@ -488,6 +488,17 @@ def test_another_file_is_refused_in_a_sentence(content: bytes, tmp_path) -> None
         Recording(path)
 
 
+@pytest.mark.parametrize("agents", [5, None, [5], [{"nme": "ann"}], [{"name": 5, "path": 7}]])
+async def test_a_header_whose_agents_are_damaged_still_opens(agents: object, tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    stream = TeamStream(writers(pace=0), record=path)
+    await stream.run("Go")
+    first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([json.dumps({**json.loads(first), "agents": agents}), *rest]) + "\n")
+    assert Recording(path).agents == ()
+    assert Recording(path).transcript().to_dict() == stream.transcript.to_dict()
+
+
 def test_a_missing_file_is_refused_in_a_sentence(tmp_path) -> None:
     with pytest.raises(RecordingError, match="Cannot open .*No such file"):
         Recording(tmp_path / "none.jsonl")
