@@ -21,6 +21,10 @@ class HiddenPage:
         self._target = self._cdp.send("Target.createTarget", {"url": url})["targetId"]
         attached = self._cdp.send("Target.attachToTarget", {"targetId": self._target, "flatten": False})
         self._session = attached["sessionId"]
+        self.minimize()
+
+    def minimize(self) -> None:
+        """Put the page's window out of sight; a browser that is busy opening it may not take notice."""
         window = self._cdp.send("Browser.getWindowForTarget", {"targetId": self._target})["windowId"]
         self._cdp.send("Browser.setWindowBounds", {"windowId": window, "bounds": {"windowState": "minimized"}})
 

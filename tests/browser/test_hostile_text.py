@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hostile import cells_of, corpus, run_of
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, Playwright, Route
 
 from browser.lab import CHROMIUM, FLAGS
 from nb_stream.export.html import fragment
@@ -129,14 +129,13 @@ class Watched:
 
 
 @contextlib.contextmanager
-def chromium(log: pathlib.Path) -> Iterator[Browser]:
+def chromium(playwright: Playwright, log: pathlib.Path) -> Iterator[Browser]:
     """A browser that knows no host but this one, and keeps a log of its network until it ends."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*FLAGS, *OFFLINE, f"--log-net-log={log}", "--net-log-capture-mode=Default"]
-        )
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=[*FLAGS, *OFFLINE, f"--log-net-log={log}", "--net-log-capture-mode=Default"]
+    )
+    yield browser
+    browser.close()
 
 
 def hosts_in(log: pathlib.Path) -> set[str]:
@@ -174,11 +173,13 @@ def show_all(watched: Watched, texts: Sequence[str], chance: random.Random) -> d
     return seen
 
 
-def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(origin: str, tmp_path: pathlib.Path) -> None:
+def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(
+    playwright: Playwright, origin: str, tmp_path: pathlib.Path
+) -> None:
     seed = random.randrange(2**32)
     texts = [text.encode("utf-8", "replace").decode() for text in corpus()]
     log = tmp_path / "net.json"
-    with chromium(log) as browser:
+    with chromium(playwright, log) as browser:
         watched = Watched(browser, origin)
         seen = show_all(watched, texts, random.Random(seed))
         print(f"\n{len(texts)} texts, seed {seed}: {seen['looks']} looks at what a panel shows of them.")

@@ -94,7 +94,10 @@ def test_every_page_ends_with_the_kernels_transcript_whatever_happened_to_it(ser
         while not hidden.evaluate("window.__panel !== undefined"):
             assert time.monotonic() < deadline
             pause(0.5)
-        assert hidden.evaluate("document.visibilityState") == "hidden"
+        while hidden.evaluate("document.visibilityState") != "hidden":
+            assert time.monotonic() < deadline, "the window was not minimized, so that page proves nothing"
+            hidden.minimize()
+            pause(0.5)
 
         book.evaluate("panel.start('Go.') and None")
         PanelPage(page).wait_live("ann", 50)

@@ -10,6 +10,7 @@ import { Lines } from "./lines";
 import { Formulas } from "./markdown/formula_view";
 import type { Services } from "./markdown/inline_view";
 import { safePolicy } from "./markdown/policy";
+import { isActive } from "./model";
 import { type Command, type Frame, isSnapshot, type Op } from "./protocol";
 import { Store } from "./store";
 import { Switches } from "./switches";
@@ -23,6 +24,10 @@ const RETRY_MAX = 16_000;
 export const UNSEEN = 1000;
 /** Milliseconds after which the reader is told that the kernel has not answered a wish. */
 export const PATIENCE = 4000;
+/** Milliseconds without a frame during a run after which a snapshot is asked for: at first, and at the longest. A page
+ * whose line was cut hears of what it missed only when somebody speaks, and behind the run's end nobody does. */
+export const QUIET = 15_000;
+const QUIET_MAX = 240_000;
 const SILENCE =
   "The kernel does not answer. Where it is not busy but gone, run the cell that shows this panel again.";
 const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
@@ -55,6 +60,8 @@ export class Connection {
   /** The latest frame that asks for an answer, and what waits for its painting. */
   #asked = 0;
   #wishTimer = 0;
+  #quietTimer = 0;
+  #quiet = QUIET;
   #paintFrame = 0;
   #paintTimer = 0;
 
@@ -75,6 +82,7 @@ export class Connection {
     if (isSnapshot(snapshot)) this.store.open(snapshot);
     for (const content of early) this.#receive(content as Frame);
     this.#heal();
+    this.#listen();
   }
 
   send(command: Command): void {
@@ -102,6 +110,8 @@ export class Connection {
     for (const op of frame.ops) if (op.op === "chunk") this.chunks.receive(op);
     const outcome = this.store.receive(frame);
     if (outcome === "mismatch") return;
+    if (frame.ops.some(({ op }) => op !== "snapshot")) this.#quiet = QUIET;
+    this.#listen();
     if (frame.ack) this.#answer(frame.seq);
     this.#attempts = Math.min(this.#attempts, ATTEMPTS / 2);
     if (!this.store.hasGap) {
@@ -132,6 +142,17 @@ export class Connection {
     }
   }
 
+  /** Ask for a snapshot where a run is under way and the kernel has fallen silent; ever more rarely. */
+  #listen(): void {
+    window.clearTimeout(this.#quietTimer);
+    if (!isActive(this.store.state)) return;
+    this.#quietTimer = window.setTimeout(() => {
+      this.#quiet = Math.min(2 * this.#quiet, QUIET_MAX);
+      this.send({ type: "resync" });
+      this.#listen();
+    }, this.#quiet);
+  }
+
   /** Tell the kernel when everything up to this frame is painted, so that it sends no more than can be shown. */
   #answer(seq: number): void {
     this.#asked = Math.max(this.#asked, seq);
@@ -159,6 +180,7 @@ export class Connection {
 
   #dispose(): void {
     window.clearTimeout(this.#wishTimer);
+    window.clearTimeout(this.#quietTimer);
     this.#forgetPainting();
     window.clearTimeout(this.#gapTimer);
     window.clearTimeout(this.#retryTimer);

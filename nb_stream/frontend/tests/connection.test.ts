@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { Connection, PATIENCE, REORDER, RETRY, UNSEEN } from "../src/connection";
+import { Connection, PATIENCE, QUIET, REORDER, RETRY, UNSEEN } from "../src/connection";
 import type { Frame } from "../src/protocol";
 import { random, shown, shownBy } from "./helpers";
 
@@ -246,4 +246,32 @@ describe("a frame that asks whether it is painted", () => {
     expect(acks(kernel)).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+test("a page that hears nothing more of a run asks, ever more rarely, and so learns of an end that it missed", () => {
+  const kernel = new ScriptedKernel();
+  const { connection, controller } = connect(kernel);
+  vi.advanceTimersByTime(100 * QUIET);
+  expect(resyncs(kernel)).toBe(0);
+  kernel.setState("running", "");
+  kernel.put("c1", "poet", "text", "half");
+  kernel.answers = false;
+  kernel.deliver = () => {};
+  kernel.settle("c1", { text: "half of it and the rest" });
+  kernel.setState("idle", "");
+  vi.advanceTimersByTime(QUIET - 1);
+  expect(resyncs(kernel)).toBe(0);
+  vi.advanceTimersByTime(1);
+  expect(resyncs(kernel)).toBe(1);
+  vi.advanceTimersByTime(2 * QUIET - 1);
+  expect(resyncs(kernel)).toBe(1);
+  kernel.answers = true;
+  kernel.deliver = kernel.emit;
+  vi.advanceTimersByTime(1);
+  expect(resyncs(kernel)).toBe(2);
+  expect(connection.store.state).toBe("idle");
+  expect(shown(connection.store)).toEqual(shownBy(kernel));
+  vi.advanceTimersByTime(100 * QUIET);
+  expect(resyncs(kernel)).toBe(2);
+  controller.abort();
 });
