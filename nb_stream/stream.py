@@ -264,6 +264,8 @@ class TeamStream:
         async def work() -> Any:
             return await self._awaited(self.start(task, output_task_messages=output_task_messages))
 
+        self.check_task(task)
+        self._runner.check_free("start a run")  # what cannot begin is refused before anything is patched
         return loops.run_sync(work, self._home, self.cancel)
 
     async def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 
@@ -33,6 +34,7 @@ async def test_without_a_team_every_control_says_so(tmp_path) -> None:
     for call in (lambda: panel.start("Go on"), lambda: panel.run_sync("Go on")):
         with pytest.raises(NoTeamError, match=r"TeamPanel.load\('.*run.jsonl', team=team\) goes on with one"):
             call()
+    assert not hasattr(asyncio, "_nest_patched"), "what is refused has patched the loop"
     for wish in (panel.run("Go on"), panel.reset(), panel.save_state(), panel.load_state({})):
         with pytest.raises(NoTeamError):
             await wish

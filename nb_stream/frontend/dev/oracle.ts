@@ -37,6 +37,8 @@ const ATTRIBUTES: Record<string, RegExp> = {
   hidden: /^(?:|until-found)$/,
   href: /^(?:https?:\/\/|mailto:)/,
   id: /^nbs-[\w-]+$/,
+  max: /^[\d.]+$/,
+  min: /^[\d.]+$/,
   name: /^nbs-[\w-]+$/,
   open: /^$/,
   placeholder: ANY,
@@ -48,11 +50,12 @@ const ATTRIBUTES: Record<string, RegExp> = {
   spellcheck: /^(?:true|false)$/,
   src: /^blob:/,
   start: /^\d{1,9}$/,
+  step: /^any$/,
   style: /^(?:(?:--nbs-[\w-]+|height): ?[\w.%]+;? ?)*$/,
   tabindex: /^(?:0|-1)$/,
   target: /^_blank$/,
   title: ANY,
-  type: /^(?:button|checkbox|search|submit|text)$/,
+  type: /^(?:button|checkbox|range|search|submit|text)$/,
   value: ANY,
 };
 
