@@ -62,11 +62,11 @@ def test_replay_prints_the_run(recording) -> None:
 
 def test_replay_keeps_the_time_and_takes_a_speed(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
-    took = {}
-    for speed in ("inf", "2"):
+    took = {"inf": float("inf"), "2": float("inf")}
+    for speed in ("inf", "2") * 3:  # a program's start takes longer on a busy machine: the best of three
         began = time.monotonic()
         assert nb_stream("replay", path, "--speed", speed).returncode == 0
-        took[speed] = time.monotonic() - began
+        took[speed] = min(took[speed], time.monotonic() - began)
     assert 0.8 < took["2"] - took["inf"] < 2.0
 
 
