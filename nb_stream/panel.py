@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from . import kernel_gate
 from .batching import Batcher
 from .errors import NbStreamError
 from .export import export
@@ -256,7 +255,7 @@ class TeamPanel(FrameWidget):
             if (left := self._static.now(self.transcript)) is not None:
                 self.send_beside(left)
         elif kind == "ack":
-            if kernel_gate.available() is None:  # elsewhere answers wait for the end of the cell, and say nothing
+            if not caution():  # elsewhere answers wait for the end of the cell, and say nothing
                 self._batcher.acknowledged(str(command["page"]), int(command["seq"]))
         elif kind == "chunk" and command.get("name") in CHUNKS:
             self._batcher.chunk(command["name"], (STATIC / f"{command['name']}.js").read_text("utf-8"))
