@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, WebSocket, expect
@@ -15,6 +17,7 @@ from browser.reading import READER, READY, SHOWN, kernels
 
 AGENTS, TOKENS_A_SECOND, TOKENS_A_PIECE = 10, 2000, 8
 TOKEN = "token "
+SENT = re.compile(rb'"date": ?"([^"]+)"')  # a message's own header comes before its parent's
 
 
 def cells(seconds: float) -> Sequence[str]:
@@ -69,8 +72,8 @@ display(panel, Reader(panel=panel))
 
 
 class Figures(NamedTuple):
-    """What a run cost: seconds from its start to its end, frames and bytes on the page's line, and whether the server
-    dropped anything."""
+    """What a run cost: seconds from its start to its end, frames and bytes on the page's line, the most frames that the
+    kernel sent within a second, by its own clock, and whether the server dropped anything."""
 
     seconds: float
     frames: int
@@ -93,13 +96,13 @@ def measure(
     log = server.folder / "server.log"
     begin = log.stat().st_size
     book = Notebook(server, browser, name)
-    arrived: list[tuple[float, int]] = []
+    sent: list[tuple[float, int]] = []
 
     def listen(line: WebSocket) -> None:
         def receive(payload: Any) -> None:
             data = payload if isinstance(payload, bytes) else payload.encode()
-            if b'"ops":' in data:
-                arrived.append((time.monotonic(), len(data)))
+            if b'"ops":' in data and (date := SENT.search(data)):
+                sent.append((datetime.fromisoformat(date[1].decode().replace("Z", "+00:00")).timestamp(), len(data)))
 
         line.on("framereceived", receive)
 
@@ -111,7 +114,7 @@ def measure(
     figures = []
     for run, rate in enumerate(throttle):
         cdp.send("Emulation.setCPUThrottlingRate", {"rate": rate})
-        arrived.clear()
+        sent.clear()
         book.evaluate("globals().update(began=time.time()) or panel.start('Go') and None")
         expect(book.page.locator(".nbs-run-end").nth(run)).to_contain_text("done", timeout=(60 + 10 * seconds) * 1000)
         taken = float(book.evaluate("panel.transcript.runs[-1].ended_at - began"))
@@ -119,9 +122,9 @@ def measure(
         while json.loads(book.page.evaluate(f"() => {SHOWN}")) != kernels(book):
             assert time.monotonic() < deadline, "the page does not end with the kernel's transcript"
             book.page.wait_for_timeout(500)
-        most = max(sum(at <= other < at + 1 for other, _ in arrived) for at, _ in arrived)
+        most = max(sum(at <= other < at + 1 for other, _ in sent) for at, _ in sent)
         warned = "rate exceeded" in log.read_text()[begin:] or "rate exceeded" in book.output(0)
-        figures.append(Figures(taken, len(arrived), sum(size for _, size in arrived), most, warned))
+        figures.append(Figures(taken, len(sent), sum(size for _, size in sent), most, warned))
     length = ast.literal_eval(book.evaluate("[sum(len(c.text) for c in panel.transcript if c.agent != 'user')]"))[0]
     wanted = len(throttle) * (AGENTS * max(1, round(seconds)) * TOKENS_A_SECOND * len(TOKEN) + len("Go."))
     assert length == wanted, f"{length} characters, not {wanted}"

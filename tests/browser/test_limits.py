@@ -15,5 +15,5 @@ def test_ten_agents_at_two_thousand_tokens_a_second_lose_nothing_also_in_a_slow_
     print(f"quick: {quick}\nslow: {slow}")
     for figures in (quick, slow):
         assert not figures.warned
-        assert figures.most_in_a_second <= 35  # 30 that were sent, and what the line holds up
+        assert figures.most_in_a_second <= 35  # 30, and what the two clocks differ
         assert figures.bytes < 1_000_000 * figures.seconds / 2
