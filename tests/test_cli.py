@@ -43,8 +43,9 @@ def recording(tmp_path) -> pathlib.Path:
 def test_export_writes_what_the_name_says(suffix: str, recording, tmp_path) -> None:
     done = nb_stream("export", recording, tmp_path / f"out{suffix}")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert "lantern" in (tmp_path / f"out{suffix}").read_text("utf-8").lower() or suffix
-    assert (tmp_path / f"out{suffix}").stat().st_size > 500
+    written = (tmp_path / f"out{suffix}").read_text("utf-8")
+    for said in ("Do it.", "poet", "the harbour keeps its breath", "critic", "the loan is called in"):
+        assert said in written
 
 
 def test_a_transcript_can_be_exported_again(recording, tmp_path) -> None:
