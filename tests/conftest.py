@@ -1,11 +1,15 @@
-"""Shared by all tests: the project and the helpers of the tests can be imported without being installed."""
+"""Shared by all tests: what can be imported, which tests run side by side, and what is told at the end."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import settings
@@ -25,10 +29,57 @@ settings.register_profile("full", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: measures time, so no other test runs beside it")
+
+
+# --- side by side (pytest-xdist) -----------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Each file is run by one worker, and so are all tests of the two Jupyter servers."""
+    for item in items:
+        jupyter = "browser" in item.path.parts and "server" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("jupyter" if jupyter else item.path.name))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A test that measures time waits for the other workers' tests to end, and they wait for it."""
+    testrun = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if testrun is None:
+        return (yield)
+    with _turn(
+        pathlib.Path(tempfile.gettempdir()) / f"nb_stream-{testrun}", item.get_closest_marker("alone") is not None
+    ):
+        return (yield)
+
+
+@contextmanager
+def _turn(path: pathlib.Path, alone: bool) -> Iterator[None]:
+    """Be in the room, with others or alone. Who waits for it holds the door, so that nobody is overtaken."""
+    with path.with_suffix(".door").open("w") as door, path.with_suffix(".room").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+
+
+# --- what is told --------------------------------------------------------------------------------------------------
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which Pythons could not be tested."""
+    """What the tests that passed have printed: figures and seeds; and what this machine has no Python for."""
     from environments import find_python
 
+    told = [report for report in terminalreporter.getreports("passed") if report.capstdout.strip()]
+    if told:
+        terminalreporter.section("figures")
+    for report in told:
+        terminalreporter.write_line(report.nodeid.partition("@")[0], bold=True)
+        for line in report.capstdout.strip().splitlines():
+            terminalreporter.write_line(f"    {line}")
     for version in ("3.10", "3.11", "3.12", "3.13"):
         if find_python(version) is None:
             terminalreporter.write_line(f"not run: Python {version}: no such interpreter on PATH or under pyenv")

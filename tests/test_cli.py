@@ -61,6 +61,7 @@ def test_replay_prints_the_run(recording) -> None:
     assert heads[:-1] == ["run 1: Do it.", "user", "poet", "critic", "poet", "critic"]
 
 
+@pytest.mark.alone
 def test_replay_keeps_the_time_and_takes_a_speed(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
     took = {"inf": float("inf"), "2": float("inf")}

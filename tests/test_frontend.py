@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -13,12 +14,18 @@ FRONTEND = ROOT / "nb_stream" / "frontend"
 STATIC = ROOT / "nb_stream" / "static"
 
 
-def npm(script: str) -> str:
+def npm(script: str, *arguments: str) -> str:
     """Run a script of package.json and return what it printed; fails the test where the script fails."""
     command = shutil.which("npm")
     assert command, 'npm is missing: pip install "nb_stream[test]" brings it'
     done = subprocess.run(
-        [command, "run", "--silent", script], cwd=FRONTEND, capture_output=True, text=True, timeout=300, check=False
+        [command, "run", "--silent", script, *arguments],
+        cwd=FRONTEND,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -59,17 +66,12 @@ def test_the_lint_rule_forbids_every_way_to_make_markup_of_text(line: str, tmp_p
     assert "bad.ts:2 names" in done.stderr
 
 
-def test_the_committed_bundle_is_what_the_source_builds_to() -> None:
-    before = {path.name: path.read_bytes() for path in STATIC.iterdir()}
-    try:
-        npm("build")
-        after = {path.name: path.read_bytes() for path in STATIC.iterdir()}
-    finally:
-        for name, data in before.items():
-            (STATIC / name).write_bytes(data)
-    assert sorted(after) == sorted(before)
-    for name in before:
-        assert after[name] == before[name], f"{name} is not what its source builds to: run npm run build and commit"
+def test_the_committed_bundle_is_what_the_source_builds_to(tmp_path: pathlib.Path) -> None:
+    npm("build", f"{tmp_path}/")
+    built, committed = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (tmp_path, STATIC))
+    assert sorted(built) == sorted(committed)
+    for name in committed:
+        assert built[name] == committed[name], f"{name} is not what its source builds to: run npm run build and commit"
 
 
 def test_the_core_bundle_is_at_most_200_kb() -> None:

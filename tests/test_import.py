@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 
@@ -15,6 +16,7 @@ def run(program: str) -> str:
     return done.stdout
 
 
+@pytest.mark.alone
 def test_the_import_takes_less_than_60_ms_more_than_that_of_the_widget_libraries() -> None:
     program = (
         "import time, ipywidgets, anywidget\n"

@@ -313,6 +313,7 @@ async def test_a_stream_plays_one_run_at_a_time(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("speed", [1.0, 4.0])
+@pytest.mark.alone
 async def test_tokens_come_when_they_came(speed: float, tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
     stream = TeamStream(Replay(path, speed))

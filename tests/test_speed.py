@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 
+@pytest.mark.alone
 def test_a_panel_costs_at_most_a_tenth_more_than_the_bare_run_and_less_than_half_of_console() -> None:
     """Shares of CPU time in one process. One agent, and ten at the same time."""
     script = ROOT / "tests" / "benchmarks" / "kernel.py"

@@ -7,6 +7,7 @@ import re
 import statistics
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from browser.dev_page import FRAME, DevPage
@@ -85,6 +86,7 @@ def private_megabytes(browser: Browser) -> float:
     return max(found)
 
 
+@pytest.mark.alone
 def test_the_first_frame_comes_within_half_a_second(dev: DevPage) -> None:
     page = dev.open("many", more="&n=10")
     page.evaluate("() => { const many = kernel.settled.slice(); kernel.settled.length = 0; window.__many = many; }")
@@ -100,6 +102,7 @@ def test_the_first_frame_comes_within_half_a_second(dev: DevPage) -> None:
     assert first < 500
 
 
+@pytest.mark.alone
 def test_scrolling_costs_at_most_8_ms_a_frame(dev: DevPage) -> None:
     page = settled(dev.open("many"))
     work = sorted(page.evaluate(SCROLL, 300))
@@ -107,6 +110,7 @@ def test_scrolling_costs_at_most_8_ms_a_frame(dev: DevPage) -> None:
     assert statistics.median(work) <= 8
 
 
+@pytest.mark.alone
 def test_opening_all_takes_less_than_two_seconds_and_shows_all(dev: DevPage) -> None:
     page = settled(dev.open("many"))
     took = page.evaluate(
@@ -137,6 +141,7 @@ def test_memory_stays_below_150_megabytes(browser: Browser, dev: DevPage) -> Non
     assert max(closed, opened) < 150
 
 
+@pytest.mark.alone
 def test_a_token_and_a_message_cost_the_same_at_10_and_at_10000(dev: DevPage) -> None:
     pages = {length: settled(dev.open("many", more=f"&n={length}")) for length in (60, 10_000)}
     sessions = {length: session_of(page) for length, page in pages.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import time
 
+import pytest
 from playwright.sync_api import expect
 
 from browser.conftest import Open
@@ -56,6 +57,7 @@ def test_a_task_typed_into_the_panel_runs_and_its_cells_collapse(notebook: Open)
     assert panel.cell("poet").get_attribute("open") is not None
 
 
+@pytest.mark.alone
 def test_unticking_mid_message_stops_the_text_and_it_comes_back_whole(notebook: Open) -> None:
     book = notebook([SLOW])
     book.run(0)

@@ -59,16 +59,14 @@ class Environment:
         return make(f"ipykernel{self.ipykernel}", self.python, self.requirements)
 
 
-def environments() -> tuple[list[Environment], list[str]]:
-    """The environments to test, and a sentence for each one whose interpreter this machine lacks.
+def environments() -> list[Environment]:
+    """The environments to test, where this machine has their interpreter.
 
     The older ipykernels run on the Python that runs the tests, the newest one on every Python.
     """
     wanted = [Environment(ipykernel, THIS_PYTHON) for ipykernel in IPYKERNELS]
     wanted += [Environment(ipykernel, python) for python, ipykernel in NEWEST_FOR_PYTHON.items()]
-    found = [environment for environment in wanted if find_python(environment.python)]
-    missing = [f"{e}: no such interpreter on PATH or under pyenv" for e in wanted if e not in found]
-    return found, missing
+    return [environment for environment in wanted if find_python(environment.python)]
 
 
 # -- kernels -----------------------------------------------------------------------------------------------------------

@@ -1,15 +1,15 @@
-/** Build what is in `static/`; the same source gives the same bytes. */
+/** Build what is in `static/`, there or in the folder that is named; the same source gives the same bytes. */
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes, not compressed. anywidget sends the loader with each widget; `panel.js`, style sheet included, goes once to
  * each page, `math.js` to pages with formulas. */
 const LIMITS = { "loader.js": 8_000, "panel.js": 200_000, "math.js": 230_000 };
-const out = new URL("../../static/", import.meta.url);
+const out = process.argv[2] ? pathToFileURL(process.argv[2]) : new URL("../../static/", import.meta.url);
 
 const options = {
   absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
