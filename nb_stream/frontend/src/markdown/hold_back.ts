@@ -7,11 +7,14 @@ const CONTAINERS = /^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t])))*[ \t]*/;
 /** Bullets, rules, underlines, fences, lines of tables, boxes, numbers and formulas before they say what they are. */
 const UNDECIDED = /^(?:[-=*_#+|~`:$\s]*|(?:`{3,}|~{3,})[^`]*|\d{1,9}[.)]?|\[[ xX]?\]?\s*|\\\[?)$/;
 
+/** Marks of quotes, in which a fence can stand. */
+const QUOTES = /^[ \t>]*/;
+
 /** Whether the beginning of a line, coming after `tip`, is kept back until more of it comes. */
 export function holdsBack(line: string, tip: Block): boolean {
   if (line.length > 200) return false;
   if (tip.kind === "code" && tip.fence) {
-    const text = line.trim();
+    const text = line.replace(QUOTES, "").trim();
     return text === "" || text === tip.fence.mark.repeat(text.length);
   }
   return UNDECIDED.test(line.replace(CONTAINERS, ""));

@@ -13,10 +13,8 @@ import { ESCAPABLE, referenceAt } from "./escapes";
 import { isLikely, mayBecomeLikely, openerAt, readFormula } from "./formulas";
 import { type Item, words } from "./items";
 import { openEarly, type Run, Runs, runAt } from "./runs";
+import { endWithout, shownCodeEnd, shownEnd, type Tail } from "./tail";
 import type { Definitions, Target } from "./targets";
-
-/** What an open text ends in, which says what may follow without being read (`quiet.ts`). */
-export type Tail = "text" | "address" | "code" | "formula" | "hidden" | "other";
 
 export interface Inline {
   readonly items: readonly Item[];
@@ -29,9 +27,6 @@ export interface Inline {
 }
 
 const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
-/** What can be the beginning of something else than it looks like, at the end of a text that is being written. */
-const UNDECIDED = /(?:[*_~$`\\]+|&(?:#?[a-z0-9]{0,8})|!?\[|(?<![^\s([])!)$/;
-const WHITE = " \t\n\v\f\r";
 /** Characters after which something that does not end is shown as it is written. */
 const PATIENCE = 400;
 
@@ -63,12 +58,7 @@ class Reader {
     private readonly missing: Set<string>,
     private readonly isOpen: boolean,
   ) {
-    let end = endWithout(source, source.length, WHITE);
-    if (isOpen && end === source.length) {
-      const undecided = UNDECIDED.exec(source.slice(-64))?.[0].length ?? 0;
-      end = endWithout(source, end - undecided, WHITE);
-    }
-    this.#text = source.slice(0, end);
+    this.#text = source.slice(0, shownEnd(source, isOpen));
     this.#settled = this.#text.length;
   }
 
@@ -251,6 +241,7 @@ class Reader {
       this.#literal(length);
       return;
     }
+    this.#text = this.source.slice(0, shownCodeEnd(this.source));
     this.#codeItem(from + length, this.#text.length);
     this.#pos = this.#text.length;
     this.#tail = "code";
@@ -401,11 +392,4 @@ class Reader {
   #settle(limit: number): void {
     this.#settled = Math.min(this.#settled, limit);
   }
-}
-
-/** Where `text` ends, up to `end`, without the `characters` at its end. */
-function endWithout(text: string, end: number, characters: string): number {
-  let at = end;
-  while (at > 0 && characters.includes(text[at - 1]!)) at--;
-  return at;
 }

@@ -9,11 +9,12 @@
 import { h } from "../dom";
 import { appendText } from "../marks";
 import { type Cut, cutAfter, lastCut } from "./cuts";
-import { type Inline, readInline, type Tail } from "./inline";
+import { type Inline, readInline } from "./inline";
 import { appendItems, type Services } from "./inline_view";
 import { morphChildren } from "./morph";
 import { keyOf } from "./opaque";
 import { isQuiet, mayWait } from "./quiet";
+import type { Tail } from "./tail";
 import type { Definitions } from "./targets";
 
 /** Characters of a text that stand in one box. */

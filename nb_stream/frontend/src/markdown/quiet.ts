@@ -1,6 +1,6 @@
 /** What can be added to an open text without reading it again: characters that mean nothing where it ends. */
 
-import type { Tail } from "./inline";
+import type { Tail } from "./tail";
 
 const QUIET: Record<Tail, RegExp> = {
   text: /^[^\n`[\]\\!<>&*_~$@/]+$/,

@@ -20,6 +20,7 @@ import { MAX_DEFINITION } from "./targets";
 
 /** The header of a table before the line under it has come. */
 const HEADER = /^\|[^\n]*[^\s|][^\n]*(?:\n[|:\s-]*)?$/;
+const HEADER_AT_END = /^\n\|[^\n]*(?:\n[|:\s-]*)?$/;
 /** A definition that is not complete. */
 const DEFINITION = /^\[(?:[^\\[\]]|\\.){1,999}\]:/;
 
@@ -139,7 +140,7 @@ export class View {
     const rest = mayDefine ? this.reading.definitions.take(text, false) : text;
     if (mayDefine && DEFINITION.test(rest)) return "";
     // The end of the line decides what its last characters are.
-    return isPartial ? rest : `${rest}\n`;
+    return isPartial ? withoutHeader(rest) : withoutHeader(`${rest}\n`);
   }
 
   #code(block: Code): HTMLElement {
@@ -224,4 +225,10 @@ export class View {
     });
     if (!final) this.#end = row.children[written] ?? null;
   }
+}
+
+/** A text without what at its end may be the header of a table, until the line under it says so. */
+function withoutHeader(text: string): string {
+  const at = text.lastIndexOf("\n|");
+  return at >= 0 && HEADER_AT_END.test(text.slice(at)) ? text.slice(0, at) : text;
 }

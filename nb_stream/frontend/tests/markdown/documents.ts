@@ -77,6 +77,16 @@ For $x + y$ and $n$ with \(a_1 \ne b\), we get $$\sum_{i=1}^{n} i = \frac{n(n+1)
 E = mc^2
 \]
 
+Some of **[what it is](https://docs.example.org)**, of \`__init__\`, of a \[x\]\
+and of a list:
+| a | b |
+|---|---|
+| c | d |
+
+> \`\`\`sh
+> ls
+> \`\`\`
+
 ***
 
 | Option | Default | Meaning |

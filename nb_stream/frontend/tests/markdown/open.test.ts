@@ -22,6 +22,8 @@ describe("what is half there looks as it will look", () => {
     ["so \\(a + b", ".nbs-math .nbs-tex", "a + b"],
     ["| a | b", "th:nth-child(2)", "b"],
     ["| a | b |\n|---|---|\n| c | d", "td:nth-child(2)", "d"],
+    ["> ```\n> x\n> ``", "pre code", "x\n"],
+    ["call `__init__`", "code", "__init__"],
   ])("%j", (text, selector, content) => {
     const found = all(shownOf(text), selector);
     expect(found.map((el) => el.textContent)).toEqual([content]);
@@ -45,7 +47,13 @@ describe("what is half there looks as it will look", () => {
     ["text\n12.", "text"],
     ["text\n```", "text"],
     ["| a | b |\n|--", "ab"],
+    ["text\n| a | b |", "text"],
+    ["text\n| a | b |\n|--", "text"],
+    ["text\n| a | b |\nmore", "text\n| a | b |\nmore"],
     ["- [", ""],
+    ["**[", ""],
+    ["a \\[", "a"],
+    ["a\\\n", "a"],
     ["- [ ]", ""],
     ["see https://a.exam", "see https://a.exam"],
     ["It costs $5", "It costs $5"],
