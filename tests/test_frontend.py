@@ -44,6 +44,7 @@ def test_the_front_ends_own_checks_pass(script: str) -> None:
         'el["outerHTML"] = text;',
         'el.insertAdjacentHTML("beforeend", text);',
         "document.write(text);",
+        "el.ownerDocument.writeln(text);",
         'new DOMParser().parseFromString(text, "text/html");',
         "range.createContextualFragment(text);",
         "el.setHTMLUnsafe(text);",

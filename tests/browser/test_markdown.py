@@ -113,6 +113,28 @@ def test_a_block_of_code_keeps_how_far_it_was_scrolled(dev: DevPage, essay: str)
     assert page.locator(".nbs-history .nbs-pre").first.evaluate("pre => pre.scrollLeft") == 120
 
 
+def test_code_is_copied_as_it_was_written_and_wide_things_scroll_by_themselves(dev: DevPage, essay: str) -> None:
+    page = dev.open("essay_done", width=320)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    is_wide = "el => el.scrollWidth > el.clientWidth"
+    for wide in (".nbs-pre", ".nbs-table", ".nbs-math-display"):
+        assert page.locator(wide).first.evaluate(is_wide), wide
+    for around in (".nbs-scroller", ".nbs-panel", "body"):
+        assert not page.locator(around).evaluate(is_wide), around
+
+    block = page.locator(".nbs-code").first
+    expect(block.locator(".nbs-code-language")).to_have_text("python")
+    block.get_by_role("button", name="Copy").click()
+    expect(block.get_by_role("button", name="Copied")).to_be_visible()
+    code = essay.split("```python\n", 1)[1].split("\n```", 1)[0]
+    assert page.evaluate("navigator.clipboard.readText()") == code
+    block.get_by_role("button", name="Wrap").click()
+    assert not block.locator(".nbs-pre").evaluate(is_wide)
+    colour = "el => getComputedStyle(el).color"
+    kinds = (".nbs-t-keyword", ".nbs-t-string", ".nbs-t-comment", ".nbs-pre code")
+    assert len({block.locator(kind).first.evaluate(colour) for kind in kinds}) == len(kinds)
+
+
 def test_code_that_is_laid_out_later_is_not_cut_off(dev: DevPage) -> None:
     page = dev.open("essay")
     page.evaluate("kernel.write('essay', '```\\n' + ('short\\n'.repeat(300)) + 'wide '.repeat(90) + '\\n```\\n')")

@@ -23,7 +23,7 @@ const SINKS = [
   "XSLTProcessor",
   "createContextualFragment",
   "createHTMLDocument",
-  "document\\.(?:write|writeln|open)",
+  "\\w*[dD]ocument\\s*\\??\\.\\s*(?:write|writeln|open)",
   "insertHTML",
   "srcdoc",
   // Code.

@@ -27,6 +27,8 @@ export interface Inline {
 }
 
 const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
+/** What a bracket behind it is the index of, as in `a[0]`, and no link. */
+const INDEXED = /[\w\])]/;
 /** Characters after which something that does not end is shown as it is written. */
 const PATIENCE = 400;
 
@@ -312,7 +314,8 @@ class Reader {
   /** Show what a bracket will be when it is closed. Returns whether it holds all that follows. */
   #leaveOpen({ at, index, isActive, isImage, isWaiting }: Bracket): boolean {
     this.#settle(at);
-    const mayClose = isWaiting || this.#text.length - at <= PATIENCE;
+    const isSoon = this.#text.length - at <= PATIENCE && !INDEXED.test(this.#text[at - 1] ?? "");
+    const mayClose = isWaiting || isSoon;
     const item = this.#items[index];
     if (!mayClose || !isActive || item?.type !== "text") return false;
     if (!isImage) item.text = "";

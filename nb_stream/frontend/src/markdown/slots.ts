@@ -1,8 +1,12 @@
 /** The elements of a container's children: those at its end may still be replaced, the others are never touched. */
 
+import { h } from "../dom";
+
 /** Children that stand in the container itself, and in each group behind them. */
 const DIRECT = 32;
 const GROUP = 32;
+/** Groups that stand in the container itself, and in each bundle of groups behind them. */
+const BUNDLE = 32;
 
 export class Slots {
   /** The elements that are not final. */
@@ -31,9 +35,11 @@ export class Slots {
   /** Leave only the first `count` of those that are not final. */
   trim(count: number): void {
     for (const el of this.open.splice(count)) {
-      const group = el.parentElement;
-      el.remove();
-      if (group !== this.el && group?.childElementCount === 0) group.remove();
+      let empty: Element = el;
+      while (empty.parentElement !== this.el && empty.parentElement?.childElementCount === 1) {
+        empty = empty.parentElement;
+      }
+      empty.remove();
     }
   }
 
@@ -43,15 +49,21 @@ export class Slots {
     this.#final += count;
   }
 
-  /** Where the child number `place` stands: later ones in groups, which the browser lays out by themselves. */
+  /**
+   * Where the child number `place` stands: later ones in groups, which the browser lays out by themselves, and the
+   * groups in bundles, because it goes through all that stand side by side for each frame.
+   */
   #host(place: number): Element {
     if (this.groupSize === 0 || place < DIRECT) return this.el;
-    const index = this.fixed + DIRECT + Math.floor((place - DIRECT) / this.groupSize);
-    const known = this.el.children[index];
-    if (known) return known;
-    const group = document.createElement("div");
-    group.className = "nbs-blocks";
-    this.el.append(group);
-    return group;
+    const first = this.fixed + DIRECT;
+    const group = Math.floor((place - DIRECT) / this.groupSize);
+    if (group < BUNDLE) return groupAt(this.el, first + group, "nbs-blocks");
+    const bundle = groupAt(this.el, first + Math.floor(group / BUNDLE) + BUNDLE - 1, "nbs-blocks nbs-bundle");
+    return groupAt(bundle, group % BUNDLE, "nbs-blocks");
   }
+}
+
+/** The group that is the child number `index`, made where it comes next. */
+function groupAt(parent: Element, index: number, className: string): Element {
+  return parent.children[index] ?? parent.appendChild(h("div", className));
 }

@@ -34,6 +34,8 @@ describe("what is half there looks as it will look", () => {
     ["[docs]", "docs"],
     ["[docs", "docs"],
     ["see [docs][re", "see docs"],
+    ["a[0", "a[0"],
+    ["a[docs](https://exa", "adocs"],
     ["![A cat](https://ca", "Load image «A cat"],
     ["a **", "a"],
     ["a **b**", "a b"],

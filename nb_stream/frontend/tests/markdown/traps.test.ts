@@ -65,6 +65,14 @@ describe("a text can be cut", () => {
     }
   });
 
+  test("where groups of blocks are bundled", () => {
+    const text = Array.from({ length: 3200 }, (_, index) => `paragraph ${index}\n\n`).join("");
+    const whole = write([text]).el;
+    expect(whole.childElementCount).toBe(32 + 32 + 3);
+    expect(all(whole, ".nbs-bundle").map((el) => el.querySelectorAll("p").length)).toEqual([1024, 1024, 96]);
+    expect(write(new Chance(1).cut(text, 70)).el.isEqualNode(whole)).toBe(true);
+  });
+
   test("where long lists and tables are cut into parts, which count on", () => {
     const list = Array.from({ length: 150 }, (_, index) => `${index + 3}. item\n`).join("");
     const table = `| a | b |\n|---|--:|\n${"| c | d |\n".repeat(150)}`;
