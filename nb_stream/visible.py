@@ -2,13 +2,14 @@
 
 A text can hold characters that a page or a terminal obeys instead of showing: escape sequences that move the cursor,
 marks that turn the reading direction round ("Trojan Source", CVE-2021-42574), letters without width that hide
-instructions. `visible` shows them by their number, as in `⟦U+202E⟧`. Joiners (U+200C, U+200D) stay: scripts and emoji
-are written with them.
+instructions. `visible` shows them by their number, as in `⟦U+202E⟧`. Joiners and variation selectors stay where scripts
+and emoji are written with them: behind a character that they can change. `frontend/src/marks.ts` has the same rules.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 
@@ -16,11 +17,18 @@ _HIDDEN = re.compile(
     "["
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls but tab, line feed and carriage return
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction
-    "\u00ad\u115f\u1160\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"  # no width
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\u2800"  # no width, no ink
+    "\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\u180b-\u180d\u180f\ufe00-\ufe0f"  # variation selectors
     "\u2028\u2029"  # line breaks that some programs obey
-    "\U000e0000-\U000e007f\U000e0100-\U000e01ef"  # tags and more variation selectors: whole hidden texts
+    "\U000e0000-\U000e0fff"  # tags and more variation selectors: whole hidden texts
     "]"
 )
+
+_SELECTORS = frozenset("\u180b\u180c\u180d\u180f") | {chr(code) for code in range(0xFE00, 0xFE10)}
+
+_ONE_SHAPE = re.compile("LATIN|GREEK|CYRILLIC|CJK|HIRAGANA|KATAKANA|HANGUL|FULLWIDTH|HALFWIDTH")
+"""How the names of letters begin that joiners do not change."""
 
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -37,7 +45,32 @@ def visible(text: str) -> str:
         text = _COLOURS.sub("", text)
     if not text.isascii():
         text = _LONE.sub("\ufffd", text)
-    return _HIDDEN.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", text)
+    parts: list[str] = []
+    shown = 0
+    for found in _HIDDEN.finditer(text):
+        at = found.start()
+        if _belongs(found[0], text[at - 1] if at > shown else ""):
+            continue
+        parts += (text[shown:at], f"⟦U+{ord(found[0]):04X}⟧")
+        shown = found.end()
+    parts.append(text[shown:])
+    return "".join(parts)
+
+
+def _belongs(character: str, before: str) -> bool:
+    """Whether a joiner or a variation selector has its place behind `before`, which is one character or none."""
+    if before == "":
+        return False
+    name = unicodedata.name(before, "")
+    if character in "\u200c\u200d":
+        kind = unicodedata.category(before)
+        return (
+            kind == "So"
+            or before == "\ufe0f"
+            or "\U0001f3fb" <= before <= "\U0001f3ff"
+            or (kind[0] in "LM" and not _ONE_SHAPE.match(name))
+        )
+    return character in _SELECTORS and not (before.isspace() or before in _SELECTORS or name.startswith("LATIN"))
 
 
 def one_line(text: str, length: int = 120) -> str:

@@ -1,32 +1,56 @@
-/** Whether the notebook around the panel is dark; colours follow its CSS variables by themselves. */
+/** What the notebook around the panel says of its theme; colours follow its CSS variables by themselves. */
 
-/** What the page says of its theme, or null where it says nothing (then the reader's system decides). */
-export function pageTheme(): "light" | "dark" | null {
-  const { body, documentElement } = document;
-  const lab = body.dataset.jpThemeLight;
-  if (lab !== undefined) return lab === "false" ? "dark" : "light";
-  const code = body.dataset.vscodeThemeKind;
-  if (code !== undefined) return /dark|^vscode-high-contrast$/.test(code) ? "dark" : "light";
-  const colab = documentElement.getAttribute("theme");
-  if (colab !== null) return colab === "dark" ? "dark" : "light";
-  const dark = [body, documentElement].some((el) => el.classList.contains("dark"));
-  return dark ? "dark" : null;
+interface Theme {
+  /** Null where the page says nothing: then the reader's system decides. */
+  readonly scheme: "light" | "dark" | null;
+  /** Whether the page is JupyterLab's, or one that is dressed like it. */
+  readonly isJupyter: boolean;
+  readonly isHighContrast: boolean;
 }
 
-/** Keep `data-nbs-theme` of `root` as the page has it. */
+/** The attributes of the page by which its theme is known. */
+const SIGNS = ["class", "theme", "data-jp-theme-light", "data-jp-theme-name", "data-vscode-theme-kind"];
+
+function pageTheme(): Theme {
+  const { body, documentElement } = document;
+  const { jpThemeLight, jpThemeName = "", vscodeThemeKind = "" } = body.dataset;
+  const isJupyter = jpThemeLight !== undefined;
+  const isHighContrast = /high.contrast/i.test(jpThemeName + vscodeThemeKind);
+  return { scheme: schemeOf(body, documentElement), isJupyter, isHighContrast };
+}
+
+function schemeOf(body: HTMLElement, html: HTMLElement): "light" | "dark" | null {
+  const { jpThemeLight, vscodeThemeKind } = body.dataset;
+  if (jpThemeLight !== undefined) return jpThemeLight === "false" ? "dark" : "light";
+  if (vscodeThemeKind !== undefined)
+    return /dark|^vscode-high-contrast$/.test(vscodeThemeKind) ? "dark" : "light";
+  const colab = html.getAttribute("theme");
+  if (colab !== null) return colab === "dark" ? "dark" : "light";
+  return [body, html].some(({ classList }) => classList.contains("dark")) ? "dark" : null;
+}
+
+/** Keep the attributes of `root` that the styles go by as the page and the reader's system have them. */
 export function followTheme(root: HTMLElement, signal: AbortSignal): void {
+  const more = typeof window.matchMedia === "function" ? window.matchMedia("(prefers-contrast: more)") : null;
   const apply = () => {
-    const theme = pageTheme();
-    if (theme === null) delete root.dataset.nbsTheme;
-    else root.dataset.nbsTheme = theme;
+    const { scheme, isJupyter, isHighContrast } = pageTheme();
+    if (scheme === null) delete root.dataset.nbsTheme;
+    else root.dataset.nbsTheme = scheme;
+    root.toggleAttribute("data-nbs-jupyter", isJupyter);
+    root.toggleAttribute("data-nbs-contrast", isHighContrast || more?.matches === true);
   };
   const observer = new MutationObserver(apply);
   for (const el of [document.body, document.documentElement]) {
-    observer.observe(el, {
-      attributes: true,
-      attributeFilter: ["class", "theme", "data-jp-theme-light", "data-vscode-theme-kind"],
-    });
+    observer.observe(el, { attributes: true, attributeFilter: SIGNS });
   }
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  more?.addEventListener("change", apply);
+  signal.addEventListener(
+    "abort",
+    () => {
+      observer.disconnect();
+      more?.removeEventListener("change", apply);
+    },
+    { once: true },
+  );
   apply();
 }

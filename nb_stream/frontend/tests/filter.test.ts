@@ -58,3 +58,11 @@ test("one button shows all again, and the focus stays", () => {
   expect(shown()).toEqual(["one", "two", "three"]);
   expect([all.hidden, document.activeElement]).toEqual([true, chip("poet")]);
 });
+
+test("the stop of the Tab key is on a message that is shown", () => {
+  const stops = () =>
+    all(panel.el, ".nbs-line[tabindex='0']").map((line) => one(line, ".nbs-first").textContent);
+  expect(stops()).toEqual(["three"]);
+  chip("critic").click();
+  expect(stops()).toEqual(["two"]);
+});

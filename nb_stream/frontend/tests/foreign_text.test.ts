@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
+import { appendText, plain } from "../src/marks";
 import type { CellKind } from "../src/model";
 import { renderText, TextWriter } from "../src/writer";
 import { all, mount, painted, random, texts } from "./helpers";
@@ -63,7 +64,7 @@ test("foreign text stays text, wherever it stands", async () => {
 
 test("characters that deceive a reader are shown as marks", () => {
   const el = document.createElement("div");
-  renderText(el, "pay\u202efdp\u202c \u001b]\u200b\u0000 \u{e0041} a\u00adb \u200d👩‍👩‍👧 tab\tend");
+  renderText(el, "pay\u202efdp\u202c \u001b]\u200b\u0000 \u{e0041} a\u00adb 👩‍👩‍👧 tab\tend");
   expect(texts(el, ".nbs-mark")).toEqual([
     "U+202E",
     "U+202C",
@@ -74,7 +75,26 @@ test("characters that deceive a reader are shown as marks", () => {
     "U+00AD",
   ]);
   for (const hidden of "\u202e\u202c\u001b\u200b\u0000\u00ad") expect(el.textContent).not.toContain(hidden);
-  expect(el.textContent).toContain("\u200d👩‍👩‍👧 tab\tend");
+  expect(el.textContent).toContain("👩‍👩‍👧 tab\tend");
+});
+
+test.each([
+  ["pass\u200dword, pass\u200cword", ["U+200D", "U+200C"]],
+  ["👩‍👩‍👧 ❤️‍🔥 🏳️‍🌈 👍🏽‍ क्‍ष می‌خواهم 1️⃣ 葛︀", []],
+  ["a\ufe0fb\ufe01 😀\ufe0f\ufe01\ufe02", ["U+FE0F", "U+FE01", "U+FE01", "U+FE02"]],
+  [
+    "\u200d\u{e01ef}x\u{e0fff}\u034f\u{1d173}\u3164",
+    ["U+200D", "U+E01EF", "U+E0FFF", "U+034F", "U+1D173", "U+3164"],
+  ],
+  ["\u202e\ufe0f\u200d क\u202e\u200d", ["U+202E", "U+FE0F", "U+200D", "U+202E", "U+200D"]],
+])("joiners and selectors in %j stay where they belong, however the text is cut", (text, marks) => {
+  const whole = document.createElement("div");
+  appendText(whole, text);
+  expect(texts(whole, ".nbs-mark")).toEqual(marks);
+  const cut = document.createElement("div");
+  for (const character of text) appendText(cut, character);
+  expect(cut.isEqualNode(whole)).toBe(true);
+  expect(plain(text)).toBe(whole.textContent);
 });
 
 test("names and lines have their hidden characters shown too", async () => {

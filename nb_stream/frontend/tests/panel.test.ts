@@ -40,9 +40,11 @@ test("what this kernel cannot do for the controls stands beside them, and nothin
   panel.close();
 });
 
-test("a screen reader hears who writes and who finished, a few at a time", () => {
+test("a screen reader hears who writes, who finished and how the run ended, a few at a time", () => {
   vi.useFakeTimers();
   const kernel = new ScriptedKernel();
+  kernel.run("r0", "Said before the page was opened.");
+  kernel.endRun({});
   const panel = mount(kernel);
   const status = one(panel.el, "[role=status]");
   kernel.begin("c1", "poet");
@@ -52,9 +54,14 @@ test("a screen reader hears who writes and who finished, a few at a time", () =>
   vi.advanceTimersByTime(GATHER);
   expect(status.textContent).toBe("poet is writing. critic finished: Fine.");
   kernel.settle("c1");
+  kernel.run("r1", "Write.");
   kernel.put("c3", "", "error", "It broke.");
+  kernel.endRun({ status: "failed" });
+  kernel.endRun({ status: "failed", cost: 1 });
   vi.advanceTimersByTime(GATHER);
-  expect(status.textContent).toMatch(/^poet finished: The sea\. .*… Error: It broke\.$/);
+  expect(status.textContent).toMatch(
+    /^poet finished: The sea\. .*… Error: It broke\. The run has ended: failed\.$/,
+  );
   panel.close();
 });
 
@@ -69,8 +76,12 @@ describe("the theme of the page decides on light and dark", () => {
   ])("%s=%s is %s", (name, value, theme) => {
     document.body.dataset[name] = value;
     const panel = mount(new ScriptedKernel());
-    expect(one(panel.el, ".nbs-root").dataset.nbsTheme).toBe(theme);
+    const { dataset } = one(panel.el, ".nbs-root");
+    expect(dataset.nbsTheme).toBe(theme);
+    expect("nbsContrast" in dataset).toBe(value.includes("contrast"));
+    expect("nbsJupyter" in dataset).toBe(name === "jpThemeLight");
     panel.close();
+    delete document.body.dataset[name];
   });
 
   test("and a change of it is followed", async () => {
@@ -98,6 +109,40 @@ test("a view that is closed leaves nothing, and the other one goes on", async ()
   panel.close();
 });
 
+test("keys stay in the panel, but for commands of the notebook", () => {
+  const heard: string[] = [];
+  const marked: (string | undefined)[] = [];
+  const panel = mount(new ScriptedKernel());
+  const root = one(panel.el, ".nbs-root");
+  const ending = new AbortController();
+  const options = { signal: ending.signal };
+  // As VS Code listens, and as JupyterLab does.
+  window.addEventListener("keydown", ({ key }) => heard.push(key), options);
+  document.addEventListener("keydown", () => marked.push(root.dataset.lmSuppressShortcuts), {
+    ...options,
+    capture: true,
+  });
+  const press = (key: string, more: KeyboardEventInit = {}) =>
+    one(panel.el, ".nbs-scroller").dispatchEvent(
+      new KeyboardEvent("keydown", { key, bubbles: true, ...more }),
+    );
+  for (const key of ["d", "d", "x", "Enter", "Escape", "ArrowDown", "J"]) press(key);
+  press("Enter", { ctrlKey: true });
+  press("Enter", { shiftKey: true });
+  expect(heard).toEqual([]);
+  for (const key of ["Tab", "F1"]) press(key);
+  press("b", { ctrlKey: true });
+  expect(heard).toEqual(["Tab", "F1", "b"]);
+  expect(new Set(marked)).toEqual(new Set(["true"]));
+  press("s", { metaKey: true });
+  press("S", { ctrlKey: true, shiftKey: true });
+  press("s");
+  expect(heard).toEqual(["Tab", "F1", "b", "s", "S"]);
+  expect(marked.slice(-3)).toEqual([undefined, undefined, "true"]);
+  ending.abort();
+  panel.close();
+});
+
 test("when the widget is closed no listener, timer or element is left", async () => {
   const added = vi.spyOn(document, "addEventListener");
   const addedToWindow = vi.spyOn(window, "addEventListener");
@@ -116,7 +161,10 @@ test("when the widget is closed no listener, timer or element is left", async ()
   expect(vi.getTimerCount()).toBe(0);
   expect(panel.el.children.length + second.children.length).toBe(0);
   expect(added).not.toHaveBeenCalled();
-  expect(addedToWindow).not.toHaveBeenCalled();
+  const ended = addedToWindow.mock.calls.map(
+    ([, , options]) => (options as AddEventListenerOptions).signal?.aborted,
+  );
+  expect(ended).toEqual([true, true]);
   kernel.write("c1", "y");
   expect(vi.getTimerCount()).toBe(0);
 });

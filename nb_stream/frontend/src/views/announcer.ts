@@ -1,7 +1,8 @@
-/** What a screen reader is told: who writes and who finished, a few sentences at a time. */
+/** What a screen reader is told: who writes, who finished and how a run ended, a few sentences at a time. */
 
 import { h } from "../dom";
 import { plain } from "../marks";
+import type { RunInfo } from "../model";
 import type { Change, Store } from "../store";
 import { firstWords } from "../text";
 import { isAsking } from "./input";
@@ -15,6 +16,8 @@ export class Announcer {
   readonly el = h("div", "nbs-hidden");
   #waiting: string[] = [];
   #timer = 0;
+  /** The runs of which it was told, or known from the start, that they ended. */
+  #ended = new Set<string>();
 
   constructor(
     private readonly store: Store,
@@ -23,6 +26,7 @@ export class Announcer {
     this.el.setAttribute("role", "status");
     this.el.setAttribute("aria-live", "polite");
     signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
+    this.#newlyEnded();
   }
 
   hear(changes: readonly Change[]): void {
@@ -38,8 +42,17 @@ export class Announcer {
         else if (cell.kind === "text" || cell.kind === "structured output")
           this.#say(`${cell.agent} finished: ${words}`);
         else if (cell.kind === "error") this.#say(`Error: ${words}`);
+      } else if (change.what === "snapshot") this.#newlyEnded();
+      else if (change.what === "run") {
+        for (const { status } of this.#newlyEnded()) this.#say(`The run has ended: ${status}`);
       }
     }
+  }
+
+  #newlyEnded(): RunInfo[] {
+    const ended = this.store.runs.filter(({ id, ended_at }) => ended_at !== null && !this.#ended.has(id));
+    for (const { id } of ended) this.#ended.add(id);
+    return ended;
   }
 
   #say(sentence: string): void {

@@ -67,6 +67,24 @@ const KEYS: [string, string][] = [
   ["Esc", "close what was opened by a key"],
 ];
 
+/**
+ * Keep what is pressed in the panel from the notebook around it, whose single letters delete and move cells: JupyterLab
+ * spares what is marked with an attribute, VS Code listens at the window. What saves the notebook reaches both.
+ */
+export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
+  const mark = (event?: KeyboardEvent) => {
+    const saves = event !== undefined && (event.ctrlKey || event.metaKey) && /^s$/i.test(event.key);
+    if (saves) delete root.dataset.lmSuppressShortcuts;
+    else root.dataset.lmSuppressShortcuts = "true";
+  };
+  mark();
+  window.addEventListener("keydown", mark, { capture: true, signal });
+  root.addEventListener("keydown", (event) => {
+    const isCommand = (event.ctrlKey || event.metaKey || event.altKey) && event.key !== "Enter";
+    if (!isCommand && !/^(?:Tab|F\d+)$/.test(event.key)) event.stopPropagation();
+  });
+}
+
 /** Single letters press the tools, with the focus in the panel and not in a field. */
 export function listenForKeys(root: HTMLElement, press: (key: string) => boolean): void {
   root.addEventListener("keydown", (event) => {

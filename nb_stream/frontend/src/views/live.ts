@@ -1,12 +1,12 @@
 /** The cells that are being written, side by side where there is room; their text grows as it comes. */
 
 import type { Connection } from "../connection";
-import { h, setChildren } from "../dom";
+import { focusedIn, h, setChildren } from "../dom";
 import { count } from "../format";
 import type { LiveCell } from "../live_text";
 import { checkLater } from "../markdown/check";
 import { MarkdownWriter } from "../markdown/writer";
-import { setText } from "../marks";
+import { plain, setText } from "../marks";
 import { TextWriter } from "../writer";
 import { isMarkdown } from "./body";
 import { colourClass } from "./colours";
@@ -35,6 +35,7 @@ export class LiveView {
     this.#scroll.append(h("div", "nbs-live-grow", this.text, this.#held));
     const head = h("header", "nbs-live-head", this.#above, this.#agent, this.#kind, this.#doing);
     this.el.setAttribute("aria-busy", "true");
+    this.#scroll.setAttribute("role", "group");
     this.el.append(head, this.#scroll);
   }
 
@@ -50,10 +51,12 @@ export class LiveView {
     setText(this.#above, pathAbove(head));
     setText(this.#agent, head.agent ?? "");
     setText(this.#kind, kindWord(head));
-    setText(this.#doing, head.kind === "thought" ? "thinking" : "writing");
+    const doing = head.kind === "thought" ? "thinking" : "writing";
+    setText(this.#doing, doing);
+    this.#scroll.setAttribute("aria-label", plain(`${head.agent ?? ""} ${doing}`));
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
     if (several || head.kind === "thought") this.#scroll.tabIndex = 0;
-    else this.#scroll.removeAttribute("tabindex");
+    else if (!focusedIn(this.#scroll)) this.#scroll.removeAttribute("tabindex");
     this.#paint();
   }
 

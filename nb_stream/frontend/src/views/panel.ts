@@ -7,6 +7,7 @@ import { followTheme } from "../theme";
 import { Announcer } from "./announcer";
 import { Header } from "./header";
 import { History } from "./history";
+import { keepKeys } from "./keyboard";
 import { LiveArea } from "./live";
 import { Notice } from "./notice";
 import { ReplayBar } from "./replay";
@@ -59,14 +60,13 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   };
 
   root.setAttribute("aria-label", "nb_stream panel");
-  // JupyterLab leaves the keys alone inside an element that says so.
-  root.dataset.lmSuppressShortcuts = "true";
   header.heading.append(tools.el);
   const log = h("div", "nbs-log", scroller, tail.jump);
   root.append(
     h("div", "nbs-panel", header.el, task.el, replay.el, notice.el, tools.drawers, log, announcer.el),
   );
   followTheme(root, signal);
+  keepKeys(root, signal);
   el.append(root);
   history.watch(scroller, signal);
 

@@ -147,6 +147,7 @@ export class Tools {
       const view = live.view(id);
       if (view) view.el.hidden = !this.#filter.shows(head);
     }
+    this.#roving.update();
     this.#searchBar.refresh();
   }
 }
