@@ -9,6 +9,60 @@ from browser.dev_page import AXE, FRAME, DevPage
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+# Of each host what the panel goes by: attributes of the page, colours of the default themes. Beside them stand the
+# variables that ipywidgets brings, which are light in every theme.
+HOSTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "JupyterLab Dark High Contrast": (
+        {"data-jp-theme-light": "false", "data-jp-theme-name": "JupyterLab Dark High Contrast"},
+        {"jp-layout-color1": "#111111", "jp-content-font-color1": "#ffffff", "jp-brand-color1": "#319bf2"},
+    ),
+    "VS Code Dark Modern": (
+        {"data-vscode-theme-kind": "vscode-dark"},
+        {"vscode-editor-background": "#1f1f1f", "vscode-editor-foreground": "#cccccc",
+         "vscode-textLink-foreground": "#4daafc", "vscode-focusBorder": "#0078d4"},
+    ),
+    "VS Code Light Modern": (
+        {"data-vscode-theme-kind": "vscode-light"},
+        {"vscode-editor-background": "#ffffff", "vscode-editor-foreground": "#3b3b3b",
+         "vscode-textLink-foreground": "#005fb8", "vscode-focusBorder": "#005fb8"},
+    ),
+    "VS Code Dark High Contrast": (
+        {"data-vscode-theme-kind": "vscode-high-contrast"},
+        {"vscode-editor-background": "#000000", "vscode-editor-foreground": "#ffffff",
+         "vscode-textLink-foreground": "#21a6ff", "vscode-contrastBorder": "#6fc3df"},
+    ),
+    "VS Code Light High Contrast": (
+        {"data-vscode-theme-kind": "vscode-high-contrast-light"},
+        {"vscode-editor-background": "#ffffff", "vscode-editor-foreground": "#292929",
+         "vscode-textLink-foreground": "#0f4a85", "vscode-contrastBorder": "#0f4a85"},
+    ),
+    "Colab, dark": (
+        {"theme": "dark"},
+        {"colab-primary-surface-color": "#383838", "colab-primary-text-color": "#d5d5d5"},
+    ),
+    "Colab, light": (
+        {"theme": "light"},
+        {"colab-primary-surface-color": "#ffffff", "colab-primary-text-color": "#212121"},
+    ),
+    "a dark page of no known host": ({"class": "dark"}, {}),
+}  # fmt: skip
+DRESS = """([attributes, colours]) => {
+    const {body, documentElement: html} = document;
+    for (const name of ['data-jp-theme-light', 'data-jp-theme-name', 'data-vscode-theme-kind', 'class']) {
+        body.removeAttribute(name);
+    }
+    html.removeAttribute('theme');
+    for (const [name, value] of Object.entries(attributes)) (name === 'theme' ? html : body).setAttribute(name, value);
+    for (const style of [body.style, html.style]) style.cssText = '';
+    for (const [name, value] of Object.entries(colours)) body.style.setProperty(`--${name}`, value);
+}"""
+COLOURS = """() => {
+    const shown = selector => getComputedStyle(document.querySelector(selector));
+    const hex = colour => '#' + colour.match(/\\d+/g).slice(0, 3)
+        .map(part => Number(part).toString(16).padStart(2, '0')).join('');
+    return [hex(shown('.nbs-panel').backgroundColor), hex(shown('.nbs-panel').color)];
+}"""
+
 OPEN_ALL = "() => document.querySelector('[aria-label=\"Expand all\"]').click()"
 UNFOLD = "() => document.querySelectorAll('.nbs-root details').forEach(details => { details.open = true; })"
 
@@ -56,6 +110,20 @@ def test_axe_finds_nothing_in_the_tools(dev: DevPage, width: int, theme: str) ->
     expect(page.locator(".nbs-search .nbs-count")).to_have_text("1 of 3")
     page.get_by_role("button", name="critic", exact=True).click()
     assert faults(page) == []
+
+
+def test_the_panel_has_the_colours_of_the_notebook_around_it_and_can_be_read_in_them(dev: DevPage) -> None:
+    page = dev.open("approval")
+    page.get_by_role("button", name="Timeline of a run", exact=True).click()
+    lines = set()
+    for host, (attributes, colours) in HOSTS.items():
+        page.evaluate(DRESS, [attributes, colours])
+        page.evaluate(FRAME)
+        wanted = list(colours.values())[:2] or ["#1e1e1e", "#e6e6e6"]
+        assert page.evaluate(COLOURS) == wanted, host
+        assert faults(page) == [], host
+        lines.add(page.evaluate("() => getComputedStyle(document.querySelector('.nbs-state')).backgroundColor"))
+    assert len(lines) > 4, "what is not ground or ink does not follow the theme"
 
 
 def test_axe_finds_nothing_while_text_streams(dev: DevPage) -> None:

@@ -2,7 +2,8 @@
 
 Three witnesses say so, and a positive control in the same browser trips each of them: the requests that the pages make,
 the browser's own log of the network, and the reports of a policy that forbids everything. The policy only reports and
-stops nothing, so that it does not hide what the others would see.
+stops nothing, so that it does not hide what the others would see. That the texts are in all those places is looked at
+too: a sign that is shown like them is found in each.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ OFFLINE = [
 ]
 BROWSERS_OWN = re.compile(r"(?:^|\.)(?:google|googleapis|gstatic|gvt1)\.com$")
 CONTROL = "control.example"
+STATIC_CONTROL = "static-control.example"
+SIGN = "sign"
 BATCH = 20
 OWN = ("/hostile.js", "/panel.css", "/math.js", "/icon.png")
 
@@ -71,6 +74,7 @@ STATIC = """() => {
     const images = [...document.images].map(image => image.getAttribute('src').slice(0, 11));
     return {tags: all.map(el => el.localName), names: all.flatMap(el => el.getAttributeNames()), images};
 }"""
+STATIC_MISDEEDS = f"""<img src="https://{STATIC_CONTROL}/p.png" onerror="1"><script>document.title = 'ran'</script>"""
 MISDEEDS = """host => {
     const place = document.createElement('div');
     document.body.append(place);
@@ -166,6 +170,8 @@ def show_all(watched: Watched, texts: Sequence[str], chance: random.Random) -> d
     """Show the texts in panels; returns what the page saw."""
     watched.open("hostile.html", POLICY)
     watched.page.wait_for_function("window.hostile")
+    watched.page.evaluate("sign => hostile.show([{text: sign, pieces: [...sign]}])", SIGN)
+    assert watched.page.evaluate("hostile.state.missing") == [], "places in which no text is tried"
     for at in range(0, len(texts), BATCH):
         batch = [{"text": text, "pieces": pieces_of(text, chance)} for text in texts[at : at + BATCH]]
         watched.page.evaluate("batch => hostile.show(batch)", batch)
@@ -205,6 +211,13 @@ def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(
         assert watched.asked == []
         assert watched.went == []
 
+        watched.open("left.html", STATIC_POLICY, f"{left}{STATIC_MISDEEDS}")
+        assert {"script-src-elem", "img-src", "script-src-attr"} <= watched.refused
+        assert watched.page.title() == "ran"
+        assert not set(watched.page.evaluate(STATIC)["tags"]) <= STATIC_TAGS
+        assert f"https://{STATIC_CONTROL}/p.png" in watched.asked
+        watched.asked.clear()
+
         # The witnesses are awake: each of them tells of the same misdeeds.
         watched.open("hostile.html", POLICY)
         watched.page.wait_for_function("window.hostile")
@@ -216,4 +229,4 @@ def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(
         assert len(watched.page.evaluate("hostile.state.faults")) >= 6
         assert f"https://{CONTROL}/p.png" in watched.asked
         watched.page.close()
-    assert hosts_in(log) == {CONTROL}
+    assert hosts_in(log) == {CONTROL, STATIC_CONTROL}

@@ -43,7 +43,71 @@ const EVENTS = [
 ];
 const OWN_BUTTONS = "button, input, textarea, select, summary";
 
-const state = { looks: 0, ran: [] as string[], faults: [] as string[] };
+/** A text that is looked for in every place that shows foreign text: where it is not found, nothing was tried. */
+const SIGN = "sign";
+const PLACES: Record<string, string> = {
+  title: ".nbs-title",
+  "state of the run": ".nbs-detail",
+  caution: ".nbs-caution",
+  notice: ".nbs-notice",
+  agent: ".nbs-agents .nbs-agent-name",
+  "note of an agent": ".nbs-note",
+  "state of an agent": ".nbs-agent-status",
+  "description of an agent": ".nbs-agent-label[title*=sign]",
+  team: ".nbs-subteam-name",
+  task: ".nbs-run-task",
+  "end of a run": ".nbs-run-end",
+  "message that is written": ".nbs-live-cell[data-kind=text] .nbs-text",
+  "thought that is written": ".nbs-live-cell[data-kind=thought] .nbs-text",
+  "agent that writes": ".nbs-live-cell .nbs-agent-name",
+  message: "[data-kind=text] .nbs-md",
+  thought: "[data-kind=thought] .nbs-md",
+  "agent of a message": ".nbs-line .nbs-agent-name",
+  "path of an agent": ".nbs-above",
+  "first words": ".nbs-first",
+  "kind that is not known": "[data-kind=other] .nbs-kind",
+  tool: "[data-kind='tool call'] .nbs-call-name",
+  "arguments and result": "[data-kind='tool call'] .nbs-source",
+  "table of a result": "[data-kind='tool call'] td",
+  "head of a table of a result": "[data-kind='tool call'] th",
+  code: "[data-kind=code] .nbs-code code",
+  "language of code": "[data-kind=code] .nbs-code-language",
+  output: "[data-kind=code] .nbs-source",
+  "key of structured output": "[data-kind='structured output'] .nbs-key",
+  "value of structured output": "[data-kind='structured output'] .nbs-value",
+  handoff: "[data-kind=handoff] .nbs-field",
+  "speaker selection": "[data-kind='speaker selection'] .nbs-text",
+  memory: "[data-kind=memory] .nbs-text",
+  error: "[data-kind=error] .nbs-text",
+  traceback: "[data-kind=error] .nbs-traceback",
+  "what a person is asked": "[data-kind='human input'][data-status=waiting] .nbs-text",
+  "box for the answer": "[data-kind='human input'] textarea[aria-label*=sign]",
+  "answer of a person": "[data-kind='human input'] .nbs-field",
+  "code to approve": "[data-kind=approval][data-status=waiting] .nbs-code code",
+  "tool to approve": "[data-kind=approval] .nbs-call-name",
+  link: ".nbs-link[href*=sign]",
+  "text of a link": ".nbs-link",
+  "image to load": ".nbs-load-image",
+  "image that is not loaded": ".nbs-no-image",
+  "table of a message": ".nbs-table td",
+  "head of a table of a message": ".nbs-table th",
+  heading: ".nbs-md h1",
+  "item of a list": ".nbs-md li",
+  quote: ".nbs-md blockquote",
+  "code in a line": ".nbs-c",
+  formula: ".nbs-math",
+  filter: ".nbs-chip",
+  "agent in the timeline": ".nbs-timeline .nbs-agent-name",
+  "message in the timeline": ".nbs-bars title",
+};
+
+const state = {
+  looks: 0,
+  ran: [] as string[],
+  faults: [] as string[],
+  /** The places in which the sign has not been seen. */
+  missing: Object.keys(PLACES),
+};
 
 for (const name of ["alert", "confirm", "prompt", "print", "open"] as const) {
   Object.assign(globalThis, { [name]: (said: unknown) => void state.ran.push(`${name}(${said})`) });
@@ -84,8 +148,10 @@ function everyKind(kernel: ScriptedKernel, text: string, number: number): void {
   };
   const more = { type: text, path: `${text}/${text}`, tool_calls: calls };
   for (const kind of KINDS) kernel.put(`${kind}-${number}`, text, kind, text, { ...more, data });
+  const waiting = { status: "waiting" as const, path: text };
   const what = { code: text, language: text };
-  kernel.put(`code-to-approve-${number}`, text, "approval", text, { status: "waiting", data: { what } });
+  kernel.put(`code-to-approve-${number}`, text, "approval", text, { ...waiting, data: { what } });
+  kernel.put(`question-${number}`, text, "human input", text, { ...waiting, data: { request_id: text } });
   for (const [place, said] of placed(text).entries())
     kernel.put(`placed-${place}-${number}`, "poet", "text", said);
 }
@@ -105,6 +171,11 @@ function mount(kernel: ScriptedKernel): { el: HTMLElement; close: () => void } {
 function look(root: Element, what: string): void {
   state.looks++;
   for (const fault of faults(root)) state.faults.push(`${what}: ${fault}`);
+  state.missing = state.missing.filter((place) => {
+    const selector = PLACES[place]!;
+    const isSaid = selector.includes(`*=${SIGN}`);
+    return ![...root.querySelectorAll(selector)].some((el) => isSaid || el.textContent.includes(SIGN));
+  });
 }
 
 function nextFrame(): Promise<unknown> {
@@ -125,7 +196,7 @@ async function showInHeader(payloads: readonly Payload[]): Promise<void> {
   const kernel = new ScriptedKernel();
   const { el, close } = mount(kernel);
   for (const { text } of payloads) {
-    kernel.title = text;
+    kernel.title = kernel.caution = text;
     kernel.sendSnapshot();
     kernel.setState("failed", text);
     kernel.send({ op: "notice", text });
@@ -161,6 +232,7 @@ async function show(payloads: readonly Payload[]): Promise<void> {
   for (const [number, { text }] of payloads.entries()) everyKind(kernel, text, number);
   await nextFrame();
   for (const details of el.querySelectorAll("details")) details.open = true;
+  for (const tool of el.querySelectorAll<HTMLElement>("[aria-controls]")) tool.click();
   for (let i = 0; i < 3; i++) await nextFrame();
   look(el, "at once");
   touch(el);
