@@ -156,7 +156,7 @@ export class CellView implements Item {
     this.setOpen(true);
     const text = this.#content?.querySelector(".nbs-text");
     if (text && live.isWhole(this.cell.text)) takePlace(text, live.text);
-    if (focused) this.line.focus({ preventScroll: true });
+    if (focused && !focusedIn(this.el)) this.line.focus({ preventScroll: true });
   }
 
   /** Make the body, where it is not there yet. */

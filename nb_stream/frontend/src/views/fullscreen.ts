@@ -10,9 +10,7 @@ export class Fullscreen {
   ) {
     root.addEventListener("fullscreenchange", () => this.#reflect());
     root.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.#overlay) return;
-      event.stopPropagation();
-      this.#cover(false);
+      if (event.key === "Escape" && (this.#overlay || this.#hasScreen)) void this.toggle();
     });
   }
 

@@ -67,18 +67,25 @@ const KEYS: [string, string][] = [
   ["Esc", "close what was opened by a key"],
 ];
 
+const SPARE = "data-lm-suppress-shortcuts";
+
 /**
- * Keep what is pressed in the panel from the notebook around it, whose single letters delete and move cells: JupyterLab
- * spares what is marked with an attribute, VS Code listens at the window. What saves the notebook reaches both.
+ * Keep what is pressed in the panel from the notebook around it, whose single letters delete and move cells. JupyterLab
+ * spares an element that says so, and has shortcuts for whatever has the focus: so that is what has to say it. VS Code
+ * listens at the window. What saves the notebook reaches both.
  */
 export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
-  const mark = (event?: KeyboardEvent) => {
-    const saves = event !== undefined && (event.ctrlKey || event.metaKey) && /^s$/i.test(event.key);
-    if (saves) delete root.dataset.lmSuppressShortcuts;
-    else root.dataset.lmSuppressShortcuts = "true";
+  const spare = (event: KeyboardEvent) => {
+    const [target] = event.composedPath();
+    if (!(target instanceof Element) || !root.contains(target)) return;
+    const saves = (event.ctrlKey || event.metaKey) && /^s$/i.test(event.key);
+    for (const el of [root, target]) {
+      if (saves) el.removeAttribute(SPARE);
+      else el.setAttribute(SPARE, "true");
+    }
   };
-  mark();
-  window.addEventListener("keydown", mark, { capture: true, signal });
+  root.setAttribute(SPARE, "true");
+  window.addEventListener("keydown", spare, { capture: true, signal });
   root.addEventListener("keydown", (event) => {
     const isCommand = (event.ctrlKey || event.metaKey || event.altKey) && event.key !== "Enter";
     if (!isCommand && !/^(?:Tab|F\d+)$/.test(event.key)) event.stopPropagation();

@@ -55,7 +55,7 @@ function unmarked(text: string): string {
   return text
     .slice(0, 1000)
     .replace(/^ {0,3}(#{1,6}|>|[-*+](?= ))[ \t]*/gm, "")
-    .replace(/\*\*|~~|`+/g, "")
+    .replace(/\*\*|~~|`+|\\$/gm, "")
     .replace(/\*(?=\S)([^*\n]*\S)\*/g, "$1");
 }
 
