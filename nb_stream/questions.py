@@ -17,7 +17,7 @@ from typing import Any
 from . import console, loops
 from .callbacks import is_async
 from .errors import NotRunningError
-from .model import CellKind, InputResolved, Message
+from .model import CellKind, InputResolved, Message, Notice
 
 log = logging.getLogger("nb_stream")
 
@@ -71,7 +71,7 @@ class Questions:
 
     def __init__(
         self,
-        say: Callable[[Message | InputResolved, str], None],
+        say: Callable[[Message | InputResolved | Notice, str], None],
         call: Callable[[Callable[[], object]], None],
         changed: Callable[[], None],
         heard: Callable[[], bool],
@@ -269,8 +269,13 @@ class Questions:
             answer = await (hook(question) if is_async(hook) else loops.in_thread(lambda: hook(question), "question"))
             if answer is not None and question.request_id in self._open:
                 self.answer(question.request_id, answer)
-        except Exception:
-            log.exception("The callback %r for questions failed; the question stays open.", hook)
+        except Exception as error:
+            sentence = (
+                f"The callback {getattr(hook, '__qualname__', hook)} for questions failed; the question stays open: "
+                f"{type(error).__name__}: {error}"
+            )
+            log.exception(sentence)
+            self._say(Notice(time.time(), sentence), "")
 
     async def _at_terminal(self, question: Question) -> str:
         """What is typed, one question after the other, as AutoGen's agents ask where no stream runs them."""

@@ -379,8 +379,8 @@ class TeamStream:
 
     def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
         """Call `callback(question)` for each question; what it returns, unless None, is the answer. A plain function
-        is called in a thread of its own, so that it may wait: `stream.on_question(lambda q: input(q.text))`. Returns
-        what removes it."""
+        is called in a thread of its own, so that it may wait: `stream.on_question(lambda q: input(q.text))`. What it
+        raises is told in the transcript, and the question stays open. Returns what removes it."""
         return self._runner.questions.on_question(callback)
 
     # --- the loop --------------------------------------------------------------------------------------------------

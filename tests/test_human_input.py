@@ -299,7 +299,7 @@ async def test_a_callback_that_fails_or_gives_nothing_leaves_the_question_open(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(question: Question) -> str:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("by nothing")
 
     heard = []
     stream = TeamStream(one_person())
@@ -307,8 +307,12 @@ async def test_a_callback_that_fails_or_gives_nothing_leaves_the_question_open(
     remove = stream.on_question(heard.append)
     run = stream.start("go")
     await until(lambda: heard and "failed; the question stays open" in caplog.text)
+    told = [cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE]
+    assert len(told) == 1
+    assert "broken for questions failed" in told[0]
+    assert told[0].endswith("ZeroDivisionError: by nothing")
     stream.answer(heard[0].request_id, "Here.")
-    await run
+    assert (await run).messages[-1].to_text() == "Here."
     remove()
     run = stream.start("again")
     stream.answer((await asked(stream))[0].request_id, "Here.")
