@@ -259,11 +259,18 @@ class TeamPanel(FrameWidget):
                 self._batcher.acknowledged(str(command["page"]), int(command["seq"]))
         elif kind == "chunk" and command.get("name") in CHUNKS:
             self._batcher.chunk(command["name"], (STATIC / f"{command['name']}.js").read_text("utf-8"))
+        elif kind in ("stop", "cancel") and not self._is_meant(command.get("run")):
+            return  # the run that the reader wished to end has ended
         elif kind in ("stop", "cancel", "reset"):
             task = asyncio.ensure_future(getattr(self, kind)())
             task.add_done_callback(lambda done: self._guarded(done.result))
         else:
             self._batcher.notice(f"The kernel does not know the command {kind!r}: reload the page.")
+
+    def _is_meant(self, run: object) -> bool:
+        """Whether a page that says `run` means the run that is under way; one that says nothing means any."""
+        runs = self.transcript.runs
+        return run is None or (bool(runs) and runs[-1].id == run and runs[-1].ended_at is None)
 
     def _guarded(self, call: Callable[[], Any]) -> None:
         """Tell the reader in words what a command could not do."""

@@ -185,7 +185,9 @@ Command = Mapping[str, Any]
 
 * `toggle` with `path`, `on` and `at` (milliseconds of the browser's clock: an older one never undoes a newer one);
 * `toggle_all` with `on` and `at`;
-* `start` with `task`; `stop`; `cancel`; `reset`;
+* `start` with `task`; `reset`;
+* `stop` or `cancel` with `run`, the id of the run that is meant, where the page knows it: one that comes late leaves
+  the next run alone;
 * `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
 * `replay` with `act`, one of `pause`, `resume`, `step`, `seek` (to `value` seconds) and `speed` (`value` times as fast,
   None for at once);

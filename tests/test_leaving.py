@@ -19,7 +19,7 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from conftest import ROOT
 from troubles import FINE, SHAPES, Deaf, agent, fine, only
 
-from nb_stream import CellStatus, RunState, TeamStream
+from nb_stream import CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
 
 
@@ -185,3 +185,30 @@ def test_a_script_that_ends_during_a_run_ends_in_silence(end: str, shape: str, c
     )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("wish", ["stop", "cancel"])
+async def test_a_click_that_comes_late_leaves_the_next_run_alone(wish: str) -> None:
+    client = ScriptedClient([Say("One word follows the other. " * 40)], pace=0.005)
+    panel = TeamPanel(AssistantAgent("ann", client, model_client_stream=True))
+    first = panel.start("first")
+    await until(lambda: len(panel.transcript) == 2)
+    seen = panel.transcript.runs[-1].id
+    panel.receive({"type": "cancel", "run": seen})
+    await until(first.done)
+    assert first.cancelled()
+    second = panel.start("second")
+    panel.receive({"type": wish, "run": seen})  # before the page has heard of the second run, and after
+    await until(lambda: len(panel.transcript) == 4)
+    panel.receive({"type": wish, "run": seen})
+    await asyncio.sleep(0)
+    assert panel.stream.state is RunState.RUNNING
+    panel.receive({"type": wish, "run": panel.transcript.runs[-1].id})
+    panel.receive({"type": wish, "run": panel.transcript.runs[-1].id})
+    await until(second.done)
+    assert second.cancelled() is (wish == "cancel")
+    third = panel.start("third")
+    panel.receive({"type": "cancel"})
+    await until(third.done)
+    assert third.cancelled()
+    panel.close()

@@ -63,6 +63,12 @@ export class Store {
     return this.#held.size > 0;
   }
 
+  /** The id of the run that is under way; undefined where there is none, or its beginning has not come yet. */
+  get run(): string | undefined {
+    const last = this.runs.at(-1);
+    return last?.ended_at === null ? last.id : undefined;
+  }
+
   /** The whole transcript as far as it came. */
   get cells(): Cell[] {
     return [...this.settled, ...[...this.live.values()].map(({ head, text }) => ({ ...head, text }))];

@@ -97,6 +97,41 @@ test("stop, cancel and reset are sent as they are", async () => {
   expect(kernel.commands).toEqual([{ type: "stop" }, { type: "cancel" }, { type: "reset" }]);
 });
 
+test("stop and cancel say which run they mean, once the page knows it", async () => {
+  kernel.run("r1", "Write a poem.");
+  kernel.endRun({});
+  kernel.setState("running");
+  await painted();
+  named("Stop").click();
+  kernel.run("r2", "Write another.");
+  named("Cancel").click();
+  expect(kernel.commands).toEqual([
+    { type: "stop", run: undefined },
+    { type: "cancel", run: "r2" },
+  ]);
+});
+
+test("cancel can be pressed until the kernel has heard of it, and again in the next run", async () => {
+  const canCancel = async () => {
+    await painted();
+    return !named("Cancel").disabled;
+  };
+  kernel.setState("running");
+  await painted();
+  named("Stop").click();
+  kernel.setState("stopping", "The run ends after the current turn.");
+  expect(await canCancel()).toBe(true);
+  named("Cancel").click();
+  kernel.sendAgents();
+  expect(await canCancel()).toBe(true);
+  kernel.setState("stopping", "The run is being cancelled.");
+  expect(await canCancel()).toBe(false);
+  kernel.setState("cancelled");
+  kernel.setState("running");
+  kernel.setState("stopping", "The run ends after the current turn.");
+  expect(await canCancel()).toBe(true);
+});
+
 test("another version of the kernel is named with the remedy", async () => {
   kernel.emit({ v: 7, seq: 1, ops: [] });
   await painted();

@@ -15,12 +15,20 @@ export class TaskBox {
   #reset: HTMLButtonElement;
   /** The task that was sent and that the kernel has not taken yet. */
   #sent: string | null = null;
+  /** What the kernel had said of the run when it was cancelled here; once it says otherwise, it has heard of it. */
+  #cancelled: string | null = null;
 
   constructor(private readonly connection: Connection) {
-    const send = (type: "stop" | "cancel" | "reset") => () => connection.send({ type });
-    this.#stop = button("nbs-button", "Stop", "Stop after the current turn", send("stop"));
-    this.#cancel = button("nbs-button", "Cancel", "Cancel now, in the middle of the turn", send("cancel"));
-    this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", send("reset"));
+    const { store } = connection;
+    const end = (type: "stop" | "cancel") => () => {
+      this.#cancelled = type === "cancel" ? store.detail : null;
+      connection.send({ type, run: store.run });
+    };
+    this.#stop = button("nbs-button", "Stop", "Stop after the current turn", end("stop"));
+    this.#cancel = button("nbs-button", "Cancel", "Cancel now, in the middle of the turn", end("cancel"));
+    this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", () =>
+      connection.send({ type: "reset" }),
+    );
     this.#run.title = "Give the team this task (Enter)";
     this.#box.rows = 1;
     this.#box.setAttribute("aria-label", "Task");
@@ -45,7 +53,7 @@ export class TaskBox {
   }
 
   update(): void {
-    const { state, notice, replay } = this.connection.store;
+    const { state, detail, notice, replay } = this.connection.store;
     const active = isActive(state);
     this.#box.placeholder =
       replay === null ? "A task for the team" : "A recording: Run plays it, with its own task";
@@ -56,7 +64,9 @@ export class TaskBox {
     } else if (notice !== "") this.#sent = null;
     this.#enable(this.#run, !active);
     this.#enable(this.#stop, active && state !== "stopping");
-    this.#enable(this.#cancel, active);
+    if (!active) this.#cancelled = null;
+    const isCancelled = state === "stopping" && this.#cancelled !== null && this.#cancelled !== detail;
+    this.#enable(this.#cancel, active && !isCancelled);
     this.#enable(this.#reset, !active);
   }
 
