@@ -4,12 +4,13 @@ A widget is lost when a saved notebook is opened without its kernel, and Jupyter
 representation in the widget's own output. So each display of a panel brings a second output with a display id, which
 is filled as the runs go. The front end hides it while the live panel is on the page.
 
-A notebook may grow by 1.5 times the transcript's text and 20 kB, so not every representation can have all of it. What
+A notebook may grow by 1.5 times the transcript's text and 20 kB, so not every representation can have all of it: two
+of them take twice the text, which cannot be beyond 40 kB, and line ends and names take their share of that. What
 decides is who shows what. `text/plain` is shown by everything: by JupyterLab, by every exporter of `nbconvert` (its
 LaTeX takes nothing else), by GitHub, by a terminal. `text/html` is the better one, with messages to unfold, but some
-show it never, and an output that has both costs twice. So the output has both for as long as they fit, which is some
-10 kB of text; a longer transcript is `text/plain` alone, and stays whole wherever it is opened. Where several panels
-do not fit together, the longest are the first to be text.
+show it never. So the output has both for as long as they fit, in ever denser forms, which is some 25 kB of text; a
+longer transcript is `text/plain` alone, and stays whole wherever it is opened. Where several panels do not fit
+together, the longest give way first.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import sys
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from .export.outputs import as_html, as_text, said_in, written
 from .model import Cell, RunInfo
@@ -38,6 +39,16 @@ ALLOWANCE = 20_000
 PAUSE = 20.0
 """Seconds between two updates while a run goes on, so that a notebook that is saved meanwhile has most of it."""
 
+_FORMS: Final[tuple[tuple[Mapping[str, bool] | None, bool], ...]] = (
+    ({"images": True}, False),
+    ({"images": False}, False),
+    ({"dense": True}, False),
+    ({"dense": True}, True),
+    (None, False),
+    (None, True),
+)
+"""The representations from the largest to the smallest: how the HTML is made, and whether the text is dense."""
+
 _FRAME = 600  # bytes of a widget's output and of the bare output beside it
 _ELSEWHERE = "It stands where the panel was shown last."
 
@@ -55,7 +66,8 @@ class StaticOutput:
         self._written: Transcript | None = None
         self._at = float("-inf")
         self._places = self._shown = 0  # outputs that stand in the notebook, and how often it was shown at all
-        self._excess = self._as_text = 0  # bytes beyond its share: as it is, and as text alone
+        self._form = 0  # of `_FORMS`
+        self._excess = self._least = 0  # bytes beyond its share: as it is, and as it can be
         self._cell: tuple[str, str] | None = None
 
     @staticmethod
@@ -89,32 +101,41 @@ class StaticOutput:
         """What stands there, or should, for a page that is not reached by `update`; None where nothing is left."""
         if self._display_id is None:
             return None
-        data = self.bundle(transcript, both=not self.is_text)
+        data = self.bundle(transcript, self._form)
         return {"op": "left", "place": self._shown, "data": data, "elsewhere": self._elsewhere}
 
     @property
     def _elsewhere(self) -> dict[str, str]:
         return _line(self.mark, self._title, _ELSEWHERE)
 
-    def bundle(self, transcript: Transcript, *, both: bool = True) -> dict[str, str]:
-        """The output's representations, as many as fit. Without runs it takes no room on the page."""
+    def bundle(self, transcript: Transcript, form: int = 0) -> dict[str, str]:
+        """The output's representations in the first form from `form` on that fits. Without runs it takes no room on
+        the page."""
         cells: Sequence[Cell] = transcript.cells if self._leave == "transcript" else ()
         runs: Sequence[RunInfo] = transcript.runs
-        plain = f"Transcript of {self._title}\n" + as_text(cells, runs)
-        excess = _FRAME * self._places + written(plain) - int(SHARE * sum(map(_size, cells)))
-        self._as_text = max(0, excess)
-        others = sum(other._as_text for other in list(_of.values()) if other is not self)
-        for images in (True, False) if both else ():
-            html = f'<div class="nbs-static {self.mark}">{as_html(cells, runs, images=images)}</div>'
-            self._excess = max(0, excess + written(html))
+        said = sum(map(_size, cells))
+        own = _FRAME * self._places - int(SHARE * said)
+        plain = [f"Transcript of {self._title}\n" + as_text(cells, runs, dense=dense) for dense in (False, True)]
+        least = own + written(plain[True])
+        self._least = max(0, least)
+        others = sum(other._least for other in list(_of.values()) if other is not self)
+        for self._form in range(form, len(_FORMS)):
+            how, dense = _FORMS[self._form]
+            if how is not None and least + said > ALLOWANCE:
+                continue  # HTML is longer than what it says
+            data = {"text/plain": plain[dense]}
+            if how is not None:
+                data = {"text/html": f'<div class="nbs-static {self.mark}">{as_html(cells, runs, **how)}</div>', **data}
+            self._excess = max(0, own + sum(map(written, data.values())))
             if self._excess + others <= ALLOWANCE:
-                return {"text/html": html, "text/plain": plain}
-        self._excess = self._as_text
-        return {"text/plain": plain}
+                break
+        return data
 
-    def _write(self, transcript: Transcript, *, update: bool, both: bool = True) -> None:
-        data = self.bundle(transcript, both=both)
+    def _write(self, transcript: Transcript, *, update: bool) -> None:
         self._written, self._at = transcript, time.monotonic()
+        self._put(self.bundle(transcript), update=update)
+
+    def _put(self, data: dict[str, str], *, update: bool = True) -> None:
         self._publish(data, update=update)
         self.is_text = "text/html" not in data
         for tell in self.listeners:
@@ -133,19 +154,22 @@ class StaticOutput:
             for other in list(_of.values()):
                 if other._cell is not None and other._cell[0] == place[0] and other._cell[1] != place[1]:
                     other._cell = other._display_id = None
-                    other._excess = 0
+                    other._excess = other._least = 0
                     other._places -= 1
         self._cell = place
 
 
 def _fit() -> None:
-    """Make texts of the longest outputs, until all fit together."""
-    shown = sorted(_of.values(), key=lambda output: output._excess - output._as_text)
-    while sum(output._excess for output in shown) > ALLOWANCE and not shown[-1].is_text:
-        longest = shown[-1]
-        assert longest._written is not None, "only what was written has HTML"
-        longest._write(longest._written, update=True, both=False)
-        shown.sort(key=lambda output: output._excess - output._as_text)
+    """Give the longest outputs smaller forms, until all fit together."""
+    smaller: dict[StaticOutput, dict[str, str]] = {}
+    while sum(output._excess for output in _of.values()) > ALLOWANCE:
+        longest = max(_of.values(), key=lambda output: output._excess - output._least)
+        if longest._excess == longest._least:
+            break
+        assert longest._written is not None, "only what was written can be smaller"
+        smaller[longest] = longest.bundle(longest._written, longest._form + 1)
+    for output, data in smaller.items():
+        output._put(data)
 
 
 _of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()

@@ -27,6 +27,7 @@ GITHUB = {"details", "summary", "pre", "code", "p", "b", "bdi", "small", "div", 
 
 SENTENCE = "A model writes its paragraphs on one line, as this one is, however long they are. "
 SHORT = ["Yes, and the year was 1817, as far as I know.", "No, and here is why: it steers into its own fall, always."]
+BRIEF = ["The tide has turned.", "Good. And the boats?"]
 PROSE = [SENTENCE * 8 + "\n\n" + SENTENCE * 3, "## A heading\n\n" + SENTENCE * 5]
 CODE = [
     "```python\n"
@@ -144,7 +145,7 @@ def in_order(texts: list[str], shown: str) -> bool:
 
 @pytest.mark.parametrize("panels", [1, 3, 20])
 @pytest.mark.parametrize("size", [200, 4_000, 40_000, 400_000])
-@pytest.mark.parametrize("texts", [SHORT, PROSE, CODE], ids=["short", "prose", "code"])
+@pytest.mark.parametrize("texts", [BRIEF, SHORT, PROSE, CODE], ids=["brief", "short", "prose", "code"])
 def test_the_notebook_grows_by_half_more_than_the_text_whatever_the_panels(
     page: Page, texts: list[str], size: int, panels: int
 ) -> None:
@@ -178,15 +179,38 @@ def test_views_cost_a_line_each_and_the_last_one_has_the_transcript(page: Page, 
         assert "It stands where the panel was shown last." in page.cells[f"cell-{number}"][0].data["text/html"]
 
 
-def test_a_short_transcript_is_both_and_a_long_one_is_the_kind_that_all_show(page: Page) -> None:
+LIST = "Three things to see first:\n\n" + "".join(f"- **{word}**, {SENTENCE}\n" for word in ("One", "Two", "Three"))
+MESSAGES = {
+    200: [SENTENCE + SENTENCE[:40], SENTENCE * 3],
+    500: [LIST, SENTENCE * 7],
+    1000: [LIST + "\n" + SENTENCE * 8, SENTENCE * 6 + "\n\n" + SENTENCE * 6],
+    2000: [PROSE[0] + "\n\n" + LIST + "\n" + SENTENCE * 10, SENTENCE * 25],
+}
+"""Messages of about so many characters, as models write them."""
+
+
+@pytest.mark.parametrize(("length", "folded", "both"), [(200, 13, 27), (500, 19, 28), (1000, 24, 30), (2000, 28, 32)])
+def test_a_conversation_is_both_up_to_this_many_kb_and_what_is_longer_the_kind_that_all_show(
+    page: Page, length: int, folded: int, both: int
+) -> None:
+    """Both cannot be beyond 40 kB: they are twice the text, which may grow by half of itself and 20 kB."""
     output = StaticOutput.of(Stream())
     page.execute("cell")
-    page.show(output, said(PROSE, 8_000))
+    page.show(output, said(MESSAGES[length], folded * 1000))
+    assert "<details" in page.outputs[0].data["text/html"]
+    output.update(said(MESSAGES[length], both * 1000))
     assert page.outputs[0].data.keys() == {"text/html", "text/plain"}
     assert not output.is_text
-    output.update(said(PROSE, 80_000))
+    output.update(said(MESSAGES[length], 40_000))
     assert page.outputs[0].data.keys() == {"text/plain"}
     assert output.is_text
+
+
+def test_a_large_transcript_is_not_made_into_html_that_cannot_fit(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static_output, "as_html", None)
+    page.execute("cell")
+    page.show(StaticOutput.of(Stream()), said(PROSE, 400_000))
+    assert page.outputs[0].data.keys() == {"text/plain"}
 
 
 def test_a_cell_that_is_run_again_does_not_use_up_the_room_of_others(page: Page) -> None:
