@@ -38,9 +38,11 @@ _RETRY_SECONDS = 0.05
 
 # Reentrant, as the collection of an abandoned generator may end a hold at any allocation.
 _lock = threading.RLock()
-_handlers: dict[str, Handler] = {}
-_holds: dict[object, contextvars.Context] = {}
-_gate: _Gate | None = None
+# What is known stays known where %autoreload executes this module again: a run may be under way.
+_handlers: dict[str, Handler] = globals().get("_handlers", {})
+_holds: dict[object, contextvars.Context] = globals().get("_holds", {})
+_cells: list[Message] = globals().get("_cells", [])  # requests of the cells on the main thread, the innermost last
+_gate: _Gate | None = globals().get("_gate")
 
 
 @contextmanager
@@ -67,6 +69,7 @@ def deliver(comm_id: str, handler: Handler) -> Callable[[], None]:
     gate, messages take the kernel's ordinary path to the comm, and the handler does not see them.
     """
     _handlers[comm_id] = handler
+    _watch_cells()
 
     def unsubscribe() -> None:
         if _handlers.get(comm_id) is handler:
@@ -111,6 +114,30 @@ def available() -> str | None:
             "6.17 to 7.4."
         )
     return None
+
+
+def _watch_cells() -> None:
+    """Know from now on which cells run; a cell that has begun already stays unknown."""
+    ipython: Any = sys.modules.get("IPython")
+    events = getattr(ipython.get_ipython(), "events", None) if ipython else None
+    if events is not None and _cell_begins not in events.callbacks["pre_run_cell"]:
+        events.register("pre_run_cell", _cell_begins)
+        events.register("post_run_cell", _cell_ends)
+
+
+def _cell_begins(_info: object) -> None:
+    kernel = _find_kernel()
+    if kernel is not None and threading.current_thread() is threading.main_thread():
+        _cells.append(kernel.get_parent("shell"))
+
+
+def _cell_ends(_result: object) -> None:
+    if _cells and threading.current_thread() is threading.main_thread():
+        _cells.pop()
+
+
+def _running_cell() -> Message | None:
+    return next(reversed(_cells), None)
 
 
 def _enter(token: object) -> None:
@@ -287,6 +314,18 @@ class _Gate:
             self._kernel.log.exception("nb_stream: error while handling a %s", message["msg_type"])
         finally:
             self._kernel._publish_status("idle", "shell", parent=message)
+            self._show_busy()
+
+    def _show_busy(self) -> None:
+        """Tell pages that a cell is running still: they show the state that they were told last."""
+        cell = _running_cell()
+        while cell is not None:
+            self._kernel._publish_status("busy", "shell", parent=cell)
+            now = _running_cell()
+            if now is cell:  # it goes on: the idle of its end comes after this
+                return
+            self._kernel._publish_status("idle", "shell", parent=cell)
+            cell = now
 
     def _answer(self, idents: list[bytes], message: Message) -> None:
         """Answer a reloaded page's first questions, which the kernel would leave until the cell ends."""

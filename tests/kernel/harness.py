@@ -83,6 +83,7 @@ class Kernel:
         self.environment = environment
         self.replies: dict[str, Message] = {}
         self.published: dict[str, list[Message]] = defaultdict(list)
+        self.status = ""  # what a page shows: the state that was published last, whatever for
         self._folder = tempfile.TemporaryDirectory(prefix="nb_stream-kernel-")
         folder = Path(self._folder.name)
         self._connection_file = folder / "connection.json"
@@ -190,6 +191,7 @@ class Kernel:
             request = message["parent_header"].get("msg_id", "")
             if self._channels[socket] is self._client.iopub_channel:
                 self.published[request].append(message)
+                self.status = message["content"].get("execution_state", self.status)
             else:
                 self.replies[request] = message
 

@@ -46,6 +46,7 @@ def check_clicks(kernel: Kernel, latencies: Latencies, run: str) -> None:
 def click_while_running(kernel: Kernel, cell: str, latencies: Latencies, run: str) -> None:
     request = kernel.start_cell(cell)
     click(kernel)
+    kernel.wait_for(lambda: kernel.status == "busy", "busy, as the cell is running still")
     assert request not in kernel.replies
     assert kernel.stop_cell(request)["status"] == "ok"
     check_clicks(kernel, latencies, run)
@@ -63,16 +64,27 @@ def test_clicks_arrive_while_a_cell_blocks_and_pumps(kernel: Kernel, latencies: 
 
 
 def test_clicks_arrive_while_a_background_run_leaves_the_kernel_idle(kernel: Kernel, latencies: Latencies) -> None:
-    kernel.run(BACKGROUND)
+    begun = kernel.execute(BACKGROUND)
+    kernel.finish(begun)
     click(kernel)
     kernel.custom({"stop": True})
     kernel.wait_until("task.done()")
+    assert kernel.states(begun) == ["busy", "idle"], "the kernel is idle, and says so"
     check_clicks(kernel, latencies, "background")
 
 
 def test_clicks_arrive_while_another_cell_awaits_during_a_background_run(kernel: Kernel, latencies: Latencies) -> None:
     kernel.run(BACKGROUND)
     click_while_running(kernel, WAITING_FOR_BACKGROUND, latencies, "background, in another cell")
+
+
+def test_clicks_arrive_also_when_the_gate_s_module_was_reloaded_during_the_run(
+    kernel: Kernel, latencies: Latencies
+) -> None:
+    kernel.run(BACKGROUND)
+    kernel.run("import importlib; importlib.reload(probe.kernel_gate)")
+    click_while_running(kernel, WAITING_FOR_BACKGROUND, latencies, "background, reloaded")
+    kernel.wait_until("probe.restored()")
 
 
 def test_clicks_arrive_inside_nest_asyncio(nest1_kernel: Kernel, latencies: Latencies) -> None:
