@@ -21,7 +21,7 @@ from .redaction import Redact
 from .reduce import Patch, RunChanged, Settled
 from .replay import steer
 from .run import Run
-from .static_output import LEAVES, StaticOutput
+from .static_output import LEAVES, StaticOutput, instead
 from .stream import TeamStream
 from .switches import Switches, resolve
 from .transcript import Transcript
@@ -301,7 +301,7 @@ class TeamPanel(FrameWidget):
             return None
         self.leave_static()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/plain": repr(self)}, metadata
+        return {**data, **instead(repr(self), self._leave)}, metadata
 
     def __repr__(self) -> str:
         return f"TeamPanel({', '.join(agent.path for agent in self.agents)})"

@@ -20,6 +20,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any, Final
 
 from .export.outputs import as_html, as_text, said_in, written
@@ -49,8 +50,19 @@ _FORMS: Final[tuple[tuple[Mapping[str, bool] | None, bool], ...]] = (
 )
 """The representations from the largest to the smallest: how the HTML is made, and whether the text is dense."""
 
-_FRAME = 600  # bytes of a widget's output and of the bare output beside it
+_FRAME = 780  # bytes of a widget's output and of the bare output beside it, without the title, which they have thrice
+_STATE = (
+    5_300  # bytes of a widget's state, which `nbclient` writes into the notebook; pages that say who they are do not
+)
 _ELSEWHERE = "It stands where the panel was shown last."
+_ABOVE = "What was said stands above, in plain text alone if it is long."
+
+
+def instead(title: str, leave: str) -> dict[str, str]:
+    """What is shown of a panel where its widget cannot be: who it is, and where to look."""
+    if leave == "nothing":
+        return {"text/plain": title}
+    return {"text/html": f"<small>{escape(title)}. {_ABOVE}</small>", "text/plain": title}
 
 
 class StaticOutput:
@@ -114,7 +126,9 @@ class StaticOutput:
         cells: Sequence[Cell] = transcript.cells if self._leave == "transcript" else ()
         runs: Sequence[RunInfo] = transcript.runs
         said = sum(map(_size, cells))
-        own = _FRAME * self._places - int(SHARE * said)
+        own = (_FRAME + 3 * len(self._title)) * self._places - int(SHARE * said)
+        if sum(other._state for other in list(_of.values())) <= 2 * _STATE:  # of more panels it leaves no room at all
+            own += self._state
         plain = [f"Transcript of {self._title}\n" + as_text(cells, runs, dense=dense) for dense in (False, True)]
         least = own + written(plain[True])
         self._least = max(0, least)
@@ -130,6 +144,11 @@ class StaticOutput:
             if self._excess + others <= ALLOWANCE:
                 break
         return data
+
+    @property
+    def _state(self) -> int:
+        """The bytes of its panels' states, where they are kept: a page says which cell it runs, `nbclient` does not."""
+        return _STATE * len(self.listeners) if self._shown and self._cell is None else 0
 
     def _write(self, transcript: Transcript, *, update: bool) -> None:
         self._written, self._at = transcript, time.monotonic()

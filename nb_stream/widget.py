@@ -15,11 +15,14 @@ element to draw in. Nothing is loaded from a network; a second part of the front
 * VS Code, not tested. Its widgets live in a webview with a mirror of the kernel's messages, custom ones included, and
   it finds anywidget's script in the environment's `nbextensions` or on a CDN (vscode-jupyter, wiki, "Component:
   IPyWidgets"). Our module is evaluated from a `blob:` address, as that of every anywidget. Colours come from
-  `--vscode-*`. A notebook that is opened again shows what the panel leaves as HTML.
+  `--vscode-*`. A notebook that is opened again shows what the panel leaves as HTML. All outputs are in one document, so
+  our style sheet hides that beside a live panel. Nothing documented hides plain text, which is how a long transcript is
+  left; VS Code cuts it after 30 lines (`notebook.output.textLineLimit`).
 * Colab, not tested. Third-party widgets need `output.enable_custom_widget_manager()`, which anywidget calls
-  (`anywidget/_util.py`). Every output is a frame of its own, and messages that a later cell causes were reported not to
-  reach it (googlecolab/colabtools#498): show the panel in the cell that runs it. Frames out of sight paint nothing: the
-  panel takes them for painted after a second.
+  (`anywidget/_util.py`). Every cell's output is a frame of its own, and messages that a later cell causes were reported
+  not to reach it (googlecolab/colabtools#498): show the panel in the cell that runs it. Frames out of sight paint
+  nothing: the panel takes them for painted after a second. Plain text that is left stands beside the panel, as in VS
+  Code.
 * A page without a kernel (saved state, `ipywidgets.embed`) shows nothing of the widget: what was said stands in the
   output beside it.
 """
@@ -58,6 +61,10 @@ def panel_name() -> str:
     return f"panel.{hashlib.sha256(_panel().encode()).hexdigest()[:12]}"
 
 
+_KERNELS = ("_esm", "snapshot")
+"""Traits that a page empties, so that they are not saved with the notebook (`loader.ts`)."""
+
+
 def _fresh(_value: object, widget: FrameWidget) -> Any:
     return widget.make_snapshot()
 
@@ -92,6 +99,10 @@ class FrameWidget(anywidget.AnyWidget):
 
     def receive(self, command: Command) -> None:
         """A command of a browser. May be called on any thread."""
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what a page says of the traits, but for those that are the kernel's alone."""
+        super().set_state({name: value for name, value in sync_data.items() if name not in _KERNELS})
 
     def send_frame(self, frame: Frame) -> None:
         """Send a frame to every front end. Any thread may call it."""

@@ -143,7 +143,7 @@ def test_a_notebook_that_saves_widget_state_stays_small_and_opens_without_an_err
         assert state, "the setting has no effect: this test shows nothing"
         size = path.stat().st_size - 1_000  # what a notebook without outputs has
         print(f"with the widgets' state: {size} bytes")
-        assert size <= 1.5 * (1863 + 3619 + 853) + 20_000 + 3 * 2_800, "the state itself is that of three small loaders"
+        assert size <= 1.5 * (1863 + 3619 + 853) + 20_000 + 3 * 1_000, "the state itself is that of three empty widgets"
         book.close()
         later = reopened(server, browser, path, trusted=True)
         expect(later.page.locator(".jp-OutputArea-output").first).to_be_visible()

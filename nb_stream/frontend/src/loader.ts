@@ -69,8 +69,10 @@ function initialize({ model, signal }: Context): Exports {
   opened = load(model, signal);
   void opened.then((now) => {
     panel = now;
-    // The page has it, and nobody else reads it: a notebook that saves the state of its widgets need not keep it.
+    // The page has both, and nobody else reads them: a notebook that saves the state of its widgets need not keep
+    // them. The kernel takes neither from a page.
     model.set?.("snapshot", {}, { silent: true });
+    model.set?.("_esm", "export default {}", { silent: true });
   });
   return {
     get cells() {

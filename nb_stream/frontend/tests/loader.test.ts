@@ -95,7 +95,10 @@ test("the snapshot is not kept for a notebook to save", async () => {
   (await evaluated()).initialize({ model: { ...kernel.model, set }, signal: controller.signal });
   source(kernel);
   await vi.advanceTimersByTimeAsync(0);
-  expect(set.mock.calls).toEqual([["snapshot", {}, { silent: true }]]);
+  expect(set.mock.calls).toEqual([
+    ["snapshot", {}, { silent: true }],
+    ["_esm", "export default {}", { silent: true }],
+  ]);
 });
 
 test("a widget that was saved without its kernel shows nothing and asks nobody", async () => {
