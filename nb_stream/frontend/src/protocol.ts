@@ -148,8 +148,8 @@ export type Command =
   | { type: "toggle"; path: string; on: boolean; at: number }
   | { type: "toggle_all"; on: boolean; at: number }
   | { type: "start"; task: string }
-  | { type: "stop"; run?: string }
-  | { type: "cancel"; run?: string }
+  | { type: "stop"; run?: string | undefined }
+  | { type: "cancel"; run?: string | undefined }
   | { type: "reset" }
   | { type: "answer"; request_id: string; text: string }
   | { type: "dismiss"; request_id: string }
