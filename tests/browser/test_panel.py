@@ -208,3 +208,56 @@ def test_an_empty_task_gets_a_sentence(notebook: Open) -> None:
     panel.press("Run")
     expect(panel.root).to_contain_text("The task is empty. Write what the team should do.")
     panel.state("idle")
+
+
+COMMANDS = """() => {
+    window.__commands = [];
+    window.jupyterapp.commands.commandExecuted.connect((_, {id}) => window.__commands.push(id));
+}"""
+LETTERS = "jkabdmyxcvzri0"
+CHORDS = (
+    "Shift+J", "Shift+M", "ArrowDown", "ArrowUp", "Shift+ArrowDown", "Control+Shift+ArrowDown", "Control+Shift+m",
+    "Control+Enter", "Shift+Enter", "Alt+Enter", "Control+a", "Escape",
+)  # fmt: skip
+
+
+def test_keys_in_the_panel_do_nothing_to_the_notebook_but_save_it_and_esc_leaves_the_full_screen(
+    notebook: Open,
+) -> None:
+    book = notebook(["first = 1", SHOW.format(team="silent", pace=0), "last = 1"])
+    book.run(1)
+    page, panel = book.page, PanelPage(book.page).shown()
+    panel.ask("Go")
+    panel.ended()
+    page.evaluate(COMMANDS)
+    line = panel.root.locator(".nbs-line").last
+    for place in (line, panel.root.get_by_role("button", name="Reset")):
+        for key in (*LETTERS, "d", *CHORDS, "d"):
+            place.focus()
+            page.keyboard.press(key)
+    panel.root.get_by_role("textbox", name="Task").focus()
+    page.keyboard.type("dd jab /f? end")
+    page.keyboard.press("Escape")
+    for key in "dd":
+        page.keyboard.press(key)
+    assert panel.root.get_by_role("textbox", name="Task").input_value() == "dd jab /f? enddd"
+    expect(panel.root.get_by_role("searchbox")).to_be_hidden()
+    line.focus()
+    page.keyboard.press("Home")
+    expect(panel.root.locator(".nbs-line").first).to_be_focused()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => window.__commands.length > 0")
+    # What the notebook hears of its own keys comes after all that it would have heard of the panel's.
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCell.node.focus()")
+    page.keyboard.press("b")
+    page.wait_for_function("() => window.__commands.length > 1")
+    assert page.evaluate("() => window.__commands") == ["docmanager:save", "notebook:insert-cell-below"]
+
+    tool = panel.root.get_by_role("button", name="Full screen")
+    panel.root.locator(".nbs-scroller").focus()
+    page.keyboard.press("F")
+    expect(tool).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("() => document.fullscreenElement.className") == "nbs-root nbs-full"
+    page.keyboard.press("Escape")
+    expect(tool).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate("() => document.fullscreenElement") is None

@@ -76,13 +76,11 @@ const SPARE = "data-lm-suppress-shortcuts";
  */
 export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
   const spare = (event: KeyboardEvent) => {
-    const [target] = event.composedPath();
-    if (!(target instanceof Element) || !root.contains(target)) return;
+    const path = event.composedPath();
+    const inside = path.slice(0, path.indexOf(root) + 1) as Element[];
     const saves = (event.ctrlKey || event.metaKey) && /^s$/i.test(event.key);
-    for (const el of [root, target]) {
-      if (saves) el.removeAttribute(SPARE);
-      else el.setAttribute(SPARE, "true");
-    }
+    if (saves) for (const el of inside) el.removeAttribute(SPARE);
+    else for (const el of [inside[0], root]) el?.setAttribute(SPARE, "true");
   };
   root.setAttribute(SPARE, "true");
   window.addEventListener("keydown", spare, { capture: true, signal });
