@@ -39,6 +39,17 @@ test("the box is cleared only when the run runs", async () => {
   expect(box().value).toBe("");
 });
 
+test("the box is cleared also where the run is over before it was painted", async () => {
+  box().value = "Write a poem.";
+  named("Run").click();
+  kernel.setState("running");
+  kernel.run("r1", "Write a poem.");
+  kernel.endRun({});
+  kernel.setState("idle");
+  await painted();
+  expect(box().value).toBe("");
+});
+
 test("a refused task stays in the box, and the sentence of the kernel is shown", async () => {
   box().value = "Write a poem.";
   named("Run").click();

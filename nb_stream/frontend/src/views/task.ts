@@ -15,6 +15,7 @@ export class TaskBox {
   #reset: HTMLButtonElement;
   /** The task that was sent and that the kernel has not taken yet. */
   #sent: string | null = null;
+  #runs = 0;
   /** What the kernel had said of the run when it was cancelled here; once it says otherwise, it has heard of it. */
   #cancelled: string | null = null;
 
@@ -42,6 +43,7 @@ export class TaskBox {
     this.el.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#sent = this.#box.value;
+      this.#runs = connection.store.runs.length;
       connection.store.setNotice("");
       connection.send({ type: "start", task: this.#sent });
     });
@@ -53,11 +55,12 @@ export class TaskBox {
   }
 
   update(): void {
-    const { state, detail, notice, replay } = this.connection.store;
+    const { state, detail, notice, replay, runs } = this.connection.store;
     const active = isActive(state);
     this.#box.placeholder =
       replay === null ? "A task for the team" : "A recording: Run plays it, with its own task";
-    if (active && this.#sent !== null) {
+    // A short run is over before it could be painted.
+    if (this.#sent !== null && (active || runs.length > this.#runs)) {
       if (this.#box.value === this.#sent) this.#box.value = "";
       this.#sent = null;
       this.#grow();
