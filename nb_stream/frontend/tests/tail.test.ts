@@ -58,9 +58,26 @@ test("a reader who scrolled up is left alone, and told how much is new", async (
   await scroll(300);
   await grow(800);
   kernel.put("c2", "critic", "text", "Fine.");
+  kernel.endRun({});
+  kernel.run("r2", "Again.");
   await painted();
   expect(scroller.scrollTop).toBe(300);
-  expect([jump().hidden, jump().textContent]).toEqual([false, "Jump to latest · 1 new line"]);
+  expect([jump().hidden, jump().textContent]).toEqual([false, "Jump to latest · 1 new message"]);
+});
+
+test("what is filtered out does not count as new", async () => {
+  kernel.put("c2", "critic", "text", "Fine.");
+  await painted();
+  one(panel.el, '[aria-label^="Filter"]').click();
+  all(panel.el, ".nbs-chip")
+    .find(({ textContent }) => textContent === "critic")!
+    .click();
+  await scroll(300);
+  kernel.settle("c1");
+  kernel.put("c3", "critic", "text", "Finer.");
+  kernel.put("c4", "critic", "text", "Finest.");
+  await painted();
+  expect(jump().textContent).toBe("Jump to latest · 2 new messages");
 });
 
 test("the button and the way down bring back to the end", async () => {

@@ -80,6 +80,19 @@ export class History {
     return this.#cells - this.#hidden;
   }
 
+  /** How many cells the filter lets through of those behind the first `count`. */
+  shownBehind(count: number): number {
+    let left = this.#cells - count;
+    let shown = 0;
+    for (let place = this.#items.length - 1; left > 0; place--) {
+      const { view } = this.#items[place]!;
+      if (!view) continue;
+      left--;
+      if (!view.hidden) shown++;
+    }
+    return shown;
+  }
+
   get last(): HTMLElement | undefined {
     const { line, view } = this.#items.at(-1) ?? {};
     return (line ?? view)?.el;

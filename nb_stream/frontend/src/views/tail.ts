@@ -13,6 +13,7 @@ export class Tail {
   readonly jump = button("nbs-jump", "", "", () => this.toEnd());
   /** Whether the reader has not scrolled away from the end. */
   #atEnd = true;
+  /** How many messages there were when the end was last followed. */
   #seen = 0;
   #top = 0;
   #height = 0;
@@ -48,15 +49,15 @@ export class Tail {
     this.#follows = this.follows;
     if (this.#follows) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
-      this.#seen = this.history.length;
+      this.#seen = this.history.cells;
     }
     this.#remember();
     this.#showJump();
   }
 
   #showJump(): void {
-    const fresh = this.history.length - this.#seen;
-    const label = fresh > 0 ? `Jump to latest · ${count(fresh, "new line")}` : "Jump to latest";
+    const fresh = this.history.shownBehind(this.#seen);
+    const label = fresh > 0 ? `Jump to latest · ${count(fresh, "new message")}` : "Jump to latest";
     setText(this.jump, label);
     this.jump.hidden = this.#follows || this.#isNearEnd();
   }
