@@ -66,3 +66,33 @@ test("the stop of the Tab key is on a message that is shown", () => {
   chip("critic").click();
   expect(stops()).toEqual(["two"]);
 });
+
+test("a bar of the timeline leads to what is filtered out, and then all is shown", async () => {
+  kernel.now += 5;
+  kernel.begin("c4", "critic");
+  kernel.write("c4", "four");
+  await painted();
+  one(panel.el, '[aria-label^="Timeline"]').click();
+  for (const number of [1, 2]) {
+    chip("poet").click();
+    const bar = all(panel.el, ".nbs-timeline-row")
+      .find((row) => one(row, ".nbs-agent-name").textContent === "critic")!
+      .querySelectorAll("rect")
+      .item(number - 1);
+    bar.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+    expect([shown().length, status()]).toEqual([3, "All messages are shown."]);
+    expect(one(panel.el, ".nbs-live-cell").hidden).toBe(false);
+  }
+});
+
+test("in a long history what is not built is filtered too", async () => {
+  panel.close();
+  for (let i = 0; i < 300; i++) kernel.put(`d${i}`, i % 2 ? "poet" : "critic", "text", `text ${i}`);
+  panel = mount(kernel);
+  await expect.poll(() => panel.el.textContent).toContain("text 0");
+  one(panel.el, '[aria-label^="Filter"]').click();
+  chip("poet").click();
+  const words = all(panel.el, ".nbs-history .nbs-light").filter(({ hidden }) => !hidden);
+  expect(words.length).toBeGreaterThan(50);
+  expect(words.filter(({ textContent }) => !textContent.startsWith("poet"))).toEqual([]);
+});

@@ -33,6 +33,8 @@ export class CellView implements Item {
   /** Whether the reader opened or closed it: then it stays as it is. */
   touched = false;
   #el: HTMLDetailsElement | undefined;
+  /** What stands for it while it is not built. */
+  #light: HTMLElement | undefined;
   #content: HTMLElement | undefined;
   #hasText = false;
   #open = false;
@@ -56,6 +58,7 @@ export class CellView implements Item {
     this.#el = BLANK.cloneNode(true) as HTMLDetailsElement;
     this.#el.hidden = this.#hidden;
     this.#el.open = this.#open;
+    this.#light = undefined;
     views.set(this.line, this);
     this.#holder.id = anchorOf(this.cell);
     this.#show();
@@ -83,6 +86,7 @@ export class CellView implements Item {
 
   light(): HTMLElement {
     const el = h("div", "nbs-light", `${this.cell.agent ?? ""}\n${searchText(this.cell)}`);
+    this.#light = el;
     el.hidden = this.#hidden;
     el.id = anchorOf(this.cell);
     views.set(el, this);
@@ -100,8 +104,10 @@ export class CellView implements Item {
   }
 
   set hidden(hidden: boolean) {
+    if (hidden === this.#hidden) return;
     this.#hidden = hidden;
-    if (this.#el) this.#el.hidden = hidden;
+    const el = this.#el ?? this.#light;
+    if (el) el.hidden = hidden;
   }
 
   /** Whether a search found something in it. */

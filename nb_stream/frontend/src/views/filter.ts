@@ -24,7 +24,10 @@ export class Filter {
     private readonly counts: () => [number, number],
   ) {
     this.#rows = { agent: row("Agents"), kind: row("Kinds") };
-    this.#clear = button("nbs-quiet", "Show all", "", () => this.#reset());
+    this.#clear = button("nbs-quiet", "Show all", "", () => {
+      this.#rows.agent.querySelector("button")?.focus({ preventScroll: true });
+      this.clear();
+    });
     this.#status.setAttribute("aria-live", "polite");
     this.el.append(this.#rows.agent, this.#rows.kind, h("div", "nbs-buttons", this.#status, this.#clear));
     this.tell();
@@ -67,12 +70,12 @@ export class Filter {
     this.#rows[group].append(chip);
   }
 
-  #reset(): void {
+  /** Show all again. */
+  clear(): void {
     for (const group of ["agent", "kind"] as const) {
       this.#chosen[group].clear();
       for (const chip of this.#chips[group].values()) chip.setAttribute("aria-pressed", "false");
     }
-    this.#rows.agent.querySelector("button")?.focus({ preventScroll: true });
     this.#choose();
   }
 

@@ -41,7 +41,10 @@ export class Tools {
     const { root, history, tail } = parts;
     const search = new Search(history, (place) => this.#show(place));
     history.filled = (view) => search.mark(view);
-    history.shown = (view) => this.#show(view.line);
+    history.shown = (view) => {
+      if (view.hidden) this.#filter.clear();
+      this.#show(view.line);
+    };
     this.#searchBar = new SearchBar(search, signal);
     this.#filter = new Filter(
       () => this.#filtered(),
@@ -129,10 +132,16 @@ export class Tools {
   }
 
   #reveal(id: string): void {
-    const view = this.parts.history.view(id);
-    if (!view) return;
-    this.parts.history.show(view);
-    view.line.focus({ preventScroll: true });
+    const { history, live } = this.parts;
+    const view = history.view(id);
+    const writing = live.view(id);
+    if (view) {
+      history.show(view);
+      view.line.focus({ preventScroll: true });
+    } else if (writing) {
+      if (writing.el.hidden) this.#filter.clear();
+      this.#show(writing.el);
+    }
   }
 
   #show(place: Element | Range): void {
