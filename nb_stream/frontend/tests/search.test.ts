@@ -66,11 +66,33 @@ test("a hit that only the source has is passed over", () => {
   });
 });
 
+test("a row of a long table is found that was not shown yet", async () => {
+  const rows = Array.from({ length: 1000 }, (_, i) => ({
+    name: `row ${i}`,
+    wet: i === 900 ? "zebra" : "no",
+  }));
+  kernel.put("c5", "poet", "structured output", JSON.stringify(rows));
+  await painted();
+  look("zebra");
+  expect(status()).toBe("1 of 1");
+  expect(all(panel.el, ".nbs-cell[open] tbody tr").length).toBe(1000);
+});
+
 test("messages that come are counted too", async () => {
   look("tide");
   kernel.put("c5", "poet", "text", "One more tide.");
   await painted();
   await expect.poll(status).toMatch(/of 6$/);
+});
+
+test("messages that never cease to come are counted all the same", async () => {
+  look("tide");
+  const stream = setInterval(
+    () => kernel.put(`d${kernel.settled.length}`, "poet", "text", "One more tide."),
+    50,
+  );
+  await expect.poll(() => Number(/of (\d+)/.exec(status())?.[1])).toBeGreaterThan(5);
+  clearInterval(stream);
 });
 
 test("what is filtered out is not found", async () => {

@@ -94,10 +94,20 @@ function scalar(value: unknown): HTMLElement {
   return el;
 }
 
+/** Whether `el` has data that nobody asked for yet. */
+export function holdsMore(el: Element): boolean {
+  return el.querySelector(".nbs-more") !== null;
+}
+
+/** Show at most `portions` more of the data that is left in `el`. */
+export function showMore(el: Element, portions: number): void {
+  for (let left = portions; left > 0; left--) el.querySelector<HTMLButtonElement>(".nbs-more")?.click();
+}
+
 /** `put` the first entries, and a button for each further portion behind them. */
 function inPortions<T>(entries: readonly T[], el: HTMLElement, put: (entry: T) => void): void {
   let next = 0;
-  const more = button("nbs-quiet", "", "", () => portion());
+  const more = button("nbs-quiet nbs-more", "", "", () => portion());
   const portion = () => {
     more.remove();
     for (const entry of entries.slice(next, next + AT_ONCE)) put(entry);

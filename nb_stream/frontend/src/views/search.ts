@@ -7,8 +7,12 @@
 
 import type { CellView } from "./cell";
 import { searchText } from "./cell_text";
+import { holdsMore, showMore } from "./data_view";
 import type { History } from "./history";
 import { exactly, findRanges, Marker } from "./marker";
+
+/** Portions of a long table or list that are shown for a hit in them. */
+const PORTIONS = 50;
 
 export class Search {
   /** Called when `status` may have changed. */
@@ -57,7 +61,8 @@ export class Search {
       for (const view of this.history.views()) {
         if (view.hidden) continue;
         const ranges = view.content && findRanges(view.content, this.#pattern);
-        const count = ranges?.length ?? searchText(view.cell).match(this.#pattern)?.length ?? 0;
+        const isAll = ranges && !holdsMore(view.content!);
+        const count = isAll ? ranges.length : (searchText(view.cell).match(this.#pattern)?.length ?? 0);
         if (count === 0) continue;
         this.#counts.set(view, count);
         this.#total += count;
@@ -98,7 +103,12 @@ export class Search {
     const wasOpen = view.isOpen;
     this.history.build(view);
     view.setOpen(true);
-    const ranges = findRanges(view.content!, this.#pattern!);
+    let ranges = findRanges(view.content!, this.#pattern!);
+    const grows = ranges.length < this.#counts.get(view)! && holdsMore(view.content!);
+    if (grows) {
+      showMore(view.content!, PORTIONS);
+      ranges = findRanges(view.content!, this.#pattern!);
+    }
     this.#total += ranges.length - this.#counts.get(view)!;
     if (ranges.length === 0) {
       this.#counts.delete(view);
@@ -108,7 +118,7 @@ export class Search {
       return false;
     }
     this.#counts.set(view, ranges.length);
-    if (!wasOpen) this.#marker.mark(ranges);
+    if (!wasOpen || grows) this.#marker.mark(ranges);
     view.touched = true;
     this.#view = view;
     this.#hit = hit < 0 ? ranges.length - 1 : Math.min(hit, ranges.length - 1);

@@ -13,7 +13,8 @@ export class SearchBar {
   readonly el = h("div", "nbs-drawer nbs-search");
   #box = h("input", "nbs-box");
   #status = h("span", "nbs-count");
-  #timer = 0;
+  #typing = 0;
+  #gathering = 0;
   #looked = "";
 
   constructor(
@@ -23,7 +24,10 @@ export class SearchBar {
     this.#box.type = "search";
     this.#box.placeholder = "Search in all messages";
     this.#box.setAttribute("aria-label", "Search in all messages");
-    this.#box.addEventListener("input", () => this.#soon(PAUSE, () => this.#look()));
+    this.#box.addEventListener("input", () => {
+      window.clearTimeout(this.#typing);
+      this.#typing = window.setTimeout(() => this.#look(), PAUSE);
+    });
     this.#box.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
       event.preventDefault();
@@ -46,7 +50,11 @@ export class SearchBar {
     search.changed = () => {
       this.#status.textContent = search.status;
     };
-    signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
+    const end = () => {
+      window.clearTimeout(this.#typing);
+      window.clearTimeout(this.#gathering);
+    };
+    signal.addEventListener("abort", end, { once: true });
   }
 
   /** The drawer was opened or closed. */
@@ -59,12 +67,15 @@ export class SearchBar {
 
   /** Messages came, or the filter changed. */
   refresh(): void {
-    if (this.#looked !== "") this.#soon(GATHER, () => this.search.refresh());
+    if (this.#looked === "") return;
+    this.#gathering ||= window.setTimeout(() => {
+      this.#gathering = 0;
+      this.search.refresh();
+    }, GATHER);
   }
 
   #look(): void {
-    window.clearTimeout(this.#timer);
-    this.#timer = 0;
+    window.clearTimeout(this.#typing);
     if (this.#box.value === this.#looked) return;
     this.#looked = this.#box.value;
     this.search.start(this.#looked);
@@ -73,10 +84,5 @@ export class SearchBar {
   #walk(step: 1 | -1): void {
     this.#look();
     this.search.walk(step);
-  }
-
-  #soon(pause: number, act: () => void): void {
-    window.clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(act, pause);
   }
 }
