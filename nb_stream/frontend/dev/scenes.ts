@@ -199,10 +199,14 @@ export const scenes: Record<string, () => ScriptedKernel> = {
     begin(kernel, "Clean up the folder of last year's trips.");
     say(kernel, "p1", "poet", "I would delete the drafts and keep the rest.");
     const waiting = { status: "waiting" as const };
-    const code = "import shutil\n\nfor draft in drafts:\n    shutil.rmtree(draft)";
+    const blocks = [
+      { language: "python", code: "import shutil\n\nfor draft in drafts:\n    shutil.rmtree(draft)" },
+      { language: "sh", code: "ls trips | wc -l" },
+    ];
+    const code = blocks.map((block) => `\`\`\`${block.language}\n${block.code}\n\`\`\``).join("\n\n");
     kernel.put("i1", "poet", "approval", `May this code run?\n\n${code}`, {
       ...waiting,
-      data: { request_id: "q1", what: { code, language: "python" } },
+      data: { request_id: "q1", what: { code, code_blocks: blocks } },
     });
     kernel.put(
       "i2",
@@ -268,11 +272,10 @@ export const scenes: Record<string, () => ScriptedKernel> = {
     kernel.put("a5", "poet", "handoff", "Over to you.", { data: { target: "critic" } });
     kernel.put("s5", "planner", "speaker selection", "critic", { data: { agents: ["critic"] } });
     kernel.put("a6", "poet", "memory", "The reader likes short lines.");
-    kernel.put("q6", "critic", "approval", "May this code run?", {
+    kernel.put("q6", "critic", "approval", "May this code run?\n\nrm -r drafts", {
       data: {
         request_id: "q",
-        code: "rm -r drafts",
-        language: "sh",
+        what: { code: "rm -r drafts", language: "sh" },
         how: "answered",
         answer: "reject: keep them",
       },
