@@ -158,10 +158,10 @@ test("when the widget is closed no listener, timer or element is left", async ()
   expect(vi.getTimerCount()).toBe(0);
   expect(panel.el.children.length + second.children.length).toBe(0);
   expect(added).not.toHaveBeenCalled();
-  const ended = addedToWindow.mock.calls.map(
-    ([, , options]) => (options as AddEventListenerOptions).signal?.aborted,
+  const signals = addedToWindow.mock.calls.map(
+    ([, , options]) => (options as AddEventListenerOptions).signal,
   );
-  expect(ended).toEqual([true, true]);
+  expect(signals.map((signal) => signal?.aborted)).toEqual(signals.map(() => true));
   kernel.write("c1", "y");
   expect(vi.getTimerCount()).toBe(0);
 });

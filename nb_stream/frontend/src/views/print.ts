@@ -3,16 +3,18 @@
 import type { History } from "./history";
 
 export function openForPrint(history: History, signal: AbortSignal): void {
-  if (typeof window.matchMedia !== "function") return;
-  const print = window.matchMedia("print");
   let restore: (() => void) | undefined;
-  const change = () => {
-    if (print.matches) restore ??= history.unfold();
-    else {
-      restore?.();
-      restore = undefined;
-    }
+  const begin = () => {
+    restore ??= history.unfold();
   };
-  print.addEventListener("change", change);
-  signal.addEventListener("abort", () => print.removeEventListener("change", change), { once: true });
+  const end = () => {
+    restore?.();
+    restore = undefined;
+  };
+  // A page is told of its printing in two ways: the event comes in time for the paper, the query also in a preview.
+  window.addEventListener("beforeprint", begin, { signal });
+  window.addEventListener("afterprint", end, { signal });
+  if (typeof window.matchMedia !== "function") return;
+  const change = ({ matches }: { matches: boolean }) => (matches ? begin() : end());
+  window.matchMedia("print").addEventListener("change", change, { signal });
 }

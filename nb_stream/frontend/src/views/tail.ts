@@ -51,6 +51,7 @@ export class Tail {
       this.scroller.scrollTop = this.scroller.scrollHeight;
       this.#seen = this.history.cells;
     }
+    this.scroller.classList.toggle("nbs-follows", this.#follows);
     this.#remember();
     this.#showJump();
   }
