@@ -1,5 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
+import type { Connection } from "../src/connection";
+import { Backlog } from "../src/views/backlog";
+import { Bodies } from "../src/views/bodies";
+import { CellView } from "../src/views/cell";
 import { all, type Mounted, mount, one, painted } from "./helpers";
 
 let panel: Mounted | undefined;
@@ -85,8 +89,32 @@ test("a message far up is built when a link, a search or the timeline leads ther
   expect(one(panel.el, ".nbs-cell[open] .nbs-text").textContent).toBe("Message 7 says: needle7.");
 });
 
+test("the bodies of long messages are made a few in a frame, the nearest first", async () => {
+  const kernel = long(0);
+  for (let i = 0; i < 60; i++) kernel.put(`c${i}`, "poet", "text", `Message ${i}.`);
+  panel = mount(kernel);
+  const connection = { services: {}, store: { agents: [] } } as unknown as Connection;
+  const signal = new AbortController().signal;
+  const views = kernel.settled.map((cell) => new CellView(cell, connection, new Backlog(signal)));
+  const scroller = document.createElement("div");
+  for (const [place, view] of views.entries()) {
+    view.setOpen(true, false);
+    scroller.append(view.el);
+    view.el.getBoundingClientRect = () => new DOMRect(0, 100 * place - 2500, 100, 100);
+  }
+  document.body.append(scroller);
+  let now = 0;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => (now += 3));
+  const made: number[] = [];
+  new Bodies((view) => made.push(views.indexOf(view)), signal).make(views, scroller);
+  expect(made).toEqual([25, 24]);
+  await expect.poll(() => made.length).toBe(60);
+  clock.mockRestore();
+  scroller.remove();
+});
+
 test("a page that is opened at a message's address shows it", () => {
-  document.location.hash = "#nbs-r1-m7";
+  document.location.hash = "#nbs-r1-m7-7000";
   panel = mount(long(2000));
   expect(one(panel.el, ".nbs-cell[open] .nbs-text").textContent).toBe("Message 7 says: needle7.");
   document.location.hash = "";

@@ -8,21 +8,17 @@
 import type { Connection } from "../connection";
 import { h, isInUse } from "../dom";
 import type { Cell, CellHead, RunInfo } from "../model";
-import type { Change, Store } from "../store";
+import type { Change } from "../store";
 import { Attention } from "./attention";
 import { Backlog } from "./backlog";
 import { Blocks } from "./blocks";
+import { Bodies } from "./bodies";
 import { CellView } from "./cell";
 import { isAsking } from "./input";
 import type { LiveArea } from "./live";
 import { exactly, findRanges } from "./marker";
 import { RunLine } from "./run";
-
-interface Entry {
-  key: string;
-  run?: RunInfo;
-  cell?: Cell;
-}
+import { cellKey, runKey, sequence } from "./sequence";
 
 interface Item {
   key: string;
@@ -48,6 +44,7 @@ export class History {
   #attention = new Attention();
   #later: Backlog;
   #blocks: Blocks;
+  #bodies: Bodies;
   /** Whether the reader wants new cells open. */
   #allOpen = false;
   #shows: (head: CellHead) => boolean = () => true;
@@ -62,6 +59,7 @@ export class History {
       approach: (first, end) => this.#approach(first, end),
       found: (place, text) => this.#found(place, text),
     });
+    this.#bodies = new Bodies((view) => this.filled(view), signal);
     this.el.addEventListener("click", (event) => this.#clicked(event.target));
     this.el.addEventListener("toggle", (event) => this.#toggled(event.target), { capture: true });
   }
@@ -246,11 +244,8 @@ export class History {
   }
 
   #approach(first: number, end: number): void {
-    for (const { view } of this.#items.slice(first, end)) {
-      if (!view?.isOpen || view.content) continue;
-      view.fill();
-      this.filled(view);
-    }
+    const views = this.#items.slice(first, end).flatMap(({ view }) => view ?? []);
+    this.#bodies.make(views, this.el.parentElement!);
   }
 
   /** Show one cell; says whether it has a place without anything else moving. */
@@ -381,28 +376,4 @@ export class History {
       return view?.isOpen ? row + 60 + Math.min(2000, (view.cell.text.length / 90) * 22) : row + 1;
     });
   }
-}
-
-function runKey(run: RunInfo): string {
-  return `run ${run.id}`;
-}
-
-function cellKey(cell: Cell): string {
-  return `cell ${cell.id} ${cell.started_at}`;
-}
-
-/** Runs and cells in one row: a run's line stands before its first cell. */
-function sequence(store: Store): Entry[] {
-  const entries: Entry[] = [];
-  let next = 0;
-  const place = new Map(store.runs.map(({ id }, index) => [id, index]));
-  const beginRuns = (end: number) => {
-    for (; next < end; next++) entries.push({ key: runKey(store.runs[next]!), run: store.runs[next]! });
-  };
-  for (const cell of store.settled) {
-    beginRuns((place.get(cell.run ?? "") ?? -1) + 1);
-    entries.push({ key: cellKey(cell), cell });
-  }
-  beginRuns(store.runs.length);
-  return entries;
 }
