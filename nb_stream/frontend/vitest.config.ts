@@ -2,5 +2,9 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   define: { __CSS__: '{ name: "", text: "" }', __PANEL__: '"panel.test"' },
-  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"] },
+  test: {
+    environment: "happy-dom",
+    include: ["tests/**/*.test.ts"],
+    expect: { poll: { timeout: 20_000 } }, // a busy machine is slow, and not wrong
+  },
 });

@@ -40,5 +40,7 @@ test("an agent of a team inside the team stands under the path above it", () => 
 });
 
 test("the address of a cell is a plain word, whatever its ids are", () => {
-  expect(anchorOf(cell({ run: 'r1"><script>', id: "c 7" }))).toBe("nbs-r1---script--c-7");
+  expect(anchorOf(cell({ run: 'r1"><script>', id: "c 7", started_at: 1.5 }))).toBe(
+    "nbs-r1---script--c-7-1500",
+  );
 });

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { ScriptedKernel } from "../dev/kernel";
+import { colourClass } from "../src/views/colours";
 
 type Colour = [number, number, number];
 
@@ -122,4 +124,13 @@ test.each([
   console.log(theme, least);
   expect(least.trichromacy).toBeGreaterThan(15);
   for (const eyes of Object.keys(EYES)) expect(least[eyes], eyes).toBeGreaterThan(10);
+});
+
+test("people are neutral wherever they speak, and nobody else is", () => {
+  const agents = new ScriptedKernel();
+  const rows = [agents.agent("boss"), agents.agent("user", { path: "crew/user" })];
+  expect(colourClass(rows, "boss")).toBe("nbs-c0");
+  expect(colourClass(rows, "crew/user")).toBe("nbs-c1");
+  for (const path of ["user", "boss/user", "", undefined]) expect(colourClass(rows, path)).toBe("nbs-c-none");
+  expect(colourClass(rows, "boss/diver")).toMatch(/^nbs-c\d$/);
 });

@@ -82,9 +82,7 @@ test("a bar leads to its message", () => {
 
 test("what still goes on lasts until now", () => {
   const live = { id: "c9", kind: "text" as const, status: "writing" as const, path: "poet", started_at: 100 };
-  expect(rowsOf([live], 130)[0]!.bars).toEqual([
-    { what: "writing", from: 100, to: 130, id: "c9", label: "" },
-  ]);
+  expect(rowsOf([live], 130)[0]!.bars).toEqual([{ what: "writing", from: 100, to: 130, id: "c9", text: "" }]);
 });
 
 test("a run of ten thousand messages is still a small picture", () => {

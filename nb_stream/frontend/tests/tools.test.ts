@@ -122,8 +122,13 @@ describe("keys", () => {
 
 test("two panels of one page have no element name in common", () => {
   const names = (el: Element) => all(el, "[id]").map(({ id }) => id);
-  const second = mount(new ScriptedKernel());
+  const other = new ScriptedKernel();
+  other.now = kernel.now + 9;
+  other.run("r1", "Write too.");
+  other.put("c1", "poet", "text", "one");
+  const second = mount(other);
   const own = new Set(names(panel.el));
+  expect(names(second.el).filter((name) => name.startsWith("nbs-r1-")).length).toBe(1);
   expect(names(second.el).filter((name) => own.has(name))).toEqual([]);
   second.close();
 });

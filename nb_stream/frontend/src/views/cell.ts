@@ -120,6 +120,11 @@ export class CellView implements Item {
     return isInUse(this.el);
   }
 
+  /** Whether it is open on the page without the body that belongs there. */
+  get isBare(): boolean {
+    return this.isOpen && this.isOnPage && this.#content === undefined;
+  }
+
   /** What the reader reads when the cell is open, once it is made. */
   get content(): HTMLElement | undefined {
     return this.#content;

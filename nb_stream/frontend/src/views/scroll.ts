@@ -24,6 +24,28 @@ export function bringIntoView(place: Element | Range, scroller: HTMLElement): vo
   step(FRAMES);
 }
 
+/**
+ * Scroll the page to the `scroller` of a panel, for a reader who came by the address of a message in it. Notebooks lay
+ * themselves out for a while when they are opened, so this is repeated until somebody does something, or `milliseconds`
+ * have passed.
+ */
+export function leadPage(scroller: Element, signal: AbortSignal, milliseconds = 3000): void {
+  const leading = new AbortController();
+  const stop = () => leading.abort();
+  signal.addEventListener("abort", stop, { once: true, signal: leading.signal });
+  for (const sign of ["wheel", "pointerdown", "keydown"]) {
+    window.addEventListener(sign, stop, { capture: true, passive: true, signal: leading.signal });
+  }
+  const end = performance.now() + milliseconds;
+  const step = () => {
+    if (leading.signal.aborted) return;
+    if (performance.now() > end) return stop();
+    scroller.scrollIntoView({ block: "nearest" });
+    requestAnimationFrame(step);
+  };
+  step();
+}
+
 /** Whether somebody moved `box` from where it was `left`; content that shrinks moves it no further than to its end. */
 function isMoved(box: HTMLElement, left = box.scrollTop): boolean {
   const { scrollTop, scrollHeight, clientHeight } = box;

@@ -13,8 +13,9 @@ const WIDTH = 1000;
 const HEIGHT = 14;
 /** The least width of a bar, so that what took no time is seen. */
 const LEAST = 4;
-/** Milliseconds between two drawings. */
+/** Milliseconds between two drawings, at least, and how many times the last one's: a long run costs no more. */
 const PAUSE = 500;
+const REST = 50;
 
 type What = "writing" | "working" | "waiting";
 
@@ -23,7 +24,7 @@ export interface Bar {
   from: number;
   to: number;
   id: string;
-  label: string;
+  text: string;
 }
 
 export interface Row {
@@ -67,7 +68,7 @@ export function rowsOf(cells: Iterable<CellHead & { text?: string }>, end: numbe
       from,
       to: Math.max(from, cell.ended_at ?? end),
       id: cell.id,
-      label: firstWords(cell.text ?? "", 80),
+      text: cell.text ?? "",
     });
     if (MESSAGES.includes(kind)) row.messages++;
     row.tokens += (cell.usage?.prompt_tokens ?? 0) + (cell.usage?.completion_tokens ?? 0);
@@ -87,6 +88,7 @@ export class Timeline {
   /** The run that is shown; the last one unless the reader went back. */
   #run: string | undefined;
   #timer = 0;
+  #pause = PAUSE;
 
   constructor(
     private readonly connection: Connection,
@@ -117,8 +119,11 @@ export class Timeline {
     if (this.el.hidden || this.#timer !== 0 || this.signal.aborted) return;
     this.#timer = window.setTimeout(() => {
       this.#timer = 0;
-      if (!this.el.hidden) this.draw();
-    }, PAUSE);
+      if (this.el.hidden) return;
+      const begin = performance.now();
+      this.draw();
+      this.#pause = Math.max(PAUSE, REST * (performance.now() - begin));
+    }, this.#pause);
   }
 
   draw(): void {
@@ -151,7 +156,7 @@ export class Timeline {
       "aria-hidden": "true",
     });
     const reached: Partial<Record<What, number>> = {};
-    for (const { what, from, to, id, label } of row.bars) {
+    for (const { what, from, to, id, text } of row.bars) {
       const x = Math.min(Math.max(0, (from - begin) * scale), WIDTH - LEAST);
       const width = Math.max(LEAST, (to - from) * scale);
       // Bars that nobody could tell apart are drawn once, so that a run of thousands stays a small picture.
@@ -164,7 +169,7 @@ export class Timeline {
             ? [HEIGHT / 2, HEIGHT / 2 - 1]
             : [3, HEIGHT - 6];
       const bar = svg("rect", { class: `nbs-bar-${what}`, x, y, width, height, rx: 2 });
-      bar.append(svg("title", {}, `${what}, ${duration(to - from)}${label && `: ${label}`}`));
+      bar.append(svg("title", {}, `${what}, ${duration(to - from)}${text && `: ${firstWords(text, 80)}`}`));
       this.#ids.set(bar, id);
       picture.append(bar);
     }

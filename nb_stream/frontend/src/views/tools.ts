@@ -9,7 +9,7 @@ import { helpDrawer, listenForKeys, Roving } from "./keyboard";
 import type { LiveArea } from "./live";
 import { anchorOf } from "./place";
 import { openForPrint } from "./print";
-import { bringIntoView } from "./scroll";
+import { bringIntoView, leadPage } from "./scroll";
 import { Search } from "./search";
 import { SearchBar } from "./search_bar";
 import type { Tail } from "./tail";
@@ -36,7 +36,7 @@ export class Tools {
   constructor(
     private readonly connection: Connection,
     private readonly parts: Parts,
-    signal: AbortSignal,
+    private readonly signal: AbortSignal,
   ) {
     const { root, history, tail } = parts;
     const search = new Search(history, (place) => this.#show(place));
@@ -122,13 +122,18 @@ export class Tools {
     this.#timeline.update();
   }
 
-  /** Go to the cell that the page's address names, as the browser does for what is there before the address. */
+  /**
+   * Go to the cell that the page's address names, as the browser does for what is there before the address: there the
+   * notebook moves too.
+   */
   openAddress(): void {
     const { hash } = document.location;
     if (!hash.startsWith("#nbs-")) return;
     const cell = this.connection.store.settled.find((other) => `#${anchorOf(other)}` === hash);
     const view = cell && this.parts.history.view(cell.id);
-    if (view) this.parts.history.show(view);
+    if (!view) return;
+    this.parts.history.show(view);
+    leadPage(this.parts.scroller, this.signal);
   }
 
   #reveal(id: string): void {
