@@ -49,14 +49,24 @@ def texts(book: Notebook) -> list[str]:
     return list(ast.literal_eval(book.evaluate("[c.text for c in panel.transcript]")))
 
 
-def reopened(server: Server, browser: Browser, path: pathlib.Path, *, trusted: bool) -> Notebook:
-    """The saved notebook as it is opened later: with a kernel that knows nothing of it."""
+def reopened(server: Server, browser: Browser, path: pathlib.Path, *, trusted: bool, kernel: bool = True) -> Notebook:
+    """The saved notebook as it is opened later: with a kernel that knows nothing of it, or where none can be had."""
     copy = path.with_name(f"{path.stem}-{'trusted' if trusted else 'untrusted'}.ipynb")
     book = nbformat.read(path, 4)
     if not trusted:
         book.cells.append(nbformat.v4.new_markdown_cell("Somebody else changed this notebook."))
     nbformat.write(book, copy)
-    return Notebook(server, browser, copy.name).open()
+    later = Notebook(server, browser, copy.name)
+    if kernel:
+        return later.open()
+    refused = {"status": 500, "body": "No kernels today."}
+    later.page.route(
+        "**/api/sessions*",
+        lambda route: route.fulfill(**refused) if route.request.method == "POST" else route.continue_(),
+    )
+    later.page.goto(server.url(copy.name))
+    expect(later.page.get_by_text("Error Starting Kernel")).to_be_visible(timeout=60_000)
+    return later
 
 
 def visible(page: Page) -> str:
@@ -75,8 +85,13 @@ def test_a_saved_notebook_has_the_whole_transcript_without_its_kernel(
     said = texts(book)
     assert visible(book.page).strip() == "", "the transcript is shown twice"
     path = saved(book)
+    second = Notebook(server, browser, book.name).open()
+    PanelPage(second.page).shown().ended()
+    assert visible(second.page).strip() == "", "a second browser shows it twice"
+    assert second.errors == []
+    second.page.close()
     for trusted in (True, False):
-        later = reopened(server, browser, path, trusted=trusted)
+        later = reopened(server, browser, path, trusted=trusted, kernel=trusted)
         expect(later.page.locator(".jp-OutputArea-output").first).to_be_visible()
         shown = visible(later.page)
         place = -1
