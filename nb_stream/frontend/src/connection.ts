@@ -93,7 +93,8 @@ export class Connection {
     try {
       this.model.send(command);
     } catch (error) {
-      console.error(error);
+      console.debug(error); // what a restarted kernel leaves on the page is no fault
+      window.clearTimeout(this.#wishTimer);
       this.store.setNotice("The kernel cannot be reached: run the cell that shows this panel again.");
     }
   }
