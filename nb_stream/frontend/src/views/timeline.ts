@@ -15,7 +15,7 @@ const HEIGHT = 14;
 const LEAST = 4;
 /** Milliseconds between two drawings, at least, and how many times the last one's: a long run costs no more. */
 const PAUSE = 500;
-const REST = 50;
+const REST = 100;
 
 type What = "writing" | "working" | "waiting";
 
@@ -160,7 +160,7 @@ export class Timeline {
       const x = Math.min(Math.max(0, (from - begin) * scale), WIDTH - LEAST);
       const width = Math.max(LEAST, (to - from) * scale);
       // Bars that nobody could tell apart are drawn once, so that a run of thousands stays a small picture.
-      if (x + width < (reached[what] ?? -1) + 1) continue;
+      if (x + width < (reached[what] ?? -LEAST) + LEAST) continue;
       reached[what] = x + width;
       const [y, height] =
         what === "writing"
