@@ -153,8 +153,8 @@ def test_a_plain_checkbox_and_the_panels_box_are_tied_both_ways(notebook: Open) 
     expect(panel.box("poet")).not_to_be_checked()
 
 
-def test_a_reload_in_the_middle_of_a_run_ends_with_the_kernels_transcript(notebook: Open) -> None:
-    book = notebook([SLOW])
+def test_a_reload_in_the_middle_of_a_run_ends_with_the_kernels_transcript_and_links_lead_to_it(notebook: Open) -> None:
+    book = notebook([SLOW.replace("\npanel\n", "\n#" * 60 + "\npanel\n")])
     book.run(0)
     panel = PanelPage(book.page).shown()
     panel.ask("Go")
@@ -167,6 +167,12 @@ def test_a_reload_in_the_middle_of_a_run_ends_with_the_kernels_transcript(notebo
     panel.state("cancelled")
     kernel = ast.literal_eval(book.evaluate("[(c.agent, c.text) for c in panel.transcript]"))
     assert [(agent, panel.text_of(agent)) for agent, _ in kernel[1:]] == kernel[1:]
+    panel.cell("ann").get_by_role("button", name="Copy link").click()
+    link = book.page.evaluate("() => navigator.clipboard.readText()")
+    book.page.goto(link)
+    book.page.reload()
+    expect(panel.cell("ann")).to_have_attribute("open", "", timeout=60_000)
+    expect(panel.cell("ann").locator("summary")).to_be_in_viewport(timeout=20_000)
 
 
 def test_an_error_is_told_in_words_and_the_next_run_works(notebook: Open) -> None:
