@@ -78,8 +78,8 @@ class Check {
           this.#count(() => this.el.lastElementChild!.remove());
         return true;
       }
-      // The last elements may still grow: the last group of blocks, and a block behind it.
-      this.#compare(this.#fresh.childElementCount - 2);
+      // The last elements may still change: a bundle of blocks is closed when two more are full.
+      this.#compare(this.#fresh.childElementCount - 4);
     } while (mayGoOn());
     return false;
   }

@@ -5,8 +5,8 @@ import { h } from "../dom";
 /** Children that stand in the container itself, and in each group behind them. */
 const DIRECT = 32;
 const GROUP = 32;
-/** Groups that stand in the container itself, and in each bundle of groups behind them. */
-const BUNDLE = 32;
+/** Groups in a bundle. */
+const BUNDLE = 8;
 
 export class Slots {
   /** The elements that are not final. */
@@ -46,24 +46,37 @@ export class Slots {
   /** The first `count` of those that are not final are final now. */
   settle(count: number): void {
     this.open.splice(0, count);
+    const before = this.#full;
     this.#final += count;
+    for (let full = before + 1; full <= this.#full; full++) {
+      if (full > 1) this.#bundle(full - 2).classList.add("nbs-full");
+      if (full > 2) this.#bundle(full - 3).classList.add("nbs-closed");
+    }
+  }
+
+  /** How many bundles are full of what is final. */
+  get #full(): number {
+    if (this.groupSize === 0) return 0;
+    return Math.max(0, Math.floor((this.#final - DIRECT) / (this.groupSize * BUNDLE)));
   }
 
   /**
-   * Where the child number `place` stands: later ones in groups, which the browser lays out by themselves, and the
-   * groups in bundles, because it goes through all that stand side by side for each frame.
+   * Where the child number `place` stands: later ones in groups, and the groups in bundles. Near the end the browser
+   * skips groups. Further up it skips whole bundles, and their groups no longer: not in one step, because the styles of
+   * what is skipped stay as they are.
    */
   #host(place: number): Element {
     if (this.groupSize === 0 || place < DIRECT) return this.el;
-    const first = this.fixed + DIRECT;
     const group = Math.floor((place - DIRECT) / this.groupSize);
-    if (group < BUNDLE) return groupAt(this.el, first + group, "nbs-blocks");
-    const bundle = groupAt(this.el, first + Math.floor(group / BUNDLE) + BUNDLE - 1, "nbs-blocks nbs-bundle");
-    return groupAt(bundle, group % BUNDLE, "nbs-blocks");
+    return boxAt(this.#bundle(Math.floor(group / BUNDLE)), group % BUNDLE, "nbs-blocks");
+  }
+
+  #bundle(index: number): Element {
+    return boxAt(this.el, this.fixed + DIRECT + index, "nbs-bundle");
   }
 }
 
-/** The group that is the child number `index`, made where it comes next. */
-function groupAt(parent: Element, index: number, className: string): Element {
+/** The box that is the child number `index`, made where it comes next. */
+function boxAt(parent: Element, index: number, className: string): Element {
   return parent.children[index] ?? parent.appendChild(h("div", className));
 }

@@ -58,9 +58,12 @@ test("what is finished is never touched again", async () => {
     writer.write(text.slice(at, at + 11));
     await Promise.resolve();
     // All blocks but the last one, which may be open, with all that is in them.
-    const blocks = [...el.querySelectorAll(":scope > *, .nbs-blocks > *")].slice(0, -1);
+    const blocks = [...el.querySelectorAll(":scope > *, :scope > .nbs-bundle > .nbs-blocks > *")].slice(
+      0,
+      -1,
+    );
     for (const block of blocks) {
-      if (block.matches(".nbs-blocks") || finished.has(block)) continue;
+      if (block.matches(".nbs-bundle") || finished.has(block)) continue;
       finished.add(block);
       const walker = document.createTreeWalker(block);
       for (let node = walker.nextNode(); node; node = walker.nextNode()) finished.add(node);

@@ -68,13 +68,14 @@ function serialize(node: Node): string {
   if (node instanceof Text) return node.data.replace(/[&<>"]/g, (character) => ESCAPES[character]!);
   if (!(node instanceof HTMLElement)) return "";
   if (node.matches(".nbs-mark")) return String.fromCodePoint(Number.parseInt(node.textContent.slice(2), 16));
-  if (node.matches(".nbs-blocks, .nbs-lines, .nbs-partial, [class^=nbs-t-]")) return inner(node);
+  if (node.matches(".nbs-bundle, .nbs-blocks, .nbs-lines, .nbs-partial, [class^=nbs-t-]")) return inner(node);
   if (node.matches(".nbs-code")) return serialize(node.querySelector("pre")!);
   if (node.matches(".nbs-table")) return serialize(node.firstElementChild!);
   if (node.matches(".nbs-math")) return node.textContent;
   if (node.matches("p") && node.closest("li, blockquote")?.matches("li")) {
     const list = node.closest("ul, ol")!;
-    const direct = node.parentElement!.matches("li") || node.parentElement!.matches("li > .nbs-blocks");
+    const direct =
+      node.parentElement!.matches("li") || node.parentElement!.matches("li > .nbs-bundle > .nbs-blocks");
     if (direct && list.matches(".nbs-tight")) return `${inner(node)}\n`;
   }
   if (node.matches("br")) return "<br>\n";

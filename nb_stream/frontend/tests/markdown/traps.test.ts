@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ESSAY } from "../../dev/essay";
+import { checkNow } from "../../src/markdown/check";
 import { all } from "../helpers";
 import { Chance } from "./documents";
 import { htmlOf } from "./html";
-import { write } from "./write";
+import { services, write } from "./write";
 
 /** Every cutting in two, and the one into single characters, ends as the whole text. */
 function expectSame(text: string): void {
@@ -65,12 +66,20 @@ describe("a text can be cut", () => {
     }
   });
 
-  test("where groups of blocks are bundled", () => {
-    const text = Array.from({ length: 3200 }, (_, index) => `paragraph ${index}\n\n`).join("");
+  test("where groups of blocks are bundled, and bundles closed", () => {
+    const text = Array.from({ length: 900 }, (_, index) => `paragraph ${index}\n\n`).join("");
     const whole = write([text]).el;
-    expect(whole.childElementCount).toBe(32 + 32 + 3);
-    expect(all(whole, ".nbs-bundle").map((el) => el.querySelectorAll("p").length)).toEqual([1024, 1024, 96]);
-    expect(write(new Chance(1).cut(text, 70)).el.isEqualNode(whole)).toBe(true);
+    const bundles = [...whole.children].slice(32);
+    expect(bundles.map((el) => el.querySelectorAll("p").length)).toEqual([256, 256, 256, 100]);
+    expect(bundles.map((el) => el.className)).toEqual([
+      "nbs-bundle nbs-full nbs-closed",
+      "nbs-bundle nbs-full",
+      "nbs-bundle",
+      "nbs-bundle",
+    ]);
+    const { el, writer } = write(new Chance(1).cut(text, 70));
+    expect(el.isEqualNode(whole)).toBe(true);
+    expect(checkNow(el, text, writer.definitions, services())).toBe(0);
   });
 
   test("where long lists and tables are cut into parts, which count on", () => {
