@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hostile import cells_of, corpus, run_of
-from playwright.sync_api import Browser, Playwright, Route
+from playwright.sync_api import Browser, Playwright, Route, expect
 
+from browser.dev_page import FRAME, DevPage
 from browser.lab import CHROMIUM, FLAGS
 from nb_stream.export.html import fragment
 from nb_stream.export.html import page as whole_page
@@ -230,3 +231,46 @@ def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(
         assert f"https://{CONTROL}/p.png" in watched.asked
         watched.page.close()
     assert hosts_in(log) == {CONTROL, STATIC_CONTROL}
+
+
+DOT = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+    "rkJggg=="
+)
+SAYS = f"""[docs](https://docs.example/a?b#c) and [bank.example](https://evil.example)
+
+![A cat](https://cats.example/1.png?you=me) ![dot]({DOT}) ![drawing](data:image/svg+xml;base64,PHN2Zy8+)"""
+
+
+def test_an_image_is_loaded_by_a_click_that_names_its_host_and_a_link_opens_apart(dev: DevPage) -> None:
+    page = dev.open("idle")
+    asked: list[tuple[str, str | None]] = []
+
+    def answer(route: Route) -> None:
+        asked.append((route.request.url, route.request.headers.get("referer")))
+        route.fulfill(body="", content_type="text/html")
+
+    page.context.route(re.compile("^https:"), answer)
+    page.evaluate("([text, dot]) => kernel.put('c', 'poet', 'text', text, {data: {images: [dot]}})", [SAYS, DOT])
+    expect(page.locator(".nbs-cell img")).to_have_count(2)  # the pixels in the text, and those of an `Image`
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.nbs-cell img')].every(image => image.naturalWidth === 1)"
+    )
+    links = page.locator(".nbs-cell a")
+    assert links.all_inner_texts() == ["docs (docs.example)", "bank.example (evil.example)"]
+    links.first.hover()
+    page.evaluate(FRAME)
+    assert asked == []
+
+    page.get_by_role("button", name="Load image «A cat» from cats.example").click()
+    expect(page.locator(".nbs-cell img")).to_have_count(3)
+    page.wait_for_function("() => [...document.querySelectorAll('.nbs-cell img')].every(image => image.complete)")
+    assert asked == [("https://cats.example/1.png?you=me", None)]
+
+    address = page.url
+    with page.context.expect_page() as opened:
+        links.first.click()
+    opened.value.wait_for_load_state()
+    assert opened.value.evaluate("() => [window.opener, document.referrer]") == [None, ""]
+    assert asked[1:] == [("https://docs.example/a?b", None)]
+    assert page.url == address
