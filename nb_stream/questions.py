@@ -275,6 +275,8 @@ class Questions:
                 f"{type(error).__name__}: {error}"
             )
             log.exception(sentence)
+            if (entry := self._open.get(question.request_id)) is not None:
+                await entry.reported.wait()  # it reads better below the question
             self._say(Notice(time.time(), sentence), "")
 
     async def _at_terminal(self, question: Question) -> str:

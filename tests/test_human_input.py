@@ -307,10 +307,11 @@ async def test_a_callback_that_fails_or_gives_nothing_leaves_the_question_open(
     remove = stream.on_question(heard.append)
     run = stream.start("go")
     await until(lambda: heard and "failed; the question stays open" in caplog.text)
-    told = [cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE]
-    assert len(told) == 1
-    assert "broken for questions failed" in told[0]
-    assert told[0].endswith("ZeroDivisionError: by nothing")
+    await until(lambda: stream.transcript.cells and stream.transcript.cells[-1].kind is CellKind.NOTICE)
+    asking, told = stream.transcript.cells[-2:]
+    assert asking.status is CellStatus.WAITING
+    assert "broken for questions failed" in told.text
+    assert told.text.endswith("ZeroDivisionError: by nothing")
     stream.answer(heard[0].request_id, "Here.")
     assert (await run).messages[-1].to_text() == "Here."
     remove()
