@@ -215,6 +215,14 @@ def test_the_focus_is_never_taken_by_what_comes(dev: DevPage) -> None:
     )
     page.evaluate(FRAME)
     expect(task).to_be_focused()
+    # Nor from inside of what is written, settles and is read once more.
+    page.evaluate("() => { kernel.begin('p3', 'poet'); kernel.write('p3', '```sh\\nls\\n```\\n\\nSee [it] and '); }")
+    wrap = page.locator(".nbs-live .nbs-code-head button").first.element_handle()
+    wrap.focus()
+    page.evaluate("() => { kernel.write('p3', 'more.\\n\\n[it]: https://a.example'); kernel.settle('p3'); }")
+    expect(page.locator(".nbs-cell .nbs-link")).to_have_text("it (a.example)")
+    page.evaluate("() => new Promise(done => requestIdleCallback(done))")
+    assert wrap.evaluate("el => el === document.activeElement")
 
 
 def test_a_finished_message_is_announced_once_and_tokens_are_not(dev: DevPage) -> None:
