@@ -135,6 +135,28 @@ def test_code_is_copied_as_it_was_written_and_wide_things_scroll_by_themselves(d
     assert len({block.locator(kind).first.evaluate(colour) for kind in kinds}) == len(kinds)
 
 
+def test_no_construct_becomes_lower_while_it_is_written(dev: DevPage) -> None:
+    page = dev.open("essay")
+    text = "# A *title*\n\n> ```sh\n> ls\n> ```\n\n- a\n  - [x] b\n\n| a | b |\n|---|---|\n| c | `d` |\n\n$$\nx\n$$\n\n**[e](/f)**\n"
+    shrunk = page.evaluate(
+        """async text => {
+            const el = document.querySelector('.nbs-live .nbs-md');
+            const shrunk = [];
+            let height = 0;
+            for (let at = 0; at < text.length; at++) {
+                kernel.write('essay', text[at]);
+                await new Promise(requestAnimationFrame);
+                const now = el.getBoundingClientRect().height;
+                if (now < height) shrunk.push([text.slice(0, at + 1), height, now]);
+                height = now;
+            }
+            return shrunk;
+        }""",
+        text,
+    )
+    assert shrunk == []
+
+
 def test_code_that_is_laid_out_later_is_not_cut_off(dev: DevPage) -> None:
     page = dev.open("essay")
     page.evaluate("kernel.write('essay', '```\\n' + ('short\\n'.repeat(300)) + 'wide '.repeat(90) + '\\n```\\n')")
