@@ -37,9 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Each file is run by one worker, and so are all tests of the two Jupyter servers."""
-    for item in items:
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
         jupyter = "browser" in item.path.parts and "server" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("jupyter" if jupyter else item.path.name))
 
