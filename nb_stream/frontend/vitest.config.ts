@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     environment: "happy-dom",
     include: ["tests/**/*.test.ts"],
+    maxWorkers: "100%", // vitest leaves one core free, which is half of a machine with two
     expect: { poll: { timeout: 20_000 } }, // a busy machine is slow, and not wrong
   },
 });
