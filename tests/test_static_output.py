@@ -18,6 +18,7 @@ from records import record
 
 from nb_stream import TeamPanel, TeamStream, Transcript, static_output
 from nb_stream.demo import TEAMS
+from nb_stream.export.outputs import as_html
 from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from nb_stream.static_output import StaticOutput
 from nb_stream.visible import visible
@@ -247,6 +248,15 @@ def test_hostile_text_stays_text(page: Page, text: str) -> None:
     assert visible(text) in data["text/plain"]
     assert visible(data["text/plain"]) == data["text/plain"]
     assert data["text/html"].count("\n") <= 1, "one line, but for what a parser drops"
+
+
+def test_a_file_with_text_for_figures_stays_text() -> None:
+    values = Transcript((Cell("c1", "r1", "ann", "ann", CellKind.TEXT, "Hello.", CellStatus.DONE),)).to_dict()
+    values["cells"][0]["usage"] = {"prompt_tokens": 1, "completion_tokens": "<img src=x onerror=alert()>"}
+    foreign = Transcript.from_dict(values)
+    for page_ in (foreign.to_html(), as_html(foreign.cells, ())):
+        assert "&lt;img" in page_
+        assert "<img" not in page_
 
 
 def test_tools_code_and_what_came_of_them_are_whole_in_both(page: Page) -> None:

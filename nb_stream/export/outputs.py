@@ -98,7 +98,7 @@ def _details(cell: Cell, is_open: bool, colour: str, images: bool) -> Iterator[s
     words = [f"<b style=background:{colour}>{_aside(_name(cell))}</b>", marks(cell)]
     if not is_open:
         words.append(f"– {_aside(one_line(said, _FOLDED))}")
-    words.append(f"<small>{figures(cell)}</small>" if figures(cell) else "")
+    words.append(f"<small>{escape(figures(cell))}</small>" if figures(cell) else "")
     yield f"<details{' open' if is_open else ''}><summary>{' '.join(filter(None, words))}</summary>"
     yield _said(said) if said else ""
     if images:
