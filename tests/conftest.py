@@ -8,7 +8,7 @@ import pathlib
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -36,10 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 # --- side by side (pytest-xdist) -----------------------------------------------------------------------------------
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Each file is run by one worker, and so are all tests of the two Jupyter servers."""
-    for item in items if config.pluginmanager.hasplugin("xdist") else ():
+    if item.config.pluginmanager.hasplugin("xdist"):
         jupyter = "browser" in item.path.parts and "server" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("jupyter" if jupyter else item.path.name))
 
