@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pathlib
+import re
 import signal
 import sys
 import tempfile
@@ -36,11 +37,17 @@ def pytest_configure(config: pytest.Config) -> None:
 # --- side by side (pytest-xdist) -----------------------------------------------------------------------------------
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Each file is run by one worker, and so are all tests of the two Jupyter servers."""
-    if item.config.pluginmanager.hasplugin("xdist"):
-        jupyter = "browser" in item.path.parts and "server" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("jupyter" if jupyter else item.path.name))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "jupyter" if re.match(r"tests/browser/[^[]*\[(lab|notebook)\b", nodeid) else file
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,7 +83,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if told:
         terminalreporter.section("figures")
     for report in told:
-        terminalreporter.write_line(report.nodeid.partition("@")[0], bold=True)
+        terminalreporter.write_line(report.nodeid, bold=True)
         for line in report.capstdout.strip().splitlines():
             terminalreporter.write_line(f"    {line}")
     for version in ("3.10", "3.11", "3.12", "3.13"):
