@@ -137,6 +137,8 @@ def test_code_is_copied_as_it_was_written_and_wide_things_scroll_by_themselves(d
 
 def test_no_construct_becomes_lower_while_it_is_written(dev: DevPage) -> None:
     page = dev.open("essay")
+    page.evaluate("kernel.write('essay', '$y$\\n\\n')")
+    page.wait_for_selector(".nbs-live .nbs-md math")  # the renderer of formulas comes with the first one
     text = "# A *title*\n\n> ```sh\n> ls\n> ```\n\n- a\n  - [x] b\n\n| a | b |\n|---|---|\n| c | `d` |\n\n$$\nx\n$$\n\n**[e](/f)**\n"
     shrunk = page.evaluate(
         """async text => {
