@@ -34,11 +34,6 @@ class _Entry(Generic[T]):
     told: bool = False
     removed: bool = False
 
-    @property
-    def name(self) -> str:
-        call = getattr(self.call, "func", self.call)  # a functools.partial has no name
-        return getattr(call, "__qualname__", None) or type(call).__qualname__
-
 
 class Callbacks(Generic[T]):
     """Registered callbacks of one kind. One that raises is told once by `complain`, and goes on getting values."""
@@ -90,8 +85,8 @@ class Callbacks(Generic[T]):
         if entry.spent > SHARE:
             entry.waits = True
             self._complain(
-                f"The callback {entry.name} is slow: it kept the event loop for {entry.spent:.1f} s of a second. "
-                "It goes on in a thread, so that the agents need not wait for it."
+                f"The callback {name_of(entry.call)} is slow: it kept the event loop for {entry.spent:.1f} s of a "
+                "second. It goes on in a thread, so that the agents need not wait for it."
             )
 
     def _enqueue(self, entry: _Entry[T], value: T) -> None:
@@ -118,7 +113,7 @@ class Callbacks(Generic[T]):
     def _failed(self, entry: _Entry[T], error: BaseException) -> None:
         if not entry.told:
             entry.told = True
-            self._complain(f"The callback {entry.name} failed: {type(error).__name__}: {error}")
+            self._complain(f"The callback {name_of(entry.call)} failed: {type(error).__name__}: {error}")
 
     @property
     def workers(self) -> list[asyncio.Task[None]]:
@@ -133,6 +128,12 @@ async def drain(callbacks: Sequence[Callbacks[Any]], seconds: float) -> None:
     workers = [worker for kind in callbacks for worker in kind.workers]
     if workers:
         await asyncio.wait(workers, timeout=seconds)
+
+
+def name_of(call: Callable[..., Any]) -> str:
+    """What a reader knows a callable by."""
+    call = getattr(call, "func", call)  # a functools.partial has no name
+    return getattr(call, "__qualname__", None) or type(call).__qualname__
 
 
 def is_async(call: Callable[..., Any]) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import console, loops
-from .callbacks import is_async
+from .callbacks import is_async, name_of
 from .errors import NotRunningError
 from .model import CellKind, InputResolved, Message, Notice
 
@@ -271,7 +271,7 @@ class Questions:
                 self.answer(question.request_id, answer)
         except Exception as error:
             sentence = (
-                f"The callback {getattr(hook, '__qualname__', hook)} for questions failed; the question stays open: "
+                f"The callback {name_of(hook)} for questions failed; the question stays open: "
                 f"{type(error).__name__}: {error}"
             )
             log.exception(sentence)

@@ -51,9 +51,8 @@ _FORMS: Final[tuple[tuple[Mapping[str, bool] | None, bool], ...]] = (
 """The representations from the largest to the smallest: how the HTML is made, and whether the text is dense."""
 
 _FRAME = 780  # bytes of a widget's output and of the bare output beside it, without the title, which they have thrice
-_STATE = (
-    5_300  # bytes of a widget's state, which `nbclient` writes into the notebook; pages that say who they are do not
-)
+# Bytes of a widget's state, which `nbclient` writes into the notebook; pages that say who they are do not.
+_STATE = 5_300
 _ELSEWHERE = "It stands where the panel was shown last."
 _ABOVE = "What was said stands above, in plain text alone if it is long."
 

@@ -77,7 +77,7 @@ def fragment(cells: Sequence[Cell], runs: Sequence[RunInfo], *, unfold: bool = F
         yield f"<section>\n<h2>Run {number}{_joined(': ', one_line(run.task))}</h2>\n"
         yield f"<p><small>{_when(run)}</small></p>\n" if run.started_at is not None else ""
         yield from _cells(own, unfold, hues)
-        yield f'<p class="nb-end"><small>{escape(_capital(ending(run)))}</small></p>\n</section>\n'
+        yield f'<p class="nb-end"><small>{escape(capital(ending(run)))}</small></p>\n</section>\n'
 
 
 def _cells(cells: Sequence[Cell], unfold: bool, hues: Mapping[str, int]) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _joined(sign: str, words: str) -> str:
     return f"{sign}<bdi>{escape(words)}</bdi>" if words else ""
 
 
-def _capital(words: str) -> str:
+def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 

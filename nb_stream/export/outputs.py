@@ -19,7 +19,7 @@ from json import dumps
 
 from ..model import Cell, CellKind, RunInfo
 from ..visible import one_line, visible
-from .html import figures, image, marks
+from .html import capital, figures, image, marks
 from .runs import by_run
 from .text import ending
 
@@ -56,7 +56,7 @@ def _lines(cells: Sequence[Cell], runs: Sequence[RunInfo], dense: bool) -> Itera
             length = 0
             yield entry if entry.endswith("\n") else entry + "\n"
         if run is not None:
-            yield f"{_MARK}{_capital(ending(run))}\n"
+            yield f"{_MARK}{capital(ending(run))}\n"
 
 
 def _is_short(said: str) -> bool:
@@ -84,7 +84,7 @@ def _elements(cells: Sequence[Cell], runs: Sequence[RunInfo], images: bool, dens
             else:
                 yield from _details(cell, cell is own[-1], colours[cell.path], images)
         if run is not None:
-            yield f"<p><small>{_aside(_capital(ending(run)))}</small>"
+            yield f"<p><small>{_aside(capital(ending(run)))}</small>"
 
 
 def _paragraph(cell: Cell) -> Iterator[str]:
@@ -165,7 +165,3 @@ def _name(cell: Cell) -> str:
 
 def _head(cell: Cell) -> str:
     return " ".join(filter(None, (_name(cell), marks(cell))))
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

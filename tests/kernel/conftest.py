@@ -7,13 +7,9 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from .harness import Kernel, environments
+from .harness import Kernel, environments, p95
 
 Latencies = dict[tuple[str, str], list[float]]
-
-
-def p95(seconds: list[float]) -> float:
-    return sorted(seconds)[round(0.95 * (len(seconds) - 1))]
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,11 @@ def environments() -> list[Environment]:
     return [environment for environment in wanted if find_python(environment.python)]
 
 
+def p95(seconds: list[float]) -> float:
+    """The time that 95 of 100 do not exceed."""
+    return sorted(seconds)[round(0.95 * (len(seconds) - 1))]
+
+
 # -- kernels -----------------------------------------------------------------------------------------------------------
 
 

@@ -43,14 +43,7 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
   for (const el of [document.body, document.documentElement]) {
     observer.observe(el, { attributes: true, attributeFilter: SIGNS });
   }
-  more?.addEventListener("change", apply);
-  signal.addEventListener(
-    "abort",
-    () => {
-      observer.disconnect();
-      more?.removeEventListener("change", apply);
-    },
-    { once: true },
-  );
+  more?.addEventListener("change", apply, { signal });
+  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
   apply();
 }
