@@ -152,7 +152,8 @@ def _thought(draft: Draft, event: Message) -> None:
         draft.place(replace(cell, text=text))
         if streamed is not None or live.message_id == event.message_id:
             unfinished = live.answer is not None or live.pending.strip()
-            draft.swap(live, replace(live, thought=None, renamed=True) if unfinished else None)
+            goes_on = replace(live, thought=None, renamed=True, number=draft.number()) if unfinished else None
+            draft.swap(live, goes_on)
 
 
 def _other(draft: Draft, event: Message) -> None:

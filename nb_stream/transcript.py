@@ -53,7 +53,8 @@ class Live:
     `phase` and `pending` are those of `think.split`: text that cannot be placed yet, because it may be the
     beginning of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so
     that its answer will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4). `number` is that of its
-    cells: it is given with the first piece of text, so that it does not depend on how pieces were joined.
+    cells: it is given with the first piece of text, so that it does not depend on how pieces were joined; and anew
+    when a thought has ended before its time, as more of it may come.
     """
 
     agent: str

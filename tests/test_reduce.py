@@ -251,6 +251,16 @@ class Talk:
         return [(cell.kind.value, cell.status.value, cell.text) for cell in self.transcript.cells]
 
 
+def test_what_comes_of_a_thought_behind_its_message_is_a_cell_with_an_id_of_its_own() -> None:
+    talk = Talk()
+    talk.chunk("<think>Hmm</thin")
+    talk.message(THOUGHT, "Hmm")
+    talk.chunk("g more")
+    talk.end()
+    assert talk.told == [("thought", "done", "Hmm"), ("thought", "done", "</thing more")]
+    assert len({cell.id for cell in talk.transcript}) == 2
+
+
 def test_a_message_replaces_the_text_that_was_streamed_for_it() -> None:
     talk = Talk()
     talk.chunk("Hello")

@@ -116,6 +116,7 @@ def test_a_block_of_code_keeps_how_far_it_was_scrolled(dev: DevPage, essay: str)
 def test_code_is_copied_as_it_was_written_and_wide_things_scroll_by_themselves(dev: DevPage, essay: str) -> None:
     page = dev.open("essay_done", width=320)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.wait_for_selector(".nbs-math-display math")  # until then its source stands there, which wraps
     is_wide = "el => el.scrollWidth > el.clientWidth"
     for wide in (".nbs-pre", ".nbs-table", ".nbs-math-display"):
         assert page.locator(wide).first.evaluate(is_wide), wide
