@@ -27,6 +27,7 @@ from .export.outputs import as_html, as_text, said_in, written
 from .model import Cell, RunInfo
 from .protocol import LeftOp
 from .transcript import Transcript
+from .widget import unattended
 
 LEAVES = ("transcript", "summary", "nothing")
 """What a panel may leave: all that was said, a line for each run, or nothing."""
@@ -51,8 +52,7 @@ _FORMS: Final[tuple[tuple[Mapping[str, bool] | None, bool], ...]] = (
 """The representations from the largest to the smallest: how the HTML is made, and whether the text is dense."""
 
 _FRAME = 780  # bytes of a widget's output and of the bare output beside it, without the title, which they have thrice
-# Bytes of a widget's state, which `nbclient` writes into the notebook; pages that say who they are do not.
-_STATE = 5_300
+_STATE = 1_300  # bytes of a widget's state, where it is written into the notebook (`widget.unattended`)
 _ELSEWHERE = "It stands where the panel was shown last."
 _ABOVE = "What was said stands above, in plain text alone if it is long."
 
@@ -79,6 +79,7 @@ class StaticOutput:
         self._places = self._shown = 0  # outputs that stand in the notebook, and how often it was shown at all
         self._form = 0  # of `_FORMS`
         self._excess = self._least = 0  # bytes beyond its share: as it is, and as it can be
+        self._states = 0  # bytes of its panels' states
         self._cell: tuple[str, str] | None = None
 
     @staticmethod
@@ -94,6 +95,7 @@ class StaticOutput:
         if self._display_id is not None:
             self._publish(self._elsewhere, update=True, mark=False)
         self._title, self._leave = title, leave
+        self._states = _STATE * len(self.listeners) if unattended() else 0
         self._places += 1
         self._shown += 1
         self._display_id = uuid.uuid4().hex
@@ -125,9 +127,7 @@ class StaticOutput:
         cells: Sequence[Cell] = transcript.cells if self._leave == "transcript" else ()
         runs: Sequence[RunInfo] = transcript.runs
         said = sum(map(_size, cells))
-        own = (_FRAME + 3 * len(self._title)) * self._places - int(SHARE * said)
-        if sum(other._state for other in list(_of.values())) <= 2 * _STATE:  # of more panels it leaves no room at all
-            own += self._state
+        own = (_FRAME + 3 * len(self._title)) * self._places + self._states - int(SHARE * said)
         plain = [f"Transcript of {self._title}\n" + as_text(cells, runs, dense=dense) for dense in (False, True)]
         least = own + written(plain[True])
         self._least = max(0, least)
@@ -143,11 +143,6 @@ class StaticOutput:
             if self._excess + others <= ALLOWANCE:
                 break
         return data
-
-    @property
-    def _state(self) -> int:
-        """The bytes of its panels' states, where they are kept: a page says which cell it runs, `nbclient` does not."""
-        return _STATE * len(self.listeners) if self._shown and self._cell is None else 0
 
     def _write(self, transcript: Transcript, *, update: bool) -> None:
         self._written, self._at = transcript, time.monotonic()

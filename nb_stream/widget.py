@@ -65,8 +65,38 @@ _KERNELS = ("_esm", "snapshot")
 """Traits that a page empties, so that they are not saved with the notebook (`loader.ts`)."""
 
 
+_EMPTY = {"_esm": "export default {}", "snapshot": {}}
+"""What it leaves there."""
+
+
 def _fresh(_value: object, widget: FrameWidget) -> Any:
     return widget.make_snapshot()
+
+
+def unattended() -> bool:
+    """Whether the cell that is being run was sent by a program without a page, such as `nbclient`: it takes no input.
+
+    Such a program writes the state with which a widget is opened into the notebook, whole (nbclient 0.11,
+    `NotebookClient.set_widgets_metadata`).
+    """
+    ipython: Any = sys.modules.get("IPython")
+    try:
+        return ipython.get_ipython().kernel.get_parent("shell")["content"]["allow_stdin"] is False
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
+def _set(state: dict[str, Any]) -> dict[str, Any]:
+    """A whole state without what is None, which is what pages take for granted."""
+    return {name: value for name, value in state.items() if value is not None}
+
+
+class _Layout(ipywidgets.Layout):  # type: ignore[misc]
+    """A layout whose state is as large as what is set in it."""
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        return _set(state) if key is None else state
 
 
 class FrameWidget(anywidget.AnyWidget):
@@ -85,7 +115,7 @@ class FrameWidget(anywidget.AnyWidget):
         self._forget: list[Callable[[], None]] = []
         self._detour = False
         # The panel measures its own width, so it has no width of its own to give to a box that asks for one.
-        layout = ipywidgets.Layout(width="100%", min_width="0")
+        layout = _Layout(width="100%", min_width="0")
         super().__init__(layout=layout, line=uuid.uuid4().hex, **traits)
         self.on_msg(lambda _widget, content, _buffers: self._received(content))
         deliver(self, lambda content: self._received(content), self._forget)
@@ -100,9 +130,14 @@ class FrameWidget(anywidget.AnyWidget):
     def receive(self, command: Command) -> None:
         """A command of a browser. May be called on any thread."""
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """The state, for a page; where it is opened without one, what a saved notebook is to keep."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        return _set({**state, **_EMPTY}) if self.comm is None and unattended() else state
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what a page says of the traits, but for those that are the kernel's alone."""
-        super().set_state({name: value for name, value in sync_data.items() if name not in _KERNELS})
+        super().set_state({name: value for name, value in sync_data.items() if name not in _EMPTY})
 
     def send_frame(self, frame: Frame) -> None:
         """Send a frame to every front end. Any thread may call it."""

@@ -349,23 +349,26 @@ def test_nbconvert_shows_it_whole(page: Page, kind: str, size: int) -> None:
     assert in_order(words, "".join(made.split()))
 
 
-async def test_what_nbclient_keeps_of_the_widgets_counts_too() -> None:
+@pytest.mark.parametrize("sizes", [(8, 12), (6,) * 9, (1,) * 9, (0,) * 8], ids=str)
+async def test_what_nbclient_keeps_of_the_widgets_counts_too(sizes: tuple[int, ...]) -> None:
     source = f"""
 from nb_stream import TeamPanel
 from nb_stream.demo import Say, ScriptedClient
 from autogen_agentchat.agents import AssistantAgent
 texts = {MESSAGES[1000]!r} * 12
-for size in (8, 12):
+for size in {sizes}:
     panel = TeamPanel(AssistantAgent("ann", ScriptedClient([Say("\\n\\n".join(texts[:size]))])))
     display(panel)
-    await panel.run("Go on")
+    if size:
+        await panel.run("Go on")
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     bare = len(nbformat.writes(notebook))
     await NotebookClient(notebook, timeout=60, kernel_name="python3").async_execute()
-    assert "widgets" in notebook.metadata
+    states = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    assert [state["model_name"] for state in states.values()].count("AnyModel") == len(sizes)
     notebook.cells[0].metadata.clear()  # the times of its execution
-    text = sum(len("\n\n".join((MESSAGES[1000] * 12)[:size])) for size in (8, 12))
+    text = sum(len("\n\n".join((MESSAGES[1000] * 12)[:size])) for size in sizes)
     assert len(nbformat.writes(notebook)) - bare <= 1.5 * text + 20_000
     assert all("text/plain" in output.data for output in notebook.cells[0].outputs)
 
