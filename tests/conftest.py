@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 for folder in (ROOT, ROOT / "tests"):
@@ -25,7 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # are to hear it all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("brief", max_examples=25, deadline=None)  # the same properties, once more on each Python
+# The same properties, once more on each Python. What fails there is kept and made small by the next run of the whole.
+settings.register_profile("brief", max_examples=25, deadline=None, phases=set(Phase) - {Phase.shrink, Phase.explain})
 settings.register_profile("full", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
