@@ -54,12 +54,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test that measures time waits for the other workers' tests to end, and they wait for it."""
-    testrun = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    if testrun is None:
+    worker = getattr(item.config, "workerinput", None)
+    if worker is None:  # also in a pytest that a test runs: it is in the room with that test
         return (yield)
-    with _turn(
-        pathlib.Path(tempfile.gettempdir()) / f"nb_stream-{testrun}", item.get_closest_marker("alone") is not None
-    ):
+    room = pathlib.Path(tempfile.gettempdir()) / f"nb_stream-{worker['testrunuid']}"
+    with _turn(room, item.get_closest_marker("alone") is not None):
         return (yield)
 
 
