@@ -47,22 +47,19 @@ export function dateAndTime(epoch: number): string {
  * Whether JavaScript's numbers hold those of a JSON text: of a long integer, such as an id, they lose the last digits.
  */
 export function isExact(json: string): boolean {
-  const numbers = json.replace(/"(?:[^"\\]|\\.)*"/g, '""').match(/\d[\d.]*(?:[eE][-+]?\d+)?/g) ?? [];
-  return numbers.every((number) => {
-    const digits = number
-      .replace(/[eE].*/, "")
-      .replace(".", "")
-      .replace(/^0+/, "");
-    return digits.length <= 15 && Number.isFinite(Number(number));
-  });
+  let inString = false;
+  // Piece by piece: a pattern for a whole string needs more stack than there is for one of 30 MB.
+  for (const [piece] of json.matchAll(/\\.|"|\d[\d.]*(?:[eE][-+]?\d+)?/gs)) {
+    if (piece === '"') inString = !inString;
+    else if (!inString && /^\d/.test(piece) && !isExactNumber(piece)) return false;
+  }
+  return true;
 }
 
-/** JSON text with line breaks and indentation; other text, and what would lose digits, as it is. */
-export function prettyJson(text: string): string {
-  if (!isExact(text)) return text;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
+function isExactNumber(number: string): boolean {
+  const digits = number
+    .replace(/[eE].*/, "")
+    .replace(".", "")
+    .replace(/^0+/, "");
+  return digits.length <= 15 && Number.isFinite(Number(number));
 }

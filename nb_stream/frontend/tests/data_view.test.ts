@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
-import { dataView, parseData } from "../src/views/data_view";
+import { afterEach, describe, expect, test } from "vitest";
+import { isExact } from "../src/format";
+import { dataView, holdsMore, parseData, showMore } from "../src/views/data_view";
 import { all, one, texts } from "./helpers";
 
 test("rows of the same fields are a table, with a name for the heads", () => {
@@ -43,9 +44,52 @@ test("a long list comes in portions, and all of it can be reached", () => {
   expect(el.querySelector("button")).toBeNull();
 });
 
-test("a thousand levels are no danger", () => {
-  const deep = parseData("[".repeat(1000) + "]".repeat(1000));
-  expect(all(dataView(deep), "details").length).toBeLessThan(30);
+test.each([1000, 4000, 20_000])("%d levels are no danger, and no more text than they are", (levels) => {
+  const deep = parseData("[".repeat(levels) + "]".repeat(levels));
+  const el = dataView(deep);
+  expect(all(el, "details").length).toBeLessThan(30);
+  expect(el.textContent.length).toBeLessThan(2 * levels + 1000);
+  expect(one(el, ".nbs-source").textContent).toMatch(levels < 5000 ? /^\[{900}/ : /^\[{900}|Copy button/);
+});
+
+test("a column may have the name of something that every object has", () => {
+  const el = dataView([{ constructor: 1, a: 2 }, { a: 3 }]);
+  expect(texts(el, "td")).toEqual(["1", "2", "", "3"]);
+});
+
+describe("whoever asks for more by keyboard", () => {
+  afterEach(() => document.body.replaceChildren());
+
+  test.each([
+    ["list", Array.from({ length: 450 }, (_, i) => i)],
+    ["table", Array.from({ length: 450 }, (_, i) => ({ i }))],
+  ])("stays there, and is in the %s when all is shown", (kind, value) => {
+    const el = dataView(value);
+    document.body.append(el);
+    const more = one(el, ".nbs-more");
+    more.focus();
+    more.click();
+    expect(document.activeElement).toBe(more);
+    expect(el.lastElementChild!.contains(more)).toBe(true);
+    more.click();
+    expect(document.activeElement).toBe(el);
+    expect(all(el, kind === "list" ? "li" : "tbody tr").length).toBe(450);
+  });
+
+  test("and nobody else: a search that opens portions takes no focus", () => {
+    const el = dataView(Array.from({ length: 450 }, (_, i) => i));
+    document.body.append(el);
+    showMore(el, 5);
+    expect([holdsMore(el), document.activeElement]).toEqual([false, document.body]);
+  });
+});
+
+test("a text of 30 MB in JSON is looked at for its numbers without an error", () => {
+  const long = (filling: string) => `["${filling.repeat(30_000_000 / filling.length)}", `;
+  for (const filling of ["a", '\\"', "1"]) {
+    expect(isExact(`${long(filling)}1]`)).toBe(true);
+    expect(isExact(`${long(filling)}12345678901234567]`)).toBe(false);
+  }
 });
 
 test("only lists and objects are taken for data", () => {

@@ -1,12 +1,13 @@
 /** The body of a finished cell, by its kind. */
 
 import { h } from "../dom";
-import { isExact, prettyJson } from "../format";
+import { isExact } from "../format";
 import { codeBlock } from "../markdown/code_view";
 import type { Services } from "../markdown/inline_view";
 import { renderMarkdown } from "../markdown/writer";
 import type { Cell, CellKind } from "../model";
 import { renderText } from "../writer";
+import { searchText } from "./cell_text";
 import { codeBlocks } from "./code";
 import { dataView, parseData } from "./data_view";
 import { images } from "./images";
@@ -21,9 +22,18 @@ export function isMarkdown(kind: CellKind): boolean {
   return MARKDOWN.has(kind);
 }
 
-/** Fill `el` with the content of `cell`. */
+/** Fill `el` with the content of `cell`; with its plain text where that fails, so that nothing is lost. */
 export function renderBody(el: HTMLElement, cell: Cell, services: Services): void {
   el.replaceChildren();
+  try {
+    fill(el, cell, services);
+  } catch (error) {
+    console.error("nb_stream: a message is shown as plain text.", error);
+    el.replaceChildren(label("could not be shown as usual", true), source(searchText(cell)));
+  }
+}
+
+function fill(el: HTMLElement, cell: Cell, services: Services): void {
   const data = cell.data ?? {};
   switch (cell.kind) {
     case "tool call": {
@@ -74,7 +84,7 @@ function structured(cell: Cell, data: Record<string, unknown>): HTMLElement {
   const value = isExact(cell.text) ? (data.value ?? parseData(cell.text)) : undefined;
   return typeof value === "object" && value !== null
     ? dataView(value)
-    : source(prettyJson(cell.text), "Structured output");
+    : source(cell.text, "Structured output");
 }
 
 /** What a person is to approve: code, or a tool with its arguments, which the question repeats as text. */

@@ -1,6 +1,6 @@
 /** JSON values: rows of the same fields as a table, everything else as a tree that folds. */
 
-import { button, h } from "../dom";
+import { button, focusedIn, h } from "../dom";
 import { count, isExact } from "../format";
 import { source } from "./source";
 
@@ -55,24 +55,31 @@ function table(rows: readonly Record_[], columns: readonly string[]): HTMLElemen
   el.tabIndex = 0;
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", `Table, ${count(rows.length, "row")}`);
-  inPortions(rows, el, (row) =>
-    body.append(
-      h("tr", "", ...columns.map((name) => h("td", "", ...(name in row ? [scalar(row[name])] : [])))),
-    ),
-  );
+  const cell = (row: Record_, name: string) =>
+    h("td", "", ...(Object.hasOwn(row, name) ? [scalar(row[name])] : []));
+  inPortions(rows, el, body, (row) => h("tr", "", ...columns.map((name) => cell(row, name))));
   return el;
 }
 
 function tree(value: unknown, depth: number): HTMLElement {
   if (!isObject(value)) return h("p", "nbs-field", scalar(value));
-  if (depth > DEPTH) return source(JSON.stringify(value, null, 2));
+  if (depth > DEPTH) return source(compact(value));
   const list = h("ul", "nbs-tree");
   const isList = Array.isArray(value);
-  inPortions(Object.entries(value), list, ([name, entry]) => {
+  inPortions(Object.entries(value), list, list, ([name, entry]) => {
     const key = h("span", isList ? "nbs-key nbs-is-index" : "nbs-key", name);
-    list.append(h("li", "", ...(isObject(entry) ? [branch(key, entry, depth)] : [key, " ", scalar(entry)])));
+    return h("li", "", ...(isObject(entry) ? [branch(key, entry, depth)] : [key, " ", scalar(entry)]));
   });
   return list;
+}
+
+/** JSON without indentation, which would grow with the square of the depth; words where it is too deep for that. */
+function compact(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "Nested too deeply to be shown here: the message's Copy button has all of it.";
+  }
 }
 
 function branch(key: HTMLElement, value: object, depth: number): HTMLElement {
@@ -104,17 +111,32 @@ export function showMore(el: Element, portions: number): void {
   for (let left = portions; left > 0; left--) el.querySelector<HTMLButtonElement>(".nbs-more")?.click();
 }
 
-/** `put` the first entries, and a button for each further portion behind them. */
-function inPortions<T>(entries: readonly T[], el: HTMLElement, put: (entry: T) => void): void {
+/** Put what `make` makes of the first entries into `into`, and a button for each further portion at the end of `el`. */
+function inPortions<T>(
+  entries: readonly T[],
+  el: HTMLElement,
+  into: HTMLElement,
+  make: (entry: T) => HTMLElement,
+): void {
   let next = 0;
   const more = button("nbs-quiet nbs-more", "", "", () => portion());
+  const foot = el === into ? h("li", "", more) : more;
   const portion = () => {
-    more.remove();
-    for (const entry of entries.slice(next, next + AT_ONCE)) put(entry);
+    const fresh = entries.slice(next, next + AT_ONCE).map(make);
+    // The button stays where it is: what is moved loses the focus.
+    if (foot.parentNode === into) foot.before(...fresh);
+    else into.append(...fresh);
     next += AT_ONCE;
-    if (next >= entries.length) return;
-    more.textContent = `Show more (${count(entries.length - next, "entry", "entries")} left)`;
-    el.append(el instanceof HTMLUListElement ? h("li", "", more) : more);
+    if (next < entries.length) {
+      more.textContent = `Show more (${count(entries.length - next, "entry", "entries")} left)`;
+      if (!foot.parentNode) el.append(foot);
+    } else {
+      const focused = focusedIn(foot) !== null;
+      foot.remove();
+      if (!focused) return;
+      if (!el.hasAttribute("tabindex")) el.tabIndex = -1;
+      el.focus({ preventScroll: true });
+    }
   };
   portion();
 }
