@@ -43,9 +43,9 @@ export function setChildren(parent: Element, wanted: readonly Element[]): void {
 }
 
 /** The element inside `el` that has the focus, also where the page stands in a shadow root. */
-export function focusedIn(el: Element): HTMLElement | null {
+export function focusedIn(el: Element): Element | null {
   const { activeElement } = el.getRootNode() as Document | ShadowRoot;
-  return activeElement instanceof HTMLElement && el.contains(activeElement) ? activeElement : null;
+  return activeElement && el.contains(activeElement) ? activeElement : null;
 }
 
 /** Whether a part of the selected text lies inside `el`. */

@@ -14,8 +14,9 @@ import { type Command, type Frame, isSnapshot } from "./protocol";
 
 declare const __PANEL__: `panel.${string}`;
 
-/** Milliseconds in which the kernel sends the module by itself, and between two requests for it. */
+/** Milliseconds in which the kernel sends the module by itself, and between two requests: of a page, of one panel. */
 const UNASKED = 150;
+const TURN = 500;
 const RETRY = 2000;
 
 type Panel = ReturnType<typeof open>;
@@ -32,6 +33,8 @@ interface Page {
   come(source: string): void;
   /** When a panel asked for it. */
   asked: number;
+  /** The panels that wait, in the order in which they ask: the kernel of one may be dead or busy for long. */
+  waiting: Set<unknown>;
 }
 
 const KEY = Symbol.for(`nb_stream.${__PANEL__}`);
@@ -59,7 +62,7 @@ function fresh(): Page {
       },
     );
   };
-  return { module, come, asked: 0 };
+  return { module, come, asked: 0, waiting: new Set() };
 }
 
 let opened: Promise<Panel> | undefined;
@@ -104,6 +107,7 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
     const page = shared();
     const early: unknown[] = [];
     let timer = 0;
+    let asked = 0;
     const hear = (content: unknown) => {
       early.push(content);
       const { ops } = content as Partial<Frame>;
@@ -122,14 +126,20 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
     const stop = () => {
       window.clearTimeout(timer);
       loading.abort();
+      page.waiting.delete(loading);
     };
     const ask = () => {
-      timer = window.setTimeout(ask, RETRY);
-      if (Date.now() - page.asked < RETRY) return;
-      page.asked = Date.now();
+      timer = window.setTimeout(ask, TURN);
+      const now = Date.now();
+      const [next] = page.waiting;
+      if (next !== loading || now - page.asked < TURN || now - asked < RETRY) return;
+      page.waiting.delete(loading);
+      page.waiting.add(loading);
+      page.asked = asked = now;
       send({ type: "chunk", name: __PANEL__ });
     };
     signal.addEventListener("abort", stop, { once: true });
+    page.waiting.add(loading);
     timer = window.setTimeout(ask, UNASKED);
     void page.module.then((module) => {
       if (signal.aborted) return;

@@ -203,6 +203,18 @@ test("a tool call shows its result when it comes, in its place", async () => {
   expect(texts(cells()[0]!, ".nbs-label")).toEqual(["arguments", "error"]);
 });
 
+test("the page's own search finds a result that came while its cell was closed", async () => {
+  const call = { id: "1", name: "look", arguments: "{}" };
+  kernel.put("c1", "poet", "tool call", "", { status: "running", tool_calls: [call] });
+  kernel.put("c2", "poet", "text", "later");
+  await painted();
+  const holder = one(cells()[0]!, ".nbs-holder");
+  await expect.poll(() => holder.textContent).toBe("look\n{}");
+  kernel.put("c1", "poet", "tool call", "", { tool_calls: [{ ...call, result: "a needle" }] });
+  await expect.poll(() => holder.textContent).toBe("look\n{}\na needle");
+  expect(cells()[0]!.open).toBe(false);
+});
+
 test.each([
   ["failed", "failed, partial"],
   ["cancelled", "cancelled, partial"],

@@ -57,17 +57,39 @@ test("the panel comes once for all widgets of a page, and nobody asks where it c
   expect(kernels.flatMap(asked)).toEqual([]);
 });
 
-test("a page that missed it asks once for all, and again where nothing comes", async () => {
+test("a page that missed it asks once for all, then each panel in its turn where nothing comes", async () => {
   const [one, two] = [new ScriptedKernel(), new ScriptedKernel()];
   const kernels = [one, two];
   const els = await Promise.all(kernels.map(shown));
-  await vi.advanceTimersByTimeAsync(1000);
-  expect(kernels.flatMap(asked)).toEqual([NAME]);
-  await vi.advanceTimersByTimeAsync(2500);
-  expect(kernels.flatMap(asked).length).toBe(2);
+  await vi.advanceTimersByTimeAsync(400);
+  expect(kernels.map(asked)).toEqual([[NAME], []]);
+  await vi.advanceTimersByTimeAsync(600);
+  expect(kernels.map(asked)).toEqual([[NAME], [NAME]]);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(kernels.map(asked)).toEqual([
+    [NAME, NAME],
+    [NAME, NAME],
+  ]);
   source(two);
   await vi.advanceTimersByTimeAsync(0);
   for (const el of els) expect(el.querySelector(".nbs-panel")).not.toBeNull();
+});
+
+test("panels of kernels that do not answer keep the module from no other panel of the page", async () => {
+  const kernels = Array.from({ length: 9 }, () => new ScriptedKernel());
+  await Promise.all(kernels.map(shown));
+  const dead = kernels.slice(0, 8);
+  for (const { model } of dead.slice(0, 3)) {
+    model.send = () => {
+      throw new Error("no kernel");
+    };
+  }
+  for (let turn = 0; turn < 12; turn++) {
+    const before = kernels.flatMap(asked).length;
+    await vi.advanceTimersByTimeAsync(500);
+    expect(kernels.flatMap(asked).length - before).toBeLessThanOrEqual(1);
+  }
+  for (const kernel of kernels.slice(3)) expect(asked(kernel).length).toBeGreaterThan(0);
 });
 
 test("what the kernel says before the panel is there is shown once it is", async () => {

@@ -79,6 +79,17 @@ test("of a long history only the end is built, and the text of all of it is on t
   for (let i = 0; i < 2000; i++) expect(text).toContain(`needle${i}.`);
 });
 
+test("the text that stands for a message far up changes with it", async () => {
+  const kernel = long(2000);
+  panel = mount(kernel);
+  const text = () => one(panel!.el, ".nbs-history").textContent;
+  await expect.poll(text).toContain("needle7.");
+  kernel.put("m7", "poet", "text", "Found.", { started_at: 7, ended_at: 8 });
+  await painted();
+  expect(text()).toContain("poet\nFound.");
+  expect(text()).not.toContain("needle7.");
+});
+
 test("a message far up is built when a link, a search or the timeline leads there", async () => {
   panel = mount(long(2000));
   one(panel.el, '[aria-label="Search"]').click();
@@ -87,6 +98,29 @@ test("a message far up is built when a link, a search or the timeline leads ther
   box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
   expect(one(panel.el, ".nbs-search .nbs-count").textContent).toBe("1 of 1");
   expect(one(panel.el, ".nbs-cell[open] .nbs-text").textContent).toBe("Message 7 says: needle7.");
+});
+
+test("the Tab key reaches one message, also when that which had the focus is taken off the page and comes again", async () => {
+  const kernel = long(2000);
+  panel = mount(kernel);
+  const { el } = panel;
+  const stops = () => all(el, ".nbs-line[tabindex='0']");
+  const seek = () => {
+    const box = one<HTMLInputElement>(el, ".nbs-search input");
+    box.value = "needle7.";
+    box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+    return one(el, '.nbs-holder[id^="nbs-r1-m7-"]').parentElement!.firstElementChild as HTMLElement;
+  };
+  one(el, '[aria-label="Search"]').click();
+  const line = seek();
+  line.focus();
+  expect(stops()).toEqual([line]);
+  line.blur();
+  kernel.put("new", "poet", "text", "More.");
+  await expect.poll(() => line.isConnected).toBe(false);
+  expect(stops()).toEqual([all(el, ".nbs-line").at(-1)]);
+  const again = seek();
+  expect([again === line, stops().length]).toEqual([false, 1]);
 });
 
 test("the bodies of long messages are made a few in a frame, the nearest first", async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { exactly, findRanges } from "../src/views/marker";
 import { all, type Mounted, mount, one, painted } from "./helpers";
@@ -19,7 +19,10 @@ beforeEach(async () => {
   one(panel.el, '[aria-label="Search"]').click();
   await painted();
 });
-afterEach(() => panel.close());
+afterEach(() => {
+  panel.close();
+  vi.unstubAllGlobals();
+});
 
 const box = () => one<HTMLInputElement>(panel.el, ".nbs-search input");
 const status = () => one(panel.el, ".nbs-search .nbs-count").textContent;
@@ -52,6 +55,26 @@ test("hits are counted and walked, also in closed messages, which open on the wa
   expect(status()).toBe("1 of 5");
   press("Enter", true);
   expect(status()).toBe("5 of 5");
+});
+
+test("hits are marked where all messages are open and the one in question was never on the screen", async () => {
+  class Marks extends Set<Range> {}
+  const highlights = new Map<string, Marks>();
+  vi.stubGlobal("Highlight", Marks);
+  vi.stubGlobal("CSS", { highlights });
+  for (let i = 0; i < 400; i++)
+    kernel.settled.push({ ...kernel.settled[1]!, id: `d${i}`, text: "A tide, a tide." });
+  kernel.sendSnapshot();
+  await painted();
+  one(panel.el, '[aria-label="Expand all"]').click();
+  look("a tide");
+  expect(status()).toBe("1 of 800");
+  const [current] = highlights.get("nbs-hit-now")!;
+  const body = current!.startContainer.parentElement!.closest(".nbs-body");
+  const marked = [...highlights.get("nbs-hit")!].filter(({ startContainer }) =>
+    body!.contains(startContainer),
+  );
+  expect(marked.length).toBe(2);
 });
 
 test("a hit that only the source has is passed over", () => {

@@ -95,6 +95,34 @@ describe("keys", () => {
     });
   });
 
+  test("open drawers, which Esc closes from wherever the focus is, the last one first", () => {
+    const line = one(panel.el, ".nbs-line");
+    const open = () =>
+      all(panel.el, ".nbs-drawer").flatMap((el) => (el.hidden ? [] : el.className.split("nbs-").at(-1)));
+    line.focus();
+    for (const name of ["t", "f", "?"]) key(line, name);
+    expect(open()).toEqual(["filter", "timeline", "help"]);
+    key(one(panel.el, ".nbs-filter button"), "Escape");
+    expect(open()).toEqual(["timeline", "help"]);
+    key(line, "Escape", { isComposing: true });
+    key(line, "Escape");
+    expect(open()).toEqual(["timeline"]);
+    key(one(panel.el, "textarea"), "Escape");
+    expect([open(), document.activeElement]).toEqual([[], line]);
+  });
+
+  test("give the screen back only when no drawer is open any more", async () => {
+    const line = one(panel.el, ".nbs-line");
+    const isFull = () => one(panel.el, ".nbs-root").classList.contains("nbs-full");
+    key(line, "F");
+    await expect.poll(isFull).toBe(true);
+    key(line, "t");
+    key(line, "Escape");
+    expect([one(panel.el, ".nbs-timeline").hidden, isFull()]).toEqual([true, true]);
+    key(line, "Escape");
+    expect(isFull()).toBe(false);
+  });
+
   test("go from tool to tool, which are one stop for Tab", () => {
     const tools = all<HTMLButtonElement>(panel.el, ".nbs-tools button");
     expect(tools.map(({ tabIndex }) => tabIndex)).toEqual([0, ...Array(tools.length - 1).fill(-1)]);

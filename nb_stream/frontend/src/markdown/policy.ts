@@ -5,7 +5,7 @@
  * reader asks for it, with the host in view; small raster images inside the text itself need no request.
  */
 
-import { button, h } from "../dom";
+import { button, focusedIn, h } from "../dom";
 import { appendText, plain } from "../marks";
 import { opaque } from "./opaque";
 import type { Target } from "./targets";
@@ -120,7 +120,11 @@ function imageButton(url: URL, alt: string): HTMLElement {
   const el = button("nbs-load-image", `Load image${name} from ${placeOf(url)}`, "", () => {
     allowed.add(url.href);
     const image = opaque(picture(url.href, alt), `image ${url.href} ${alt}`);
+    const focused = focusedIn(el);
     el.replaceWith(image);
+    if (!focused) return;
+    image.tabIndex = -1;
+    image.focus({ preventScroll: true });
   });
   return el;
 }

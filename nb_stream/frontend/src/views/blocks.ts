@@ -28,6 +28,8 @@ export interface Item {
 export interface Watcher {
   /** It came near, and is built. */
   approach(first: number, end: number): void;
+  /** Some blocks were taken apart. */
+  released(): void;
   /** It was built where the browser had led to the item at `place`, and `text` was selected in it. */
   found(place: number, text: string): void;
 }
@@ -163,6 +165,7 @@ export class Blocks {
       block.classList.add("nbs-unbuilt");
       this.#lighten(block);
     }
+    if (far.length > 0) this.watcher.released();
   }
 
   #see(entries: readonly IntersectionObserverEntry[]): void {

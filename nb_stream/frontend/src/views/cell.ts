@@ -40,6 +40,7 @@ export class CellView implements Item {
   #open = false;
   #hidden = false;
   #hasHit = false;
+  #isStop = false;
 
   constructor(
     public cell: Cell,
@@ -60,6 +61,7 @@ export class CellView implements Item {
     this.#el.open = this.#open;
     this.#light = undefined;
     views.set(this.line, this);
+    if (this.#isStop) this.line.tabIndex = 0;
     this.#holder.id = anchorOf(this.cell);
     this.#show();
     if (!this.#open) this.later.add(() => this.#keepText());
@@ -85,7 +87,7 @@ export class CellView implements Item {
   }
 
   light(): HTMLElement {
-    const el = h("div", "nbs-light", `${this.cell.agent ?? ""}\n${searchText(this.cell)}`);
+    const el = h("div", "nbs-light", lightText(this.cell));
     this.#light = el;
     el.hidden = this.#hidden;
     el.id = anchorOf(this.cell);
@@ -116,6 +118,12 @@ export class CellView implements Item {
     this.#el?.classList.toggle("nbs-has-hit", hit);
   }
 
+  /** Whether the Tab key stops at its line. */
+  set isStop(stop: boolean) {
+    this.#isStop = stop;
+    if (this.#el) this.line.tabIndex = stop ? 0 : -1;
+  }
+
   get inUse(): boolean {
     return isInUse(this.el);
   }
@@ -144,8 +152,13 @@ export class CellView implements Item {
 
   update(cell: Cell): void {
     if (cell === this.cell) return;
-    const wasAsking = isAsking(this.cell);
+    const old = this.cell;
+    const wasAsking = isAsking(old);
     this.cell = cell;
+    if (this.#light && lightText(old) !== lightText(cell)) {
+      this.#light.replaceChildren();
+      appendText(this.#light, lightText(cell));
+    }
     if (!this.#el) return;
     this.#show();
     if (this.#content && wasAsking && isAsking(cell)) {
@@ -158,6 +171,7 @@ export class CellView implements Item {
     this.#content = undefined;
     this.#hasText = false;
     if (this.el.open) this.fill();
+    else this.later.add(() => this.#keepText());
     if (focused) this.el.closest<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
   }
 
@@ -220,4 +234,8 @@ export class CellView implements Item {
       ...(text ? [h("span", "nbs-figures", text)] : []),
     );
   }
+}
+
+function lightText(cell: Cell): string {
+  return `${cell.agent ?? ""}\n${searchText(cell)}`;
 }

@@ -9,9 +9,13 @@ export class Fullscreen {
     private readonly changed: (on: boolean) => void,
   ) {
     root.addEventListener("fullscreenchange", () => this.#reflect());
-    root.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && (this.#overlay || this.#hasScreen)) void this.toggle();
-    });
+  }
+
+  /** Give the screen back; false where the panel does not have it. */
+  leave(): boolean {
+    const on = this.#isOn;
+    if (on) void this.toggle();
+    return on;
   }
 
   async toggle(): Promise<void> {
@@ -24,6 +28,10 @@ export class Fullscreen {
         this.#cover(true);
       }
     }
+  }
+
+  get #isOn(): boolean {
+    return this.#overlay || this.#hasScreen;
   }
 
   get #hasScreen(): boolean {
@@ -46,7 +54,7 @@ export class Fullscreen {
   }
 
   #reflect(): void {
-    const on = this.#overlay || this.#hasScreen;
+    const on = this.#isOn;
     this.root.classList.toggle("nbs-full", on);
     this.changed(on);
   }

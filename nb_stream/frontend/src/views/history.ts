@@ -30,6 +30,8 @@ export class History {
   readonly el = h("div", "nbs-history");
   /** Called for each body that was made after its cell was shown. */
   filled: (view: CellView) => void = () => {};
+  /** Called when cells were put on the page or taken off it because of where it was scrolled to. */
+  scrolled: () => void = () => {};
   /** Called for a cell to which the reader is led. */
   shown: (view: CellView) => void = () => {};
   #items: Item[] = [];
@@ -57,6 +59,7 @@ export class History {
     this.#later = new Backlog(signal);
     this.#blocks = new Blocks(this.el, this.#later, {
       approach: (first, end) => this.#approach(first, end),
+      released: () => this.scrolled(),
       found: (place, text) => this.#found(place, text),
     });
     this.#bodies = new Bodies((view) => this.filled(view), signal);
@@ -120,6 +123,11 @@ export class History {
       if (view && !view.hidden) return view;
     }
     return undefined;
+  }
+
+  /** The last cell that is shown and on the page. */
+  get lastOnPage(): CellView | undefined {
+    return this.#items.findLast(({ view }) => view?.isOnPage && !view.hidden)?.view;
   }
 
   /** Show what changed; `follows` as for `arrange`. */
@@ -246,6 +254,7 @@ export class History {
   #approach(first: number, end: number): void {
     const views = this.#items.slice(first, end).flatMap(({ view }) => view ?? []);
     this.#bodies.make(views, this.el.parentElement!);
+    this.scrolled();
   }
 
   /** Show one cell; says whether it has a place without anything else moving. */

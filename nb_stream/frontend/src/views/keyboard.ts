@@ -20,18 +20,18 @@ export class Roving {
     history.el.addEventListener("keydown", (event) => this.#move(event));
   }
 
-  /** Keep the place that the reader chose, or follow the last message. */
+  /** Keep the place that the reader chose while it is on the page, or follow the last message that is. */
   update(): void {
     const isThere = this.#stop?.isOnPage && !this.#stop.hidden;
     if (this.#chosen && isThere) return;
     this.#chosen = false;
-    this.#setStop(this.history.neighbour(undefined, -1));
+    this.#setStop(this.history.lastOnPage);
   }
 
   #setStop(view: CellView | undefined): void {
     if (view === this.#stop) return;
-    if (this.#stop?.isOnPage) this.#stop.line.tabIndex = -1;
-    if (view) view.line.tabIndex = 0;
+    if (this.#stop) this.#stop.isStop = false;
+    if (view) view.isStop = true;
     this.#stop = view;
   }
 
@@ -64,7 +64,7 @@ const KEYS: [string, string][] = [
   ["Enter, Space", "open or close a message"],
   ["→ ←", "open, close"],
   ["Enter, Shift+Enter", "next and previous hit, while searching"],
-  ["Esc", "close what was opened by a key"],
+  ["Esc", "close what was opened last, leave the full screen"],
 ];
 
 const SPARE = "data-lm-suppress-shortcuts";
@@ -90,15 +90,19 @@ export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
   });
 }
 
-/** Single letters press the tools, with the focus in the panel and not in a field. */
-export function listenForKeys(root: HTMLElement, press: (key: string) => boolean): void {
+/** Single letters press the tools, with the focus in the panel and not in a field; Esc is heard there too. */
+export function listenForKeys(
+  root: HTMLElement,
+  press: (key: string, target: EventTarget | null) => boolean,
+): void {
   root.addEventListener("keydown", (event) => {
     const { target } = event;
     const isTyping =
       target instanceof HTMLElement &&
       target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (press(event.key)) event.preventDefault();
+    if (isTyping && event.key !== "Escape") return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (press(event.key, target)) event.preventDefault();
   });
 }
 

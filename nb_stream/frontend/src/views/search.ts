@@ -101,6 +101,7 @@ export class Search {
   /** Show the hit number `hit` of `view`, from the end where it is negative; false where nothing is to be seen. */
   #go(view: CellView, hit: number): boolean {
     const wasOpen = view.isOpen;
+    const wasMarked = view.content !== undefined;
     this.history.build(view);
     view.setOpen(true);
     let ranges = findRanges(view.content!, this.#pattern!);
@@ -118,7 +119,7 @@ export class Search {
       return false;
     }
     this.#counts.set(view, ranges.length);
-    if (!wasOpen || grows) this.#marker.mark(ranges);
+    if (!wasMarked || grows) this.#marker.mark(ranges);
     view.touched = true;
     this.#view = view;
     this.#hit = hit < 0 ? ranges.length - 1 : Math.min(hit, ranges.length - 1);

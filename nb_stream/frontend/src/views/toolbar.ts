@@ -20,6 +20,8 @@ export class Toolbar {
   readonly el = h("div", "nbs-tools");
   readonly drawers = h("div", "nbs-drawers");
   #buttons: HTMLButtonElement[];
+  /** The tools whose drawers are open, in the order in which they were opened. */
+  #open: number[] = [];
 
   constructor(private readonly tools: readonly Tool[]) {
     this.el.setAttribute("role", "toolbar");
@@ -27,12 +29,15 @@ export class Toolbar {
     this.#buttons = tools.map((tool, index) => this.#button(tool, index));
     this.el.append(...this.#buttons);
     this.el.addEventListener("keydown", (event) => this.#move(event));
-    this.drawers.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      const index = tools.findIndex(({ drawer }) => drawer?.contains(event.target as Node));
-      if (index >= 0) this.#set(index, false);
-    });
+  }
+
+  /** Close the drawer that `target` is in, or the one that was opened last; false where none is open. */
+  close(target: EventTarget | null): boolean {
+    const around = this.#open.find((index) => this.tools[index]!.drawer!.contains(target as Node));
+    const index = around ?? this.#open.at(-1);
+    if (index === undefined) return false;
+    this.#set(index, false);
+    return true;
   }
 
   /** Press the tool that has `key`; false where none has. */
@@ -81,6 +86,8 @@ export class Toolbar {
     const el = this.#buttons[index]!;
     if (!on && focusedIn(drawer)) this.#focus(index);
     drawer.hidden = !on;
+    this.#open = this.#open.filter((other) => other !== index);
+    if (on) this.#open.push(index);
     el.setAttribute("aria-expanded", String(on));
     act(on);
   }

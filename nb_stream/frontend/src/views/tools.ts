@@ -52,6 +52,7 @@ export class Tools {
     );
     this.#timeline = new Timeline(connection, (id) => this.#reveal(id), signal);
     this.#roving = new Roving(history);
+    history.scrolled = () => this.#roving.update();
     const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
     const tools: Tool[] = [
       {
@@ -85,7 +86,8 @@ export class Tools {
     const bar = new Toolbar(tools);
     this.el = bar.el;
     this.drawers = bar.drawers;
-    listenForKeys(root, (key) => {
+    listenForKeys(root, (key, target) => {
+      if (key === "Escape") return bar.close(target) || screen.leave();
       if (key !== "l") return bar.press(key);
       tail.toEnd();
       return true;

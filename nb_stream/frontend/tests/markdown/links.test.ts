@@ -83,6 +83,18 @@ describe("images of the text", () => {
     expect(all(shown("![A cat](https://cats.example/2.png)"), "img")).toEqual([]);
   });
 
+  test("take the focus of the button that loads them", () => {
+    const el = shown("![A cat](https://cats.example/3.png)");
+    document.body.append(el);
+    one(el, "button").focus();
+    one(el, "button").click();
+    expect(document.activeElement).toBe(one(el, "img"));
+    el.remove();
+    const other = shown("![A cat](https://cats.example/4.png)");
+    one(other, "button").click();
+    expect(one(other, "img").hasAttribute("tabindex")).toBe(false);
+  });
+
   const dot =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
