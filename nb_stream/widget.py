@@ -65,8 +65,9 @@ _KERNELS = ("_esm", "snapshot")
 """Traits that a page empties, so that they are not saved with the notebook (`loader.ts`)."""
 
 
-_EMPTY = {"_esm": "export default {}", "snapshot": {}}
-"""What it leaves there."""
+_EMPTY = {"_esm": 'export default{initialize({model}){model.send({type:"state"})}}', "snapshot": {}}
+"""Traits that are the kernel's, as they are saved with a notebook (a page leaves an empty module, see `loader.ts`). A
+page that gets them from a kernel asks for the whole state, and anywidget begins anew with the module that comes."""
 
 
 def _fresh(_value: object, widget: FrameWidget) -> Any:
@@ -158,6 +159,8 @@ class FrameWidget(anywidget.AnyWidget):
         elif command["type"] == "detour":
             self._detour = True
             self.receive({"type": "resync"})
+        elif command["type"] == "state":
+            self.send_state()
         elif command["type"] == "chunk" and str(command.get("name")).startswith("panel."):
             self._send_panel(str(command["name"]))
         else:

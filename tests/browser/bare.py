@@ -37,10 +37,14 @@ class BareHost:
         page.goto(f"http://127.0.0.1:{self._server.port}/static/index.html")
         return page
 
-    def run(self, page: Page, code: str, seconds: float = 60) -> str:
+    def run(self, page: Page, code: str, seconds: float = 60, *, stdin: bool = True) -> str:
         """What a cell printed or returned, once it has ended."""
         late = "new Promise((_, no) => setTimeout(() => no(new Error('The cell did not end.')), seconds * 1000))"
-        return str(page.evaluate(f"([code, seconds]) => Promise.race([host.run(code), {late}])", [code, seconds]))
+        return str(
+            page.evaluate(
+                f"([code, seconds, stdin]) => Promise.race([host.run(code, stdin), {late}])", [code, seconds, stdin]
+            )
+        )
 
     def close(self) -> None:
         """Close the pages."""

@@ -63,3 +63,15 @@ def test_a_bare_page_runs_switches_stops_and_reloads(host: BareHost) -> None:
     saved = host.open()  # without a kernel the widget leaves the word to the output beside it
     assert saved.evaluate("state => host.saved(state).then(() => true)", json.loads(state))
     expect(saved.locator(".nbs-panel")).to_have_count(0)
+
+
+def test_a_panel_that_a_program_made_comes_to_a_page_of_the_same_kernel(host: BareHost) -> None:
+    page = host.open()
+    page.evaluate("() => host.start()")
+    host.run(page, SHOW, stdin=False)  # as nbclient does: what it keeps of the widget has no loader
+    panel = PanelPage(page).shown()
+    host.run(page, "await panel.run('Go')", stdin=False)
+    panel.state("idle", seconds=60)
+    assert [(agent, panel.text_of(agent)) for agent, _ in panel.history()][1:] == [
+        (a, TEXT * 40) for a in ("ann", "ben")
+    ]

@@ -91,9 +91,9 @@ const host = {
     }
   },
 
-  /** Run a cell to its end; returns what it printed or returned, errors too. */
-  async run(code) {
-    const future = host.kernel.requestExecute({ code, store_history: false });
+  /** Run a cell to its end; returns what it printed or returned, errors too. With `stdin` false as programs do it. */
+  async run(code, stdin = true) {
+    const future = host.kernel.requestExecute({ code, store_history: false, allow_stdin: stdin });
     let text = "";
     const shown = [];
     future.onIOPub = ({ content }) => {
