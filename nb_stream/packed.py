@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .model import Chunk
@@ -48,10 +48,25 @@ def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> Packed:
     )
 
 
+def by_call(chunks: Sequence[Chunk]) -> Iterable[Sequence[int]]:
+    """The places of the chunks of each model call."""
+    if _is_one_call(chunks):
+        return (range(len(chunks)),)
+    places: dict[Call, list[int]] = {}
+    for place, call in enumerate(map(call_of, chunks)):
+        places.setdefault(call, []).append(place)
+    return places.values()
+
+
+def _is_one_call(chunks: Sequence[Chunk]) -> bool:
+    """Whether chunks are surely of one call, told at a fraction of the price of looking at all of them."""
+    turns = {chunk.turn for chunk in chunks}  # a turn is of one agent
+    return len(turns) == 1 and turns != {None} and len({chunk.message_id for chunk in chunks}) == 1
+
+
 def _owners(chunks: Sequence[Chunk]) -> tuple[tuple[Call, ...], Sequence[int]]:
-    turns = {chunk.turn for chunk in chunks}
-    if len(turns) == 1 and turns != {None} and len({chunk.message_id for chunk in chunks}) == 1:
-        return (call_of(chunks[0]),), ()  # a turn is of one agent: no need to look at the rest
+    if _is_one_call(chunks):
+        return (call_of(chunks[0]),), ()
     owners = list(map(call_of, chunks))
     places = {call: place for place, call in enumerate(dict.fromkeys(owners))}
     return tuple(places), [places[call] for call in owners] if len(places) > 1 else ()

@@ -6,7 +6,7 @@ with `tail -f`, and a process that is killed loses at most the last quarter of a
 makes it a gzip file. `schemas/recording.schema.json` describes every kind of line.
 
 What goes in is what agents said and did: the events of `nb_stream.model`, and names and descriptions of the agents.
-No configuration of a model client and nothing of the environment.
+No configuration of a model client, and nothing that the environment holds as a secret (`redaction`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .errors import RecordingError
 from .events import dumps, line, line_of, rows
 from .model import Chunk, Event, RunFinished, RunStarted
 from .packed import Packed, pack
-from .redaction import Redact, Redactor, scrub
+from .redaction import Redact, Redactor, scrub, scrubbed, sift
 
 INTERVAL = 0.25
 """Seconds after which an event is in the file."""
@@ -78,7 +78,7 @@ class RecordFile:
             data = data[self._file.write(data) :]
 
     def _first_line(self) -> bytes:
-        head = self._head
+        head = scrubbed(self._head)
         if self.redactor is not None:
             text = self.redactor.text
             head["agents"] = [{**agent, "description": text(agent["description"])} for agent in head["agents"]]
@@ -138,7 +138,7 @@ class Tape:
         elif isinstance(event, RunFinished):
             self._running = False
         with self._lock:
-            self._pack()
+            self._pack(end=True)
             self._keep(scrub(event))
             if begins:
                 self._begun = len(self._rows)
@@ -152,11 +152,11 @@ class Tape:
         with self._lock:
             self._pack()
 
-    def flush(self) -> None:
-        """Write what has come so far. Any thread may call it."""
+    def flush(self, *, end: bool = False) -> None:
+        """Write what has come so far; at the `end`, what may be half of a secret, too. Any thread may call it."""
         with self._writing:
             with self._lock:
-                self._pack()
+                self._pack(end=end)
                 lines, self._lines = self._lines, []
                 fresh = self._rows[self._written :] if self._rewrites else []
                 self._written += len(fresh)
@@ -164,11 +164,15 @@ class Tape:
         while self._sentences:
             self._complain(self._sentences.pop(0))
 
-    def _pack(self) -> None:
+    def _pack(self, *, end: bool = False) -> None:
         chunks = self.chunks[:]
         if not chunks:
             return
-        del self.chunks[: len(chunks)]  # others may have come in between
+        length = len(chunks)
+        chunks, later = sift(chunks, end=end)
+        self.chunks[:length] = later  # others may have come in between
+        if not chunks:
+            return
         for row in [chunks] if {chunk.count for chunk in chunks} == {1} else rows(chunks):
             if isinstance(row, list):
                 texts = [chunk.text for chunk in row]
@@ -220,13 +224,13 @@ class Tape:
                 if isinstance(event, Chunk):
                     self.chunks.append(event)
                 else:
-                    self._pack()
+                    self._pack(end=True)
                     self._keep(scrub(event))
-        self.flush()
+        self.flush(end=True)
 
     def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:
         """Write everything as a recording. Raises RecordingError where that fails, or where there is nothing yet."""
-        self.flush()
+        self.flush(end=True)
         save(path, head, _single(list(self._rows)), redact=redact)
 
 
@@ -287,4 +291,4 @@ _tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
 @atexit.register
 def _flush_all() -> None:
     for tape in list(_tapes):
-        tape.flush()
+        tape.flush(end=True)

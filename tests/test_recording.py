@@ -15,9 +15,11 @@ import sys
 import time
 import tracemalloc
 import warnings
+from unittest.mock import patch
 
 import pytest
-from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
+from autogen_agentchat.messages import StructuredMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from conftest import ROOT
@@ -26,6 +28,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openai_server import HttpError, OpenAIServer, Reply
 from oracle import folded
+from pydantic import BaseModel
 from records import record, rows, write
 from scenarios import Author
 
@@ -34,9 +37,10 @@ from nb_stream.demo import TEAMS, Call, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
 from nb_stream.events import KINDS, from_line, header, joined, line, word
 from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
+from nb_stream.packed import Packed
 from nb_stream.recorder import PILE, Tape, save
 from nb_stream.recording import Recording, load
-from nb_stream.redaction import FAILED
+from nb_stream.redaction import FAILED, REMOVED, Redactor, scrub
 
 SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "recording.schema.json").read_text("utf-8"))
 
@@ -325,6 +329,115 @@ async def test_a_key_in_a_tools_error_does_not_get_in(tmp_path, monkeypatch) -> 
     assert text.count("[key removed]") == 3
     assert KEY not in text
     assert OTHER not in text
+
+
+class Out(BaseModel):
+    said: dict[str, list[str]]
+
+
+async def test_no_secret_of_the_environment_gets_in_wherever_it_is_said(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("ELSEWHERE_TOKEN", OTHER)
+
+    def pay(key: str) -> str:
+        """Pay."""
+        return f"paid with {key}"
+
+    scripts = (
+        [Call("pay", {"key": OTHER})],
+        [Say(json.dumps({"said": {"it": [OTHER]}}))],
+        [Say(f"It is {OTHER}.", chunk=5)],
+    )
+    ann, ben, cy = (ScriptedClient(script) for script in scripts)
+    team = RoundRobinGroupChat(
+        [
+            AssistantAgent("ann", ann, tools=[pay], model_client_stream=True, description=f"pays with {OTHER}"),
+            AssistantAgent("ben", ben, output_content_type=Out),
+            UserProxyAgent("human"),
+            AssistantAgent("cy", cy, model_client_stream=True),
+        ],
+        max_turns=4,
+        custom_message_types=[StructuredMessage[Out]],
+    )
+    stream = TeamStream(team, record=tmp_path / "run.jsonl")
+    stream.on_question(lambda question: OTHER)
+    await stream.run(task=f"Use {OTHER}.")
+    stream.save(tmp_path / "saved.jsonl", state=await stream.save_state())
+    live = stream.transcript.to_dict()["cells"]
+    clean = json.loads(json.dumps(live).replace(OTHER, REMOVED))
+    assert clean != live
+    for name in ("run", "saved"):
+        assert OTHER not in (tmp_path / f"{name}.jsonl").read_text("utf-8")
+        assert load(tmp_path / f"{name}.jsonl").to_dict()["cells"] == clean
+
+
+@given(st.data())
+def test_no_border_of_chunks_or_of_lines_hides_a_secret(data: st.DataObject) -> None:
+    """Two agents write at the same time, and what came so far is written at any moment."""
+    secret = "abc-abc-abd-12"
+    texts = {
+        path: "".join(data.draw(st.lists(st.sampled_from([secret, "abc-", "ab", "d-12", " "]), max_size=8)))
+        for path in ("ann", "ben")
+    }
+    left = dict(texts)
+    tape = Tape()
+    with patch.dict(os.environ, {"A_KEY": secret}):
+        tape(RunStarted("r1", 1.0))
+        while any(left.values()):
+            path = data.draw(st.sampled_from([path for path, text in left.items() if text]))
+            length = data.draw(st.integers(1, 9))
+            tape.chunks.append(Chunk(path, path, 2.0, left[path][:length], path, path))
+            left[path] = left[path][length:]
+            if data.draw(st.booleans()):
+                tape.flush()
+                assert sum(map(len, left.values())) > 0 or len(tape.chunks) <= 2 * len(secret)
+        tape(RunFinished("r1", 3.0, CellStatus.DONE))
+    written = [event for row in tape._rows for event in (row.chunks() if isinstance(row, Packed) else [row])]
+    for path, text in texts.items():
+        said = "".join(event.text for event in written if isinstance(event, Chunk) and event.path == path)
+        assert said == text.replace(secret, REMOVED)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        ("no option skip_connections_enabled in pkg-config-wrapper-0.1", None),
+        ('duplicate key value violates "pk_orders_by_customer_2024"', None),
+        ("Bearer authentication is required, as is sk-learn-and-other-things", None),
+        ("hf_transformers_are_not_installed, gho", None),
+        *(
+            (f"refused: {key}!", f"refused: {REMOVED}!")
+            for key in (
+                KEY,
+                "sk-ant-api03-abcDEF0123456789abcDEF0123456789",
+                "sk_live_51HabcdefABCDEF0123",
+                "rk_test_51HabcdefABCDEF0123",
+                "xoxb-123456789012-abcdefABCDEF",
+                "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+                "github_pat_11ABCDEFG0123456789_abcdef",
+                "hf_abcdefABCDEF0123456789abcdef",
+                "AIzaSyA0123456789abcdefABCDEF0123456789",
+            )
+        ),
+        ("Authorization: Bearer eyJhbGciOi.e30.4f9Z", f"Authorization: Bearer {REMOVED}"),
+    ],
+)
+def test_errors_lose_keys_and_keep_words(error: str, kept: str | None) -> None:
+    failed = scrub(RunFinished("r1", 1.0, CellStatus.FAILED, None, error, error))
+    assert isinstance(failed, RunFinished)
+    assert failed.error == failed.traceback == (error if kept is None else kept)
+
+
+def test_redact_sees_through_a_message_that_comes_in_the_middle_of_a_text() -> None:
+    events = [
+        Chunk("ann", "ann", 1.0, "Rumpel", "m1", "t1"),
+        Message("ann", "ann", 2.0, CellKind.OTHER, "ping", "Ping", "m2", "t1"),
+        Message("ann", "ann", 2.0, CellKind.INPUT, "Well?", "Asked", "m3", "t1", data={"request_id": "q"}),
+        Chunk("ann", "ann", 3.0, "stiltskin", "m1", "t1"),
+        Message("ann", "ann", 4.0, CellKind.TEXT, "Rumpelstiltskin", "TextMessage", "m1", "t1"),
+    ]
+    kept = list(Redactor(hide, pytest.fail).all(events))
+    assert [type(event) for event in kept] == [type(event) for event in events]
+    assert "".join(event.text for event in kept if isinstance(event, Chunk)) == "<name>"
 
 
 def hide(text: str) -> str:
