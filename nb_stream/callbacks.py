@@ -9,6 +9,7 @@ a task of its own. Whatever a callback does, the run and the other callbacks go 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import time
 from collections import deque
@@ -55,7 +56,7 @@ class Callbacks(Generic[T]):
 
         def remove() -> None:
             entry.removed = True
-            if entry in self._entries:
+            with contextlib.suppress(ValueError):  # it was removed before
                 self._entries.remove(entry)
 
         return remove

@@ -20,6 +20,8 @@ UntestedVersionWarning (UserWarning)   AutoGen's version is outside the tested r
 
 from __future__ import annotations
 
+import traceback as tracebacks
+
 
 class NbStreamError(Exception):
     """The base of all errors of this package."""
@@ -82,3 +84,17 @@ class RecordingWarning(UserWarning):
 
 class UntestedVersionWarning(UserWarning):
     """AutoGen's version is outside the tested range."""
+
+
+def described(error: BaseException) -> tuple[str, str]:
+    """What went wrong, for a reader: a text, and the traceback.
+
+    AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
+    `_base_group_chat.py`); it is taken apart again here.
+    """
+    text = str(error)
+    said, mark, trace = text.partition("\nTraceback:\n")
+    if mark and isinstance(error, RuntimeError):
+        return said, trace
+    trace = "".join(tracebacks.format_exception(type(error), error, error.__traceback__))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace

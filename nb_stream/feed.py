@@ -38,6 +38,9 @@ from .transcript import Transcript
 
 log = logging.getLogger("nb_stream")
 
+_AMID = (CellKind.INPUT, CellKind.APPROVAL, CellKind.THOUGHT, CellKind.OTHER)
+"""The kinds of messages that may come before the end of a text of the same turn."""
+
 
 class Watcher(Protocol):
     """Somebody who shows a stream. All methods are called on the stream's loop. One that cannot take the answers to
@@ -60,7 +63,7 @@ class Watcher(Protocol):
 
 
 class Feed:
-    """What a stream has heard so far, and who listens. Belongs to the stream's loop, but for reading `on`."""
+    """What a stream has heard so far, and who listens. Belongs to the stream's loop, but for `so_far` and `on`."""
 
     def __init__(self, agents: tuple[AgentInfo, ...], on: dict[str, bool], joined: Callable[[Any, str], Any]) -> None:
         self.agents = agents
@@ -78,8 +81,8 @@ class Feed:
         self._keep = self._kept.append
         self.outlet: Outlet | None = None
         self._joined = joined
-        self._transcript = self._begun = Transcript()
-        self._fresh = Pile()  # on its way into the transcript
+        self._begun = Transcript()  # as it was when the run began
+        self._said = self._begun, Pile()  # and what is on its way into it: changed as one, for readers elsewhere
         self._held = Pile()  # kept by a closed gate
 
     @property
@@ -91,7 +94,16 @@ class Feed:
     def transcript(self) -> Transcript:
         """Everything that was said so far."""
         self.drain()
-        return self._transcript
+        return self._said[0]
+
+    @property
+    def so_far(self) -> Transcript:
+        """The same for other threads: it waits for nobody, and leaves the folding, which displays hear of, to the
+        loop."""
+        transcript, fresh = self._said
+        for chunk in fresh.chunks():
+            transcript, _ = fold(transcript, chunk)
+        return transcript
 
     def chunk(self, native: Any, chunk: Chunk) -> None:
         """Take in a piece of text: the hot path."""
@@ -99,7 +111,7 @@ class Feed:
         if len(self._kept) >= PILE:
             self.tape.pack()
         path = chunk.path
-        first = self._fresh.add(chunk)
+        first = self._said[1].add(chunk)
         if first:
             self._meet(chunk.agent, path, streams=True)
             if self.status.get(path) is not AgentStatus.WRITING:
@@ -110,8 +122,11 @@ class Feed:
             except Exception as error:  # noqa: BLE001
                 self._failed(watcher, error)
         if self.outlet is None and not self.tokens and not self.events:
-            return
-        if self.on[path]:
+            if self._held:
+                self._held = Pile()  # who hears the rest must not get it behind a gap
+        elif self.on[path]:
+            if self._held:
+                self.release(path)  # another thread has opened the gate a moment ago
             self._pass(native, chunk)
         else:
             self._held.add(chunk, native)
@@ -125,28 +140,28 @@ class Feed:
         if isinstance(event, TurnStarted):
             self._set_status(path, AgentStatus.SILENT)
         elif isinstance(event, TurnEnded):
-            self._held.forget(path, event.turn)
+            self._forget(path, event.turn)
             self._set_status(path, AgentStatus.DONE)
         elif path and isinstance(event, (ToolResults, CodeResult)):
             self._meet(event.agent, path, streams=False)
         elif path and isinstance(event, Message):
             if event.kind is not CellKind.SELECTION and event.agent != "user":
                 self._meet(event.agent, path, streams=False)
-            if event.kind not in (CellKind.INPUT, CellKind.APPROVAL):
-                self._held.forget(path, event.turn)
+            if event.kind not in _AMID:
+                self._forget(path, event.turn)
             if path in self.on:
                 self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
-        self._fold(event)
+        self._fold((event,), self._said[1])
         if isinstance(event, RunStarted):
-            self._begun = self._transcript
+            self._begun = self._said[0]
         if self.events:
             self.events.send(event, path)
 
     def drain(self) -> None:
         """Fold the text that is waiting. Cheap where none is."""
-        if self._fresh:
-            for joined in list(self._fresh.take()):
-                self._fold(joined.chunk())
+        fresh = self._said[1]
+        if fresh:
+            self._fold(fresh.chunks(), Pile())
 
     def release(self, path: str) -> None:
         """The gate of an agent opened: let through what it kept."""
@@ -156,13 +171,13 @@ class Feed:
 
     def rewind(self) -> None:
         """A replay goes back to the beginning of its run: forget what the run said."""
-        self._fresh, self._held, self._transcript = Pile(), Pile(), self._begun
+        self._said, self._held = (self._begun, Pile()), Pile()
         self.tape.rewind()
         self._tell(lambda watcher: watcher.rewound())
 
     def restore(self, transcript: Transcript, events: Iterable[Event]) -> None:
         """Begin with what was recorded earlier: its transcript, and the events that it came from."""
-        self._transcript = self._begun = transcript
+        self._begun, self._said = transcript, (transcript, Pile())
         self.tape.keep(events)
 
     def begin(self, outlet: Outlet | None) -> None:
@@ -203,8 +218,19 @@ class Feed:
         if self.events:
             self.events.send(chunk, chunk.path)
 
-    def _fold(self, event: Event) -> None:
-        self._transcript, patches = fold(self._transcript, event)
+    def _forget(self, path: str, turn: str | None) -> None:
+        """A turn's message has come whole: nobody needs what its gate holds, unless that has just been opened."""
+        if self._held and self.on.get(path):
+            self.release(path)
+        self._held.forget(path, turn)
+
+    def _fold(self, events: Iterable[Event], fresh: Pile) -> None:
+        """Take up events into the transcript; `fresh` is what is on its way then."""
+        transcript, patches = self._said[0], list[Patch]()
+        for event in events:
+            transcript, changes = fold(transcript, event)
+            patches.extend(changes)
+        self._said = transcript, fresh
         if patches:
             self._tell(lambda watcher: watcher.patched(patches))
 
@@ -233,8 +259,8 @@ class Feed:
         agent = AgentInfo(name, path, parent=parent) if known is None else replace(known, can_stream=True, reason="")
         if not streams:
             agent = replace(agent, can_stream=False, reason=f"{name} has not streamed so far.")
+        self.on[path] = streams and path not in self.closed  # first, as others look up whom they find in `agents`
         self.agents = (*(agent if other is known else other for other in self.agents), *([] if known else [agent]))
-        self.on[path] = streams and path not in self.closed
         self.tell_agents()
 
     def _set_status(self, path: str, status: AgentStatus) -> None:

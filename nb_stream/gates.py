@@ -54,6 +54,10 @@ class Pile:
         joined.until = until
         return False
 
+    def chunks(self) -> list[Chunk]:
+        """What is there, joined, and stays there. Any thread."""
+        return [joined.chunk() for joined in list(self._joined.values())]
+
     def take(self, path: str | None = None) -> Iterator[Joined]:
         """Take out everything, or what belongs to the agent at `path`."""
         for call in [call for call in self._joined if path is None or call[0] == path]:

@@ -42,6 +42,12 @@ class Home:
             self._loop = None
         return self._loop
 
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the loop."""
+        loop = self.loop
+        return loop is not None and loop is running()
+
     def choose(self) -> asyncio.AbstractEventLoop:
         """The loop for the next run: the old one while it runs, else the one that runs here. Raises LoopError without
         any."""

@@ -7,6 +7,7 @@ with an answer, or it is dismissed, or the timeout answers it, or it ends with i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
@@ -244,7 +245,8 @@ class Questions:
         for timer in entry.timers:
             timer.cancel()
         for task in entry.tasks:
-            task.cancel()
+            with contextlib.suppress(RuntimeError):  # its loop is closed
+                task.cancel()
         question = entry.question
         self._say(InputResolved(question.agent, question.path, time.time(), request_id, how, answer), entry.path)
         self._changed()

@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 from . import loops
@@ -21,6 +21,7 @@ class Run:
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
+        self.left: Callable[[], bool] = lambda: False  # whether it is a `run_stream` that nobody holds any more
         self._outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
     def done(self) -> bool:
@@ -69,7 +70,9 @@ class Run:
     # --- for the stream --------------------------------------------------------------------------------------------
 
     def finish(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Settle the outcome; a CancelledError cancels it."""
+        """Settle the outcome; a CancelledError cancels it. Does nothing where it is settled."""
+        if self.done():
+            return
         if isinstance(error, asyncio.CancelledError):
             self._outcome.cancel()
             self._outcome.set_running_or_notify_cancel()

@@ -8,13 +8,12 @@ import contextvars
 import logging
 import threading
 import time
-import traceback as tracebacks
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from . import kernel_gate
 from .backends import Backend, Handoff, Rewound
-from .errors import AlreadyRunningError
+from .errors import AlreadyRunningError, described
 from .feed import Feed
 from .loops import Home, ended
 from .model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
@@ -85,13 +84,15 @@ class Runner:
             return False
         return True
 
+    @property
+    def left(self) -> Run | None:
+        """The run that is under way, if its `run_stream` was left and not closed yet."""
+        return self.run if self.active and self.run is not None and self.run.left() else None
+
     def check_free(self, wish: str) -> None:
         """Raises AlreadyRunningError while a run is under way, here or elsewhere."""
         if self.active:
-            raise AlreadyRunningError(
-                f"Cannot {wish}: the team is already running, it cannot run again until it is stopped. "
-                "Stop or cancel it first, or wait for its end."
-            )
+            raise _busy(wish, self.left)
         self._backend.check_free()
 
     def begin(
@@ -106,8 +107,10 @@ class Runner:
 
         Raises AlreadyRunningError and LoopError.
         """
+        self.check_free("start a run")  # before the lock: callbacks hear of a run that it buries
         with self._lock:
-            self.check_free("start a run")
+            if self.run is not None and not self.run.done():  # another thread was quicker
+                raise _busy("start a run", None)
             loop = self._home.choose()
             self._backend.claim()
             self._count += 1
@@ -197,6 +200,8 @@ class Runner:
             result = await self._carry_out(run, order)
         except BaseException as caught:  # noqa: BLE001 - also CancelledError: it becomes the run's outcome
             error = caught
+        if run.done():  # it was buried
+            return
         self._heard = None
         try:
             await self._close(run, order, result, error)
@@ -304,7 +309,7 @@ class Runner:
         elif isinstance(error, asyncio.CancelledError):
             event, state, detail = RunFinished(run.id, now, CellStatus.CANCELLED), RunState.CANCELLED, ""
         else:
-            said, trace = _described(error)
+            said, trace = described(error)
             event = RunFinished(run.id, now, CellStatus.FAILED, None, said, trace)
             state, detail = RunState.FAILED, said.splitlines()[0]
         if error is not None and self._mending is None:
@@ -341,13 +346,19 @@ class Runner:
             self.questions.offer(handoff.target, handoff.text, lambda answer: self.begin(self.as_reply(answer), answer))
 
     def _bury(self, run: Run) -> None:
-        """End a run whose event loop was closed: nothing of it can go on."""
-        self._mending = None
-        self._backend.release()
-        self._feed.event(RunFinished(run.id, time.time(), CellStatus.CANCELLED))
+        """End a run whose event loop was closed: nothing of it can go on. Who hears of it may begin another."""
+        with self._lock:
+            if run.done():  # another thread has buried it
+                return
+            self._heard = self._mending = None
+            self._backend.release()
+            run.finish(error=asyncio.CancelledError())
+        self.questions.begin(None)
         self._feed.end()
         self._set_state(RunState.CANCELLED, "Its event loop was closed.")
-        run.finish(error=asyncio.CancelledError())
+        if self._feed.outlet is not None:
+            self._feed.outlet.close()
+        self._feed.event(RunFinished(run.id, time.time(), CellStatus.CANCELLED))
 
     # --- state -----------------------------------------------------------------------------------------------------
 
@@ -364,6 +375,15 @@ class Runner:
             self._set_state(RunState.RUNNING, "")
 
 
+def _busy(wish: str, left: Run | None) -> AlreadyRunningError:
+    remedy = "Stop or cancel it first, or wait for its end."
+    if left is not None:
+        remedy = "Its run_stream was left early, and it is ending: await cancel() first, or use contextlib.aclosing."
+    return AlreadyRunningError(
+        f"Cannot {wish}: the team is already running, it cannot run again until it is stopped. {remedy}"
+    )
+
+
 def _keep(task: asyncio.Future[Any]) -> None:
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
@@ -377,17 +397,3 @@ def _seen(task: asyncio.Task[Any]) -> None:
     """What was left behind may fail on its way out, which nobody is to read."""
     if not task.cancelled():
         task.exception()
-
-
-def _described(error: BaseException) -> tuple[str, str]:
-    """What went wrong, for a reader: a text, and the traceback.
-
-    AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
-    `_base_group_chat.py`); it is taken apart again here.
-    """
-    text = str(error)
-    said, mark, trace = text.partition("\nTraceback:\n")
-    if mark and isinstance(error, RuntimeError):
-        return said, trace
-    trace = "".join(tracebacks.format_exception(type(error), error, error.__traceback__))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace

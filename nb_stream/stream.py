@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 import time
+import weakref
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +84,7 @@ class TeamStream:
         self._on = {agent.path: agent.can_stream and built.get(agent.path, True) for agent in self._backend.agents}
         self._feed = Feed(self._backend.agents, self._on, self._backend.joined)
         self._backend.wanted.update(self._source())
+        self._flipping = threading.Lock()
         self._switches = Switches(lambda: self._feed.agents, self._on, self._flip)
         self._home = loops.Home()
         self._runner = Runner(self._backend, self._feed, self._home, input_timeout, input_default)
@@ -132,8 +135,9 @@ class TeamStream:
 
     @property
     def transcript(self) -> Transcript:
-        """Everything that was said so far, text under closed gates included."""
-        return self._feed.transcript
+        """Everything that was said so far, text under closed gates included. Any thread may read it at any time; it
+        waits for nobody."""
+        return self._feed.transcript if self._home.here else self._feed.so_far
 
     @property
     def state(self) -> RunState:
@@ -236,17 +240,31 @@ class TeamStream:
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
         """Run the team and return its `TaskResult` or raise what it raises. Cancelling the wait cancels the run."""
+        await self._freed()
         return await self._awaited(
             self._runner.begin(task, self._text(task), output_task_messages, token=cancellation_token)
         )
 
-    async def run_stream(
+    def run_stream(
         self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
     ) -> AsyncGenerator[Any, None]:
-        """Run the team and yield what it yields, the `TaskResult` last; chunks follow the gates. Leaving the loop
-        early cancels the run."""
+        """Run the team and yield what it yields, the `TaskResult` last; chunks follow the gates.
+
+        Leaving the loop early cancels the run. Python closes a generator that nobody holds only a moment later: `run`,
+        `run_stream`, `run_sync`, `reset` and `load_state` see the run end first. Before `start`, and where something
+        holds the generator still, close it: best by `contextlib.aclosing`.
+        """
+        messages = self._messages(task, output_task_messages, cancellation_token, lambda: consumer() is None)
+        consumer = weakref.ref(messages)
+        return messages
+
+    async def _messages(
+        self, task: Any, output_task_messages: bool, token: Any, left: Callable[[], bool]
+    ) -> AsyncGenerator[Any, None]:
+        await self._freed()
         outlet = Outlet()
-        run = self._runner.begin(task, self._text(task), output_task_messages, outlet, cancellation_token)
+        run = self._runner.begin(task, self._text(task), output_task_messages, outlet, token)
+        run.left = left
         try:
             async for message in outlet:
                 yield message
@@ -262,10 +280,12 @@ class TeamStream:
         """
 
         async def work() -> Any:
+            await self._freed()
             return await self._awaited(self.start(task, output_task_messages=output_task_messages))
 
         self.check_task(task)
-        self._runner.check_free("start a run")  # what cannot begin is refused before anything is patched
+        if self._runner.left is None:
+            self._runner.check_free("start a run")  # what cannot begin is refused before anything is patched
         return loops.run_sync(work, self._home, self.cancel)
 
     async def stop(self) -> None:
@@ -289,6 +309,7 @@ class TeamStream:
 
         Raises AlreadyRunningError while a run is under way.
         """
+        await self._freed()
         self._runner.check_free("reset")
         await self._home.do(self._reset)
 
@@ -299,6 +320,7 @@ class TeamStream:
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a state of the team. Raises AlreadyRunningError while a run is under way, StateError for what is no
         state of this team."""
+        await self._freed()
         self._runner.check_free("load a state")
         await self._home.do(lambda: self._load_state(state))
 
@@ -328,6 +350,12 @@ class TeamStream:
     async def _cancel(self, run: Run) -> None:
         self.call(lambda: self._runner.cancel(run))
         await _quiet(run)
+
+    async def _freed(self) -> None:
+        """See the end of a run whose `run_stream` was left; it takes as long as a cancel."""
+        run = self._runner.left
+        if run is not None and WITHIN.get() is not run:
+            await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=ENDING)
 
     async def _end(self, run: Run) -> None:
         """Cancel a run that nobody waits for any more, and see it end, also where this is cancelled itself: it is
@@ -408,9 +436,10 @@ class TeamStream:
         return {path: built[path] or self._on.get(path, False) for path in built}
 
     def _flip(self, path: str, on: bool) -> None:
-        self._on[path] = on
-        self._feed.closed.add(path) if not on else self._feed.closed.discard(path)
-        self._backend.wanted.update(self._source())
+        with self._flipping:
+            self._on[path] = on
+            self._feed.closed.add(path) if not on else self._feed.closed.discard(path)
+            self._backend.wanted.update(self._source())
 
         def tell() -> None:
             if self._on[path]:

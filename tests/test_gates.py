@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scenarios import AGENTS, Author
@@ -92,7 +94,8 @@ def ends(event: Event, call: tuple[str, str | None, str | None]) -> bool:
     """Whether an event ends what a gate keeps of a call's text."""
     if isinstance(event, RunFinished):
         return True
-    said = isinstance(event, Message) and event.kind not in (CellKind.INPUT, CellKind.APPROVAL)
+    amid = (CellKind.INPUT, CellKind.APPROVAL, CellKind.THOUGHT, CellKind.OTHER)
+    said = isinstance(event, Message) and event.kind not in amid
     return (said or isinstance(event, TurnEnded)) and event.path == call[0] and event.turn in (None, call[1])
 
 
@@ -125,3 +128,71 @@ def test_flipping_switches_leaves_no_gap_in_what_callbacks_hear_and_no_mark_on_w
         if r.random() < 0.3:
             flipped.switches[r.choice(paths)] = r.random() < 0.5
     assert flipped.transcript == plain.transcript
+
+
+def hearing(stage: Stage) -> tuple[list[str], Callable[[], None]]:
+    """What a callback for tokens hears from now on, and what removes it."""
+    heard: list[str] = []
+    return heard, stage.feed.tokens.add(lambda token: heard.append(token.text), None)
+
+
+def test_a_gate_that_another_thread_has_just_opened_lets_what_it_held_go_first() -> None:
+    stage = Stage("ann")
+    heard, _ = hearing(stage)
+    stage.switches["ann"] = False
+    stage.say("ann", "one ")
+    stage.feed.on["ann"] = True  # the loop has yet to hear of it
+    stage.say("ann", "two ")
+    stage.feed.release("ann")
+    assert heard == ["one ", "two "]
+
+
+def test_a_gate_that_was_opened_just_before_the_message_gives_what_it_held() -> None:
+    stage = Stage("ann")
+    heard, _ = hearing(stage)
+    stage.say("ann", "one ")
+    stage.switches["ann"] = False
+    stage.say("ann", "two")
+    stage.feed.on["ann"] = True  # the loop has yet to hear of it
+    stage.finish("ann", "one two")
+    assert heard == ["one ", "two"]
+
+
+@pytest.mark.parametrize("kind", [CellKind.OTHER, CellKind.THOUGHT])
+def test_a_message_in_mid_text_leaves_no_gap_in_what_a_closed_gate_holds(kind: CellKind) -> None:
+    stage = Stage("ann")
+    heard, _ = hearing(stage)
+    stage.switches["ann"] = False
+    stage.say("ann", "one ")
+    stage.take(Message("ann", "ann", 1.0, kind, "ping", "Ping", "p", "t"))
+    stage.say("ann", "two")
+    stage.switches["ann"] = True
+    assert heard == ["one two"]
+
+
+def test_a_callback_that_comes_when_nobody_listened_hears_no_gap() -> None:
+    stage = Stage("ann")
+    _, remove = hearing(stage)
+    stage.switches["ann"] = False
+    stage.say("ann", "one ")
+    remove()
+    stage.say("ann", "two ")
+    heard, _ = hearing(stage)
+    stage.say("ann", "three")
+    stage.switches["ann"] = True
+    assert heard == ["three"]
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**48))
+def test_a_reader_elsewhere_sees_what_was_said_so_far_and_changes_nothing(seed: int) -> None:
+    paths = [path for _, path in AGENTS]
+    read, folded = Stage(*paths), Stage(*paths)
+    for event in Author(random.Random(seed)).scenario().events:
+        read.take(event)
+        folded.take(event)
+        waiting = read.feed._said
+        cells = {cell.id: cell for cell in read.feed.so_far.cells}
+        assert read.feed._said is waiting
+        assert cells == {cell.id: cell for cell in folded.transcript.cells}
+    assert read.transcript == folded.transcript

@@ -6,6 +6,8 @@ import asyncio
 import re
 import threading
 import time
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
@@ -359,6 +361,44 @@ async def test_leaving_run_stream_early_cancels_the_run() -> None:
     await messages.aclose()
     assert stream.state is RunState.CANCELLED
     assert (await stream.run("again")).messages
+
+
+async def leave(messages: AsyncGenerator[Any, None]) -> None:
+    """Look at a run until its first token."""
+    async for message in messages:
+        if isinstance(message, ModelClientStreamingChunkEvent):
+            break
+
+
+async def test_right_after_run_stream_was_left_the_stream_can_be_used_again() -> None:
+    stream = TeamStream(duo(pace=0.001))
+    await leave(stream.run_stream("go"))
+    assert (await stream.run("again")).messages
+    await leave(stream.run_stream("go"))
+    assert [message async for message in stream.run_stream("again")]
+    await leave(stream.run_stream("go"))
+    await stream.reset()
+    ends = [info.status.value for info in stream.transcript.runs]
+    assert ends == ["cancelled", "done", "cancelled", "done", "cancelled"]
+
+
+async def test_start_says_what_to_do_right_after_run_stream_was_left() -> None:
+    stream = TeamStream(duo(pace=0.005))
+    await leave(stream.run_stream("go"))
+    with pytest.raises(AlreadyRunningError, match=r"await cancel\(\) first, or use contextlib.aclosing"):
+        stream.start("again")
+    await stream.cancel()
+    assert (await stream.start("again")).messages
+
+
+async def test_a_run_stream_that_is_held_still_runs() -> None:
+    stream = TeamStream(duo(pace=0.005))
+    messages = stream.run_stream("go")
+    await leave(messages)
+    with pytest.raises(AlreadyRunningError, match="Stop or cancel it first"):
+        await stream.run("again")
+    assert stream.state is RunState.RUNNING
+    await messages.aclose()
 
 
 async def test_the_users_own_cancellation_token_cancels_the_run() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from autogen_core import CancellationToken
 from nb_stream import RunState, TeamPanel, TeamStream
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import AlreadyRunningError, LoopError
+from nb_stream.model import RunFinished
 
 TEXT = "One word follows the other, and none of them is in a hurry. " * 4
 
@@ -174,6 +176,57 @@ async def test_callbacks_can_be_registered_and_removed_from_a_thread_during_a_ru
     assert set(seen) == {threading.current_thread()}
 
 
+async def test_a_thread_reads_what_was_said_so_far_while_the_loop_stands_still() -> None:
+    stream, read = TeamStream(team(pace=0)), list[tuple[str, str]]()
+
+    class Display:
+        def patched(self, patches: Any) -> None:
+            assert threading.current_thread() is threading.main_thread()
+
+        touched = agents_changed = state_changed = rewound = lambda self, *_: None
+
+    stream.watch(Display())
+    said: dict[str, str] = {}
+
+    def compare(token: Any) -> None:
+        """On the loop, which waits here for the thread."""
+        said[token.agent] = said.get(token.agent, "") + token.text
+        reader = threading.Thread(
+            target=lambda: read.append((said[token.agent], stream.transcript.of(token.agent)[-1].text))
+        )
+        reader.start()
+        reader.join(10)
+
+    stream.on_token(compare, agents="ann")
+    await stream.run("go")
+    assert len(read) > 10
+    assert all(heard == seen for heard, seen in read)
+
+
+async def test_many_reads_from_a_thread_lose_and_change_nothing() -> None:
+    stream, over, wrong = TeamStream(team(pace=0, turns=40)), threading.Event(), list[str]()
+
+    def read() -> None:
+        before: dict[str, str] = {}
+        while not over.is_set():
+            cells = {cell.id: cell.text for cell in stream.transcript.cells}
+            wrong.extend(name for name, text in before.items() if not cells.get(name, "").startswith(text))
+            before = cells
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        reading = asyncio.ensure_future(in_thread(read))
+        await stream.run("go")
+        over.set()
+        await reading
+    finally:
+        over.set()
+        sys.setswitchinterval(interval)
+    assert wrong == []
+    assert [cell.text for cell in stream.transcript.cells] == ["go", *[TEXT] * 40]
+
+
 # --- from other loops ----------------------------------------------------------------------------------------------
 
 
@@ -303,6 +356,60 @@ def test_a_loop_that_is_closed_under_a_run_does_not_lock_the_stream() -> None:
     assert [info.status.value for info in stream.transcript.runs] == ["cancelled", "done"]
     for task in tasks:  # they can never end: their loop is gone
         task._log_destroy_pending = False
+
+
+def abandoned(stream: TeamStream, ready: Callable[[], Any]) -> Callable[[], None]:
+    """Close the loop of a run that has begun; returns what keeps its tasks, which can never end, from complaining."""
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> None:
+        stream.start("left alone")
+        await until(ready)
+
+    loop.run_until_complete(begin())
+    tasks = asyncio.all_tasks(loop)
+    loop.close()
+
+    def hush() -> None:
+        for task in tasks:
+            task._log_destroy_pending = False
+
+    return hush
+
+
+def test_who_hears_that_a_run_ended_with_its_loop_may_begin_the_next_one() -> None:
+    members = team(pace=0.05)
+    clients = [member._model_client for member in members._participants]
+    stream, runs = TeamStream(members), list[Any]()
+    hush = abandoned(stream, lambda: stream.transcript.of("ann"))
+    for client in clients:
+        client._pace = 0.0
+    remove = stream.on_event(lambda event: runs.append(stream.start("again")) if type(event) is RunFinished else None)
+
+    async def work() -> Any:
+        with pytest.raises(AlreadyRunningError):
+            await stream.run("too late")
+        remove()
+        return await runs[0]
+
+    assert len(asyncio.run(work()).messages) == 3
+    assert [info.status.value for info in stream.transcript.runs] == ["cancelled", "done"]
+    hush()
+
+
+def test_a_question_ends_with_the_loop_of_its_run() -> None:
+    stream = TeamStream(RoundRobinGroupChat([UserProxyAgent("human")], max_turns=1))
+    never = threading.Event()
+    remove = stream.on_question(lambda question: never.wait(30) or None)
+    hush = abandoned(stream, lambda: stream.questions)
+    with contextlib.suppress(LoopError):  # there is none here; but the run that is dead is found
+        stream.start("go")
+    assert (stream.questions, stream.state) == ((), RunState.CANCELLED)
+    remove()
+    stream.on_question(lambda question: "here")
+    assert asyncio.run(stream.run("again")).messages[-1].to_text() == "here"
+    never.set()
+    hush()
 
 
 def test_start_without_any_loop_is_refused_and_leaves_everything_free() -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finaliser, which runs at any allocation, may give back what it has
 _owners: dict[int, tuple[Any, object]] = {}  # by id(): the thing itself, so that no other gets its id, and its owner
 
 
@@ -33,8 +33,8 @@ def taken(things: Sequence[Any], owner: object) -> Any | None:
 def release(owner: object) -> None:
     """Give back all that `owner` has. Any thread."""
     with _lock:
-        for key in [key for key, (_, holder) in _owners.items() if holder is owner]:
-            del _owners[key]
+        for key in [key for key, (_, holder) in list(_owners.items()) if holder is owner]:
+            _owners.pop(key, None)
 
 
 def _first(things: Sequence[Any], owner: object) -> Any | None:
