@@ -58,16 +58,59 @@ class RecordFile:
             raise RecordingError(
                 f"Cannot record to {self.path}: there is no folder {self.path.parent} that can be written to."
             )
+        self.redact = redact
         self.redactor = None if redact is None else Redactor(redact, complain)
         self._head = dict(head)
         self._zip: Any = None
+
+    def fill(self, lines: Iterable[bytes]) -> None:
+        """Write a whole recording, and close the file. Raises RecordingError where that fails, or where there are no
+        lines."""
+        lines = iter(lines)
+        try:
+            block = list(itertools.islice(lines, _BLOCK))
+            if not block:
+                raise RecordingError("There is nothing to save yet: no run has begun.")
+            while block:
+                following = list(itertools.islice(lines, _BLOCK))
+                self.write(b"".join(block), end=not following)
+                block = following
+        except OSError as error:
+            raise RecordingError(f"Cannot write {self.path}: {error.strerror or error}.") from error
+        finally:
+            self.close()
+
+    def is_at(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a path leads to this file, however it is spelled."""
+        other = pathlib.Path(path).expanduser()
+        try:
+            return self.path.samefile(other)
+        except OSError:  # one of them is not there
+            return self.path.resolve() == other.resolve()
+
+    def succeed(self, before: RecordFile) -> None:
+        """Take the place of another file, which is kept as `NAME.bak`, and go on there. Raises RecordingError."""
+        try:
+            before.close()  # some systems rename no open file
+            if before.path.exists():
+                os.replace(before.path, before.backup)
+            os.replace(self.path, before.path)
+            self.path = before.path
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise RecordingError(f"Cannot write {before.path}: {error.strerror or error}.") from error
+
+    @property
+    def backup(self) -> pathlib.Path:
+        """Where a file is kept that was there before."""
+        return self.path.with_name(self.path.name + ".bak")
 
     def write(self, data: bytes, *, end: bool = False) -> None:
         """Append whole lines; `end` makes a gzip file complete as it stands."""
         if self._file is None:
             data = self._first_line() + data
             if self.path.exists():
-                os.replace(self.path, self.path.with_name(self.path.name + ".bak"))
+                os.replace(self.path, self.backup)
             self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115
         if self.path.suffix == ".gz":
             self._zip = self._zip or zlib.compressobj(1, zlib.DEFLATED, 31)
@@ -195,8 +238,7 @@ class Tape:
             return
         try:
             if file.redactor is not None:
-                kept = (event for heard in _single(fresh) for event in file.redactor.feed(heard))
-                lines = list(map(line, rows(kept)))
+                lines = list(map(line, rows(_kept(fresh, file.redactor))))
             if lines:
                 file.write(b"".join(lines), end=not self._running)
         except Exception as error:  # noqa: BLE001 - whatever it is: the run goes on without its recording
@@ -229,9 +271,37 @@ class Tape:
         self.flush(end=True)
 
     def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:
-        """Write everything as a recording. Raises RecordingError where that fails, or where there is nothing yet."""
+        """Write everything as a recording. Raises RecordingError where that fails, or where there is nothing yet.
+
+        Where it is the file that is being written, that is written anew and goes on: it keeps its `redact`, unless
+        another one is given.
+        """
         self.flush(end=True)
+        with self._writing:
+            if self._file is not None and self._file.is_at(path):
+                self._renew(self._file, head, redact or self._file.redact)
+                return
         save(path, head, _single(list(self._rows)), redact=redact)
+
+    def _renew(self, before: RecordFile, head: Mapping[str, Any], redact: Redact | None) -> None:
+        """Go on in a file that has another head. Where that fails, go on as before."""
+
+        def complain(sentence: str) -> None:
+            (self._sentences.append if self._file is file else _raise)(sentence)
+
+        file = RecordFile(before.path.with_name("." + before.path.name), head, redact, complain)
+        heard = list(self._rows)
+        try:
+            file.fill(map(line, rows(_kept(heard, file.redactor))))
+        except BaseException:
+            file.path.unlink(missing_ok=True)
+            raise
+        file.succeed(before)
+        with self._lock:
+            self._pack()
+            self._file, self._lines, self._written = file, [], len(heard)
+            if file.redactor is None:
+                self._lines = list(map(line, rows(_single(self._rows[len(heard) :]))))
 
 
 def save(
@@ -244,30 +314,22 @@ def save(
     events = map(scrub, events)
     if redact is not None:
         events = Redactor(redact, _raise).all(events)
-    _save(path, head, redact, map(line, rows(events)))
-
-
-def _save(path: str | os.PathLike[str], head: Mapping[str, Any], redact: Redact | None, lines: Iterable[bytes]) -> None:
-    file = RecordFile(path, head, redact, _raise)
-    lines = iter(lines)
-    try:
-        block = list(itertools.islice(lines, _BLOCK))
-        if not block:
-            raise RecordingError("There is nothing to save yet: no run has begun.")
-        while block:
-            following = list(itertools.islice(lines, _BLOCK))
-            file.write(b"".join(block), end=not following)
-            block = following
-    except OSError as error:
-        raise RecordingError(f"Cannot write {file.path}: {error.strerror or error}.") from error
-    finally:
-        file.close()
+    RecordFile(path, head, redact, _raise).fill(map(line, rows(events)))
 
 
 def _single(kept: Iterable[Event | Packed]) -> Iterator[Event]:
     """What was kept, event by event."""
     for row in kept:
         yield from row.chunks() if isinstance(row, Packed) else (row,)
+
+
+def _kept(rows: Iterable[Event | Packed], redactor: Redactor | None) -> Iterator[Event]:
+    """What can be written now of what was kept, event by event."""
+    if redactor is None:
+        yield from _single(rows)
+    else:
+        for event in _single(rows):
+            yield from redactor.feed(event)
 
 
 def _raise(sentence: str) -> None:

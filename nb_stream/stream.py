@@ -216,7 +216,8 @@ class TeamStream:
     ) -> None:
         """Write everything that was heard so far as a recording, with the time of every chunk; `.gz` compresses it.
         With `state=await stream.save_state()` it holds the team's own state too, and `load(path, team)` goes on with
-        the conversation. `redact` may rewrite each text, those of the state included.
+        the conversation. `redact` may rewrite each text, those of the state included. The file that `record` writes may
+        be saved, too, and goes on.
 
         Raises RecordingError where the file cannot be written, or where nothing was heard yet.
         """

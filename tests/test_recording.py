@@ -202,6 +202,54 @@ def test_chunks_in_memory_take_some_20_bytes_each() -> None:
     assert (after - before) / 100_000 < 25
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+async def test_what_is_saved_onto_the_file_that_is_recorded_goes_on_there(suffix: str, tmp_path) -> None:
+    path, link = tmp_path / f"run{suffix}", tmp_path / f"link{suffix}"
+    stream = TeamStream(writers(pace=0), record=path)
+    with pytest.raises(RecordingError, match="no run has begun"):
+        stream.save(path)
+    await stream.run("One.")
+    stream.save(path, state=await stream.save_state())
+    assert Recording(path).state
+    run = stream.start("Two.")
+    while not stream.transcript.live:
+        await asyncio.sleep(0)
+    stream.save(tmp_path / "x" / ".." / path.name)  # in mid-message
+    await run
+    link.symlink_to(path)
+    stream.save(link)
+    await stream.run("Three.")
+    assert load(path) == load(link) == stream.transcript
+    assert link.is_symlink()
+    assert [info.task for info in load(path).runs] == ["One.", "Two.", "Three."]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [link.name, path.name, f"{path.name}.bak"]
+
+
+async def test_a_file_that_is_recorded_keeps_its_redact_when_it_is_saved(tmp_path) -> None:
+    path, tape = tmp_path / "run.jsonl", Tape()
+    tape.record(path, header((), {}, 0.0), redact=hide, complain=pytest.fail)
+    tape(RunStarted("r1", 1.0, "Well?"))
+    for text in ("I am Rumpel", "stiltskin, and ", "that is all."):
+        tape.chunks.append(Chunk("ann", "ann", 2.0, text, "m1", "t1"))
+        tape.save(path, header((), {}, 0.0))
+    tape(Message("ann", "ann", 3.0, CellKind.TEXT, "I am Rumpelstiltskin, and that is all.", "TextMessage", "m1", "t1"))
+    tape(RunFinished("r1", 4.0, CellStatus.DONE))
+    said = "I am <name>, and that is all."
+    assert "".join(event.text for event in opened(path) if isinstance(event, Chunk)) == said
+    assert [cell.text for cell in load(path)] == [said]
+
+
+async def test_where_saving_onto_the_file_that_is_recorded_fails_the_recording_goes_on(tmp_path) -> None:
+    path = tmp_path / "run.jsonl"
+    stream = TeamStream(writers(pace=0), record=path)
+    await stream.run("One.")
+    with pytest.raises(RecordingError, match="redact function failed"):
+        stream.save(path, redact=lambda text: 1 / 0)
+    await stream.run("Two.")
+    assert load(path) == stream.transcript
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 # --- what a crash leaves -------------------------------------------------------------------------------------------
 
 CHILD = """
