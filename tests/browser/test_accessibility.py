@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -198,6 +200,28 @@ def test_letters_press_the_tools_but_not_while_somebody_types(dev: DevPage) -> N
     expect(page.locator(".nbs-cell[open]")).to_have_count(page.locator(".nbs-cell").count())
     page.keyboard.press("c")
     expect(page.locator(".nbs-cell[open]")).to_have_count(0)
+
+
+def test_the_bars_of_the_timeline_are_named_and_lead_to_their_messages_by_keyboard(dev: DevPage) -> None:
+    page = dev.open("finished")
+    page.locator(".nbs-scroller").focus()
+    page.keyboard.press("t")
+    page.get_by_role("button", name="Earlier run").press("Enter")
+    expect(page.get_by_role("button", name="Later run")).to_be_focused()
+    page.keyboard.press("Tab")
+    bars = page.locator(".nbs-timeline-rows").get_by_role("button")
+    expect(bars).to_have_count(page.locator(".nbs-timeline-rows rect").count())
+    expect(bars.first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    bar = page.get_by_role("button", name=re.compile(r"^poet, writing, 3\.4 s: The"))
+    expect(bar).to_be_focused()
+    page.keyboard.press("Enter")
+    line = page.locator(".nbs-line:focus")
+    expect(line).to_contain_text("poet")
+    page.keyboard.press("Escape")
+    expect(page.locator(".nbs-timeline")).to_be_hidden()
+    expect(line).to_be_focused()
 
 
 def test_the_focus_is_never_taken_by_what_comes(dev: DevPage) -> None:

@@ -11,6 +11,7 @@ const ATTRIBUTES = [
   "preserveAspectRatio",
   "role",
   "rx",
+  "tabindex",
   "text-anchor",
   "viewBox",
   "width",

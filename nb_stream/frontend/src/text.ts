@@ -54,6 +54,11 @@ export function digest(text: string, crc = 0): number {
   return ~rest >>> 0;
 }
 
+/** Short facts in a row; a line of them that is too long breaks behind a dot. */
+export function inRow(facts: readonly string[]): string {
+  return facts.join("\u00a0· ");
+}
+
 /** The beginning of `text` on one line, at most `limit` characters and an ellipsis. */
 export function firstWords(text: string, limit = 160): string {
   const line = text

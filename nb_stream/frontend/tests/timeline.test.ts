@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { svg } from "../src/svg";
-import { rowsOf } from "../src/views/timeline";
+import { rowsOf } from "../src/views/timeline_row";
 import { all, type Mounted, mount, one, texts } from "./helpers";
 
 let kernel: ScriptedKernel;
@@ -43,7 +43,7 @@ test("each agent has a row with what it did, and the sums beside it", () => {
   expect(title()).toBe("Run 1, 10 s");
   expect(texts(panel.el, ".nbs-timeline-row .nbs-agent-name")).toEqual(["poet", "editor"]);
   expect(texts(panel.el, ".nbs-timeline-facts")).toEqual([
-    "5.0 s · 1 message · 42 tokens · $0.0020 · first token after 0.5 s · about 3.0 tokens/s",
+    "5.0 s\u00a0· 1 message\u00a0· 42 tokens\u00a0· $0.0020\u00a0· first token after 0.5 s\u00a0· about 3.0 tokens/s",
     "",
   ]);
   const bars = all<HTMLElement>(panel.el, ".nbs-timeline-rows rect");
@@ -53,7 +53,7 @@ test("each agent has a row with what it did, and the sums beside it", () => {
     "nbs-bar-waiting",
   ]);
   expect(bars.map((bar) => Number(bar.getAttribute("width")))).toEqual([400, 100, 400]);
-  expect(bars[0]!.textContent).toBe("writing, 4.0 s: <b>one</b>");
+  expect(bars[0]!.textContent).toBe("poet, writing, 4.0 s: <b>one</b>");
   press("Later run");
   expect(title()).toBe("Run 2, 2.0 s");
 });
@@ -68,7 +68,7 @@ test("a thought and its answer count as one call, and long calls more than short
   press("Earlier run");
   press("Later run");
   expect(one(panel.el, ".nbs-timeline-facts").textContent).toMatch(
-    /^10 s · 2 messages · first token after 2\.0 s · 11 tokens\/s$/,
+    /^10 s\u00a0· 2 messages\u00a0· first token after 2\.0 s\u00a0· 11 tokens\/s$/,
   );
 });
 
@@ -80,9 +80,48 @@ test("a bar leads to its message", () => {
   expect([cell.open, document.activeElement]).toEqual([true, one(cell, "summary")]);
 });
 
+describe("keys", () => {
+  const bars = () => all<HTMLElement>(panel.el, ".nbs-timeline-rows rect");
+  const key = (name: string) =>
+    document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+  const at = () => bars().indexOf(document.activeElement as HTMLElement);
+
+  test("go from bar to bar, which are one stop for Tab, and to their messages", () => {
+    press("Earlier run");
+    expect(bars().map((bar) => bar.getAttribute("tabindex"))).toEqual(["0", "-1", "-1"]);
+    bars()[0]!.focus();
+    const places = ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "Home", "End"].map((name) => {
+      key(name);
+      return at();
+    });
+    expect(places).toEqual([1, 1, 2, 1, 0, 1]);
+    expect(bars().map((bar) => bar.getAttribute("tabindex"))).toEqual(["-1", "0", "-1"]);
+    key("Enter");
+    const cell = all<HTMLDetailsElement>(panel.el, ".nbs-cell")[1]!;
+    expect([cell.open, document.activeElement]).toEqual([true, one(cell, "summary")]);
+  });
+
+  test("have the focus where they left it when the picture is drawn anew, and in the drawer when a button is shut", async () => {
+    const button = one<HTMLButtonElement>(panel.el, '[aria-label="Earlier run"]');
+    button.focus();
+    button.click();
+    expect(document.activeElement).toBe(one(panel.el, '[aria-label="Later run"]'));
+    press("Later run");
+    bars()[0]!.focus();
+    const bar = document.activeElement;
+    kernel.put("c5", "critic", "text", "five", { started_at: kernel.now - 1, ended_at: kernel.now - 0.5 });
+    kernel.begin("c6", "critic");
+    await expect.poll(() => bars().length).toBe(3);
+    expect(document.activeElement).toBe(bar);
+    expect(bars()[2]!.textContent).toBe("critic, writing, going on");
+    key("Escape");
+    expect(document.activeElement).toBe(one(panel.el, '[aria-label^="Timeline"]'));
+  });
+});
+
 test("what still goes on lasts until now", () => {
   const live = { id: "c9", kind: "text" as const, status: "writing" as const, path: "poet", started_at: 100 };
-  expect(rowsOf([live], 130)[0]!.bars).toEqual([{ what: "writing", from: 100, to: 130, id: "c9", text: "" }]);
+  expect(rowsOf([live], 130)[0]!.bars).toEqual([{ what: "writing", from: 100, to: 130, cell: live }]);
 });
 
 test("a run of ten thousand messages is still a small picture", () => {

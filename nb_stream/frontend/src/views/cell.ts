@@ -4,6 +4,7 @@ import type { Connection } from "../connection";
 import { focusedIn, h, isInUse, takePlace } from "../dom";
 import { appendText } from "../marks";
 import type { Cell } from "../model";
+import { inRow } from "../text";
 import type { Backlog } from "./backlog";
 import type { Item } from "./blocks";
 import { renderBody } from "./body";
@@ -215,7 +216,7 @@ export class CellView implements Item {
       kindWord(cell),
       statusWord(cell),
       headline(cell),
-      meta(cell).join(" · "),
+      inRow(meta(cell)),
     ];
     texts.forEach((text, index) => {
       const part = line.children[index]!;

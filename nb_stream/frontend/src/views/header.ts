@@ -25,8 +25,8 @@ export class Header {
   #cue = h("span", "nbs-cue");
   #state = h("span", "nbs-state-word");
   #pill = h("span", "nbs-state", this.#cue, this.#state);
-  #detail = h("span", "nbs-detail");
-  readonly heading = h("div", "nbs-heading", this.#title, this.#pill, this.#detail);
+  #detail = h("span");
+  readonly heading = h("div", "nbs-heading", this.#title, this.#pill, h("span", "nbs-detail", this.#detail));
   #all = h("input", "nbs-check");
   #allLabel = h("label", "nbs-all", this.#all, "All");
   #list = h("ul", "nbs-agents");

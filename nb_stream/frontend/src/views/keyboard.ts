@@ -63,6 +63,7 @@ const KEYS: [string, string][] = [
   ["Home End", "first and last message"],
   ["Enter, Space", "open or close a message"],
   ["→ ←", "open, close"],
+  ["← → ↑ ↓", "from bar to bar in the timeline"],
   ["Enter, Shift+Enter", "next and previous hit, while searching"],
   ["Esc", "close what was opened last, leave the full screen"],
 ];

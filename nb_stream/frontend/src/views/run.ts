@@ -4,7 +4,7 @@ import { h } from "../dom";
 import { count, duration, money, pace } from "../format";
 import { setText } from "../marks";
 import type { RunInfo } from "../model";
-import { firstWords } from "../text";
+import { firstWords, inRow } from "../text";
 import type { Item } from "./blocks";
 
 export class RunLine implements Item {
@@ -46,5 +46,5 @@ function ending(run: RunInfo): string {
   if (run.ttft != null) parts.push(`first token after ${duration(run.ttft)}`);
   if (run.tokens_per_s != null) parts.push(pace(run.tokens_per_s, run.estimated));
   if (run.started_at !== null && run.ended_at !== null) parts.push(duration(run.ended_at - run.started_at));
-  return parts.join(" · ");
+  return inRow(parts);
 }

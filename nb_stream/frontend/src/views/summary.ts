@@ -2,7 +2,7 @@
 
 import { count, dateAndTime, duration, money, pace, timeOfDay } from "../format";
 import type { Cell, CellHead, CellStatus } from "../model";
-import { firstWords } from "../text";
+import { firstWords, inRow } from "../text";
 import { codeBlocks } from "./code";
 
 /** The word for the kind of a cell, empty for what agents simply say. */
@@ -92,5 +92,5 @@ export function figures(cell: Cell): string {
   if (cell.started_at !== undefined && seconds >= 0.05) parts.push(`took ${duration(seconds)}`);
   const at = cell.ended_at ?? cell.started_at;
   if (at !== undefined) parts.push(dateAndTime(at));
-  return parts.join(" · ");
+  return inRow(parts);
 }

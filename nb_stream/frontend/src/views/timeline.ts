@@ -1,82 +1,17 @@
 /** A run as a small picture: who wrote when, which tools ran, where the team waited for a person. */
 
 import type { Connection } from "../connection";
-import { button, h } from "../dom";
-import { count, duration, money, pace } from "../format";
-import type { Cell, CellHead, CellKind, RunInfo } from "../model";
+import { button, focusedIn, h, setChildren } from "../dom";
+import { duration } from "../format";
+import type { Cell, CellHead, RunInfo } from "../model";
 import { svg } from "../svg";
-import { firstWords } from "../text";
 import { colourClass } from "./colours";
 import { type Icon, icon } from "./icons";
+import { Row, rowsOf, type What } from "./timeline_row";
 
-const WIDTH = 1000;
-const HEIGHT = 14;
-/** The least width of a bar, so that what took no time is seen. */
-const LEAST = 4;
 /** Milliseconds between two drawings, at least, and how many times the last one's: a long run costs no more. */
 const PAUSE = 500;
 const REST = 100;
-
-type What = "writing" | "working" | "waiting";
-
-export interface Bar {
-  what: What;
-  from: number;
-  to: number;
-  id: string;
-  text: string;
-}
-
-export interface Row {
-  path: string;
-  agent: string;
-  bars: Bar[];
-  messages: number;
-  tokens: number;
-  cost: number;
-  /** Its streamed model calls by when they began: a thought and its answer are two cells of one call. */
-  calls: Map<number, CellHead>;
-}
-
-const MESSAGES: CellKind[] = ["text", "structured output", "handoff"];
-
-const WHAT: Partial<Record<CellKind, What>> = {
-  "tool call": "working",
-  code: "working",
-  "human input": "waiting",
-  approval: "waiting",
-};
-
-/** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
-export function rowsOf(cells: Iterable<CellHead & { text?: string }>, end: number): Row[] {
-  const rows = new Map<string, Row>();
-  for (const cell of cells) {
-    const { path = "", agent = "", kind, started_at: from } = cell;
-    if (path === "" || from === undefined) continue;
-    const row: Row = rows.get(path) ?? {
-      path,
-      agent,
-      bars: [],
-      messages: 0,
-      tokens: 0,
-      cost: 0,
-      calls: new Map(),
-    };
-    rows.set(path, row);
-    row.bars.push({
-      what: WHAT[kind] ?? "writing",
-      from,
-      to: Math.max(from, cell.ended_at ?? end),
-      id: cell.id,
-      text: cell.text ?? "",
-    });
-    if (MESSAGES.includes(kind)) row.messages++;
-    row.tokens += (cell.usage?.prompt_tokens ?? 0) + (cell.usage?.completion_tokens ?? 0);
-    row.cost += cell.cost ?? 0;
-    if (cell.ttft !== undefined || cell.tokens_per_s !== undefined) row.calls.set(from, cell);
-  }
-  return [...rows.values()];
-}
 
 export class Timeline {
   readonly el = h("div", "nbs-drawer nbs-timeline");
@@ -84,7 +19,9 @@ export class Timeline {
   #title = h("span", "nbs-timeline-title");
   #back = this.#turn("Earlier run", "earlier", -1);
   #on = this.#turn("Later run", "later", 1);
-  #ids = new WeakMap<Element, string>();
+  #drawn = new Map<string, Row>();
+  /** The bar at which the Tab key stops; the arrows go on from there. */
+  #stop: SVGElement | undefined;
   /** The run that is shown; the last one unless the reader went back. */
   #run: string | undefined;
   #timer = 0;
@@ -107,10 +44,9 @@ export class Timeline {
         legend("waiting", "waiting for a person"),
       ),
     );
-    this.#rows.addEventListener("click", ({ target }) => {
-      const id = target instanceof Element ? this.#ids.get(target) : undefined;
-      if (id !== undefined) this.reveal(id);
-    });
+    this.#rows.addEventListener("click", ({ target }) => this.#go(target));
+    this.#rows.addEventListener("keydown", (event) => this.#move(event));
+    this.#rows.addEventListener("focusin", ({ target }) => this.#setStop(target as SVGElement));
     signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
   }
 
@@ -132,11 +68,12 @@ export class Timeline {
     const found = runs.findIndex(({ id }) => id === this.#run);
     const index = found < 0 ? runs.length - 1 : found;
     const run = runs[index];
-    this.#back.disabled = index <= 0;
-    this.#on.disabled = index >= runs.length - 1;
+    this.#shut(this.#back, this.#on, index <= 0);
+    this.#shut(this.#on, this.#back, index >= runs.length - 1);
     if (!run) {
       this.#title.textContent = "No run yet";
       this.#rows.replaceChildren();
+      this.#drawn.clear();
       return;
     }
     const cells: (CellHead & { text?: string })[] = cellsOf(store.settled, run.id);
@@ -144,44 +81,66 @@ export class Timeline {
     const begin = run.started_at ?? cells[0]?.started_at ?? 0;
     const end = endOf(run, cells, begin);
     this.#title.textContent = `Run ${index + 1}, ${duration(end - begin)}`;
-    this.#rows.replaceChildren(...rowsOf(cells, end).map((row) => this.#row(row, begin, end)));
+    const before = this.#drawn;
+    this.#drawn = new Map();
+    for (const facts of rowsOf(cells, end)) {
+      const { path } = facts;
+      const row = before.get(path) ?? new Row(path, colourClass(store.agents, path));
+      row.draw(facts, begin, end, this.#stop);
+      this.#drawn.set(path, row);
+    }
+    // What has the focus keeps it.
+    setChildren(
+      this.#rows,
+      [...this.#drawn.values()].map(({ el }) => el),
+    );
+    if (!this.#stop || !this.#rows.contains(this.#stop)) this.#setStop([...this.#drawn.values()][0]?.bars[0]);
   }
 
-  #row(row: Row, begin: number, end: number): HTMLElement {
-    const scale = WIDTH / Math.max(end - begin, 0.1);
-    const picture = svg("svg", {
-      class: "nbs-bars",
-      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
-      preserveAspectRatio: "none",
-      "aria-hidden": "true",
-    });
-    const reached: Partial<Record<What, number>> = {};
-    for (const { what, from, to, id, text } of row.bars) {
-      const x = Math.min(Math.max(0, (from - begin) * scale), WIDTH - LEAST);
-      const width = Math.max(LEAST, (to - from) * scale);
-      // Bars that nobody could tell apart are drawn once, so that a run of thousands stays a small picture.
-      if (x + width < (reached[what] ?? -LEAST) + LEAST) continue;
-      reached[what] = x + width;
-      const [y, height] =
-        what === "writing"
-          ? [1, HEIGHT - 2]
-          : what === "working"
-            ? [HEIGHT / 2, HEIGHT / 2 - 1]
-            : [3, HEIGHT - 6];
-      const bar = svg("rect", { class: `nbs-bar-${what}`, x, y, width, height, rx: 2 });
-      bar.append(svg("title", {}, `${what}, ${duration(to - from)}${text && `: ${firstWords(text, 80)}`}`));
-      this.#ids.set(bar, id);
-      picture.append(bar);
+  /** A button that is shut while it has the focus would drop it. */
+  #shut(el: HTMLButtonElement, other: HTMLButtonElement, shut: boolean): void {
+    if (shut && focusedIn(el)) {
+      other.disabled = false;
+      other.focus({ preventScroll: true });
     }
-    const name = h("span", "nbs-agent-name", row.path);
-    const facts = h("span", "nbs-timeline-facts", factsOf(row));
-    return h(
-      "div",
-      `nbs-timeline-row ${colourClass(this.connection.store.agents, row.path)}`,
-      name,
-      wrap(picture),
-      facts,
-    );
+    el.disabled = shut;
+  }
+
+  #setStop(bar: SVGElement | undefined): void {
+    this.#stop?.setAttribute("tabindex", "-1");
+    bar?.setAttribute("tabindex", "0");
+    this.#stop = bar;
+  }
+
+  #go(target: EventTarget | null): boolean {
+    const id = this.#rowOf(target)?.idOf(target as Element);
+    if (id !== undefined) this.reveal(id);
+    return id !== undefined;
+  }
+
+  #rowOf(target: EventTarget | null): Row | undefined {
+    return [...this.#drawn.values()].find(({ el }) => el.contains(target as Node));
+  }
+
+  /** From bar to bar of a row, to the rows above and below, and to the message of a bar. */
+  #move(event: KeyboardEvent): void {
+    const row = this.#rowOf(event.target);
+    const bar = event.target as SVGElement;
+    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
+    const rows = [...this.#drawn.values()];
+    const at = row.bars.indexOf(bar);
+    const moves: Record<string, () => SVGElement | undefined> = {
+      ArrowLeft: () => row.bars[at - 1],
+      ArrowRight: () => row.bars[at + 1],
+      ArrowUp: () => rows[rows.indexOf(row) - 1]?.near(bar),
+      ArrowDown: () => rows[rows.indexOf(row) + 1]?.near(bar),
+      Home: () => row.bars[0],
+      End: () => row.bars.at(-1),
+    };
+    const isPress = event.key === "Enter" || event.key === " ";
+    if (moves[event.key]) moves[event.key]!()?.focus({ preventScroll: true });
+    else if (!isPress || !this.#go(bar)) return;
+    event.preventDefault();
   }
 
   #turn(label: string, name: Icon, step: number): HTMLButtonElement {
@@ -196,12 +155,6 @@ export class Timeline {
     el.setAttribute("aria-label", label);
     return el;
   }
-}
-
-function wrap(picture: SVGElement): HTMLElement {
-  const el = h("span", "nbs-track");
-  el.append(picture);
-  return el;
 }
 
 function legend(what: What, words: string = what): HTMLElement {
@@ -232,46 +185,4 @@ function endOf(run: RunInfo, cells: readonly CellHead[], begin: number): number 
   const known = cells.reduce((end, cell) => Math.max(end, cell.ended_at ?? cell.started_at ?? 0), begin);
   const now = Date.now() / 1000;
   return now > known && now - known < 3600 ? now : known;
-}
-
-/** What an agent did, in words. The figures are those of `figures_of` in `metrics.py`. */
-function factsOf({ bars, messages, tokens, cost, calls }: Row): string {
-  const seconds = together(bars.filter(({ what }) => what !== "waiting"));
-  const parts: string[] = seconds >= 0.05 ? [duration(seconds)] : [];
-  if (messages > 0) parts.push(count(messages, "message"));
-  if (tokens > 0) parts.push(count(tokens, "token"));
-  if (cost > 0) parts.push(money(cost));
-  return [...parts, ...paceOf([...calls.values()])].join(" · ");
-}
-
-/** The mean time to the first token of some model calls, and their pace, where longer ones count more. */
-function paceOf(calls: CellHead[]): string[] {
-  const waits = calls.flatMap(({ ttft }) => ttft ?? []);
-  let written = 0;
-  let seconds = 0;
-  for (const { tokens_per_s, started_at, ended_at } of calls) {
-    if (tokens_per_s === undefined || started_at === undefined || ended_at === undefined) continue;
-    written += tokens_per_s * (ended_at - started_at);
-    seconds += ended_at - started_at;
-  }
-  const estimated = calls.some((call) => call.estimated);
-  return [
-    ...(waits.length > 0 ? [`first token after ${duration(sum(waits) / waits.length)}`] : []),
-    ...(seconds > 0 ? [pace(written / seconds, estimated)] : []),
-  ];
-}
-
-/** The seconds that bars cover; where several do, they count once. */
-function together(bars: Bar[]): number {
-  let until = Number.NEGATIVE_INFINITY;
-  let seconds = 0;
-  for (const { from, to } of [...bars].sort((a, b) => a.from - b.from)) {
-    seconds += Math.max(0, to - Math.max(from, until));
-    until = Math.max(until, to);
-  }
-  return seconds;
-}
-
-function sum(values: number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,0 +1,198 @@
+/** One agent's row in the timeline of a run: a bar for each thing that it did, and the sums. */
+
+import { h, setChildren } from "../dom";
+import { count, duration, money, pace } from "../format";
+import { plain, setText } from "../marks";
+import type { Cell, CellHead, CellKind } from "../model";
+import { svg } from "../svg";
+import { firstWords, inRow } from "../text";
+import { headline, kindWord } from "./summary";
+
+const WIDTH = 1000;
+const HEIGHT = 14;
+/** The least width of a bar, so that what took no time is seen. */
+const LEAST = 4;
+/** Top and height of the bars. */
+const PLACES: Record<What, [number, number]> = {
+  writing: [1, HEIGHT - 2],
+  working: [HEIGHT / 2, HEIGHT / 2 - 1],
+  waiting: [3, HEIGHT - 6],
+};
+export type What = "writing" | "working" | "waiting";
+
+/** A cell, as far as it is finished. */
+type Shown = CellHead & { text?: string };
+
+export interface Bar {
+  what: What;
+  from: number;
+  to: number;
+  cell: Shown;
+}
+
+export interface RowFacts {
+  path: string;
+  agent: string;
+  bars: Bar[];
+  messages: number;
+  tokens: number;
+  cost: number;
+  /** Its streamed model calls by when they began: a thought and its answer are two cells of one call. */
+  calls: Map<number, CellHead>;
+}
+
+const MESSAGES: CellKind[] = ["text", "structured output", "handoff"];
+
+const WHAT: Partial<Record<CellKind, What>> = {
+  "tool call": "working",
+  code: "working",
+  "human input": "waiting",
+  approval: "waiting",
+};
+
+/** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
+export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
+  const rows = new Map<string, RowFacts>();
+  for (const cell of cells) {
+    const { path = "", agent = "", kind, started_at: from } = cell;
+    if (path === "" || from === undefined) continue;
+    const row: RowFacts = rows.get(path) ?? {
+      path,
+      agent,
+      bars: [],
+      messages: 0,
+      tokens: 0,
+      cost: 0,
+      calls: new Map(),
+    };
+    rows.set(path, row);
+    row.bars.push({
+      what: WHAT[kind] ?? "writing",
+      from,
+      to: Math.max(from, cell.ended_at ?? end),
+      cell,
+    });
+    if (MESSAGES.includes(kind)) row.messages++;
+    row.tokens += (cell.usage?.prompt_tokens ?? 0) + (cell.usage?.completion_tokens ?? 0);
+    row.cost += cell.cost ?? 0;
+    if (cell.ttft !== undefined || cell.tokens_per_s !== undefined) row.calls.set(from, cell);
+  }
+  return [...rows.values()];
+}
+
+/** What stays the same from one drawing to the next keeps its element, and the focus. */
+export class Row {
+  readonly el: HTMLElement;
+  #picture: SVGElement;
+  #facts = h("span", "nbs-timeline-facts");
+  #bars = new Map<string, SVGElement>();
+  #ids = new Map<Element, string>();
+
+  constructor(path: string, colour: string) {
+    this.#picture = svg("svg", {
+      class: "nbs-bars",
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      role: "group",
+      "aria-label": plain(path),
+    });
+    const track = h("span", "nbs-track", this.#picture);
+    const name = h("span", "nbs-agent-name", path);
+    this.el = h("div", `nbs-timeline-row ${colour}`, name, track, this.#facts);
+  }
+
+  /** The bars that are drawn, in their order. */
+  get bars(): SVGElement[] {
+    return [...this.#picture.children] as SVGElement[];
+  }
+
+  /** The cell for which `bar` stands. */
+  idOf(bar: Element): string | undefined {
+    return this.#ids.get(bar);
+  }
+
+  /** The last bar that does not begin behind `other`, or the first one. */
+  near(other: SVGElement): SVGElement | undefined {
+    const { bars } = this;
+    return bars.findLast((bar) => beginOf(bar) <= beginOf(other)) ?? bars[0];
+  }
+
+  /** Show `facts` between the times `begin` and `end`; the bar `kept` is shown in any case. */
+  draw(facts: RowFacts, begin: number, end: number, kept?: Element): void {
+    const scale = WIDTH / Math.max(end - begin, 0.1);
+    const drawn: SVGElement[] = [];
+    const reached: Partial<Record<What, number>> = {};
+    for (const bar of facts.bars) {
+      const { what, from, to, cell } = bar;
+      const x = Math.min(Math.max(0, (from - begin) * scale), WIDTH - LEAST);
+      const width = Math.max(LEAST, (to - from) * scale);
+      const known = this.#bars.get(cell.id);
+      // Bars that nobody could tell apart are drawn once, so that a run of thousands stays a small picture.
+      if (x + width < (reached[what] ?? -LEAST) + LEAST && (!known || known !== kept)) continue;
+      reached[what] = x + width;
+      const el = known ?? svg("rect", { class: `nbs-bar-${what}`, role: "button", tabindex: -1, rx: 2 });
+      this.#bars.set(cell.id, el);
+      this.#ids.set(el, cell.id);
+      const [y, height] = PLACES[what];
+      for (const [name, value] of Object.entries({ x, y, width, height }))
+        el.setAttribute(name, String(value));
+      const words = wordsOf(bar);
+      if (el.textContent !== words) el.replaceChildren(svg("title", {}, words));
+      drawn.push(el);
+    }
+    setChildren(this.#picture, drawn);
+    setText(this.#facts, factsOf(facts));
+  }
+}
+
+const beginOf = (bar: Element) => Number(bar.getAttribute("x"));
+
+/** What a bar stands for; of what goes on, nothing that changes all the time. */
+function wordsOf({ what, from, to, cell }: Bar): string {
+  const kind = cell.kind === "text" ? what : kindWord(cell);
+  const took = cell.ended_at === undefined ? "going on" : duration(to - from);
+  const words = firstWords(headline({ text: "", ...cell } as Cell), 80);
+  return `${cell.path}, ${kind}, ${took}${words && `: ${words}`}`;
+}
+
+/** What an agent did, in words. The figures are those of `figures_of` in `metrics.py`. */
+function factsOf({ bars, messages, tokens, cost, calls }: RowFacts): string {
+  const seconds = together(bars.filter(({ what }) => what !== "waiting"));
+  const parts: string[] = seconds >= 0.05 ? [duration(seconds)] : [];
+  if (messages > 0) parts.push(count(messages, "message"));
+  if (tokens > 0) parts.push(count(tokens, "token"));
+  if (cost > 0) parts.push(money(cost));
+  return inRow([...parts, ...paceOf([...calls.values()])]);
+}
+
+/** The mean time to the first token of some model calls, and their pace, where longer ones count more. */
+function paceOf(calls: CellHead[]): string[] {
+  const waits = calls.flatMap(({ ttft }) => ttft ?? []);
+  let written = 0;
+  let seconds = 0;
+  for (const { tokens_per_s, started_at, ended_at } of calls) {
+    if (tokens_per_s === undefined || started_at === undefined || ended_at === undefined) continue;
+    written += tokens_per_s * (ended_at - started_at);
+    seconds += ended_at - started_at;
+  }
+  const estimated = calls.some((call) => call.estimated);
+  return [
+    ...(waits.length > 0 ? [`first token after ${duration(sum(waits) / waits.length)}`] : []),
+    ...(seconds > 0 ? [pace(written / seconds, estimated)] : []),
+  ];
+}
+
+/** The seconds that bars cover; where several do, they count once. */
+function together(bars: Bar[]): number {
+  let until = Number.NEGATIVE_INFINITY;
+  let seconds = 0;
+  for (const { from, to } of [...bars].sort((a, b) => a.from - b.from)) {
+    seconds += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return seconds;
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
