@@ -175,13 +175,22 @@ def _chunks(values: Mapping[str, Any]) -> list[Chunk]:
 
 def _times(values: Mapping[str, Any]) -> array[float]:
     try:
-        return times(values["at"], values["after"])
+        found = times(values["at"], values["after"])
     except OverflowError as error:
         raise ValueError(f"its times lie outside of what a float holds ({error})") from error
+    if not all(map(math.isfinite, found)):
+        raise ValueError("its times are no numbers of seconds")
+    return found
 
 
 def _event(values: Mapping[str, Any]) -> Event:
     kind = _CLASSES[values["event"]]
+    try:
+        is_time = math.isfinite(values["at"])
+    except OverflowError:  # a whole number of any length
+        is_time = False
+    if not is_time:
+        raise ValueError("its time is no number of seconds")
     return kind(**{name: _value(name, value) for name, value in _known(kind, values).items()})  # type: ignore[no-any-return]
 
 
@@ -189,8 +198,8 @@ def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in _DEFAULTS[kind]}
 
 
-def dumps(value: Mapping[str, Any]) -> str:
-    """An object as one line of strict JSON. What JSON has no form for becomes text, and NaN becomes null."""
+def dumps(value: Any) -> str:
+    """JSON values as one line of strict JSON. What JSON has no form for becomes text, and NaN becomes null."""
     try:
         return _write(value)
     except ValueError:

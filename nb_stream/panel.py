@@ -53,7 +53,7 @@ class TeamPanel(FrameWidget):
         if isinstance(team, TeamStream) and options:
             raise TypeError(f"Give {', '.join(options)} to the TeamStream: this panel shows one that is made already.")
         self.stream = team if isinstance(team, TeamStream) else TeamStream(team, **options)
-        self._clicks: dict[str, float] = {}
+        self._clicks: dict[tuple[str, str], float] = {}  # of each page, by path: their clocks may differ
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title, caution())
         if leave not in LEAVES:
@@ -226,12 +226,12 @@ class TeamPanel(FrameWidget):
             self.stream.call(lambda: self._guarded(lambda: self._carry_out(command)))
 
     def _toggle(self, command: Command) -> None:
-        at = float(command.get("at", 0))
+        at, page = float(command.get("at", 0)), str(command.get("page", ""))
         paths = [command["path"]] if command["type"] == "toggle" else [a.path for a in self.agents if a.can_stream]
         for path in paths:
-            if at >= self._clicks.get(path, 0.0):  # a click that comes late never undoes a later one
-                self._clicks[path] = at
-                self._flip(path, bool(command.get("on")))
+            late = at < self._clicks.get((page, path), 0.0)  # it never undoes a later one
+            self._flip(path, self.switches[path] if late else bool(command.get("on")))
+            self._clicks[page, path] = max(at, self._clicks.get((page, path), 0.0))
 
     def _flip(self, path: str, on: bool) -> None:
         if self.switches[path] is not on:

@@ -183,8 +183,9 @@ class Snapshot(TypedDict):
 Command = Mapping[str, Any]
 """What the browser sends. `type` is one of:
 
-* `toggle` with `path`, `on` and `at` (milliseconds of the browser's clock: an older one never undoes a newer one);
-* `toggle_all` with `on` and `at`;
+* `toggle` with `path`, `on`, `at` (milliseconds of the browser's clock) and `page` (a word of the page's own): an older
+  one of the same page never undoes a newer one;
+* `toggle_all` with `on`, `at` and `page`;
 * `start` with `task`; `reset`;
 * `stop` or `cancel` with `run`, the id of the run that is meant, where the page knows it: one that comes late leaves
   the next run alone;
@@ -192,7 +193,7 @@ Command = Mapping[str, Any]
 * `replay` with `act`, one of `pause`, `resume`, `step`, `seek` (to `value` seconds) and `speed` (`value` times as fast,
   None for at once);
 * `resync`;
-* `ack` with `page`, which is a word of the page's own, and `seq`: all frames up to that one are painted there;
+* `ack` with `page` and `seq`: all frames up to that one are painted there;
 * `hello`, answered with a sign of life on both lines, or `detour`: send frames on the line of the layout (`lines.ts`);
 * `state`: everything, loader included, for a page that has only what is saved with a notebook;
 * `chunk` with `name`: a part of the front end that is not in the first module: `math`, or the panel itself, whose name

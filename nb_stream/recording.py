@@ -15,12 +15,16 @@ from typing import IO, Any, cast
 
 from . import events
 from .errors import RecordingError, RecordingWarning
+from .export import suffix_of
 from .model import AgentInfo, CellStatus, Chunk, Event, RunFinished, RunStarted
 from .reduce import fold
 from .transcript import Transcript
 
 CUT = "The recording ends here."
 """Why a run ended in which a recording breaks off."""
+
+GZIP = b"\x1f\x8b"
+"""How a compressed file begins."""
 
 _JOIN = 512  # lines whose chunks are joined at most, so that memory stays bounded
 _LOOK = 200  # lines between two reports of progress
@@ -205,7 +209,7 @@ class Lines:
             raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
         self._path = path
         self._size = max(1, os.fstat(self._raw.fileno()).st_size)
-        zipped = self._raw.read(2) == b"\x1f\x8b"
+        zipped = self._raw.read(2) == GZIP
         self._raw.seek(0)
         self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if zipped else self._raw
         if offset:
@@ -271,15 +275,18 @@ class _Nothing:
 
 
 def load(path: str | os.PathLike[str], progress: Callable[[float], None] | None = None) -> Transcript:
-    """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`).
+    """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`,
+    `.json.gz`).
 
     Raises RecordingError where the file is neither; warns where a recording is broken, and gives what stands before.
     """
-    if pathlib.Path(path).suffix != ".json":
+    if suffix_of(os.fspath(path)) != ".json":
         return Recording(path).transcript(progress)
     try:
-        with open(path, encoding="utf-8") as file:
-            return Transcript.from_dict(json.load(file))
+        data = pathlib.Path(path).expanduser().read_bytes()
+        return Transcript.from_dict(json.loads(gzip.decompress(data) if data.startswith(GZIP) else data))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecordingError(f"{path} is damaged: {error}.") from error
     except OSError as error:
         raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -179,8 +179,9 @@ class FrameWidget(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the widget off every page."""
-        for forget in getattr(self, "_forget", ()):  # a panel that could not be made is closed too
-            forget()
+        forgets = getattr(self, "_forget", [])  # a panel that could not be made is closed too, and any more than once
+        while forgets:
+            forgets.pop()()
         super().close()
 
 

@@ -66,6 +66,20 @@ def test_a_thought_is_a_quotation() -> None:
     assert body(cell(CellKind.THOUGHT, "one\n\ntwo")) == "> one\n>\n> two"
 
 
+@pytest.mark.parametrize("kind", [CellKind.INPUT, CellKind.APPROVAL])
+def test_a_question_shows_what_a_person_answered_or_why_nobody_did(kind: CellKind) -> None:
+    answered = {"request_id": "q", "how": "answered", "answer": "reject: far too expensive\n```py"}
+    assert body(cell(kind, "Pay?", data=answered)) == ("Pay?\n\n*Answered:*\n\nreject: far too expensive\n```py\n```")
+    assert body(cell(kind, "Pay?", data={"how": "timed out", "answer": None})) == "Pay?\n\n*Timed out.*"
+    assert body(cell(kind, "Pay?")) == "Pay?"
+
+
+def test_an_image_of_a_message_is_in_the_file_and_nothing_else_is_loaded() -> None:
+    images = ["data:image/png;base64,iVBO\nRw0KGgo=", "https://example.org/pixel.png", "data:text/html;base64,AAAA"]
+    text = body(cell(CellKind.TEXT, "[image 1]", data={"images": images}))
+    assert text == "[image 1]\n\n![image 1](data:image/png;base64,iVBORw0KGgo=)"
+
+
 def test_a_tool_call_shows_its_arguments_and_its_result() -> None:
     calls = (
         ToolCall("1", "look_up", '{"q": 1}', "42"),

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -555,6 +556,19 @@ def test_a_place_that_cannot_be_written_to_is_refused_at_once(path: str, tmp_pat
 
 
 # --- damaged files -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", ["1e999", "-1e999", "NaN", "9" * 400, '"now"'])
+@pytest.mark.parametrize("place", ["message", "chunks"])
+def test_a_time_that_is_none_ends_the_recording_with_a_sentence(place: str, at: str, tmp_path) -> None:
+    path = write(tmp_path / "run.jsonl", RUN)
+    lines = path.read_text("utf-8").split("\n")
+    (number,) = (number for number, text in enumerate(lines) if f'"event":"{place}"' in text)
+    lines[number] = re.sub(r'"at":[\d.]+', lambda _: f'"at":{at}', lines[number])
+    path.write_text("\n".join(lines), "utf-8")
+    for look in (load, lambda path: list(Recording(path).events())):
+        with pytest.warns(RecordingWarning, match=f"is broken at line {number + 1}, byte"):
+            assert look(path) is not None
 
 
 def test_a_file_cut_anywhere_opens_up_to_its_last_whole_line(tmp_path) -> None:

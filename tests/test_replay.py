@@ -14,6 +14,7 @@ import time
 
 import pytest
 from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
+from autogen_agentchat.messages import TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from conftest import ROOT
 from hypothesis import given
@@ -213,6 +214,37 @@ async def test_after_the_last_run_the_first_is_played_again_as_a_run_of_its_own(
     assert len({run.id for run in runs}) == 3
     assert [run.task for run in runs] == ["go"] * 3
     assert [cell.run for cell in stream.transcript] == [run.id for run in runs for _ in range(2)]
+
+
+async def test_a_recording_of_a_loop_is_played_in_a_loop_and_no_run_has_the_id_of_another(tmp_path) -> None:
+    looped = TeamStream(Replay(write(tmp_path / "run.jsonl", slow_run()), math.inf), record=tmp_path / "looped.jsonl")
+    for _ in range(2):
+        await looped.run()
+    stream = TeamStream(Replay(tmp_path / "looped.jsonl", math.inf))
+    for _ in range(5):
+        await stream.run()
+    ids = [run.id for run in stream.transcript.runs]
+    assert ids[:2] == [run.id for run in looped.transcript.runs]
+    assert len(set(ids)) == 5
+    assert [cell.run for cell in stream.transcript] == [run for run in ids for _ in range(2)]
+
+
+async def test_a_task_from_somebody_outside_the_team_makes_no_agent_of_him(tmp_path) -> None:
+    agent = AssistantAgent("ann", ScriptedClient([Say("Hello.")]), model_client_stream=True)
+    live = TeamStream(agent, record=tmp_path / "run.jsonl")
+    await live.run(task=[TextMessage(source="boss", content="Do it."), TextMessage(source="aide", content="Please.")])
+    stream = TeamStream(Replay(tmp_path / "run.jsonl", math.inf))
+    await stream.run()
+    assert [agent.path for agent in stream.agents] == [agent.path for agent in live.agents] == ["ann"]
+    assert stream.transcript == live.transcript
+
+
+async def test_an_agent_whom_nobody_announced_gets_his_switch_in_a_replay_too(tmp_path) -> None:
+    guest = Message("eve", "eve", 1002.5, CellKind.TEXT, "Hi.", "TextMessage", "m9")
+    events = slow_run()
+    stream = TeamStream(Replay(write(tmp_path / "run.jsonl", [*events[:-1], guest, events[-1]]), math.inf))
+    await stream.run()
+    assert [agent.path for agent in stream.agents] == ["ann", "ben", "eve"]
 
 
 async def test_a_recording_that_breaks_off_is_played_to_its_end(tmp_path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from ..model import (
     RunFinished,
     RunStarted,
     ToolResults,
+    TurnStarted,
     Usage,
 )
 from ..recording import CUT
@@ -67,14 +69,13 @@ class ReplayBackend:
         self.may_create = False
         self._stop_wished = self._cancelled = False
         self._task: asyncio.Future[Any] | None = None
-        self._rounds = 1
+        self._given: set[str] = set()
+        self._paths = {agent.path for agent in self.agents}
         self._start: RunStarted | None = None
         self._open()
 
     def _open(self) -> None:
-        """Go to the beginning of the recording; the runs of a second round get new ids."""
-        if self._start is not None:
-            self._rounds += 1
+        """Go to the beginning of the recording."""
         self._lines = self._replay.recording.lines()
         next(self._lines)
         self._read_ahead: deque[Event] = deque()
@@ -129,13 +130,16 @@ class ReplayBackend:
         return None
 
     def opening(self, event: RunStarted) -> Iterator[Event]:
-        """The recorded beginning in place of `event`."""
+        """The recorded beginning in place of `event`; a run that is played again gets a new id."""
         if self._next is None:
             self._open()
         yield from self._between()
         assert isinstance(self._next, RunStarted), "the constructor of Replay looks for a run"
         recorded, self._number = self._next, self._number + 1
-        self._start = recorded if self._rounds == 1 else replace(recorded, run=f"{recorded.run}.{self._rounds}")
+        ids = (f"{recorded.run}.{number}" for number in itertools.count(2))
+        run = next(run for run in itertools.chain((recorded.run,), ids) if run not in self._given)
+        self._given.add(run)
+        self._start = replace(recorded, run=run)
         self._end, self._last = None, recorded.at
         self._mark = (self._lines.offset, self._lines.number - 1)
         yield self._start
@@ -168,7 +172,7 @@ class ReplayBackend:
         assert self._start is not None
         self._stop_wished = self._cancelled = False
         self._task = asyncio.current_task()
-        began, count = self._start.at, 0
+        began, count, tasks = self._start.at, 0, True
         messages: list[ReplayedMessage] = []
         self._replay.begin(self._number)
         self._next = self._read()
@@ -178,7 +182,9 @@ class ReplayBackend:
                 messages.clear()
                 emit(Rewound())
                 self._back()
+                tasks = True
                 continue
+            tasks = tasks and self._may_be_task(event)
             count += 1
             if count % _BREATH == 0:
                 await asyncio.sleep(0)
@@ -190,7 +196,7 @@ class ReplayBackend:
                 hear(_native(event), event)
             elif isinstance(event, (Message, ToolResults, CodeResult)):
                 messages.append(_native(event))
-                yield Item(messages[-1], event)
+                yield Item(messages[-1], event, tasks and isinstance(event, Message))
             else:
                 emit(event)
             self._next = self._read()
@@ -204,6 +210,12 @@ class ReplayBackend:
         if self._end.status is CellStatus.FAILED:
             raise ReplayedError(self._end.error)
         yield Item(ReplayedResult(tuple(messages), self._end.stop_reason), None)
+
+    def _may_be_task(self, event: Event) -> bool:
+        """Whether all may still be tasks: they come first, of nobody in the team."""
+        if isinstance(event, Message):
+            return event.turn is None and event.path not in self._paths
+        return not isinstance(event, (TurnStarted, Chunk))
 
     def _back(self) -> None:
         """Read the run again from its beginning."""

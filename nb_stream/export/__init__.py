@@ -31,10 +31,10 @@ def export(transcript: Said, path: str | os.PathLike[str]) -> None:
     Raises ValueError for a suffix that is not in `SUFFIXES`, OSError where the file cannot be written.
     """
     target = pathlib.Path(path).expanduser()
-    pieces = _pieces(transcript, target.name.removesuffix(".gz"))
+    pieces = _pieces(transcript, target.name)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with _opened(beside, target.suffix == ".gz") as file:
+        with _opened(beside, target.suffix.lower() == ".gz") as file:
             for piece in pieces:
                 file.write(piece.encode("utf-8", "replace"))
         os.replace(beside, target)

@@ -7,10 +7,11 @@ call is opened, filled and closed, and the run ends in one event (`docs.ag-ui.co
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ..events import dumps
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
 from .runs import by_run
 
@@ -34,9 +35,8 @@ def events(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[Row]:
 
 def lines(rows: Iterable[Row]) -> Iterator[str]:
     """One event a line."""
-    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
     for row in rows:
-        yield encode(row) + "\n"
+        yield dumps(row) + "\n"
 
 
 def _cell(cell: Cell) -> Iterator[Row]:
@@ -50,6 +50,8 @@ def _cell(cell: Cell) -> Iterator[Row]:
         return  # it is told by RUN_ERROR
     elif cell.kind in (CellKind.TEXT, CellKind.STRUCTURED, CellKind.CODE, CellKind.HANDOFF):
         yield from _message(cell, "user" if cell.path == "user" else "assistant", _text(cell))
+        if images := cell.data.get("images"):  # the protocol has a place for those of a task only
+            yield _row("CUSTOM", cell.started_at, name="images", value={"messageId": cell.id, "images": list(images)})
     else:
         value = {"agent": cell.path, "text": cell.text, "status": cell.status.value, **_plain(cell)}
         yield _row("CUSTOM", cell.started_at, name=cell.kind.value, value=value)
@@ -128,4 +130,5 @@ def _end(cell: Cell) -> float | None:
 
 
 def _row(kind: str, at: float | None, **fields: Any) -> Row:
-    return {"type": kind, **({} if at is None else {"timestamp": round(at * 1000)}), **fields}
+    time = {} if at is None or not math.isfinite(at * 1000) else {"timestamp": round(at * 1000)}
+    return {"type": kind, **time, **fields}

@@ -18,7 +18,7 @@ from ..visible import one_line, visible
 from .runs import by_run
 from .text import dollars, ending
 
-_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
+IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _ASIDE = (CellKind.THOUGHT, CellKind.TOOL_CALL, CellKind.SELECTION, CellKind.MEMORY)
 
@@ -145,7 +145,7 @@ def _call(call: ToolCall) -> Iterator[str]:
 
 def image(source: str, number: int) -> str:
     """An image of a message, where it is data of a known kind; else a sentence."""
-    if _IMAGE.fullmatch(source) is None:
+    if IMAGE.fullmatch(source) is None:
         return f"<p><small>Image {number} is not shown: only PNG, JPEG, GIF and WebP data are.</small></p>\n"
     return f'<p><img alt="image {number}" style="max-width:100%" src="{source}"></p>\n'
 
@@ -185,5 +185,8 @@ def capital(words: str) -> str:
 
 
 def _when(run: RunInfo) -> str:
-    moment = datetime.fromtimestamp(run.started_at or 0.0, timezone.utc)
+    try:
+        moment = datetime.fromtimestamp(run.started_at or 0.0, timezone.utc)
+    except (ValueError, OverflowError, OSError):  # a file can hold any number
+        return ""
     return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'

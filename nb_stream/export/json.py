@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..events import dumps
+
 
 def pieces(values: Mapping[str, Any]) -> Iterator[str]:
-    """What `Transcript.to_dict` gives, as the text of a file, a line for each cell."""
-    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+    """What `Transcript.to_dict` gives, as the text of a file, a line for each cell; NaN is null there, as in
+    recordings."""
     yield "{"
     for place, (name, value) in enumerate(values.items()):
-        yield f"{',' if place else ''}\n{encode(name)}: "
+        yield f"{',' if place else ''}\n{dumps(name)}: "
         if isinstance(value, list) and value:
             yield "[\n"
             for row, item in enumerate(value, 1):
-                yield encode(item) + (",\n" if row < len(value) else "\n")
+                yield dumps(item) + (",\n" if row < len(value) else "\n")
             yield "]"
         else:
-            yield encode(value)
+            yield dumps(value)
     yield "\n}\n"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from .html import IMAGE
 from .runs import by_run
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -51,6 +52,18 @@ def _body(cell: Cell) -> Iterator[str]:
         yield _fenced(cell.data.get("traceback", ""), "text")
     else:
         yield _closed(cell.text)
+    yield from _answer(cell)
+    for number, source in enumerate(cell.data.get("images", ()), 1):
+        if IMAGE.fullmatch(str(source)):
+            yield f"![image {number}]({''.join(str(source).split())})"
+
+
+def _answer(cell: Cell) -> Iterator[str]:
+    """How a question ended: what a person answered, or why nobody did."""
+    if how := cell.data.get("how"):
+        answer = str(cell.data.get("answer") or "")
+        yield f"*{_one_line(str(how)).capitalize()}{':' if answer else '.'}*"
+        yield _closed(answer)
 
 
 def _call(call: ToolCall) -> str:

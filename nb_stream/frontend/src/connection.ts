@@ -44,7 +44,7 @@ export interface Model {
 
 export class Connection {
   readonly store = new Store();
-  readonly switches = new Switches(this.store, (command) => this.send(command));
+  readonly switches = new Switches(this.store, (command) => this.send({ ...command, page: this.#page }));
   readonly chunks = new Chunks((command) => this.send(command));
   /** What its texts are shown with. */
   readonly services: Services = { policy: safePolicy, formulas: new Formulas(this.chunks) };

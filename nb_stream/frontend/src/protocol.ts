@@ -143,10 +143,12 @@ export interface Snapshot {
   replay: ReplayRow | null;
 }
 
-/** What the browser sends. `at` is `Date.now()`: an older switch never undoes a newer one. */
+/** What the browser sends. `at` is `Date.now()`: an older switch never undoes a newer one of the same page. `state` is
+ * sent by what is saved with a notebook (`widget.py`). */
 export type Command =
-  | { type: "toggle"; path: string; on: boolean; at: number }
-  | { type: "toggle_all"; on: boolean; at: number }
+  | { type: "toggle"; path: string; on: boolean; at: number; page?: string }
+  | { type: "toggle_all"; on: boolean; at: number; page?: string }
+  | { type: "state" }
   | { type: "start"; task: string }
   | { type: "stop"; run?: string | undefined }
   | { type: "cancel"; run?: string | undefined }
@@ -162,6 +164,8 @@ export type Command =
   | { type: "hello" }
   | { type: "detour" }
   | { type: "chunk"; name: ChunkOp["name"] };
+
+export type Click = Extract<Command, { type: "toggle" | "toggle_all" }>;
 
 /** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */
 export function isSnapshot(value: unknown): value is Snapshot {

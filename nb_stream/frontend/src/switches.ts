@@ -5,7 +5,7 @@
  * they cannot have been sent before it arrived.
  */
 
-import type { AgentRow, Command } from "./protocol";
+import type { AgentRow, Click } from "./protocol";
 import type { Store } from "./store";
 
 /** Milliseconds in which the kernel's word may be older than the click. */
@@ -27,7 +27,7 @@ export class Switches {
 
   constructor(
     private readonly store: Store,
-    private readonly send: (command: Command) => void,
+    private readonly send: (command: Click) => void,
   ) {
     this.#unsubscribe = store.subscribe((changes) => {
       if (changes.some(({ what }) => what === "agents" || what === "snapshot")) this.#hear();

@@ -31,7 +31,9 @@ test("a click is sent as a toggle with its path and time, and shows at once in e
   const at = Date.now();
   boxes()[1]!.click();
   repaint();
-  expect(kernel.commands).toEqual([{ type: "toggle", path: "critic", on: false, at }]);
+  expect(kernel.commands).toEqual([
+    { type: "toggle", path: "critic", on: false, at, page: expect.any(String) },
+  ]);
   expect(boxes().map(({ checked }) => checked)).toEqual([true, false]);
   expect(boxes(second).map(({ checked }) => checked)).toEqual([true, false]);
 });
