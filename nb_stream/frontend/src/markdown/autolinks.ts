@@ -16,7 +16,11 @@ const MAIL = new RegExp(`<([a-zA-Z0-9.!#$%&'*+/=?^_\`{|}~-]+@${LABEL}(?:\\.${LAB
 /** Where bare addresses begin: `www.` only behind a space or a delimiter. */
 export const BARE = /(?<![\p{L}\p{N}])https?:\/\/|(?<=^|[\s*_~(])www\./giu;
 const BARE_HERE = /(?:https?:\/\/|www\.)[^\s<]+/iy;
-const HOST = /^(?:https?:\/\/)?((?:[\p{L}\p{N}\p{S}_-]+\.)*[\p{L}\p{N}\p{S}_-]+)/iu;
+const HOST = /^(?:https?:\/\/|(?=www\.))((?:[\p{L}\p{N}\p{S}_-]+\.)*[\p{L}\p{N}\p{S}_-]+)/iu;
+/** Characters of a host (RFC 1035); what is longer is text. */
+const MAX_HOST = 253;
+/** Punctuation behind a host that ends the address: no path follows. */
+const HOST_END = /(?:[?!.,:*_~'")]|&[A-Za-z0-9]+;)*(?=[\s<]|$)/y;
 const OPEN_ADDRESS =
   /<(?:[A-Za-z][A-Za-z0-9.+-]{0,31}(?::[^<>\0-\x20]*)?|[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]*)?$/y;
 /** Characters of an address that are kept back until it is complete. */
@@ -46,20 +50,19 @@ export function isOpenAddress(text: string, at: number): boolean {
 
 /** The bare address at `at`, where `BARE` found its beginning. */
 export function bareAddress(text: string, at: number): Address | null {
+  // The host first: where it is none, the rest of the address is not read, which can hold many like it.
+  let [begin, host] = HOST.exec(text.slice(at, at + MAX_HOST + 10).split("<", 1)[0]!) ?? [];
+  if (!begin || !host || host.length > MAX_HOST) return null;
+  HOST_END.lastIndex = at + begin.length;
+  const isAlone = HOST_END.test(text);
+  if (isAlone) {
+    begin = trim(begin);
+    host = HOST.exec(begin)?.[1];
+  }
+  const isBare = /^www\./i.test(text.slice(at, at + 4));
+  if (!host || /_[^.]*(?:\.[^.]*)?$/.test(host) || (isBare && !/^www\.[^.]/i.test(host))) return null;
   BARE_HERE.lastIndex = at;
-  const match = BARE_HERE.exec(text);
-  const found = match && trim(match[0]);
-  const host = found && HOST.exec(found)?.[1];
-  if (
-    !host ||
-    host
-      .split(".")
-      .slice(-2)
-      .some((label) => label.includes("_"))
-  )
-    return null;
-  const isBare = /^www\./i.test(found);
-  if (isBare && !/^www\.[^.]/i.test(host)) return null;
+  const found = isAlone ? begin : trim(BARE_HERE.exec(text)?.[0] ?? "");
   return address(found, isBare ? "http://" : "", found.length);
 }
 
@@ -79,24 +82,19 @@ function address(text: string, scheme: string, length: number): Address {
 /** An address without the punctuation and the parenthesis that belong to the sentence around it. */
 function trim(found: string): string {
   let end = found.length;
+  let unopened = 0;
+  for (const character of found) unopened += character === ")" ? 1 : character === "(" ? -1 : 0;
   for (;;) {
     const last = found[end - 1];
     if (last === undefined) return "";
     if ("?!.,:*_~'\"".includes(last)) end--;
-    else if (last === ")" && !isBalanced(found.slice(0, end))) end--;
-    else if (last === ";") {
-      const reference = /&[A-Za-z0-9]+;$/.exec(found.slice(0, end))?.[0];
-      if (!reference) return found.slice(0, end);
-      end -= reference.length;
+    else if (last === ")" && unopened > 0) {
+      unopened--;
+      end--;
+    } else if (last === ";") {
+      const begin = found.lastIndexOf("&", end - 1);
+      if (begin < 0 || !/^&[A-Za-z0-9]+;$/.test(found.slice(begin, end))) return found.slice(0, end);
+      end = begin;
     } else return found.slice(0, end);
   }
-}
-
-function isBalanced(text: string): boolean {
-  let depth = 0;
-  for (const character of text) {
-    if (character === "(") depth++;
-    else if (character === ")") depth--;
-  }
-  return depth >= 0;
 }

@@ -20,7 +20,7 @@ export interface Policy {
 }
 
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
-const RASTER = /^data:(image\/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/\s]+={0,2})\s*$/i;
+const RASTER = /^data:(image\/(?:png|jpeg|gif|webp));base64,/i;
 /** Bytes of an image inside the text. */
 const MAX_IMAGE = 1_000_000;
 /** Addresses that the reader has asked for in this page. */
@@ -89,11 +89,11 @@ function decode(text: string): string {
 /** A `blob:` address for the raster image that `href` holds. */
 function rasterOf(href: string): string | null {
   if (href.length > MAX_IMAGE * 1.4) return null;
-  const [, type, base64] = RASTER.exec(href) ?? [];
-  if (!type || !base64) return null;
+  const [head, type] = RASTER.exec(href) ?? [];
+  if (!head || !type) return null;
   try {
-    const bytes = Uint8Array.from(atob(base64.replace(/\s/g, "")), (character) => character.charCodeAt(0));
-    return bytes.length > MAX_IMAGE
+    const bytes = Uint8Array.from(atob(href.slice(head.length)), (character) => character.charCodeAt(0));
+    return bytes.length === 0 || bytes.length > MAX_IMAGE
       ? null
       : URL.createObjectURL(new Blob([bytes], { type: type.toLowerCase() }));
   } catch {

@@ -117,6 +117,13 @@ function readDefinition(text: string, at: number): Read<Target & { label: string
   return bare === null ? null : { value: { ...target, title: "" }, end: bare };
 }
 
+/** Whether `text` ends before the definition that it may begin with is complete. */
+export function isOpenDefinition(text: string): boolean {
+  const label = readLabel(text, 0);
+  if (!label || text[label.end] !== ":" || normalizeLabel(label.value) === "") return false;
+  return isOpenTarget(text, label.end);
+}
+
 /** The definitions of a text, by label: the first one counts. */
 export class Definitions {
   #targets = new Map<string, Target>();

@@ -16,13 +16,13 @@ import * as elements from "./elements";
 import { Leaf, type Reading } from "./leaf";
 import { Slots } from "./slots";
 import { cells } from "./tables";
-import { MAX_DEFINITION } from "./targets";
+import { isOpenDefinition, MAX_DEFINITION } from "./targets";
 
 /** The header of a table before the line under it has come. */
-const HEADER = /^\|[^\n]*[^\s|][^\n]*(?:\n[|:\s-]*)?$/;
-const HEADER_AT_END = /^\n\|[^\n]*(?:\n[|:\s-]*)?$/;
-/** A definition that is not complete. */
-const DEFINITION = /^\[(?:[^\\[\]]|\\.){1,999}\]:/;
+const HEADER = /^\n?\|[^\n]*(?:\n[|:\s-]*)?$/;
+const HAS_WORDS = /^[^\n]*?[^\s|]/;
+/** Characters of a header, with the line under it, that is shown as a table before it is one. */
+const MAX_HEADER = 4000;
 
 interface Shown {
   readonly el: HTMLElement;
@@ -117,7 +117,7 @@ export class View {
       case "paragraph":
         break;
     }
-    if (!block.final && HEADER.test(block.text)) return this.#pendingTable(old, block.text);
+    if (!block.final && isHeader(block.text)) return this.#pendingTable(old, block.text);
     const el = elements.reuse(old, `paragraph ${block.task}`) ?? elements.paragraph(block.task);
     return this.#text(el, this.#textOf(block), block.final, block.task === null ? 0 : 1);
   }
@@ -138,7 +138,7 @@ export class View {
     if (final) return text;
     const mayDefine = text.startsWith("[") && text.length < MAX_DEFINITION;
     const rest = mayDefine ? this.reading.definitions.take(text, false) : text;
-    if (mayDefine && DEFINITION.test(rest)) return "";
+    if (mayDefine && isOpenDefinition(rest)) return "";
     // The end of the line decides what its last characters are.
     return isPartial ? withoutHeader(rest) : withoutHeader(`${rest}\n`);
   }
@@ -227,8 +227,13 @@ export class View {
   }
 }
 
+/** Whether a paragraph may be the header of a table, and the beginning of the line under it. */
+function isHeader(text: string): boolean {
+  return text.length <= MAX_HEADER && HEADER.test(text) && HAS_WORDS.test(text);
+}
+
 /** A text without what at its end may be the header of a table, until the line under it says so. */
 function withoutHeader(text: string): string {
   const at = text.lastIndexOf("\n|");
-  return at >= 0 && HEADER_AT_END.test(text.slice(at)) ? text.slice(0, at) : text;
+  return at >= 0 && text.length - at <= MAX_HEADER && HEADER.test(text.slice(at)) ? text.slice(0, at) : text;
 }

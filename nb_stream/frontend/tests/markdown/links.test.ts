@@ -45,6 +45,9 @@ describe("links", () => {
     ["<https://a.example>", "https://a.example"],
     ["https://a.example/b", "https://a.example/b"],
     ["www.a.example", "www.a.example"],
+    ["(see https://a.example/b_(c)).", "https://a.example/b_(c)"],
+    ["https://a.example/b?c&d=1&amp;&gt;).", "https://a.example/b?c&d=1"],
+    ["https://a.example_), and more", "https://a.example"],
     ["<me@a.example>", "me@a.example"],
     ["[me](mailto:me@a.example)", "me (me@a.example)"],
     // Texts that look like another address.
@@ -57,6 +60,11 @@ describe("links", () => {
   ])("%j says %j", (text, said) => {
     expect(one(shown(text), "a").textContent).toContain(said);
   });
+
+  test.each(["http://", "https://?x", "www.", "http://a_.b/c", `http://${"a.".repeat(150)}example`])(
+    "do not come of %j, which has no host",
+    (text) => expect(all(shown(`${text} `), "a")).toEqual([]),
+  );
 
   test("hold no links", () => {
     const el = shown(
@@ -99,8 +107,10 @@ describe("images of the text", () => {
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
   test("that hold their pixels are shown at once, by an address of the page's own", () => {
-    const image = one<HTMLImageElement>(shown(`![dot](data:image/png;base64,${dot})`), "img");
-    expect(image.getAttribute("src")).toMatch(/^blob:/);
+    for (const base64 of [dot, dot.replace(/.{40}/g, "$& ")]) {
+      const image = one<HTMLImageElement>(shown(`![dot](<data:image/png;base64,${base64}>)`), "img");
+      expect(image.getAttribute("src")).toMatch(/^blob:/);
+    }
   });
 
   test.each([
@@ -108,6 +118,8 @@ describe("images of the text", () => {
     "data:text/html;base64,PHNjcmlwdD4=",
     `data:image/png;base64,${"A".repeat(1_500_000)}`,
     "data:image/png,raw",
+    "data:image/png;base64,",
+    "data:image/png;base64,A%2BA=",
     "/favicon.ico",
     "javascript:alert(1)",
   ])("of other kinds are words (%.30j)", (src) => {

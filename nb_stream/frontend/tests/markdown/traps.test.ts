@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ESSAY } from "../../dev/essay";
+import { BARE, bareAddress } from "../../src/markdown/autolinks";
 import { checkNow } from "../../src/markdown/check";
 import { all } from "../helpers";
 import { Chance } from "./documents";
@@ -161,6 +162,29 @@ describe("nothing costs more than it should", () => {
     write(new Chance(1).cut(text, 2000));
     const { user, system } = process.cpuUsage(begin);
     expect((user + system) / 1e6).toBeLessThan(10);
+  });
+
+  // What grew with the square of the length took minutes for these.
+  test.each([
+    ["parentheses behind an address", `http://a${")".repeat(100_000)}`],
+    ["references behind an address", `http://a${"&a;".repeat(100_000)}`],
+    ["a header without a table", `|${"a".repeat(100_000)}\nfoo`],
+    ["spaces in an image", `![x](<data:image/png;base64,${" ".repeat(100_000)}!>)`],
+    ["words behind a name in brackets", `[Alice]: ${"Hello there, ".repeat(20_000)}`],
+  ])("%s", (_, text) => {
+    const begin = process.cpuUsage();
+    write([text]);
+    write(new Chance(1).cut(text, 4000));
+    expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(10);
+  });
+
+  test.each(["http://_", "http://a_/", "_www."])("%s, an address that is none, again and again", (unit) => {
+    const text = `http://${unit.repeat(50_000)}`;
+    const begin = process.cpuUsage();
+    const found = [...text.matchAll(BARE)].map(({ index }) => bareAddress(text, index));
+    expect(found.filter((address) => address !== null).length).toBeLessThan(5);
+    expect(found.length).toBeGreaterThanOrEqual(50_000);
+    expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(10);
   });
 
   test("elements in elements are not deeper than a browser can take", () => {
