@@ -1,6 +1,6 @@
 /**
- * What programs print for a terminal, for a page: colours become classes, other sequences are left out, and a line that
- * was written over (a progress bar) shows what was written last.
+ * What programs print for a terminal, for a page: colours become classes, other sequences are left out. In the output
+ * of code, a line that was written over (a progress bar) shows what was written last.
  */
 
 /** A piece of text and the classes of its style. */
@@ -15,10 +15,11 @@ interface Style {
   flags: Set<string>;
 }
 
-// CSI, OSC and other string sequences, two-character sequences; in the 7-bit form and in that of C1.
+// CSI, strings (OSC and others, which end with their line where nothing ends them), two-character sequences. Of C1
+// only the colours: the rest are most often bytes of UTF-8 that were read as Latin-1, and marks show them.
 const SEQUENCE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
-  /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~])|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]/g;
+  /(?:\x1b\[|\x9b(?=[0-9;:]*m))([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_](?:[^\x07\x1b]*\x1b\\|[^\x07\x1b\n]*\x07?)|\x1b[ -/]*[0-~]/g;
 const FLAGS = new Map([
   [1, "bold"],
   [2, "dim"],
@@ -70,32 +71,36 @@ export function openEnd(text: string): string {
   return OPEN_END.exec(text.slice(-200))?.[0] ?? "";
 }
 
-/** Whether `text` holds something that only a terminal understands. */
-export function isForTerminal(text: string): boolean {
+/** Whether `text` holds sequences of a terminal. */
+export function hasSequences(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
-  return /[\x1b\x9b\x9d]|\r(?!\n)/.test(text);
+  return /[\x1b\x9b]/.test(text);
 }
 
-/** `text` without its sequences. */
+/** `text` without its sequences, in lines that a newline ends. */
 export function withoutAnsi(text: string): string {
-  return overwrite(text.replace(SEQUENCE, ""));
+  return inLines(text).replace(SEQUENCE, "");
+}
+
+/** `text` with a newline for each line end of another kind. */
+export function inLines(text: string): string {
+  return text.replace(/\r\n?/g, "\n");
 }
 
 /** The pieces of `text`, each with its style. */
 export function* styled(text: string): Generator<Styled> {
   const style: Style = { ink: null, ground: null, flags: new Set() };
   let from = 0;
-  const source = overwrite(text);
-  for (const match of source.matchAll(SEQUENCE)) {
-    if (match.index > from) yield { text: source.slice(from, match.index), style: classesOf(style) };
+  for (const match of text.matchAll(SEQUENCE)) {
+    if (match.index > from) yield { text: text.slice(from, match.index), style: classesOf(style) };
     from = match.index + match[0].length;
     if (match[2] === "m") apply(style, match[1]!);
   }
-  if (from < source.length) yield { text: source.slice(from), style: classesOf(style) };
+  if (from < text.length) yield { text: text.slice(from), style: classesOf(style) };
 }
 
-/** Carriage returns go back to the beginning of the line: what comes last is seen. */
-function overwrite(text: string): string {
+/** What a terminal shows of `text` where a carriage return goes back to the beginning of the line. */
+export function overwritten(text: string): string {
   if (!text.includes("\r")) return text;
   return text
     .replace(/\r+\n/g, "\n")

@@ -1,13 +1,14 @@
 /** What a program printed, as DOM: with its colours, and in blocks as other plain text. */
 
-import { isForTerminal, styled } from "./ansi";
+import { hasSequences, overwritten, styled } from "./ansi";
 import { h } from "./dom";
 import { appendText } from "./marks";
 import { BLOCK, renderText } from "./writer";
 
-/** Make `text` the whole content of `el`. */
-export function renderOutput(el: HTMLElement, text: string): void {
-  if (!isForTerminal(text)) {
+/** Make `printed` the whole content of `el`. */
+export function renderOutput(el: HTMLElement, printed: string): void {
+  const text = overwritten(printed);
+  if (!hasSequences(text)) {
     renderText(el, text);
     return;
   }

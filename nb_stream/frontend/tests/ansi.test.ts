@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
-import { isForTerminal, styled, withoutAnsi } from "../src/ansi";
+import { describe, expect, test } from "vitest";
+import { hasSequences, styled, withoutAnsi } from "../src/ansi";
 import { renderMarkdown } from "../src/markdown/writer";
+import type { Cell } from "../src/model";
 import { renderOutput } from "../src/terminal";
+import { toolCall } from "../src/views/tool_call";
+import { tracebackFold } from "../src/views/traceback";
 import { renderText } from "../src/writer";
-import { texts } from "./helpers";
+import { one, texts } from "./helpers";
 import { services } from "./markdown/write";
 
 const pieces = (text: string) => [...styled(text)].map(({ text: piece, style }) => [piece, style]);
@@ -44,7 +47,7 @@ test.each([
   ["\x1b]8;;https://evil.example\x07link\x1b]8;;\x07", "link"],
   ["\x1b]0;title\x1b\\x", "x"],
   ["\x1bPdevice\x1b\\x\x1b(B", "x"],
-  ["10%\r50%\r100%\nnext\r\n", "100%\nnext\n"],
+  ["a\x1b]0;title\nb\x1bPdevice\nc\x1b\\d", "a\nbd"],
   ["plain", "plain"],
 ])("other sequences are left out: %j", (text, expected) => {
   expect(withoutAnsi(text)).toBe(expected);
@@ -72,13 +75,39 @@ test.each([renderText, (el: HTMLElement, text: string) => renderMarkdown(el, tex
 );
 
 test("plain output is left to the plain writer", () => {
-  expect([isForTerminal("a\r\nb"), isForTerminal("a\x1b[0m"), isForTerminal("1%\r2%")]).toEqual([
-    false,
-    true,
-    true,
-  ]);
+  expect([hasSequences("a\r\nb"), hasSequences("a\x1b[0m")]).toEqual([false, true]);
   const el = document.createElement("pre");
   renderOutput(el, `\x1b[32m${"line\n".repeat(3000)}`);
   expect(el.children.length).toBe(4);
   expect(el.textContent).toBe("line\n".repeat(3000));
+});
+
+test("the output of code shows what was written last over a line", () => {
+  const el = document.createElement("pre");
+  renderOutput(el, "10%\r50%\r\x1b[32m100%\nnext\r\n");
+  expect(el.textContent).toBe("100%\nnext\n");
+});
+
+describe("nothing of a tool's result is left out", () => {
+  const shown = (result: string) => {
+    const call = { id: "1", name: "read", arguments: "{}", result, is_error: false };
+    const cell = { id: "c", kind: "tool call", status: "done", text: "", run: "r", started_at: 1 } as Cell;
+    return one(toolCall(call, cell, true), "pre").textContent;
+  };
+
+  test("UTF-8 that was read as Latin-1", () => {
+    const text = "He said \u201cyes\u201d, \u201bno\u201f and \u2018\u00db2J\u2019.\nAnd more.\n";
+    const latin = String.fromCharCode(...new TextEncoder().encode(text));
+    const marks = latin.replace(/[\x80-\x9f]/g, (c) => `U+00${c.charCodeAt(0).toString(16).toUpperCase()}`);
+    expect(shown(latin)).toBe(marks);
+  });
+
+  test("lines that end with a carriage return, coloured or not", () => {
+    expect(shown("h1,h2\r1,2\r\n3,4\r")).toBe("h1,h2\n1,2\n3,4\n");
+    expect(shown("h1,h2\r\x1b[1m1,2\x1b[m\r")).toBe("h1,h2\n1,2\n");
+  });
+
+  test("nor of a traceback", () => {
+    expect(one(tracebackFold("ValueError: a\rb\r\nc"), "pre").textContent).toBe("ValueError: a\nb\nc");
+  });
 });

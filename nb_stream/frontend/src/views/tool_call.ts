@@ -1,6 +1,6 @@
 /** A tool call with what it was given and what came of it. */
 
-import { isForTerminal } from "../ansi";
+import { hasSequences, inLines } from "../ansi";
 import { h } from "../dom";
 import { duration } from "../format";
 import type { Cell, ToolCall } from "../model";
@@ -30,8 +30,10 @@ export function toolArguments(text: string): HTMLElement[] {
   return trimmed === "" || trimmed === "{}" ? [] : [label("arguments"), value(trimmed, "Arguments")];
 }
 
-function result(text: string): HTMLElement {
-  return isForTerminal(text) ? output(text, "Result") : value(text, "Result");
+/** What came of it: with colours where it has some; nothing of it is written over. */
+function result(given: string): HTMLElement {
+  const text = inLines(given);
+  return hasSequences(text) ? output(text, "Result") : value(text, "Result");
 }
 
 function value(text: string, what: string): HTMLElement {
