@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
 from .export.text import beginning, body, closed, ending, head, result, rule
@@ -20,7 +21,7 @@ from .model import AgentInfo, Cell, CellStatus, RunInfo
 from .patches import Patch, RunChanged, Settled
 from .switches import resolve
 from .transcript import Transcript
-from .visible import visible
+from .visible import visible_piece
 
 INTERVAL = 0.05
 """Seconds between two looks at the text that is being written."""
@@ -89,6 +90,19 @@ def _is_terminal(out: TextIO) -> bool:
     return draws and (getattr(out, "encoding", None) or "").lower().startswith("utf")
 
 
+@dataclass
+class _Printed:
+    """What is printed of a message that is being written: how many code points of it, and as what."""
+
+    count: int = 0
+    pieces: list[str] = field(default_factory=list)
+    last: str = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
 class TerminalView:
     """Watches a stream and prints it in plain lines; for options and errors see `terminal_view`."""
 
@@ -107,7 +121,7 @@ class TerminalView:
         self._paths = None if agents is None else {resolve(source.agents, agent).path for agent in agents}
         self._tokens = tokens
         self._floor: str | None = None  # the live cell that is printed as it grows
-        self._printed: dict[str, tuple[int, str]] = {}  # of live cells: how many code points, and as what
+        self._printed: dict[str, _Printed] = {}  # of live cells
         self._waiting: dict[str, Cell] = {}  # finished cells that somebody keeps from being printed
         self._open: dict[str, Cell] = {}  # printed cells that get a result later
         self._runs: dict[str, CellStatus] = {}
@@ -210,7 +224,7 @@ class TerminalView:
         elif cell.id == self._floor:
             self._finish(cell)
             self._yield()
-        elif closed(body(cell)) == closed(self._printed.get(cell.id, (0, ""))[1]):
+        elif closed(body(cell)) == closed(self._printed.get(cell.id, _Printed()).text):
             self._printed.pop(cell.id, None)  # nothing to print, or a thought that was printed before its answer
         elif self._floor is not None:
             self._waiting[cell.id] = cell
@@ -233,16 +247,17 @@ class TerminalView:
         self._line(rule(head(cell)))
 
     def _grow(self, cell: Cell) -> None:
-        count, shown = self._printed.get(cell.id, (0, ""))
-        half = _HALF.search(cell.text, max(count, len(cell.text) - 32))
+        printed = self._printed.setdefault(cell.id, _Printed())
+        half = _HALF.search(cell.text, max(printed.count, len(cell.text) - 32))
         end = len(cell.text) if half is None else half.start()
-        piece = visible(cell.text[count:end])
+        piece, printed.last = visible_piece(cell.text[printed.count : end], printed.last)
         self._write(piece)
-        self._printed[cell.id] = end, shown + piece
+        printed.count = end
+        printed.pieces.append(piece)
 
     def _finish(self, cell: Cell) -> None:
         """The rest of a message that was printed as it grew; all of it where it ended in another text."""
-        _, shown = self._printed.pop(cell.id)
+        shown = self._printed.pop(cell.id).text
         whole = body(cell)
         if whole.startswith(shown):
             self._write(whole[len(shown) :])

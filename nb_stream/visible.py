@@ -39,6 +39,12 @@ def visible(text: str) -> str:
     Line ends become line feeds, colours of a terminal are taken out, and halves of surrogate pairs become U+FFFD, so
     that what comes back can always be encoded.
     """
+    return visible_piece(text, "")[0]
+
+
+def visible_piece(text: str, before: str) -> tuple[str, str]:
+    """`visible` of a piece of a text that goes on: what to show, and what the next piece is to get as `before`. The
+    first gets an empty text. Line ends and colours must not be cut."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
@@ -49,12 +55,14 @@ def visible(text: str) -> str:
     shown = 0
     for found in _HIDDEN.finditer(text):
         at = found.start()
-        if _belongs(found[0], text[at - 1] if at > shown else ""):
+        if at > shown:
+            before = text[at - 1]
+        if _belongs(found[0], before):
             continue
         parts += (text[shown:at], f"⟦U+{ord(found[0]):04X}⟧")
-        shown = found.end()
+        shown, before = found.end(), ""
     parts.append(text[shown:])
-    return "".join(parts)
+    return "".join(parts), text[shown:][-1:] or before
 
 
 def _belongs(character: str, before: str) -> bool:

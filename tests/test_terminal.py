@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import itertools
 import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass, field
 
 import pytest
 from conftest import ROOT
 from hostile import OWN
+from hypothesis import given
+from hypothesis import strategies as st
 from records import write
 from test_replay import said, slow_run, until
 
 from nb_stream import TeamStream
 from nb_stream.demo import TEAMS, parallel, writers
 from nb_stream.errors import UnknownAgentError
-from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
+from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
+from nb_stream.reduce import fold
 from nb_stream.replay import Replay
 from nb_stream.terminal import TerminalView
+from nb_stream.transcript import Transcript
 
 HEAD = re.compile(r"^---------- (.*?) -*$", re.MULTILINE)
 
@@ -158,6 +164,42 @@ async def test_hostile_text_does_nothing_to_the_terminal(text: str, cut: int, tm
     shown, _ = await printed(replay)
     assert not [letter for letter in shown if ord(letter) < 32 and letter not in "\n\t"]
     assert not re.search("[\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]", shown)
+
+
+@dataclass
+class Stub:
+    """A stream as far as a view looks at it."""
+
+    transcript: Transcript = field(default_factory=Transcript)
+    agents: tuple[AgentInfo, ...] = (AgentInfo("ann", "ann"),)
+    switches: dict[str, bool] = field(default_factory=dict)
+
+    def drain(self) -> None:
+        """Nothing waits."""
+
+
+def shown_of(pieces: list[str]) -> str:
+    """What is printed of a message that comes in pieces, when each is looked at."""
+    out, stub = io.StringIO(), Stub()
+    view = TerminalView(stub, out=out)
+    whole = Message("ann", "ann", 3.0, CellKind.TEXT, "".join(pieces), "TextMessage", "m1", "t1", True)
+    for event in (RunStarted("r1", 1.0), *(Chunk("ann", "ann", 2.0, text, "m1", "t1") for text in pieces), whole):
+        stub.transcript, patches = fold(stub.transcript, event)
+        view.patched(patches)
+        view._look()
+    return out.getvalue()
+
+
+LETTERS = ["می", "خ", "👩", "💻", "a ", "\u200c", "\u200d", "\ufe0f", "\u202e", "\r", "\n", "\x1b[31m", "\x1b"]
+
+
+@given(st.lists(st.sampled_from(LETTERS), min_size=1, max_size=12), st.sets(st.integers(1, 30)))
+def test_a_message_is_printed_once_and_the_same_wherever_it_is_cut(letters: list[str], cuts: set[int]) -> None:
+    text = "Say: " + "".join(letters) + "."
+    places = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    pieces = [text[start:end] for start, end in itertools.pairwise(places)]
+    assert shown_of(pieces) == shown_of([text])
+    assert shown_of(pieces).count("ann") == 1
 
 
 @pytest.mark.parametrize("broken", ["closed", "ascii"])
