@@ -61,6 +61,11 @@ class Batcher:
 
     # --- what happens (Watcher) ------------------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """The stream tells from now on. It may have gone on since this was made, on another thread."""
+        if not self._frames.is_current:
+            self.rewound()
+
     def patched(self, patches: Sequence[Patch]) -> None:
         """The transcript changed."""
         with self._lock:

@@ -44,7 +44,8 @@ _AMID = (CellKind.INPUT, CellKind.APPROVAL, CellKind.THOUGHT, CellKind.OTHER)
 
 class Watcher(Protocol):
     """Somebody who shows a stream. All methods are called on the stream's loop. One that cannot take the answers to
-    questions has a false attribute `takes_answers`."""
+    questions has a false attribute `takes_answers`. Where one has a method `begin`, that is called first: from then on
+    it is told of all that changes."""
 
     def patched(self, patches: Sequence[Patch]) -> None:
         """The transcript changed."""
@@ -104,6 +105,17 @@ class Feed:
         for chunk in fresh.chunks():
             transcript, _ = fold(transcript, chunk)
         return transcript
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell a display from now on."""
+        self.watchers.append(watcher)
+        if begin := getattr(watcher, "begin", None):
+            begin()
+
+    def leave(self, watcher: Watcher) -> None:
+        """Tell a display no more."""
+        if watcher in self.watchers:
+            self.watchers.remove(watcher)
 
     def chunk(self, native: Any, chunk: Chunk) -> None:
         """Take in a piece of text: the hot path."""

@@ -104,6 +104,11 @@ class Frames:
         self._settled: dict[int, tuple[Cell, _Text | None]] = {}
         self._runs: dict[str, RunInfo] = {}
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the transcript is the one that was seen last."""
+        return self._transcript is self._source.transcript
+
     def rewind(self) -> None:
         """The transcript went back: the next frame tells everything."""
         self._begin()

@@ -192,10 +192,9 @@ class TeamStream:
         return self._feed.events.add(callback, self._paths(agents))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Let a display follow the stream; returns what removes it."""
-        watchers = self._feed.watchers
-        watchers.append(watcher)
-        return lambda: watchers.remove(watcher) if watcher in watchers else None
+        """Let a display follow the stream; returns what removes it. Any thread may call both; they act on the loop."""
+        self.call(lambda: self._feed.watch(watcher))
+        return lambda: self.call(lambda: self._feed.leave(watcher))
 
     def drain(self) -> None:
         """Bring the transcript up to date with the text that is waiting. On the stream's loop."""

@@ -7,9 +7,12 @@ import gc
 import sys
 from typing import Any
 
+import comm
+import ipywidgets
 import pytest
+from ipywidgets.embed import embed_data
 
-from nb_stream import TeamPanel
+from nb_stream import TeamPanel, widget
 from nb_stream.demo import writers
 
 AHEAD = 1_000_060_000.0  # the clock of a browser, in milliseconds
@@ -46,6 +49,57 @@ async def test_a_click_that_comes_late_undoes_nothing_and_its_page_is_told_so() 
     assert not panel.switches[path]
     panel.receive({"type": "toggle", "path": path, "on": True, "at": 1500.0, "page": "a"})
     assert not panel.switches[path]
+    panel.close()
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["a page runs the cell", "a program runs the cell"])
+def test_a_page_that_connects_later_gets_everything(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(widget, "unattended", lambda: alone)
+    create, opened = comm.create_comm, {}
+    sent: list[Any] = []
+
+    def create_comm(**options: Any) -> Any:
+        made = create(**options)
+        opened[made.comm_id] = options["data"]["state"]
+        made.publish_msg = lambda kind, data=None, *rest, **more: sent.append(data)
+        return made
+
+    monkeypatch.setattr(comm, "create_comm", create_comm)
+    panel = TeamPanel(writers())
+    at_first, layout = opened[panel.model_id], opened[panel.layout.model_id]
+    assert ("loader" in at_first["_esm"]) is ("poet" in str(at_first["snapshot"])) is not alone
+    assert layout.items() >= {"width": "100%", "min_width": "0"}.items()
+    assert None not in layout.values()
+
+    def whole(state: Any) -> bool:
+        return state["_esm"] == panel._esm and [row["path"] for row in state["snapshot"]["agents"]] == list(
+            panel.switches
+        )
+
+    panel._handle_msg({"content": {"data": {"method": "request_state"}}})
+    assert whole(sent.pop()["state"])
+    panel._handle_msg({"content": {"data": {"method": "custom", "content": {"type": "state"}}}, "buffers": []})
+    assert whole(sent.pop()["state"])
+    assert whole(embed_data([panel], drop_defaults=False)["manager_state"]["state"][panel.model_id]["state"])
+    monkeypatch.setattr(ipywidgets.Widget, "_control_comm", create_comm(target_name="control", data={"state": {}}))
+    ipywidgets.Widget._handle_control_comm_msg({"content": {"data": {"method": "request_states"}}})
+    states = sent.pop()["states"]
+    assert whole(states[panel.model_id]["state"])
+    assert states[panel.layout.model_id]["state"].keys() == set(panel.layout.keys)
+    panel.close()
+
+
+def test_what_is_set_in_the_layout_and_set_back_reaches_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = TeamPanel(writers())
+    sent: list[Any] = []
+    monkeypatch.setattr(panel.layout.comm, "publish_msg", lambda kind, data=None, *rest, **more: sent.append(data))
+    panel.layout.height = "9em"
+    panel.layout.height = None
+    with panel.layout.hold_trait_notifications():
+        panel.layout.width = None
+    assert [data["state"] for data in sent] == [{"height": "9em"}, {"height": None}, {"width": None}]
+    panel.layout.send_state()
+    assert sent[-1]["state"]["height"] is None
     panel.close()
 
 
