@@ -149,10 +149,11 @@ const beginOf = (bar: Element) => Number(bar.getAttribute("x"));
 
 /** What a bar stands for; of what goes on, nothing that changes all the time. */
 function wordsOf({ what, from, to, cell }: Bar): string {
-  const kind = cell.kind === "text" ? what : kindWord(cell);
-  const took = cell.ended_at === undefined ? "going on" : duration(to - from);
+  const parts = [cell.path, cell.kind === "text" ? what : kindWord(cell)];
+  if (cell.ended_at === undefined) parts.push("going on");
+  else if (to - from >= 0.05) parts.push(duration(to - from));
   const words = firstWords(headline({ text: "", ...cell } as Cell), 80);
-  return `${cell.path}, ${kind}, ${took}${words && `: ${words}`}`;
+  return parts.join(", ") + (words && `: ${words}`);
 }
 
 /** What an agent did, in words. The figures are those of `figures_of` in `metrics.py`. */
