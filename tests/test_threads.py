@@ -15,8 +15,10 @@ from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
 from autogen_agentchat.base import TaskResult
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
+from browser_mirror import BrowserMirror
 
 from nb_stream import RunState, TeamPanel, TeamStream
+from nb_stream.batching import Batcher
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import AlreadyRunningError, LoopError
 from nb_stream.model import RunFinished
@@ -225,6 +227,42 @@ async def test_many_reads_from_a_thread_lose_and_change_nothing() -> None:
         sys.setswitchinterval(interval)
     assert wrong == []
     assert [cell.text for cell in stream.transcript.cells] == ["go", *[TEXT] * 40]
+
+
+async def test_a_display_that_a_thread_makes_while_an_agent_writes_shows_all_of_it() -> None:
+    stream, frames, pages = TeamStream(team()), list[Any](), list[Any]()
+
+    def make() -> None:
+        batcher = Batcher(stream, frames.append, lambda: stream.loop)
+        pages.append((BrowserMirror(batcher.snapshot()), stream.watch(batcher)))
+
+    def once(token: Any) -> None:
+        """On the loop, which waits here for the thread; text waits to be folded."""
+        if len(said) == 3:
+            stream.drain()
+        if len(said) == 5:
+            thread = threading.Thread(target=make)
+            thread.start()
+            thread.join(10)
+        said.append(token.text)
+
+    said: list[str] = []
+    stream.on_token(once)
+    await stream.run("go")
+    [(page, leave)] = pages
+
+    def shown() -> list[str]:
+        for frame in frames:
+            page.receive(frame)
+            assert all(TEXT.startswith(cell["text"]) for cell in page.live.values())
+        return [cell["text"] for cell in page.cells]
+
+    await until(lambda: shown() == ["go", TEXT, TEXT])
+    assert not page.stale
+    await in_thread(leave)
+    frames.clear()
+    await stream.run("again")
+    assert frames == []
 
 
 # --- from other loops ----------------------------------------------------------------------------------------------
