@@ -10,8 +10,9 @@ import type { ChunkOp, Command } from "./protocol";
 export type ChunkName = ChunkOp["name"];
 
 /** Milliseconds after which a chunk that did not come may be asked for again. */
-const PATIENCE = 10_000;
+export const PATIENCE = 10_000;
 
+type Use = (module: unknown) => void;
 type Shared = Map<string, Promise<unknown>>;
 const KEY = Symbol.for("nb_stream.chunks.1");
 
@@ -29,23 +30,24 @@ export function importSource(source: string): Promise<unknown> {
 
 export class Chunks {
   #asked = new Map<ChunkName, number>();
-  #waiting = new Map<ChunkName, ((module: unknown) => void)[]>();
+  #waiting = new Map<ChunkName, Set<Use>>();
 
   constructor(
     private readonly send: (command: Command) => void,
     private readonly load = importSource,
   ) {}
 
-  /** Call `use` with the module `name` once it is there: that can be never. */
-  want(name: ChunkName, use: (module: unknown) => void): void {
+  /**
+   * Call `use` with the module `name` once it is there: that can be never. Who wants it again and again is called once,
+   * and has it asked for anew where it did not come.
+   */
+  want(name: ChunkName, use: Use): void {
+    this.#waiting.set(name, (this.#waiting.get(name) ?? new Set()).add(use));
     const known = shared().get(name);
     if (known) {
-      known.then(use, () => {});
+      this.#await(name, known);
       return;
     }
-    const waiting = this.#waiting.get(name) ?? [];
-    waiting.push(use);
-    this.#waiting.set(name, waiting);
     const now = Date.now();
     if (now - (this.#asked.get(name) ?? Number.NEGATIVE_INFINITY) < PATIENCE) return;
     this.#asked.set(name, now);
@@ -54,18 +56,27 @@ export class Chunks {
 
   /** A chunk has come. */
   receive({ name, source }: ChunkOp): void {
-    const waiting = this.#waiting.get(name) ?? [];
-    this.#waiting.delete(name);
-    const known = shared().get(name) ?? this.load(source);
-    shared().set(name, known);
-    known.then(
-      (module) => {
-        for (const use of waiting) use(module);
-      },
-      (error) => {
+    let known = shared().get(name);
+    if (!known) {
+      known = this.load(source);
+      shared().set(name, known);
+      known.catch((error) => {
         shared().delete(name);
         console.error(`nb_stream: the part "${name}" could not be loaded.`, error);
+      });
+    }
+    this.#await(name, known);
+  }
+
+  /** Those who wait still do where the part cannot be loaded: it can come once more. */
+  #await(name: ChunkName, known: Promise<unknown>): void {
+    known.then(
+      (module) => {
+        const waiting = this.#waiting.get(name) ?? [];
+        this.#waiting.delete(name);
+        for (const use of waiting) use(module);
       },
+      () => {},
     );
   }
 }

@@ -1,6 +1,6 @@
 /** Formulas: their source until the renderer has come from the kernel, MathML from then on. */
 
-import type { Chunks } from "../chunks";
+import { type Chunks, PATIENCE } from "../chunks";
 import type { MathNode } from "../chunks/math";
 import { h } from "../dom";
 import { mathElement } from "./mathml";
@@ -17,9 +17,14 @@ interface Waiting {
   readonly display: boolean;
 }
 
+/** Milliseconds after which the renderer is asked for again, at first. */
+const RETRY = 1.1 * PATIENCE;
+
 export class Formulas {
   #renderer: Renderer | undefined;
   #waiting: Waiting[] = [];
+  #retry = RETRY;
+  #timer = 0;
 
   constructor(private readonly chunks: Chunks) {}
 
@@ -38,19 +43,30 @@ export class Formulas {
     if (!this.#render({ el, tex, display })) {
       el.append(h("code", "nbs-tex", tex));
       this.#waiting.push({ el, tex, display });
-      if (this.#waiting.length === 1) this.#ask();
+      this.#ask();
     }
     return opaque(el, `formula ${display} ${tex}`);
   }
 
+  /** Ask for the renderer; ever more rarely again while a formula on the page waits for it: an answer can be lost. */
   #ask(): void {
-    this.chunks.want("math", (module) => {
-      this.#renderer = module as Renderer;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const formula of waiting) this.#render(formula);
-    });
+    this.chunks.want("math", this.#use);
+    if (this.#timer !== 0) return;
+    this.#timer = window.setTimeout(() => {
+      this.#timer = 0;
+      const waits = this.#waiting.some(({ el }) => el.isConnected);
+      this.#retry = waits ? 2 * this.#retry : RETRY;
+      if (waits) this.#ask();
+    }, this.#retry);
   }
+
+  readonly #use = (module: unknown): void => {
+    window.clearTimeout(this.#timer);
+    this.#renderer = module as Renderer;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const formula of waiting) this.#render(formula);
+  };
 
   /** False while there is no renderer; a formula that it cannot read stays source. */
   #render({ el, tex, display }: Waiting): boolean {

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../../dev/kernel";
-import { Chunks } from "../../src/chunks";
+import { Chunks, PATIENCE } from "../../src/chunks";
 import * as math from "../../src/chunks/math";
 import { Formulas } from "../../src/markdown/formula_view";
 import { mathElement } from "../../src/markdown/mathml";
@@ -12,18 +12,21 @@ import { all, mount, one, painted } from "../helpers";
 const SHARED = Symbol.for("nb_stream.chunks.1");
 const forget = () => Reflect.deleteProperty(globalThis, SHARED);
 beforeEach(forget);
-afterEach(forget);
+afterEach(() => {
+  forget();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  document.body.replaceChildren();
+});
 
 /** Chunks whose kernel answers when it is told to. */
 function kernelSide() {
   const commands: Command[] = [];
-  const chunks = new Chunks(
-    (command) => commands.push(command),
-    async () => math,
-  );
+  const load = vi.fn(async (): Promise<unknown> => math);
+  const chunks = new Chunks((command) => commands.push(command), load);
   const answer = async () => {
     chunks.receive({ op: "chunk", name: "math", source: "export …" });
-    await new Promise((resolve) => setTimeout(resolve));
+    for (let turn = 0; turn < 9; turn++) await null;
   };
   const services = { policy: safePolicy, formulas: new Formulas(chunks) };
   const show = (text: string) => {
@@ -31,7 +34,7 @@ function kernelSide() {
     renderMarkdown(el, text, services);
     return el;
   };
-  return { commands, answer, show };
+  return { commands, answer, load, show };
 }
 
 describe("the renderer of formulas", () => {
@@ -48,6 +51,40 @@ describe("the renderer of formulas", () => {
     expect(all(first, ".nbs-tex")).toEqual([]);
     expect(all(show("$y$"), "math").length).toBe(1);
     expect(commands.length).toBe(1);
+  });
+
+  test("is asked for again where the answer was lost or could not be loaded, until it comes", async () => {
+    vi.useFakeTimers();
+    vi.spyOn(console, "error").mockReturnValue();
+    const { commands, answer, load, show } = kernelSide();
+    const shown = [show("$a$"), show("$b$")];
+    document.body.append(...shown);
+    expect(commands.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(PATIENCE);
+    expect(commands.length).toBe(1);
+    shown.push(show("and $c$"));
+    expect(commands.length).toBe(2);
+    await vi.advanceTimersByTimeAsync(3 * PATIENCE);
+    expect(commands.length).toBe(3);
+    load.mockRejectedValueOnce(new Error("no blob"));
+    await answer();
+    await vi.advanceTimersByTimeAsync(10 * PATIENCE);
+    expect(commands.length).toBeGreaterThan(3);
+    await answer();
+    expect(shown.map((el) => all(el, "math").length)).toEqual([1, 1, 1]);
+    const { length } = commands;
+    await vi.advanceTimersByTimeAsync(100 * PATIENCE);
+    expect(commands.length).toBe(length);
+  });
+
+  test("is not asked for by what has left the page", async () => {
+    vi.useFakeTimers();
+    const { commands, show } = kernelSide();
+    const el = show("$a$");
+    document.body.append(el);
+    el.remove();
+    await vi.advanceTimersByTimeAsync(100 * PATIENCE);
+    expect([commands.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
   test("is shared by the panels of a page", async () => {
