@@ -67,7 +67,8 @@ def test_a_page_that_connects_later_gets_everything(alone: bool, monkeypatch: py
     monkeypatch.setattr(comm, "create_comm", create_comm)
     panel = TeamPanel(writers())
     at_first, layout = opened[panel.model_id], opened[panel.layout.model_id]
-    assert ("loader" in at_first["_esm"]) is ("poet" in str(at_first["snapshot"])) is not alone
+    assert (at_first["_esm"] == panel._esm) is not alone
+    assert ("poet" in str(at_first["snapshot"])) is not alone
     assert layout.items() >= {"width": "100%", "min_width": "0"}.items()
     assert None not in layout.values()
 
