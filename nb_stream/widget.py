@@ -88,16 +88,17 @@ def unattended() -> bool:
 
 
 def _set(state: dict[str, Any]) -> dict[str, Any]:
-    """A whole state without what is None, which is what pages take for granted."""
+    """A state to open a widget with, without what is None, which is what pages take for granted."""
     return {name: value for name, value in state.items() if value is not None}
 
 
 class _Layout(ipywidgets.Layout):  # type: ignore[misc]
-    """A layout whose state is as large as what is set in it."""
+    """A layout that is opened with what is set in it. A page that connects later, or again, is told the rest too: it
+    may have missed that something was set back."""
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state(key, drop_defaults)
-        return _set(state) if key is None else state
+        return _set(state) if self.comm is None else state
 
 
 class FrameWidget(anywidget.AnyWidget):
