@@ -12,7 +12,7 @@ import pathlib
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from browser.dev_page import FRAME, DevPage, served
 from browser.lab import CHROMIUM, FLAGS
@@ -61,6 +61,18 @@ def test_the_panel_looks_as_it_did(dev: DevPage, name: str) -> None:
         print(f"{name} with {fault}: {far:.4f}")
         assert far > LIMIT, "what is broken looks the same, so this test proves nothing"
         style.evaluate("element => element.remove()")
+
+
+def test_a_word_beside_the_state_is_not_cut_to_a_letter(dev: DevPage) -> None:
+    page = dev.open("approval", width=340)
+    word = page.locator(".nbs-detail > span")
+    expect(word).to_have_text("poet and critic ask")
+    expect(word).to_be_hidden()
+    page.set_viewport_size({"width": 400, "height": 800})
+    expect(word).to_be_visible()
+    box = word.bounding_box()
+    assert box is not None
+    assert box["width"] > 56
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ const KEYS: [string, string][] = [
   ["→ ←", "open, close"],
   ["← → ↑ ↓", "from bar to bar in the timeline"],
   ["Enter, Shift+Enter", "next and previous hit, while searching"],
-  ["Esc", "close what was opened last, leave the full screen"],
+  ["Esc", "close what was opened last"],
 ];
 
 const SPARE = "data-lm-suppress-shortcuts";
