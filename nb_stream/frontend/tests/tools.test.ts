@@ -95,12 +95,14 @@ describe("keys", () => {
     });
   });
 
-  test("open drawers, which Esc closes from wherever the focus is, the last one first", () => {
+  test("open drawers and say so, and Esc closes them from wherever the focus is, the last one first", () => {
     const line = one(panel.el, ".nbs-line");
+    const said = () => one(panel.el, ".nbs-drawers [aria-live]").textContent;
     const open = () =>
       all(panel.el, ".nbs-drawer").flatMap((el) => (el.hidden ? [] : el.className.split("nbs-").at(-1)));
     line.focus();
     for (const name of ["t", "f", "?"]) key(line, name);
+    expect(said()).toBe("Keyboard shortcuts: on");
     expect(open()).toEqual(["filter", "timeline", "help"]);
     key(one(panel.el, ".nbs-filter button"), "Escape");
     expect(open()).toEqual(["timeline", "help"]);
@@ -109,6 +111,9 @@ describe("keys", () => {
     expect(open()).toEqual(["timeline"]);
     key(one(panel.el, "textarea"), "Escape");
     expect([open(), document.activeElement]).toEqual([[], line]);
+    expect(said()).toBe("Timeline of a run: off");
+    key(line, "e");
+    expect(said()).toBe("Expand all");
   });
 
   test("give the screen back only when no drawer is open any more", async () => {

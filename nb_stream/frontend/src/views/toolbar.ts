@@ -1,6 +1,7 @@
 /** The reader's tools: a row of signs, each with a name and a key, and the drawers that some of them open. */
 
 import { button, focusedIn, h, uniqueId } from "../dom";
+import { setText } from "../marks";
 import { type Icon, icon } from "./icons";
 
 export interface Tool {
@@ -18,12 +19,15 @@ export interface Tool {
 
 export class Toolbar {
   readonly el = h("div", "nbs-tools");
-  readonly drawers = h("div", "nbs-drawers");
+  /** What a key did, for those who do not see it: the focus stays where it was. */
+  #said = h("span", "nbs-hidden");
+  readonly drawers = h("div", "nbs-drawers", this.#said);
   #buttons: HTMLButtonElement[];
   /** The tools whose drawers are open, in the order in which they were opened. */
   #open: number[] = [];
 
   constructor(private readonly tools: readonly Tool[]) {
+    this.#said.setAttribute("aria-live", "polite");
     this.el.setAttribute("role", "toolbar");
     this.el.setAttribute("aria-label", "Transcript");
     this.#buttons = tools.map((tool, index) => this.#button(tool, index));
@@ -37,14 +41,17 @@ export class Toolbar {
     const index = around ?? this.#open.at(-1);
     if (index === undefined) return false;
     this.#set(index, false);
+    this.#say(index);
     return true;
   }
 
   /** Press the tool that has `key`; false where none has. */
   press(key: string): boolean {
     const index = this.tools.findIndex((tool) => tool.key === key);
-    this.#buttons[index]?.click();
-    return index >= 0;
+    if (index < 0) return false;
+    this.#buttons[index]!.click();
+    this.#say(index);
+    return true;
   }
 
   /** Show the tool `icon` as on or off, where something else than its button decides. */
@@ -68,6 +75,13 @@ export class Toolbar {
       this.drawers.append(tool.drawer);
     }
     return el;
+  }
+
+  #say(index: number): void {
+    const { name, drawer, isSwitch } = this.tools[index]!;
+    const state = drawer ? "aria-expanded" : isSwitch ? "aria-pressed" : "";
+    const isOn = this.#buttons[index]!.getAttribute(state) === "true";
+    setText(this.#said, state === "" ? name : `${name}: ${isOn ? "on" : "off"}`);
   }
 
   #pressed(index: number): void {
