@@ -102,11 +102,8 @@ export function* styled(text: string): Generator<Styled> {
 /** What a terminal shows of `text` where a carriage return goes back to the beginning of the line. */
 export function overwritten(text: string): string {
   if (!text.includes("\r")) return text;
-  return text
-    .replace(/\r+\n/g, "\n")
-    .split("\n")
-    .map((line) => line.replace(/\r+$/, "").split("\r").at(-1))
-    .join("\n");
+  const last = (line: string) => line.split("\r").findLast((part) => part !== "") ?? "";
+  return text.split("\n").map(last).join("\n");
 }
 
 function apply(style: Style, parameters: string): void {

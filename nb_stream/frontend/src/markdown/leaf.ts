@@ -14,7 +14,7 @@ import { appendItems, type Services } from "./inline_view";
 import { morphChildren } from "./morph";
 import { keyOf } from "./opaque";
 import { isQuiet, mayWait } from "./quiet";
-import type { Tail } from "./tail";
+import { endWithout, type Tail, WHITE } from "./tail";
 import type { Definitions } from "./targets";
 
 /** Characters of a text that stand in one box. */
@@ -162,7 +162,10 @@ export class Leaf {
   #append(text: string): void {
     if (!text.startsWith(this.#shown)) return;
     const fresh = this.#rest + text.slice(this.#shown.length);
-    const seen = fresh.replace(this.#tail === "formula" ? /[\s\\]+$/ : /\s+$/, "");
+    const seen = fresh.slice(
+      0,
+      endWithout(fresh, fresh.length, this.#tail === "formula" ? `${WHITE}\\` : WHITE),
+    );
     this.#shown = text;
     if (this.#tail === "hidden") return;
     this.#rest = fresh.slice(seen.length);

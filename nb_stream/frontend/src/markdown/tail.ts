@@ -5,7 +5,7 @@ export type Tail = "text" | "address" | "code" | "formula" | "hidden" | "other";
 
 /** What can be the beginning of something else than it looks like. */
 const UNDECIDED = /(?:(?:[*_~$`\\]|!?\[)+|&(?:#?[a-z0-9]{0,8})|(?<![^\s([])!)$/;
-const WHITE = " \t\n\v\f\r";
+export const WHITE = " \t\n\v\f\r";
 
 /** Where `source` ends for a reader, white space left out, and, where it `isOpen`, marks that say nothing yet. */
 export function shownEnd(source: string, isOpen: boolean): number {

@@ -14,8 +14,10 @@ interface Read<T> {
 }
 
 const LABEL = /\[((?:[^\\[\]]|\\[\s\S]){0,999})\]/y;
-const BRACKETED = /<((?:[^<>\n\\]|\\.)*)>/y;
-const TITLE = /"((?:[^"\\]|\\[\s\S])*)"|'((?:[^'\\]|\\[\s\S])*)'|\(((?:[^()\\]|\\[\s\S])*)\)/y;
+// Plain characters in a row of their own: one by one they would need more stack than there is for 12 MB.
+const BRACKETED = /<([^<>\n\\]*(?:\\.[^<>\n\\]*)*)>/y;
+const TITLE =
+  /"([^"\\]*(?:\\[\s\S][^"\\]*)*)"|'([^'\\]*(?:\\[\s\S][^'\\]*)*)'|\(([^()\\]*(?:\\[\s\S][^()\\]*)*)\)/y;
 const SPACE = /[ \t]*(?:\n[ \t]*)?/y;
 const LINE_END = /[ \t]*(?:\n|$)/y;
 const NESTED_PARENTHESES = 32;

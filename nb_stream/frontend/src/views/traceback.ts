@@ -15,7 +15,7 @@ export function tracebackFold(traceback: string): HTMLElement {
   pre.setAttribute("aria-label", "Traceback");
   let isLibrary = false;
   withoutAnsi(traceback)
-    .replace(/\n+$/, "")
+    .trimEnd()
     .split("\n")
     .forEach((line, index) => {
       const file = FRAME.exec(line)?.[1];

@@ -170,6 +170,7 @@ describe("nothing costs more than it should", () => {
     ["references behind an address", `http://a${"&a;".repeat(100_000)}`],
     ["a header without a table", `|${"a".repeat(100_000)}\nfoo`],
     ["spaces in an image", `![x](<data:image/png;base64,${" ".repeat(100_000)}!>)`],
+    ["spaces before a word", `a${" ".repeat(150_000)}b`],
     ["words behind a name in brackets", `[Alice]: ${"Hello there, ".repeat(20_000)}`],
   ])("%s", (_, text) => {
     const begin = process.cpuUsage();
@@ -186,6 +187,14 @@ describe("nothing costs more than it should", () => {
     expect(found.length).toBeGreaterThanOrEqual(50_000);
     expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(10);
   });
+
+  test.each(['[a](b "|")', "[a](<|>)", "[a]: b '|'\n"])(
+    "%s with 12 MB in it is read without an error",
+    (around) => {
+      const [before = "", behind = ""] = around.split("|");
+      expect(() => write([before + "x".repeat(12_000_000) + behind])).not.toThrow();
+    },
+  );
 
   test("elements in elements are not deeper than a browser can take", () => {
     const deepest = (el: Element): number =>
