@@ -119,6 +119,24 @@ describe("keys", () => {
   });
 });
 
+test("rows stay in the order in which their agents began, whoever finishes first", async () => {
+  const names = () => texts(panel.el, ".nbs-timeline-row .nbs-agent-name");
+  kernel.run("r3", "Both.");
+  kernel.begin("d1", "poet");
+  kernel.now += 1;
+  kernel.begin("d2", "critic");
+  await expect.poll(names).toEqual(["poet", "critic"]);
+  one(panel.el, ".nbs-timeline-row:last-child rect").focus();
+  const bar = document.activeElement;
+  kernel.now += 1;
+  kernel.settle("d2");
+  await expect.poll(() => bar!.textContent).toBe("critic, writing, 1.0 s");
+  expect(document.activeElement).toBe(bar);
+  kernel.settle("d1");
+  await expect.poll(() => texts(panel.el, ".nbs-timeline-rows rect")[0]).toBe("poet, writing, 2.0 s");
+  expect([names(), document.activeElement]).toEqual([["poet", "critic"], bar]);
+});
+
 test("what still goes on lasts until now", () => {
   const live = { id: "c9", kind: "text" as const, status: "writing" as const, path: "poet", started_at: 100 };
   expect(rowsOf([live], 130)[0]!.bars).toEqual([{ what: "writing", from: 100, to: 130, cell: live }]);

@@ -82,6 +82,7 @@ export class Timeline {
     const end = endOf(run, cells, begin);
     this.#title.textContent = `Run ${index + 1}, ${duration(end - begin)}`;
     const before = this.#drawn;
+    const focused = focusedIn(this.#rows);
     this.#drawn = new Map();
     for (const facts of rowsOf(cells, end)) {
       const { path } = facts;
@@ -89,11 +90,12 @@ export class Timeline {
       row.draw(facts, begin, end, this.#stop);
       this.#drawn.set(path, row);
     }
-    // What has the focus keeps it.
     setChildren(
       this.#rows,
       [...this.#drawn.values()].map(({ el }) => el),
     );
+    // What is moved loses the focus.
+    if (focused?.isConnected) (focused as SVGElement).focus({ preventScroll: true });
     if (!this.#stop || !this.#rows.contains(this.#stop)) this.#setStop([...this.#drawn.values()][0]?.bars[0]);
   }
 

@@ -53,7 +53,9 @@ const WHAT: Partial<Record<CellKind, What>> = {
 /** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
 export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
   const rows = new Map<string, RowFacts>();
-  for (const cell of cells) {
+  // What is being written comes last of all cells, and must not change its place when it is finished.
+  const inTime = [...cells].sort((a, b) => (a.started_at ?? 0) - (b.started_at ?? 0));
+  for (const cell of inTime) {
     const { path = "", agent = "", kind, started_at: from } = cell;
     if (path === "" || from === undefined) continue;
     const row: RowFacts = rows.get(path) ?? {
