@@ -17,8 +17,9 @@ interface Waiting {
   readonly display: boolean;
 }
 
-/** Milliseconds after which the renderer is asked for again, at first. */
+/** Milliseconds after which the renderer is asked for again: at first, and at the longest. */
 const RETRY = 1.1 * PATIENCE;
+const RETRY_MAX = 64 * PATIENCE;
 
 export class Formulas {
   #renderer: Renderer | undefined;
@@ -55,7 +56,7 @@ export class Formulas {
     this.#timer = window.setTimeout(() => {
       this.#timer = 0;
       const waits = this.#waiting.some(({ el }) => el.isConnected);
-      this.#retry = waits ? 2 * this.#retry : RETRY;
+      this.#retry = waits ? Math.min(2 * this.#retry, RETRY_MAX) : RETRY;
       if (waits) this.#ask();
     }, this.#retry);
   }

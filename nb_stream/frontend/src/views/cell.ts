@@ -189,10 +189,11 @@ export class CellView implements Item {
   fill(): void {
     if (this.#content) return;
     const { cell } = this;
-    this.#content = h("div", "nbs-content");
-    renderBody(this.#content, cell, this.connection.services);
+    const content = h("div", "nbs-content");
+    renderBody(content, cell, this.connection.services);
     const foot = isAsking(cell) ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
-    this.#holder.replaceChildren(h("div", "nbs-body", this.#content, foot));
+    this.#holder.replaceChildren(h("div", "nbs-body", content, foot));
+    this.#content = content;
   }
 
   /** Let the page's own search find the text while there is no body: browsers look into closed cells. */
