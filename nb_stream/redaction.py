@@ -7,6 +7,7 @@ stay. What the environment holds as a secret is known beforehand: only chunks th
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -100,9 +101,14 @@ def _holding(chunks: Sequence[Chunk], places: Sequence[int], last: int) -> int:
 
 def _secrets() -> list[str]:
     """What the environment holds as secrets, the longest first; also as they stand in JSON."""
-    found = {os.environ.get(name, "").strip() for name in os.environ if _SECRET.search(name)}
+    found = {os.environ.get(name, "").strip() for name in os.environ if _is_secret(name)}
     found |= {json.dumps(value)[1:-1] for value in found}
     return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
+
+
+@functools.lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
 
 
 def _without(text: str, secrets: Iterable[str]) -> str:
