@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from .loops import keep
+
 T = TypeVar("T")
 
 SHARE = 0.25
@@ -76,7 +78,7 @@ class Callbacks(Generic[T]):
         try:
             result = entry.call(value)
             if result is not None and inspect.isawaitable(result):
-                _keep(asyncio.ensure_future(self._finish(entry, result)))
+                keep(asyncio.ensure_future(self._finish(entry, result)))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
             self._failed(entry, error)
         ended = time.monotonic()
@@ -140,12 +142,3 @@ def name_of(call: Callable[..., Any]) -> str:
 def is_async(call: Callable[..., Any]) -> bool:
     """Whether a callable is a coroutine function, or an object that is called like one."""
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004
-
-
-def _keep(task: asyncio.Future[Any]) -> None:
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
-
-
-_tasks: set[asyncio.Future[Any]] = set()
-"""Awaitables that plain functions returned: a loop keeps only weak references to its tasks."""

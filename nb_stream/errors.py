@@ -86,6 +86,16 @@ class UntestedVersionWarning(UserWarning):
     """AutoGen's version is outside the tested range."""
 
 
+def already_running(wish: str, *, left_early: bool = False) -> AlreadyRunningError:
+    """What stands in the way of a wish; `left_early` says that it is a `run_stream` whose loop was left."""
+    remedy = "Stop or cancel it first, or wait for its end."
+    if left_early:
+        remedy = "Its run_stream was left early, and it is ending: await cancel() first, or use contextlib.aclosing."
+    return AlreadyRunningError(
+        f"Cannot {wish}: the team is already running, it cannot run again until it is stopped. {remedy}"
+    )
+
+
 def described(error: BaseException) -> tuple[str, str]:
     """What went wrong, for a reader: a text, and the traceback.
 

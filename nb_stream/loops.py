@@ -28,6 +28,21 @@ def running() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def keep(task: asyncio.Future[Any]) -> None:
+    """Let a task live until it is done: a loop keeps only weak references."""
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Future[Any]] = set()
+
+
+def seen(task: asyncio.Task[Any]) -> None:
+    """What was left behind may fail on its way out, which nobody is to read."""
+    if not task.cancelled():
+        task.exception()
+
+
 class Home:
     """The event loop that a stream lives on: the one that ran when it was made, or that of its latest run. Any
     thread may use it."""

@@ -8,14 +8,14 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import kernel_gate
 from .backends import Backend, Handoff, Rewound
-from .errors import AlreadyRunningError, described
+from .errors import AlreadyRunningError, already_running, described
 from .feed import Feed
-from .loops import Home, ended
+from .loops import Home, ended, keep, seen
 from .model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
 from .questions import Questions
 from .run import Outlet, Run
@@ -64,6 +64,7 @@ class Runner:
         )
         self._backend, self._feed, self._home = backend, feed, home
         self._lock = threading.Lock()
+        self._aside: tuple[str, asyncio.AbstractEventLoop] | None = None  # what is done to the team between runs
         self._count = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pump: asyncio.Task[Any] | None = None
@@ -92,8 +93,31 @@ class Runner:
     def check_free(self, wish: str) -> None:
         """Raises AlreadyRunningError while a run is under way, here or elsewhere."""
         if self.active:
-            raise _busy(wish, self.left)
+            raise already_running(wish, left_early=self.left is not None)
+        self._check_aside(wish)
         self._backend.check_free()
+
+    @contextlib.contextmanager
+    def aside(self, wish: str) -> Iterator[None]:
+        """Have the team to oneself between two runs. Raises AlreadyRunningError as `check_free`. On the loop."""
+        self.check_free(wish)
+        with self._lock:
+            self._check_taken(wish)
+            mine = self._aside = wish, asyncio.get_running_loop()
+        try:
+            yield
+        finally:
+            self._aside = None if self._aside is mine else self._aside
+
+    def _check_taken(self, wish: str) -> None:
+        """Whether another thread was quicker. Under the lock."""
+        if self.run is not None and not self.run.done():
+            raise already_running(wish)
+        self._check_aside(wish)
+
+    def _check_aside(self, wish: str) -> None:
+        if self._aside is not None and not self._aside[1].is_closed():
+            raise AlreadyRunningError(f"Cannot {wish}: a call to {self._aside[0]} has not ended. Wait for its end.")
 
     def begin(
         self,
@@ -109,8 +133,7 @@ class Runner:
         """
         self.check_free("start a run")  # before the lock: callbacks hear of a run that it buries
         with self._lock:
-            if self.run is not None and not self.run.done():  # another thread was quicker
-                raise _busy("start a run", None)
+            self._check_taken("start a run")
             loop = self._home.choose()
             self._backend.claim()
             self._count += 1
@@ -124,7 +147,7 @@ class Runner:
             token.add_callback(lambda: self._home.call(lambda: self.cancel(run)))
         work = self._supervise(run, _Order(task, text, output_task_messages, outlet, answer, moved))
         context = contextvars.copy_context()
-        self._home.call(lambda: _keep(context.run(asyncio.ensure_future, work)))
+        self._home.call(lambda: keep(context.run(asyncio.ensure_future, work)))
         return run
 
     def go_on(self, runs: int, state: dict[str, Any] | None) -> None:
@@ -175,7 +198,7 @@ class Runner:
         self._cancelling, self._heard = True, None
         self._set_state(RunState.STOPPING, "The run is being cancelled.")
         self.questions.cancel()
-        _keep(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
+        keep(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
 
     async def _cut(self, pump: asyncio.Task[Any] | None, cancelled: asyncio.Future[None] | None) -> None:
         """End a run ever harder."""
@@ -229,7 +252,7 @@ class Runner:
             raise asyncio.CancelledError
         self._heard = run
         pump = self._pump = asyncio.ensure_future(self._drive(run, order))
-        pump.add_done_callback(_seen)
+        pump.add_done_callback(seen)
         try:
             with kernel_gate.hold():
                 await asyncio.wait((pump, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
@@ -373,27 +396,3 @@ class Runner:
             self._set_state(RunState.WAITING, f"{waiting[0].agent} asks: {waiting[0].text}".strip())
         elif not waiting and self.state is RunState.WAITING:
             self._set_state(RunState.RUNNING, "")
-
-
-def _busy(wish: str, left: Run | None) -> AlreadyRunningError:
-    remedy = "Stop or cancel it first, or wait for its end."
-    if left is not None:
-        remedy = "Its run_stream was left early, and it is ending: await cancel() first, or use contextlib.aclosing."
-    return AlreadyRunningError(
-        f"Cannot {wish}: the team is already running, it cannot run again until it is stopped. {remedy}"
-    )
-
-
-def _keep(task: asyncio.Future[Any]) -> None:
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
-
-
-_tasks: set[asyncio.Future[Any]] = set()
-"""Runs under way: a loop keeps only weak references to its tasks."""
-
-
-def _seen(task: asyncio.Task[Any]) -> None:
-    """What was left behind may fail on its way out, which nobody is to read."""
-    if not task.cancelled():
-        task.exception()

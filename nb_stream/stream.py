@@ -310,7 +310,6 @@ class TeamStream:
         Raises AlreadyRunningError while a run is under way.
         """
         await self._freed()
-        self._runner.check_free("reset")
         await self._home.do(self._reset)
 
     async def save_state(self) -> dict[str, Any]:
@@ -321,7 +320,6 @@ class TeamStream:
         """Take up a state of the team. Raises AlreadyRunningError while a run is under way, StateError for what is no
         state of this team."""
         await self._freed()
-        self._runner.check_free("load a state")
         await self._home.do(lambda: self._load_state(state))
 
     def as_reply(self, task: Any) -> Any:
@@ -372,16 +370,18 @@ class TeamStream:
         return await self._backend.save_state()
 
     async def _load_state(self, state: dict[str, Any]) -> None:
-        self._runner.saved = None
-        await self._runner.ready()
-        await self._backend.load_state(state)
-        await self._runner.changed()
+        with self._runner.aside("load a state"):
+            self._runner.saved = None
+            await self._runner.ready()
+            await self._backend.load_state(state)
+            await self._runner.changed()
 
     async def _reset(self) -> None:
-        self._runner.saved = None
-        await self._runner.ready()
-        await self._backend.reset()
-        await self._runner.changed()
+        with self._runner.aside("reset"):
+            self._runner.saved = None
+            await self._runner.ready()
+            await self._backend.reset()
+            await self._runner.changed()
         self._feed.event(Notice(time.time(), "The team was reset: its agents remember nothing from above."))
 
     # --- questions -------------------------------------------------------------------------------------------------

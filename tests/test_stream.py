@@ -391,6 +391,24 @@ async def test_start_says_what_to_do_right_after_run_stream_was_left() -> None:
     assert (await stream.start("again")).messages
 
 
+async def test_a_run_and_a_reset_never_use_a_team_at_once() -> None:
+    stream = TeamStream(duo(pace=0.001))
+    stream.start("go")
+    await stream.cancel()  # from here the team may be busy through the stream itself, which is being mended
+    resetting = asyncio.ensure_future(stream.reset())
+    await asyncio.sleep(0)
+    with pytest.raises(AlreadyRunningError, match="Cannot start a run: a call to reset has not ended"):
+        stream.start("again")
+    with pytest.raises(AlreadyRunningError, match="Cannot load a state: a call to reset has not ended"):
+        await stream.load_state({})
+    await resetting
+    resetting = asyncio.ensure_future(stream.reset())
+    run = stream.start("again")
+    with pytest.raises(AlreadyRunningError, match="Cannot reset"):
+        await resetting
+    assert (await run).messages
+
+
 async def test_a_run_stream_that_is_held_still_runs() -> None:
     stream = TeamStream(duo(pace=0.005))
     messages = stream.run_stream("go")
