@@ -1,7 +1,8 @@
 """What recordings cost and how they grow: `python tests/benchmarks/records.py`.
 
 Recording: the CPU time of whole runs of an AgentChat team, with and without it, alternating, by the median. The model is
-a script that takes next to no time: with AutoGen's OpenAI client a chunk costs ten times as much. Loading and exporting: a process of its own for each size, with its peak memory.
+a server in another process behind AutoGen's own client for OpenAI, as in a run of a user's; then a script in this
+process, which takes next to no time. Loading and exporting: a process of its own for each size, with its peak memory.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 from nb_stream import TeamStream
 from nb_stream.demo import Say, ScriptedClient
@@ -29,7 +33,7 @@ from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Event, Messa
 from nb_stream.recorder import save
 
 ROUNDS = 21
-CHUNKS = 20_000
+CHUNKS = {"AutoGen's client": 4_000, "a script": 20_000}  # in a run, by what the model is
 AGENTS = tuple(AgentInfo(name, name) for name in ("ann", "ben", "cy", "dee"))
 
 MEASURE = """
@@ -46,18 +50,41 @@ print(loaded - began, done - loaded, peak, sum(len(cell.text) for cell in transc
 """
 
 
-def team() -> RoundRobinGroupChat:
+SERVER = """
+import sys
+from nb_stream.demo.server import DemoServer
+print(DemoServer({"": "word " * int(sys.argv[1])}, pace=0.0).url, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def server(chunks: int) -> Iterator[str]:
+    """A model that answers with so many chunks, in a process of its own; gives its address."""
+    command = [sys.executable, "-c", SERVER, str(chunks)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def team(model: str, url: str) -> RoundRobinGroupChat:
     """Two agents who stream half of the chunks each."""
-    text = "word " * (CHUNKS // 2)
-    agents = [
-        AssistantAgent(name, ScriptedClient([Say(text, chunk=5)]), model_client_stream=True) for name in ("ann", "ben")
-    ]
+
+    def client() -> Any:
+        if model == "a script":
+            return ScriptedClient([Say("word " * (CHUNKS[model] // 2), chunk=5)])
+        return OpenAIChatCompletionClient(model="gpt-4o", base_url=url, api_key="none")
+
+    agents = [AssistantAgent(name, client(), model_client_stream=True) for name in ("ann", "ben")]
     return RoundRobinGroupChat(agents, max_turns=2)
 
 
-def spent(kind: str, folder: pathlib.Path) -> float:
+def spent(kind: str, folder: pathlib.Path, model: str, url: str) -> float:
     """CPU seconds of one run: as it is with nobody who keeps events, with them in memory, with a file besides."""
-    stream = TeamStream(team(), record=folder / f"run{kind}" if kind.startswith(".") else None)
+    stream = TeamStream(team(model, url), record=folder / f"run{kind}" if kind.startswith(".") else None)
     if kind == "nothing":
         stream._feed.tape = lambda event: None
         stream._feed._keep = lambda chunk: None
@@ -67,20 +94,22 @@ def spent(kind: str, folder: pathlib.Path) -> float:
     return time.process_time() - began
 
 
-def recording_costs(folder: pathlib.Path) -> None:
+def recording_costs(folder: pathlib.Path, model: str, url: str) -> None:
     """Print what each way of recording adds to a run."""
     kinds = ("nothing", "memory", ".jsonl", ".jsonl.gz")
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for kind in kinds:
-        spent(kind, folder)  # warm up
+        spent(kind, folder, model, url)  # warm up
     for _ in range(ROUNDS):
         for kind in kinds:
-            times[kind].append(spent(kind, folder))
-    base = statistics.median(times["nothing"])
-    print(f"a run of {CHUNKS} chunks, CPU, median of {ROUNDS}, alternating: {base * 1e6 / CHUNKS:.1f} us a chunk")
+            times[kind].append(spent(kind, folder, model, url))
+    base, micro = statistics.median(times["nothing"]), 1e6 / CHUNKS[model]
+    print(
+        f"a run of {CHUNKS[model]} chunks of {model}, CPU, median of {ROUNDS}, alternating: {base * micro:.1f} us a chunk"
+    )
     for kind in kinds[1:]:
         more = statistics.median(with_it - bare for with_it, bare in zip(times[kind], times["nothing"], strict=True))
-        print(f"  recorded to {kind:9}  {more * 1e6 / CHUNKS:+6.2f} us a chunk  {100 * more / base:+5.1f} %")
+        print(f"  recorded to {kind:9}  {more * micro:+6.2f} us a chunk  {100 * more / base:+5.1f} %")
 
 
 def events(chunks: int, a_message: int) -> Iterator[Event]:
@@ -125,5 +154,7 @@ def sizes(folder: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        recording_costs(pathlib.Path(temporary))
+        with server(CHUNKS["AutoGen's client"] // 2) as url:
+            for model in CHUNKS:
+                recording_costs(pathlib.Path(temporary), model, url)
         sizes(pathlib.Path(temporary))
