@@ -262,7 +262,7 @@ async def test_a_display_that_a_thread_makes_while_an_agent_writes_shows_all_of_
     await in_thread(leave)
     frames.clear()
     await stream.run("again")
-    assert frames == []
+    assert all(op["op"] == "totals" for frame in frames for op in frame["ops"])  # a quiet second may have passed
 
 
 # --- from other loops ----------------------------------------------------------------------------------------------
