@@ -232,7 +232,7 @@ def test_whoever_scrolls_while_an_address_is_being_shown_is_not_pulled_back(dev:
             return box.scrollTop;
         }"""
     )
-    assert there == 200000
+    assert abs(there - 200000) < 20  # what is above gets its true height, and the browser keeps the text in its place
 
 
 def test_on_paper_everything_is_open_and_afterwards_as_before(dev: DevPage) -> None:
