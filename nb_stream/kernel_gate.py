@@ -116,6 +116,24 @@ def available() -> str | None:
     return None
 
 
+def request() -> Message | None:
+    """The request for the cell that is being run, as far as the kernel tells it; None outside a Jupyter kernel."""
+    kernel = _find_kernel()
+    if kernel is None:
+        return None
+    found: Message = kernel.get_parent("shell") if hasattr(kernel, "get_parent") else {}
+    return found
+
+
+def unattended() -> bool:
+    """Whether the cell that is being run was sent by a program without a page, such as `nbclient`: it takes no input.
+
+    Such a program writes the state with which a widget is opened into the notebook, whole (nbclient 0.11,
+    `NotebookClient.set_widgets_metadata`).
+    """
+    return ((request() or {}).get("content") or {}).get("allow_stdin") is False
+
+
 def _watch_cells() -> None:
     """Know from now on which cells run; a cell that has begun already stays unknown."""
     ipython: Any = sys.modules.get("IPython")
@@ -126,9 +144,9 @@ def _watch_cells() -> None:
 
 
 def _cell_begins(_info: object) -> None:
-    kernel = _find_kernel()
-    if kernel is not None and threading.current_thread() is threading.main_thread():
-        _cells.append(kernel.get_parent("shell"))
+    cell = request()
+    if cell is not None and threading.current_thread() is threading.main_thread():
+        _cells.append(cell)
 
 
 def _cell_ends(_result: object) -> None:

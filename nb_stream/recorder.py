@@ -238,7 +238,7 @@ class Tape:
             return
         try:
             if file.redactor is not None:
-                lines = list(map(line, rows(_kept(fresh, file.redactor))))
+                lines = list(map(line, rows(_fit_to_write(fresh, file.redactor))))
             if lines:
                 file.write(b"".join(lines), end=not self._running)
         except Exception as error:  # noqa: BLE001 - whatever it is: the run goes on without its recording
@@ -292,7 +292,7 @@ class Tape:
         file = RecordFile(before.path.with_name("." + before.path.name), head, redact, complain)
         heard = list(self._rows)
         try:
-            file.fill(map(line, rows(_kept(heard, file.redactor))))
+            file.fill(map(line, rows(_fit_to_write(heard, file.redactor))))
         except BaseException:
             file.path.unlink(missing_ok=True)
             raise
@@ -323,13 +323,10 @@ def _single(kept: Iterable[Event | Packed]) -> Iterator[Event]:
         yield from row.chunks() if isinstance(row, Packed) else (row,)
 
 
-def _kept(rows: Iterable[Event | Packed], redactor: Redactor | None) -> Iterator[Event]:
+def _fit_to_write(kept: Iterable[Event | Packed], redactor: Redactor | None) -> Iterator[Event]:
     """What can be written now of what was kept, event by event."""
-    if redactor is None:
-        yield from _single(rows)
-    else:
-        for event in _single(rows):
-            yield from redactor.feed(event)
+    events = _single(kept)
+    return events if redactor is None else (fit for event in events for fit in redactor.feed(event))
 
 
 def _raise(sentence: str) -> None:

@@ -248,8 +248,6 @@ class Redactor:
 
 def _ends(event: Event, path: str, turn: str | None) -> bool:
     """Whether an event ends the text that an agent was writing."""
-    if isinstance(event, RunFinished):
-        return True
-    if not isinstance(event, (Message, TurnEnded)) or (isinstance(event, Message) and event.kind in _INSIDE):
-        return False
-    return event.path == path and event.turn in (None, turn)
+    if isinstance(event, TurnEnded) or (isinstance(event, Message) and event.kind not in _INSIDE):
+        return event.path == path and event.turn in (None, turn)
+    return isinstance(event, RunFinished)

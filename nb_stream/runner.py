@@ -107,7 +107,8 @@ class Runner:
         try:
             yield
         finally:
-            self._aside = None if self._aside is mine else self._aside
+            if self._aside is mine:
+                self._aside = None
 
     def _check_taken(self, wish: str) -> None:
         """Whether another thread was quicker. Under the lock."""

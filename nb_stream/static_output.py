@@ -15,7 +15,6 @@ together, the longest give way first.
 
 from __future__ import annotations
 
-import sys
 import time
 import uuid
 import weakref
@@ -23,11 +22,11 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from . import kernel_gate
 from .export.outputs import as_html, as_text, said_in, written
 from .model import Cell, RunInfo
 from .protocol import LeftOp
 from .transcript import Transcript
-from .widget import unattended
 
 LEAVES = ("transcript", "summary", "nothing")
 """What a panel may leave: all that was said, a line for each run, or nothing."""
@@ -52,7 +51,7 @@ _FORMS: Final[tuple[tuple[Mapping[str, bool] | None, bool], ...]] = (
 """The representations from the largest to the smallest: how the HTML is made, and whether the text is dense."""
 
 _FRAME = 780  # bytes of a widget's output and of the bare output beside it, without the title, which they have thrice
-_STATE = 1_300  # bytes of a widget's state, where it is written into the notebook (`widget.unattended`)
+_STATE = 1_300  # bytes of a widget's state, where it is written into the notebook (`unattended`)
 _ELSEWHERE = "It stands where the panel was shown last."
 _ABOVE = "What was said stands above, in plain text alone if it is long."
 
@@ -89,13 +88,13 @@ class StaticOutput:
 
     def show(self, transcript: Transcript, title: str, leave: str) -> None:
         """Put the output into the cell that is being run; the one in an earlier cell becomes a line that says so."""
-        if leave == "nothing" or not _in_kernel():
+        if leave == "nothing" or kernel_gate.request() is None:
             return
         self._take(_place())
         if self._display_id is not None:
             self._publish(self._elsewhere, update=True, mark=False)
         self._title, self._leave = title, leave
-        self._states = _STATE * len(self.listeners) if unattended() else 0
+        self._states = _STATE * len(self.listeners) if kernel_gate.unattended() else 0
         self._places += 1
         self._shown += 1
         self._display_id = uuid.uuid4().hex
@@ -197,19 +196,10 @@ def _size(cell: Cell) -> int:
     return len(said_in(cell).encode("utf-8", "replace"))
 
 
-def _kernel() -> Any:
-    ipython: Any = sys.modules.get("IPython")
-    return None if ipython is None else getattr(ipython.get_ipython(), "kernel", None)
-
-
-def _in_kernel() -> bool:
-    return _kernel() is not None
-
-
 def _place() -> tuple[str, str] | None:
     """The cell that is being run, where the front end says which, and the id of its execution."""
+    request = kernel_gate.request() or {}
     try:
-        parent = _kernel().get_parent("shell")
-        return str(parent["metadata"]["cellId"]), str(parent["header"]["msg_id"])
-    except (AttributeError, KeyError, TypeError):
+        return str(request["metadata"]["cellId"]), str(request["header"]["msg_id"])
+    except (KeyError, TypeError):
         return None

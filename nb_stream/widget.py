@@ -61,10 +61,6 @@ def panel_name() -> str:
     return f"panel.{hashlib.sha256(_panel().encode()).hexdigest()[:12]}"
 
 
-_KERNELS = ("_esm", "snapshot")
-"""Traits that a page empties, so that they are not saved with the notebook (`loader.ts`)."""
-
-
 _EMPTY = {"_esm": 'export default{initialize({model}){model.send({type:"state"})}}', "snapshot": {}}
 """Traits that are the kernel's, as they are saved with a notebook (a page leaves an empty module, see `loader.ts`). A
 page that gets them from a kernel asks for the whole state, and anywidget begins anew with the module that comes."""
@@ -72,19 +68,6 @@ page that gets them from a kernel asks for the whole state, and anywidget begins
 
 def _fresh(_value: object, widget: FrameWidget) -> Any:
     return widget.make_snapshot()
-
-
-def unattended() -> bool:
-    """Whether the cell that is being run was sent by a program without a page, such as `nbclient`: it takes no input.
-
-    Such a program writes the state with which a widget is opened into the notebook, whole (nbclient 0.11,
-    `NotebookClient.set_widgets_metadata`).
-    """
-    ipython: Any = sys.modules.get("IPython")
-    try:
-        return ipython.get_ipython().kernel.get_parent("shell")["content"]["allow_stdin"] is False
-    except (AttributeError, KeyError, TypeError):
-        return False
 
 
 def _set(state: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +118,7 @@ class FrameWidget(anywidget.AnyWidget):
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The state, for a page; where it is opened without one, what a saved notebook is to keep."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
-        return _set({**state, **_EMPTY}) if self.comm is None and unattended() else state
+        return _set({**state, **_EMPTY}) if self.comm is None and kernel_gate.unattended() else state
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what a page says of the traits, but for those that are the kernel's alone."""

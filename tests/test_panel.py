@@ -12,7 +12,7 @@ import ipywidgets
 import pytest
 from ipywidgets.embed import embed_data
 
-from nb_stream import TeamPanel, widget
+from nb_stream import TeamPanel, kernel_gate
 from nb_stream.demo import writers
 
 AHEAD = 1_000_060_000.0  # the clock of a browser, in milliseconds
@@ -54,7 +54,7 @@ async def test_a_click_that_comes_late_undoes_nothing_and_its_page_is_told_so() 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["a page runs the cell", "a program runs the cell"])
 def test_a_page_that_connects_later_gets_everything(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(widget, "unattended", lambda: alone)
+    monkeypatch.setattr(kernel_gate, "unattended", lambda: alone)
     create, opened = comm.create_comm, {}
     sent: list[Any] = []
 

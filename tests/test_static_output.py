@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html.parser
 import itertools
-from types import SimpleNamespace
 from typing import Any
 
 import bleach
@@ -16,7 +15,7 @@ from hostile import OWN, cells_of, run_of
 from nbclient import NotebookClient
 from records import record
 
-from nb_stream import TeamPanel, TeamStream, Transcript, static_output
+from nb_stream import TeamPanel, TeamStream, Transcript, kernel_gate, static_output
 from nb_stream.demo import TEAMS
 from nb_stream.export.outputs import as_html
 from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
@@ -46,10 +45,11 @@ class Page:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cells: dict[str, list[nbformat.NotebookNode]] = {}
+        self.parent: dict[str, Any] = {}
         self._numbers = itertools.count(1)
         self._known: dict[str, nbformat.NotebookNode] = {}
         monkeypatch.setattr(static_output, "_of", type(static_output._of)())
-        monkeypatch.setattr(static_output, "_kernel", lambda: SimpleNamespace(get_parent=lambda _: self.parent))
+        monkeypatch.setattr(kernel_gate, "request", lambda: self.parent)
         monkeypatch.setattr(IPython.display, "publish_display_data", self._publish)
 
     def execute(self, cell: str) -> None:

@@ -5,7 +5,7 @@
  * it comes. `check.ts` reads a finished message once more as a whole.
  */
 
-import { openEnd, withoutColours } from "../ansi";
+import { inLines, openEnd, withoutColours } from "../ansi";
 import { BlockParser, PART } from "./blocks";
 import { holdsBack } from "./hold_back";
 import type { Services } from "./inline_view";
@@ -73,7 +73,7 @@ export class MarkdownWriter {
   }
 
   #take(piece: string): void {
-    const text = withoutColours(piece).replace(/\r\n?/g, "\n").replaceAll("\0", "\ufffd");
+    const text = inLines(withoutColours(piece)).replaceAll("\0", "\ufffd");
     this.#reading.receive(text.length);
     let from = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {

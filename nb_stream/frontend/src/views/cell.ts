@@ -2,7 +2,7 @@
 
 import type { Connection } from "../connection";
 import { focusedIn, h, isInUse, takePlace } from "../dom";
-import { appendText } from "../marks";
+import { appendText, setText } from "../marks";
 import type { Cell } from "../model";
 import { inRow } from "../text";
 import type { Backlog } from "./backlog";
@@ -156,10 +156,7 @@ export class CellView implements Item {
     const old = this.cell;
     const wasAsking = isAsking(old);
     this.cell = cell;
-    if (this.#light && lightText(old) !== lightText(cell)) {
-      this.#light.replaceChildren();
-      appendText(this.#light, lightText(cell));
-    }
+    if (this.#light && lightText(old) !== lightText(cell)) setText(this.#light, lightText(cell));
     if (!this.#el) return;
     this.#show();
     if (this.#content && wasAsking && isAsking(cell)) {

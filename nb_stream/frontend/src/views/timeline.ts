@@ -90,13 +90,18 @@ export class Timeline {
       row.draw(facts, begin, end, this.#stop);
       this.#drawn.set(path, row);
     }
+    const rows = this.#inOrder;
     setChildren(
       this.#rows,
-      [...this.#drawn.values()].map(({ el }) => el),
+      rows.map(({ el }) => el),
     );
     // What is moved loses the focus.
     if (focused?.isConnected) (focused as SVGElement).focus({ preventScroll: true });
-    if (!this.#stop || !this.#rows.contains(this.#stop)) this.#setStop([...this.#drawn.values()][0]?.bars[0]);
+    if (!this.#stop || !this.#rows.contains(this.#stop)) this.#setStop(rows[0]?.bars[0]);
+  }
+
+  get #inOrder(): Row[] {
+    return [...this.#drawn.values()];
   }
 
   /** A button that is shut while it has the focus would drop it. */
@@ -121,7 +126,7 @@ export class Timeline {
   }
 
   #rowOf(target: EventTarget | null): Row | undefined {
-    return [...this.#drawn.values()].find(({ el }) => el.contains(target as Node));
+    return this.#inOrder.find(({ el }) => el.contains(target as Node));
   }
 
   /** From bar to bar of a row, to the rows above and below, and to the message of a bar. */
@@ -129,7 +134,7 @@ export class Timeline {
     const row = this.#rowOf(event.target);
     const bar = event.target as SVGElement;
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const rows = [...this.#drawn.values()];
+    const rows = this.#inOrder;
     const at = row.bars.indexOf(bar);
     const moves: Record<string, () => SVGElement | undefined> = {
       ArrowLeft: () => row.bars[at - 1],

@@ -88,7 +88,6 @@ export class Row {
   #picture: SVGElement;
   #facts = h("span", "nbs-timeline-facts");
   #bars = new Map<string, SVGElement>();
-  #ids = new Map<Element, string>();
 
   constructor(path: string, colour: string) {
     this.#picture = svg("svg", {
@@ -110,7 +109,7 @@ export class Row {
 
   /** The cell for which `bar` stands. */
   idOf(bar: Element): string | undefined {
-    return this.#ids.get(bar);
+    return [...this.#bars].find(([, el]) => el === bar)?.[0];
   }
 
   /** The last bar that does not begin behind `other`, or the first one. */
@@ -134,7 +133,6 @@ export class Row {
       reached[what] = x + width;
       const el = known ?? svg("rect", { class: `nbs-bar-${what}`, role: "button", tabindex: -1, rx: 2 });
       this.#bars.set(cell.id, el);
-      this.#ids.set(el, cell.id);
       const [y, height] = PLACES[what];
       for (const [name, value] of Object.entries({ x, y, width, height }))
         el.setAttribute(name, String(value));
