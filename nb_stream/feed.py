@@ -163,7 +163,7 @@ class Feed:
                 self._forget(path, event.turn)
             if path in self.on:
                 self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
-        self._fold((event,), self._said[1])
+        self._fold((*self._said[1].chunks(), event))
         if isinstance(event, RunStarted):
             self._begun = self._said[0]
         if self.events:
@@ -173,7 +173,7 @@ class Feed:
         """Fold the text that is waiting. Cheap where none is."""
         fresh = self._said[1]
         if fresh:
-            self._fold(fresh.chunks(), Pile())
+            self._fold(fresh.chunks())
 
     def release(self, path: str) -> None:
         """The gate of an agent opened: let through what it kept."""
@@ -236,13 +236,14 @@ class Feed:
             self.release(path)
         self._held.forget(path, turn)
 
-    def _fold(self, events: Iterable[Event], fresh: Pile) -> None:
-        """Take up events into the transcript; `fresh` is what is on its way then."""
+    def _fold(self, events: Iterable[Event]) -> None:
+        """Take up events into the transcript. Text that comes now goes into another pile: a reader elsewhere may still
+        hold the old one, and would put that text before the events."""
         transcript, patches = self._said[0], list[Patch]()
         for event in events:
             transcript, changes = fold(transcript, event)
             patches.extend(changes)
-        self._said = transcript, fresh
+        self._said = transcript, Pile()
         if patches:
             self._tell(lambda watcher: watcher.patched(patches))
 

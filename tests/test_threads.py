@@ -21,6 +21,7 @@ from nb_stream import RunState, TeamPanel, TeamStream
 from nb_stream.batching import Batcher
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import AlreadyRunningError, LoopError
+from nb_stream.gates import Pile
 from nb_stream.model import RunFinished
 
 TEXT = "One word follows the other, and none of them is in a hurry. " * 4
@@ -227,6 +228,26 @@ async def test_many_reads_from_a_thread_lose_and_change_nothing() -> None:
         sys.setswitchinterval(interval)
     assert wrong == []
     assert [cell.text for cell in stream.transcript.cells] == ["go", *[TEXT] * 40]
+
+
+async def test_a_slow_reader_finds_no_text_of_a_later_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, held, go_on, read = TeamStream(team(pace=0)), threading.Event(), threading.Event(), list[str]()
+    chunks = Pile.chunks
+
+    def late(pile: Pile) -> Any:
+        if threading.current_thread() is reader:
+            held.set()
+            assert go_on.wait(10)
+        return chunks(pile)
+
+    monkeypatch.setattr(Pile, "chunks", late)
+    reader = threading.Thread(target=lambda: read.extend(cell.text for cell in stream.transcript.cells))
+    reader.start()
+    assert held.wait(10)
+    stream.on_token(lambda _: go_on.set() or reader.join(10))
+    await stream.run("go")
+    assert not reader.is_alive()
+    assert read == []
 
 
 async def test_a_display_that_a_thread_makes_while_an_agent_writes_shows_all_of_it() -> None:
