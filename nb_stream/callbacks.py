@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from .loops import keep
+from .loops import keep, running
 
 T = TypeVar("T")
 
@@ -94,6 +94,8 @@ class Callbacks(Generic[T]):
 
     def _enqueue(self, entry: _Entry[T], value: T) -> None:
         entry.waiting.append(value)
+        if running() is None:
+            return  # between two runs of a script: it gets it with what comes next
         worker = entry.worker
         if worker is None or worker.done() or worker.get_loop() is not asyncio.get_running_loop():
             entry.worker = asyncio.ensure_future(self._work(entry))

@@ -8,6 +8,7 @@ gate keeps is given as one piece when it opens, or dropped when the whole messag
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -71,6 +72,7 @@ class Feed:
         self.on = on
         self.closed: set[str] = set()  # by hand: an agent that turns out to stream does not open these
         self.status: dict[str, AgentStatus] = {}
+        self.flipping = threading.Lock()  # of `on` and `closed`
         self.tokens: Callbacks[Token] = Callbacks(self.complain)
         self.events: Callbacks[Event] = Callbacks(self.complain)
         self.watchers: list[Watcher] = []
@@ -108,6 +110,7 @@ class Feed:
 
     def watch(self, watcher: Watcher) -> None:
         """Tell a display from now on."""
+        self.drain()  # what comes now is news for the others only
         self.watchers.append(watcher)
         if begin := getattr(watcher, "begin", None):
             begin()
@@ -128,7 +131,7 @@ class Feed:
             self._meet(chunk.agent, path, streams=True)
             if self.status.get(path) is not AgentStatus.WRITING:
                 self._set_status(path, AgentStatus.WRITING)
-        for watcher in self.watchers:
+        for watcher in list(self.watchers):
             try:
                 watcher.touched(first)
             except Exception as error:  # noqa: BLE001
@@ -272,7 +275,8 @@ class Feed:
         agent = AgentInfo(name, path, parent=parent) if known is None else replace(known, can_stream=True, reason="")
         if not streams:
             agent = replace(agent, can_stream=False, reason=f"{name} has not streamed so far.")
-        self.on[path] = streams and path not in self.closed  # first, as others look up whom they find in `agents`
+        with self.flipping:
+            self.on[path] = streams and path not in self.closed  # first, as others look up whom they find in `agents`
         self.agents = (*(agent if other is known else other for other in self.agents), *([] if known else [agent]))
         self.tell_agents()
 

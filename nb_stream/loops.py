@@ -53,9 +53,8 @@ class Home:
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop, or None where there is none yet or it is closed."""
-        if self._loop is not None and self._loop.is_closed():
-            self._loop = None
-        return self._loop
+        loop = self._loop  # only `choose` writes it: another thread may be choosing
+        return None if loop is None or loop.is_closed() else loop
 
     @property
     def here(self) -> bool:

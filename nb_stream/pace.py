@@ -98,7 +98,7 @@ class Pace:
 
     def interval(self, now: float) -> float:
         """Seconds between two frames, by what the slowest page owes."""
-        return max((INTERVAL, *(max(page.late, self._owed(page, now)) / SHARE for page in self._pages.values())))
+        return max((INTERVAL, *(max(page.late, self._owed(page, now)) / SHARE for page in list(self._pages.values()))))
 
     @property
     def is_answered(self) -> bool:

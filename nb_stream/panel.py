@@ -55,6 +55,7 @@ class TeamPanel(FrameWidget):
         self.stream = team if isinstance(team, TeamStream) else TeamStream(team, **options)
         self._clicks: dict[tuple[str, str], float] = {}  # of each page, by path: their clocks may differ
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
+        self._followed: dict[str, bool] = {}
         self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title, caution())
         if leave not in LEAVES:
             raise ValueError(f"leave is one of {', '.join(map(repr, LEAVES))}, not {leave!r}.")
@@ -209,7 +210,7 @@ class TeamPanel(FrameWidget):
                 disabled=not info.can_stream,
                 tooltip=self.stream.note(info.path),
             )
-            box.observe(lambda change: self._flip(info.path, change["new"]), "value")
+            box.observe(lambda change: self._ticked(info.path, change["new"]), "value")
             deliver(box, None, self._forget)
             self._boxes[info.path] = box
         return self._boxes[info.path]
@@ -232,6 +233,10 @@ class TeamPanel(FrameWidget):
             late = at < self._clicks.get((page, path), 0.0)  # it never undoes a later one
             self._flip(path, self.switches[path] if late else bool(command.get("on")))
             self._clicks[page, path] = max(at, self._clicks.get((page, path), 0.0))
+
+    def _ticked(self, path: str, on: bool) -> None:
+        if self._followed.get(path) is not on:  # else it is the box that follows its switch, perhaps late
+            self._flip(path, on)
 
     def _flip(self, path: str, on: bool) -> None:
         if self.switches[path] is not on:
@@ -313,6 +318,10 @@ class _Traits:
     def __init__(self, panel: TeamPanel) -> None:
         self._panel = panel
 
+    def begin(self) -> None:
+        """The stream may be at work already."""
+        self.state_changed()
+
     def patched(self, patches: Sequence[Patch]) -> None:
         """The static output is written when a run has ended, and now and then while it goes on."""
         panel, static = self._panel, self._panel._static
@@ -325,8 +334,10 @@ class _Traits:
 
     def agents_changed(self) -> None:
         """Checkboxes follow their switches."""
-        for path, box in self._panel._boxes.items():
-            box.value = self._panel.switches[path]
+        for path, box in list(self._panel._boxes.items()):
+            self._panel._followed[path] = on = self._panel.switches[path]
+            box.value = on
+            self._panel._followed.pop(path, None)
 
     def rewound(self) -> None:
         """Traits say nothing about cells."""

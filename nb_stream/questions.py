@@ -83,7 +83,7 @@ class Questions:
         self._timeout, self._default = timeout, default
         self._open: dict[str, _Open] = {}
         self._hooks: list[Callable[[Question], Any]] = []
-        self._stopping = False
+        self.stopping = False  # the run is to end after the turn: nobody is asked any more
         self._terminal = asyncio.Lock()
 
     @property
@@ -174,13 +174,13 @@ class Questions:
 
     def begin(self, answer: str | None) -> None:
         """A run begins: what was asked between runs is answered by its task, or out of date."""
-        self._stopping, self._terminal = False, asyncio.Lock()
+        self._terminal = asyncio.Lock()
         for request_id in list(self._open):
             self._remove(request_id, "cancelled" if answer is None else "answered", answer)
 
     def stop(self) -> None:
         """The run is to end after the turn: questions, those to come included, are dismissed."""
-        self._stopping = True
+        self.stopping = True
         for question in self.of_run:
             self.dismiss(question.request_id)
 
@@ -220,10 +220,10 @@ class Questions:
         if self._timeout is not None:
             entry.timers.append(loop.call_later(self._timeout, self._time_out, entry))
         self._changed()
-        if self._stopping and entry.of_run:
+        if self.stopping and entry.of_run:
             self.dismiss(question.request_id)
             return
-        for hook in self._hooks:
+        for hook in list(self._hooks):
             entry.tasks.append(loop.create_task(self._consult(hook, question)))
         if self._hooks or self._heard():
             return

@@ -12,6 +12,7 @@ No configuration of a model client, and nothing that the environment holds as a 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import pathlib
@@ -204,8 +205,9 @@ class Tape:
                 fresh = self._rows[self._written :] if self._rewrites else []
                 self._written += len(fresh)
             self._write(lines, fresh)
-        while self._sentences:
-            self._complain(self._sentences.pop(0))
+        with contextlib.suppress(IndexError):  # another thread may tell them too
+            while True:
+                self._complain(self._sentences.pop(0))
 
     def _pack(self, *, end: bool = False) -> None:
         chunks = self.chunks[:]
@@ -255,6 +257,7 @@ class Tape:
         """A replay goes back to the beginning of its run. What a file has cannot be taken back: its recording ends."""
         self.flush()
         with self._writing, self._lock:
+            self.chunks.clear()  # what may be the beginning of a secret
             del self._rows[self._begun :]
             self._end("the replay that it records went back.")
         self.flush()
@@ -276,7 +279,7 @@ class Tape:
         Where it is the file that is being written, that is written anew and goes on: it keeps its `redact`, unless
         another one is given.
         """
-        self.flush(end=True)
+        self.flush(end=not self._running)  # half of a secret, kept as it is, would never be known again
         with self._writing:
             if self._file is not None and self._file.is_at(path):
                 self._renew(self._file, head, redact or self._file.redact)

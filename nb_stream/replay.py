@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import threading
@@ -24,7 +25,8 @@ class Replay:
     given makes no difference. Tokens come as they came, `speed` times as fast (`math.inf`: at once), go through the
     ordinary gates, and end in the transcript of the recorded runs, times included.
 
-    `pause`, `resume`, `step`, `seek` and `speed` act at once, from any thread, also before a run begins.
+    `pause`, `resume`, `step`, `seek` and `speed` act at once, from any thread, also before a run begins. There is one
+    clock, so one stream plays it at a time.
 
     Raises RecordingError for a file that is no recording, or that holds no run; ValueError for a speed that is not
     above zero.
@@ -168,10 +170,11 @@ class Replay:
 
     def passed(self, position: float) -> None:
         """A whole message was played: a step ends here."""
-        if self._stepping:
-            with self._lock:
-                self._stepping = False
+        with self._lock:
+            stepping, self._stepping = self._stepping, False
+            if stepping:
                 self._set(position)
+        if stepping:
             self._changed()
 
     # --- the clock; with the lock held -----------------------------------------------------------------------------
@@ -200,7 +203,8 @@ class Replay:
     def _wake(self) -> None:
         loop = self._loop
         if loop is not None:
-            loop.call_soon_threadsafe(self._woken.set)
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits
+                loop.call_soon_threadsafe(self._woken.set)
         self._changed()
 
     def _changed(self) -> None:

@@ -105,8 +105,9 @@ class Outlet:
     def _wake(self) -> None:
         if loops.running() is self._loop:
             self._ready.set()
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ready.set)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop that waits is closed
+                self._loop.call_soon_threadsafe(self._ready.set)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         while True:

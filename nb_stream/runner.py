@@ -78,10 +78,12 @@ class Runner:
     @property
     def active(self) -> bool:
         """Whether a run is under way. One whose event loop was closed under it is not."""
-        if self.run is None or self.run.done():
+        with self._lock:
+            run, loop = self.run, self._loop
+        if run is None or run.done():
             return False
-        if self._loop is not None and self._loop.is_closed():
-            self._bury(self.run)
+        if loop is not None and loop.is_closed():
+            self._bury(run)
             return False
         return True
 
@@ -141,6 +143,7 @@ class Runner:
             run = self.run = Run(f"r{self._count}")
             moved, self._loop = self._loop not in (None, loop), loop
             self._pump, self._cancelled, self._cancelling, self._heard = None, None, False, None
+            self.questions.stopping = False
             answer = text if self._reply is not None and task is self._reply else None
             self._handoff = self._reply = None
         self._set_state(RunState.RUNNING, "")
@@ -157,9 +160,10 @@ class Runner:
 
     def as_reply(self, task: Any) -> Any:
         """The task; where the team waits after a handoff and it is a text, that as the answer."""
-        if self._handoff is None or not isinstance(task, str):
+        handoff = self._handoff  # another thread may begin a run
+        if handoff is None or not isinstance(task, str):
             return task
-        self._reply = self._handoff.reply(task)
+        self._reply = handoff.reply(task)
         return self._reply
 
     async def changed(self) -> None:
@@ -338,17 +342,19 @@ class Runner:
             state, detail = RunState.FAILED, said.splitlines()[0]
         if error is not None and self._mending is None:
             self._mending = asyncio.ensure_future(self._mend())
-            await ended(self._mending, MENDING)
+            with contextlib.suppress(asyncio.CancelledError):  # the loop ends: the last words are said all the same
+                await ended(self._mending, MENDING)
         for closing in self._backend.closing(event):
             self._feed.event(closing)
         self._feed.end()
-        self._set_state(state, detail)
         if not self._cancelling:
-            await self._feed.settle(CALLBACKS)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._feed.settle(CALLBACKS)
         if order.outlet is not None:
             if error is None:
                 order.outlet.put(result)
             order.outlet.close()
+        self._set_state(state, detail)
         if self._mending is None or self._mending.done():
             await self._offer(result)
 
@@ -372,7 +378,7 @@ class Runner:
     def _bury(self, run: Run) -> None:
         """End a run whose event loop was closed: nothing of it can go on. Who hears of it may begin another."""
         with self._lock:
-            if run.done():  # another thread has buried it
+            if run.done():  # another thread has buried it, and may have begun the next one
                 return
             self._heard = self._mending = None
             self._backend.release()
@@ -382,7 +388,8 @@ class Runner:
         self._set_state(RunState.CANCELLED, "Its event loop was closed.")
         if self._feed.outlet is not None:
             self._feed.outlet.close()
-        self._feed.event(RunFinished(run.id, time.time(), CellStatus.CANCELLED))
+        for closing in self._backend.closing(RunFinished(run.id, time.time(), CellStatus.CANCELLED)):
+            self._feed.event(closing)
 
     # --- state -----------------------------------------------------------------------------------------------------
 

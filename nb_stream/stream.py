@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
@@ -84,7 +83,6 @@ class TeamStream:
         self._on = {agent.path: agent.can_stream and built.get(agent.path, True) for agent in self._backend.agents}
         self._feed = Feed(self._backend.agents, self._on, self._backend.joined)
         self._backend.wanted.update(self._source())
-        self._flipping = threading.Lock()
         self._switches = Switches(lambda: self._feed.agents, self._on, self._flip)
         self._home = loops.Home()
         self._runner = Runner(self._backend, self._feed, self._home, input_timeout, input_default)
@@ -193,8 +191,15 @@ class TeamStream:
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Let a display follow the stream; returns what removes it. Any thread may call both; they act on the loop."""
-        self.call(lambda: self._feed.watch(watcher))
-        return lambda: self.call(lambda: self._feed.leave(watcher))
+        gone = False
+
+        def leave() -> None:
+            nonlocal gone
+            gone = True
+            self.call(lambda: self._feed.leave(watcher))
+
+        self.call(lambda: None if gone else self._feed.watch(watcher))  # it may be removed before the loop comes to it
+        return leave
 
     def drain(self) -> None:
         """Bring the transcript up to date with the text that is waiting. On the stream's loop."""
@@ -436,7 +441,7 @@ class TeamStream:
         return {path: built[path] or self._on.get(path, False) for path in built}
 
     def _flip(self, path: str, on: bool) -> None:
-        with self._flipping:
+        with self._feed.flipping:
             self._on[path] = on
             self._feed.closed.add(path) if not on else self._feed.closed.discard(path)
             self._backend.wanted.update(self._source())

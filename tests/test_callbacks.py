@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -147,11 +148,12 @@ async def test_whatever_makes_a_coroutine_is_awaited(way: str) -> None:
     assert line.complaints == []
 
 
-async def test_a_slow_function_goes_on_in_a_thread_and_loses_nothing() -> None:
-    line, got = Line(), []
+async def test_a_slow_function_goes_on_in_a_thread_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    line, got, now = Line(), [], [100.0]
+    monkeypatch.setattr("nb_stream.callbacks.time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def slow(number: int) -> None:
-        time.sleep(SHARE * 0.6)
+        now[0] += SHARE * 0.6
         got.append((number, threading.current_thread()))
 
     line.callbacks.add(slow, None)

@@ -26,7 +26,7 @@ from nb_stream.errors import NotRunningError
 from nb_stream.questions import Question
 
 
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -215,15 +215,26 @@ async def test_a_stop_while_it_waits_dismisses_the_request_and_ends_the_run() ->
     stream = TeamStream(RoundRobinGroupChat([UserProxyAgent("human"), writer()], max_turns=4))
     run = stream.start("go")
     await asked(stream)
-    await asyncio.wait_for(stream.stop(), 2)
+    await asyncio.wait_for(stream.stop(), 10)
     assert [message.source for message in run.result().messages] == ["user", "human", "human"]
     assert run.result().stop_reason == "Stopped after the turn."
     assert ends(stream) == [("done", "dismissed", "")]
 
 
+async def test_a_stop_right_after_the_start_is_not_forgotten() -> None:
+    stream = TeamStream(UserProxyAgent("human"))
+
+    async def start_and_stop() -> None:
+        stream.start("go")
+        await stream.stop()
+
+    await asyncio.wait_for(start_and_stop(), 10)
+    assert ends(stream) == [("done", "dismissed", "")]
+
+
 async def test_a_timeout_gives_the_default_answer() -> None:
     stream = TeamStream(one_person(), input_timeout=0.05, input_default="Nobody is here.")
-    result = await asyncio.wait_for(stream.run("go"), 3)
+    result = await asyncio.wait_for(stream.run("go"), 30)
     assert result.messages[-1].to_text() == "Nobody is here."
     assert ends(stream) == [("done", "timed out", "Nobody is here.")]
 

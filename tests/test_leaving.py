@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from nb_stream import CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
 
 
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -132,22 +133,78 @@ async def test_a_stop_from_inside_the_run_does_not_wait_for_itself(where: str) -
 # --- the keyboard --------------------------------------------------------------------------------------------------
 
 
-def interrupt(seconds: float) -> None:
-    threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts by a POSIX signal")
 def test_an_interrupt_ends_a_blocking_run_however_often_it_comes() -> None:
-    client = Deaf(1.0, cancels=99)
+    client, ended = Deaf(1.0, cancels=99), threading.Event()
     stream = TeamStream(SHAPES["round_robin"](only("bad", client)))
-    for seconds in (0.3, 0.4, 0.5):
-        interrupt(seconds)
+
+    def press() -> None:
+        while not (client.began.is_set() or ended.is_set()):
+            time.sleep(0.01)
+        for _ in range(3):
+            if not ended.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+
+    def run() -> None:
+        try:
+            stream.run_sync("first")
+        finally:
+            ended.set()
+            while keyboard.is_alive():
+                with contextlib.suppress(KeyboardInterrupt):  # what is pressed late strikes nobody else
+                    keyboard.join(0.1)
+
+    keyboard = threading.Thread(target=press)
+    keyboard.start()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        stream.run_sync("first")
+        run()
     assert time.monotonic() - began < 2.0
     assert stream.state is RunState.CANCELLED
     assert len(stream.run_sync("second").messages) == 4
+    stream.loop.run_until_complete(client.ended.wait())
+    stream.loop.run_until_complete(asyncio.sleep(0.05))
+    stream.loop.close()
+
+
+@pytest.mark.parametrize("wish", ["stop", "cancel"])
+async def test_a_wish_that_comes_while_a_run_waits_for_its_callbacks_changes_nothing_any_more(wish: str) -> None:
+    async def slow(_: Any) -> None:
+        await asyncio.sleep(0.02)
+
+    stream = TeamStream(agent("ann", fine))
+    stream.on_token(slow)
+    run = stream.start("go")
+    await until(lambda: stream.transcript.runs and stream.transcript.runs[-1].ended_at)
+    assert not run.done()
+    await getattr(stream, wish)()
+    await run
+    assert stream.state is RunState.IDLE
+    await stream.reset()
+
+
+def test_where_the_loop_ends_while_the_team_is_mended_the_run_still_has_its_last_words() -> None:
+    stream = TeamStream(SHAPES["round_robin"](fine))
+    recover, mending = stream._backend.recover, asyncio.Event()
+
+    async def slowly() -> None:
+        mending.set()
+        await asyncio.sleep(0.2)
+        await recover()
+
+    async def main() -> None:
+        stream._backend.recover = slowly
+        stream.start("go")
+        await until(lambda: len(stream.transcript) > 1)
+        cancelling = asyncio.ensure_future(stream.cancel())
+        await mending.wait()
+        assert not cancelling.done()
+
+    asyncio.run(main())
+    assert stream.state is RunState.CANCELLED
+    assert stream.transcript.runs[-1].status is CellStatus.CANCELLED
+    assert CellStatus.WRITING not in {cell.status for cell in stream.transcript}
 
 
 # --- scripts -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from browser_mirror import BrowserMirror, size, through_json
 from stage import Stage
 
 from nb_stream.model import CellStatus, RunFinished, RunStarted
-from nb_stream.pace import ASK, INTERVAL, PATIENCE, SHARE, UNPAINTED
+from nb_stream.pace import ASK, INTERVAL, PATIENCE, SHARE, UNPAINTED, Pace
 from nb_stream.protocol import cell_whole
 
 TOKEN = "token "
@@ -166,6 +166,20 @@ def test_the_end_of_a_run_and_answers_to_the_reader_do_not_wait_for_a_slow_page(
     stage.take(RunFinished("r1", stage.loop.now, CellStatus.DONE))
     stage.loop.advance(0.1)
     assert quick.mirror.state[0] == "idle"
+
+
+def test_a_page_may_come_while_another_thread_looks_at_all() -> None:
+    pace = Pace()
+
+    class Coming:
+        @property
+        def late(self) -> float:
+            pace._pages["another"] = Coming()  # type: ignore[assignment]
+            return 0.0
+
+    pace._pages["one"] = Coming()  # type: ignore[assignment]
+    pace._owed = lambda page, now: 0.0  # type: ignore[method-assign, assignment]
+    assert pace.interval(1.0) == INTERVAL
 
 
 def test_the_totals_are_told_until_every_page_has_them() -> None:

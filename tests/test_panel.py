@@ -12,7 +12,7 @@ import ipywidgets
 import pytest
 from ipywidgets.embed import embed_data
 
-from nb_stream import TeamPanel, kernel_gate
+from nb_stream import TeamPanel, TeamStream, kernel_gate
 from nb_stream.demo import writers
 
 AHEAD = 1_000_060_000.0  # the clock of a browser, in milliseconds
@@ -104,9 +104,29 @@ def test_what_is_set_in_the_layout_and_set_back_reaches_the_page(monkeypatch: py
     panel.close()
 
 
+async def test_a_panel_that_is_made_while_a_run_is_under_way_says_so() -> None:
+    stream = TeamStream(writers())
+    run = stream.start("go")
+    assert TeamPanel(stream).state == "running"
+    await stream.cancel()
+    assert run.done()
+
+
+async def test_a_box_may_be_made_by_the_observer_of_another(caplog: pytest.LogCaptureFixture) -> None:
+    panel = TeamPanel(writers())
+    panel.checkbox("poet").observe(lambda change: panel.checkbox("critic"), "value")
+    panel.switches["poet"] = panel.switches["critic"] = False
+    await asyncio.sleep(0)
+    assert not panel.checkbox("poet").value
+    assert not panel.checkbox("critic").value
+    assert caplog.records == []
+    panel.close()
+
+
 def test_a_panel_can_be_closed_more_than_once_and_is_then_dropped_without_a_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    gc.collect()  # what others have left
     said: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", said.append)
     panel = TeamPanel(writers())

@@ -13,9 +13,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 import warnings
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -444,6 +446,52 @@ def test_no_border_of_chunks_or_of_lines_hides_a_secret(data: st.DataObject) -> 
     for path, text in texts.items():
         said = "".join(event.text for event in written if isinstance(event, Chunk) and event.path == path)
         assert said == text.replace(secret, REMOVED)
+
+
+def texts_of(tape: Tape) -> list[str]:
+    """The texts of the chunks that a tape has kept."""
+    return [chunk.text for row in tape._rows if isinstance(row, Packed) for chunk in row.chunks()]
+
+
+def test_what_is_saved_in_the_middle_of_a_secret_gives_no_half_of_it_away(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("A_KEY", "abc-abc-abd-12")
+    tape = Tape()
+    tape(RunStarted("r1", 1.0))
+    for text in ("It is abc-", "abc-abd-12, is", " it?"):
+        tape.chunks.append(Chunk("ann", "ann", 2.0, text, "m1", "t1"))
+        tape.save(tmp_path / "run.jsonl", header((), {}, 0.0))
+        assert "abc" not in (tmp_path / "run.jsonl").read_text("utf-8")
+    tape(RunFinished("r1", 3.0, CellStatus.DONE))
+    assert "".join(texts_of(tape)) == f"It is {REMOVED}, is it?"
+
+
+def test_a_run_that_is_rewound_leaves_no_half_of_a_secret(monkeypatch) -> None:
+    monkeypatch.setenv("A_KEY", "abc-abc-abd-12")
+    tape = Tape()
+    tape(RunStarted("r1", 1.0))
+    tape.chunks.append(Chunk("ann", "ann", 2.0, "It is abc-", "m1", "t1"))
+    tape.rewind()
+    tape.chunks.append(Chunk("ann", "ann", 2.0, "Nothing.", "m1", "t1"))
+    tape(RunFinished("r1", 3.0, CellStatus.DONE))
+    assert texts_of(tape) == ["Nothing."]
+
+
+def test_two_threads_that_write_at_once_tell_once_that_a_recording_has_ended() -> None:
+    told, tape = list[str](), Tape()
+
+    class Sentences(list[str]):
+        def pop(self, *place: Any) -> str:
+            if self and not told:
+                told.append("")
+                thread = threading.Thread(target=tape.flush)
+                thread.start()
+                thread.join(10)
+            return super().pop(*place)
+
+    tape._sentences = Sentences(["The disk is full."])
+    tape._complain = told.append
+    tape.flush()
+    assert told == ["", "The disk is full."]
 
 
 @pytest.mark.parametrize(

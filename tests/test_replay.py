@@ -56,7 +56,7 @@ def slow_run(run: str = "r1", start: float = 1000.0) -> list[object]:
     ]
 
 
-async def until(condition, seconds: float = 5.0) -> None:
+async def until(condition, seconds: float = 30.0) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -341,6 +341,39 @@ async def test_a_stream_plays_one_run_at_a_time(tmp_path) -> None:
     await run
 
 
+async def test_a_replay_is_played_by_one_stream_at_a_time(tmp_path) -> None:
+    replay = Replay(write(tmp_path / "run.jsonl", slow_run()))
+    first, second = TeamStream(replay), TeamStream(replay)
+    replay.pause()
+    run = first.start()
+    with pytest.raises(AlreadyRunningError, match=r"Replay\(\"run.jsonl\"\)"):
+        second.start()
+    replay.speed = math.inf
+    replay.resume()
+    await run
+    await second.run()
+    assert second.transcript == first.transcript
+
+
+def test_a_replay_whose_loop_was_closed_is_cancelled_and_played_again(tmp_path) -> None:
+    replay = Replay(write(tmp_path / "run.jsonl", slow_run()))
+    stream = TeamStream(replay)
+    replay.seek(0.25)
+    replay.pause()
+
+    async def begin() -> None:
+        stream.start()
+        await until(lambda: "word1" in written(stream))
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(begin())
+    loop.close()
+    replay.speed = math.inf
+    replay.resume()
+    asyncio.run(stream.run())
+    assert [run.status for run in stream.transcript.runs] == [CellStatus.CANCELLED, CellStatus.DONE]
+
+
 # --- time ----------------------------------------------------------------------------------------------------------
 
 
@@ -385,6 +418,7 @@ async def test_pause_stands_still_and_resume_goes_on(tmp_path) -> None:
     run = stream.start()
     await until(lambda: "word2" in written(stream))
     replay.pause()
+    await asyncio.sleep(0.05)  # what was due when it came to a stand is played
     before, position = written(stream), replay.position
     await asyncio.sleep(0.2)
     assert written(stream) == before
@@ -551,17 +585,21 @@ async def test_an_instant_replay_leaves_the_loop_its_turns(tmp_path) -> None:
 
 async def test_switches_work_as_in_the_live_run(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
-    stream = TeamStream(Replay(path, 4.0))
+    replay = Replay(path)
+    stream = TeamStream(replay)
     stream.switches["ben"] = False
     tokens: dict[str, list[str]] = {"ann": [], "ben": []}
     stream.on_token(lambda token: tokens[token.agent].append(token.text))
+    replay.seek(1.55)
+    replay.pause()
     run = stream.start()
     await until(lambda: len(stream.transcript) == 2 and "word4" in stream.transcript.cells[1].text)
     assert len(tokens["ann"]) == 9
     assert not tokens["ben"]
     stream.switches["ben"] = True
-    await until(lambda: bool(tokens["ben"]))
-    assert tokens["ben"][0].startswith("word0 word1 word2 word3 word4 ")
+    assert tokens["ben"] == ["word0 word1 word2 word3 word4 "]
+    replay.speed = math.inf
+    replay.resume()
     await run
     assert "".join(tokens["ben"]) == stream.transcript.cells[1].text
     with pytest.raises(UnknownAgentError, match="'ann', 'ben'"):
@@ -570,18 +608,31 @@ async def test_switches_work_as_in_the_live_run(tmp_path) -> None:
 
 async def test_stop_ends_after_the_turn_and_the_next_run_is_the_next_one(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", [*slow_run(), *slow_run("r2", 1010.0)])
-    replay = Replay(path, 4.0)
+    replay = Replay(path)
     stream = TeamStream(replay)
+    replay.seek(0.25)
+    replay.pause()
     run = stream.start()
     await until(lambda: "word1" in written(stream))
-    await stream.stop()
+    stopping = asyncio.ensure_future(stream.stop())
+    await asyncio.sleep(0)
+    replay.speed = math.inf
+    replay.resume()
+    await stopping
     assert (await run).stop_reason == "Stopped after the turn."
     assert [cell.agent for cell in stream.transcript] == ["ann"]
     assert stream.transcript.runs[0].ended_at == 1001.0
-    replay.speed = math.inf
     await stream.run()
     assert [run.id for run in stream.transcript.runs] == ["r1", "r2"]
     assert [cell.agent for cell in stream.transcript] == ["ann", "ann", "ben"]
+
+
+async def test_a_stop_right_after_the_start_is_not_forgotten(tmp_path) -> None:
+    stream = TeamStream(Replay(write(tmp_path / "run.jsonl", slow_run()), math.inf))
+    run = stream.start()
+    await stream.stop()
+    assert (await run).stop_reason == "Stopped after the turn."
+    assert [cell.agent for cell in stream.transcript] == ["ann"]
 
 
 async def test_cancel_ends_at_once(tmp_path) -> None:

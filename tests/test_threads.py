@@ -17,11 +17,12 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 from browser_mirror import BrowserMirror
 
-from nb_stream import RunState, TeamPanel, TeamStream
+from nb_stream import CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.batching import Batcher
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import AlreadyRunningError, LoopError
 from nb_stream.gates import Pile
+from nb_stream.loops import Home
 from nb_stream.model import RunFinished
 
 TEXT = "One word follows the other, and none of them is in a hurry. " * 4
@@ -41,7 +42,7 @@ def hurry(members: RoundRobinGroupChat) -> None:
         member._model_client._pace = 0.0
 
 
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -91,7 +92,7 @@ def elsewhere() -> Iterator[LoopThread]:
 
 
 async def in_thread(work: Callable[[], Any]) -> Any:
-    return await asyncio.wait_for(asyncio.to_thread(work), 10)
+    return await asyncio.wait_for(asyncio.to_thread(work), 30)
 
 
 # --- from other threads --------------------------------------------------------------------------------------------
@@ -179,7 +180,8 @@ async def test_callbacks_can_be_registered_and_removed_from_a_thread_during_a_ru
     assert set(seen) == {threading.current_thread()}
 
 
-async def test_a_thread_reads_what_was_said_so_far_while_the_loop_stands_still() -> None:
+async def test_a_thread_reads_what_was_said_so_far_while_the_loop_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nb_stream.callbacks.SHARE", 1e9)  # the callback keeps the loop on purpose
     stream, read = TeamStream(team(pace=0)), list[tuple[str, str]]()
 
     class Display:
@@ -211,7 +213,7 @@ async def test_many_reads_from_a_thread_lose_and_change_nothing() -> None:
 
     def read() -> None:
         before: dict[str, str] = {}
-        while not over.is_set():
+        while not over.wait(0.001):
             cells = {cell.id: cell.text for cell in stream.transcript.cells}
             wrong.extend(name for name, text in before.items() if not cells.get(name, "").startswith(text))
             before = cells
@@ -219,18 +221,18 @@ async def test_many_reads_from_a_thread_lose_and_change_nothing() -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        reading = asyncio.ensure_future(in_thread(read))
+        reading = asyncio.ensure_future(asyncio.to_thread(read))
         await stream.run("go")
-        over.set()
-        await reading
     finally:
         over.set()
+        await reading
         sys.setswitchinterval(interval)
     assert wrong == []
     assert [cell.text for cell in stream.transcript.cells] == ["go", *[TEXT] * 40]
 
 
 async def test_a_slow_reader_finds_no_text_of_a_later_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nb_stream.callbacks.SHARE", 1e9)  # the callback keeps the loop on purpose
     stream, held, go_on, read = TeamStream(team(pace=0)), threading.Event(), threading.Event(), list[str]()
     chunks = Pile.chunks
 
@@ -250,7 +252,10 @@ async def test_a_slow_reader_finds_no_text_of_a_later_moment(monkeypatch: pytest
     assert read == []
 
 
-async def test_a_display_that_a_thread_makes_while_an_agent_writes_shows_all_of_it() -> None:
+async def test_a_display_that_a_thread_makes_while_an_agent_writes_shows_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nb_stream.callbacks.SHARE", 1e9)  # the callback keeps the loop on purpose
     stream, frames, pages = TeamStream(team()), list[Any](), list[Any]()
 
     def make() -> None:
@@ -286,7 +291,181 @@ async def test_a_display_that_a_thread_makes_while_an_agent_writes_shows_all_of_
     assert all(op["op"] == "totals" for frame in frames for op in frame["ops"])  # a quiet second may have passed
 
 
+async def test_a_display_that_follows_later_than_it_was_made_is_told_of_no_text_that_it_does_not_know(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream = TeamStream(team())
+    batcher = Batcher(stream, lambda frame: None, lambda: stream.loop)
+    run = stream.start("go")
+    await until(lambda: stream.transcript.live_cells)
+    await until(lambda: stream._feed._said[1])
+    stream.watch(batcher)
+    await run
+    assert caplog.records == []
+
+
+async def test_a_panel_that_is_closed_before_the_loop_has_heard_of_it_leaves_nothing_behind() -> None:
+    stream, made = TeamStream(team()), list[TeamPanel]()
+    thread = threading.Thread(target=lambda: made.append(TeamPanel(stream)))
+    thread.start()
+    thread.join(30)
+    made[0].close()
+    await asyncio.sleep(0.05)
+    assert stream._feed.watchers == []
+
+
+async def test_a_switch_that_is_set_while_an_agent_turns_out_to_stream_stays() -> None:
+    stream = TeamStream(team())
+    stream._feed._meet("guest", "guest", streams=False)
+    setting = threading.Thread(target=lambda: stream.switches.__setitem__("guest", False))
+
+    class Closed(set[str]):
+        def __contains__(self, path: object) -> bool:
+            found = super().__contains__(path)
+            setting.start()
+            setting.join(0.1)
+            return found
+
+    stream._feed.closed = Closed()
+    stream._feed._meet("guest", "guest", streams=True)
+    await in_thread(setting.join)
+    assert stream.switches["guest"] is False
+
+
+async def test_a_box_that_follows_its_switch_never_undoes_a_later_click() -> None:
+    panel, follows, go_on = TeamPanel(team()), threading.Event(), threading.Event()
+    box = panel.checkbox("ann")
+    panel.switches["ann"] = False
+
+    def hold(change: Any) -> None:
+        if change["new"] and not follows.is_set():
+            follows.set()
+            go_on.wait(10)
+
+    def click() -> None:
+        panel.receive({"type": "toggle", "path": "ann", "on": True, "at": 1, "page": "p"})
+        follows.wait(10)
+        panel.receive({"type": "toggle", "path": "ann", "on": False, "at": 2, "page": "p"})
+        go_on.set()
+
+    await until(lambda: not box.value)
+    box._trait_notifiers["value"]["change"].insert(0, hold)  # before the panel's own
+    await in_thread(click)
+    await until(lambda: not box.value)
+    assert panel.switches["ann"] is False
+    panel.close()
+
+
 # --- from other loops ----------------------------------------------------------------------------------------------
+
+
+class HeldLoop(asyncio.SelectorEventLoop):
+    """A loop that says late, to one thread, that it is closed."""
+
+    reader: threading.Thread | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def is_closed(self) -> bool:
+        closed = super().is_closed()
+        if closed and threading.current_thread() is self.reader:
+            self.asked.set()
+            self.go_on.wait(10)
+        return closed
+
+
+def test_a_thread_that_sees_an_old_loop_closed_takes_no_new_one_away() -> None:
+    home, old = Home(), HeldLoop()
+    home._loop = old
+    old.close()
+    old.reader = threading.Thread(target=lambda: home.loop)
+    old.reader.start()
+    old.asked.wait(10)
+
+    async def choose() -> bool:
+        chosen = home.choose()
+        old.go_on.set()
+        old.reader.join(10)
+        return home.loop is chosen
+
+    assert asyncio.run(choose())
+
+
+def test_a_thread_that_sees_an_old_loop_closed_ends_no_new_run() -> None:
+    stream, loop, refused = TeamStream(team()), HeldLoop(), list[Exception]()
+
+    async def begin() -> None:
+        stream.start("left alone when its loop ends")
+        await until(lambda: stream.transcript.of("ann"))
+
+    def again() -> None:
+        try:
+            stream.start("from another thread")
+        except AlreadyRunningError as error:
+            refused.append(error)
+
+    loop.run_until_complete(begin())
+    loop.close()
+    stream._home._loop = None  # only the runner asks the old loop
+    loop.reader = threading.Thread(target=again)
+    loop.reader.start()
+    loop.asked.wait(10)
+
+    async def go() -> Any:
+        run = stream.start("go")
+        await until(lambda: len(stream.transcript.runs) == 2)
+        loop.go_on.set()
+        await in_thread(loop.reader.join)
+        return await run
+
+    assert len(asyncio.run(go()).messages) == 3
+    assert len(refused) == 1
+    assert [run.status for run in stream.transcript.runs] == [CellStatus.CANCELLED, CellStatus.DONE]
+
+
+def test_a_coroutine_callback_outlives_a_loop_that_was_closed_under_a_run() -> None:
+    stream, heard = TeamStream(team()), list[Any]()
+
+    async def hear(event: Any) -> None:
+        heard.append(event)
+
+    async def begin() -> None:
+        stream.start("left alone when its loop ends")
+        await until(lambda: stream.transcript.of("ann"))
+
+    stream.on_event(hear)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(begin())
+    loop.close()
+    asyncio.set_event_loop(None)
+    stream.run_sync("go")
+    stream.loop.close()
+    ends = [event.status for event in heard if isinstance(event, RunFinished)]
+    assert ends == [CellStatus.CANCELLED, CellStatus.DONE]
+
+
+async def test_a_consumer_on_another_loop_is_told_the_end_where_the_streams_loop_ends(elsewhere: LoopThread) -> None:
+    made: list[TeamStream] = []
+
+    async def slow(_: Any) -> None:
+        await asyncio.sleep(0.05)
+
+    async def consume() -> list[Any]:
+        return [message async for message in made[0].run_stream(task="go")]
+
+    async def main() -> Any:
+        stream = TeamStream(team(pace=0))
+        stream.on_token(slow)
+        made.append(stream)
+        consuming = asyncio.run_coroutine_threadsafe(consume(), elsewhere.loop)
+        await until(lambda: stream.transcript.runs and stream.transcript.runs[-1].ended_at)
+        return consuming
+
+    consuming = await in_thread(lambda: asyncio.run(main()))
+    assert isinstance((await asyncio.wait_for(asyncio.wrap_future(consuming), 10))[-1], TaskResult)
+    assert made[0].state is RunState.IDLE
 
 
 async def test_a_run_on_this_loop_is_awaited_and_consumed_on_another(elsewhere: LoopThread) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import ReplayedError
+from ..errors import AlreadyRunningError, ReplayedError
 from ..events import from_line
 from ..model import (
     CellStatus,
@@ -25,7 +25,7 @@ from ..model import (
 )
 from ..recording import CUT
 from ..replay import Replay
-from . import Handoff, HumanInput, Item, Rewound
+from . import Handoff, HumanInput, Item, Rewound, claims
 
 STOPPED = "Stopped after the turn."
 
@@ -117,13 +117,25 @@ class ReplayBackend:
         return ""
 
     def check_free(self) -> None:
-        """A recording can always be played."""
+        """A `Replay` has one clock: raises AlreadyRunningError while another stream plays it."""
+        if claims.taken((self._replay,), self) is not None:
+            raise self._busy()
 
     def claim(self) -> None:
-        """A recording can be played by several streams: each reads it for itself."""
+        """Take the `Replay` for the next run."""
+        if claims.claim((self._replay,), self) is not None:
+            raise self._busy()
+        self._stop_wished = self._cancelled = False
 
     def release(self) -> None:
-        """Nothing was claimed."""
+        """Let others play it."""
+        claims.release(self)
+
+    def _busy(self) -> AlreadyRunningError:
+        return AlreadyRunningError(
+            "This Replay is already being played elsewhere, by another panel. Wait until that run has ended, or cancel "
+            f'it there; or play another one of the same file: Replay("{self._replay.recording.path.name}").'
+        )
 
     async def handoff(self, result: Any) -> Handoff | None:
         """Nobody goes on with a recorded run."""
@@ -170,7 +182,6 @@ class ReplayBackend:
         """Play the run; its result comes last. Raises ReplayedError where the recorded run failed, and CancelledError
         where it was cancelled or where the recording ends before it."""
         assert self._start is not None
-        self._stop_wished = self._cancelled = False
         self._task = asyncio.current_task()
         began, count, tasks = self._start.at, 0, True
         messages: list[ReplayedMessage] = []
