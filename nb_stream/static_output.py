@@ -15,6 +15,7 @@ together, the longest give way first.
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 import weakref
@@ -84,7 +85,8 @@ class StaticOutput:
     @staticmethod
     def of(stream: object) -> StaticOutput:
         """The one of a stream."""
-        return _of.setdefault(stream, StaticOutput())
+        with _lock:
+            return _of.setdefault(stream, StaticOutput())
 
     def show(self, transcript: Transcript, title: str, leave: str) -> None:
         """Put the output into the cell that is being run; the one in an earlier cell becomes a line that says so."""
@@ -130,7 +132,7 @@ class StaticOutput:
         plain = [f"Transcript of {self._title}\n" + as_text(cells, runs, dense=dense) for dense in (False, True)]
         least = own + written(plain[True])
         self._least = max(0, least)
-        others = sum(other._least for other in list(_of.values()) if other is not self)
+        others = sum(other._least for other in _all() if other is not self)
         for self._form in range(form, len(_FORMS)):
             how, dense = _FORMS[self._form]
             if how is not None and least + said > ALLOWANCE:
@@ -163,7 +165,7 @@ class StaticOutput:
     def _take(self, place: tuple[str, str] | None) -> None:
         """Stand in a cell from now on. What an earlier execution of the same cell has left there is gone."""
         if place is not None:
-            for other in list(_of.values()):
+            for other in _all():
                 if other._cell is not None and other._cell[0] == place[0] and other._cell[1] != place[1]:
                     other._cell = other._display_id = None
                     other._excess = other._least = 0
@@ -174,8 +176,8 @@ class StaticOutput:
 def _fit() -> None:
     """Give the longest outputs smaller forms, until all fit together."""
     smaller: dict[StaticOutput, dict[str, str]] = {}
-    while sum(output._excess for output in _of.values()) > ALLOWANCE:
-        longest = max(_of.values(), key=lambda output: output._excess - output._least)
+    while sum(output._excess for output in _all()) > ALLOWANCE:
+        longest = max(_all(), key=lambda output: output._excess - output._least)
         if longest._excess == longest._least:
             break
         assert longest._written is not None, "only what was written can be smaller"
@@ -184,7 +186,14 @@ def _fit() -> None:
         output._put(data)
 
 
+def _all() -> list[StaticOutput]:
+    """Those of all streams there are; another thread may just be making one."""
+    with _lock:
+        return list(_of.values())
+
+
 _of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()
+_lock = threading.RLock()  # a finaliser may come in between
 
 
 def _line(mark: str, title: str, sentence: str) -> dict[str, str]:
