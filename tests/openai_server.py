@@ -78,7 +78,7 @@ class OpenAIServer:
         """Let every stalled answer go on, those to come included."""
         self._http.released.set()
 
-    def wait_until(self, condition: Callable[[OpenAIServer], bool], timeout: float = 5.0) -> None:
+    def wait_until(self, condition: Callable[[OpenAIServer], bool], timeout: float = 30.0) -> None:
         """Block until its requests and disconnects fulfil ``condition(server)``; else raise TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: condition(self), timeout):

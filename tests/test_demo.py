@@ -236,7 +236,7 @@ async def test_a_cancel_while_the_client_waits_ends_the_call_at_once() -> None:
         token.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 5)
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 2
         assert client.total_usage() == RequestUsage(prompt_tokens=0, completion_tokens=0)
 
 
@@ -408,7 +408,7 @@ async def test_a_ready_team_ends_at_once_when_its_token_is_cancelled(name: str) 
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(run_until_a_chunk_comes(), 30)
-    assert time.monotonic() - cancelled_at < 1
+    assert time.monotonic() - cancelled_at < 2
 
 
 async def test_writers_take_turns() -> None:

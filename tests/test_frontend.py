@@ -23,7 +23,7 @@ def npm(script: str, *arguments: str) -> str:
         cwd=FRONTEND,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
         env={**os.environ, "NO_COLOR": "1"},
     )

@@ -371,7 +371,7 @@ async def test_a_request_for_input_that_the_stream_answers_is_one_cell() -> None
             else None
         )
     )
-    await asyncio.wait_for(stream.run("go"), 5)
+    await asyncio.wait_for(stream.run("go"), 30)
     assert [(c.kind.value, c.status.value) for c in stream.transcript] == [
         ("text", "done"),
         ("human input", "done"),

@@ -207,7 +207,7 @@ async def test_a_run_that_is_cancelled_midway_leaves_no_token_either(built: bool
     begun = asyncio.Event()
     stream.on_token(lambda token: begun.set(), agents=["boss/helper/deep"])
     run = stream.start("go")
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 30)
     await stream.cancel()
     assert run.cancelled()
     assert not any(part == "ModelClientStreamingChunkEvent" for part in parts(await team.save_state()))

@@ -332,7 +332,7 @@ async def test_a_stall_runs_into_the_timeout_of_the_client(stream: bool) -> None
     chunks: list[str] = []
     with OpenAIServer([Reply(TEXT, fault="stall", chunk=4)]) as server:
         with pytest.raises(APITimeoutError):
-            await ask(client_of(server, timeout=0.3), stream, chunks)
+            await ask(client_of(server, timeout=1.0), stream, chunks)
         await asyncio.to_thread(server.wait_until, lambda s: s.disconnects == 1)
     assert chunks == (["Hell"] if stream else [])
 
@@ -347,7 +347,7 @@ async def test_a_stalled_reply_goes_on_when_it_is_released(stream: bool) -> None
         assert not done
         assert chunks in ([], ["Hell"])
         server.release()
-        result = await asyncio.wait_for(asking, 5)
+        result = await asyncio.wait_for(asking, 30)
     assert result.content == TEXT
     assert server.disconnects == 0
 
@@ -362,7 +362,7 @@ async def test_a_cancel_ends_the_call_at_once_and_the_server_sees_it(reply: Repl
         started = time.monotonic()
         token.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(asking, 5)
+            await asyncio.wait_for(asking, 30)
         assert time.monotonic() - started < 1
         await asyncio.to_thread(server.wait_until, lambda s: s.disconnects == 1)
 
@@ -385,7 +385,7 @@ def test_waiting_for_what_does_not_happen_raises_and_says_what_was_seen() -> Non
 async def test_another_process_is_served_while_this_event_loop_is_busy() -> None:
     ask_from_outside = (
         "import sys, urllib.request as u; "
-        "print(u.urlopen(u.Request(sys.argv[1], data=sys.argv[2].encode()), timeout=5).read().decode())"
+        "print(u.urlopen(u.Request(sys.argv[1], data=sys.argv[2].encode()), timeout=30).read().decode())"
     )
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hi."}], "stream": True})
     with OpenAIServer([Reply(TEXT)]) as server:
@@ -394,7 +394,7 @@ async def test_another_process_is_served_while_this_event_loop_is_busy() -> None
             [sys.executable, "-c", ask_from_outside, f"{server.url}/chat/completions", body],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=True,
         ).stdout
     events = [line.removeprefix("data: ") for line in said.split("\n\n") if line.strip()]

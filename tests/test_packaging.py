@@ -17,7 +17,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder with the wheel and the sdist, built where no node can be found."""
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)],
         check=True,
         capture_output=True,
         env={"PATH": "/usr/bin/does-not-exist", **_keep()},

@@ -33,7 +33,7 @@ def test_the_suite_passes_on(version: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HYPOTHESIS_PROFILE": "brief"},
     )

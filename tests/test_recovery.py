@@ -40,7 +40,7 @@ async def silence(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
     loop.set_exception_handler(lambda _, about: complaints.append(about))
     caplog.set_level(logging.WARNING)
     yield
-    await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, 4)
+    await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
     gc.collect()
     await asyncio.sleep(0)
     assert complaints == []
@@ -48,7 +48,7 @@ async def silence(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
     assert noise == []
 
 
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -105,7 +105,7 @@ async def test_the_next_run_works_after_an_agent_failed(shape: str, after: int, 
     team = SHAPES[shape](only("bad", client), stream_on)
     stream = TeamStream(team)
     with pytest.raises((RuntimeError, ConnectionError), match="gone"):
-        await asyncio.wait_for(stream.run("first"), 5)
+        await asyncio.wait_for(stream.run("first"), 30)
     assert stream.state is RunState.FAILED
     last = stream.transcript.cells[-1]
     assert (last.kind, last.status) == (CellKind.ERROR, CellStatus.FAILED)
@@ -155,9 +155,9 @@ async def test_a_team_that_fails_as_a_tool_can_be_called_again(again: str) -> No
     )
     team = RoundRobinGroupChat([boss], max_turns=1)
     stream = TeamStream(team)
-    await asyncio.wait_for(stream.run("first"), 5)
+    await asyncio.wait_for(stream.run("first"), 30)
     if again == "in the next run":
-        await asyncio.wait_for(stream.run("second"), 5)
+        await asyncio.wait_for(stream.run("second"), 30)
     calls = [cell.tool_calls[0] for cell in stream.transcript if cell.kind is CellKind.TOOL_CALL]
     assert [call.is_error for call in calls[:2]] == [True, False]
     assert FINE in (calls[1].result or "")
@@ -280,7 +280,7 @@ async def test_the_next_run_works_after_a_failure_in(place: str) -> None:
     team = PLACES[place](switch)
     stream = TeamStream(team)
     with pytest.raises((RuntimeError, ValueError, ConnectionError), match="boom"):
-        await asyncio.wait_for(stream.run("first"), 5)
+        await asyncio.wait_for(stream.run("first"), 30)
     switch.broken = False
     await check_next_run(stream, team)
 
@@ -337,7 +337,7 @@ async def test_a_tool_call_that_dies_has_an_error_for_a_result(error: BaseExcept
     one = AssistantAgent("bad", client, workbench=bench, reflect_on_tool_use=True, model_client_stream=True)
     team = RoundRobinGroupChat([one], max_turns=1)
     stream = TeamStream(team)
-    result = await asyncio.wait_for(stream.run("first"), 5)
+    result = await asyncio.wait_for(stream.run("first"), 30)
     assert result.messages[-1].to_text() == FINE
     call = next(cell for cell in stream.transcript if cell.kind is CellKind.TOOL_CALL)
     assert call.tool_calls[0].is_error
@@ -353,7 +353,7 @@ async def test_an_agent_that_raises_cancelled_error_fails_its_run() -> None:
     team = RoundRobinGroupChat([agent("bad", lambda _: Cancelling([Say(FINE)]))], max_turns=1)
     stream = TeamStream(team)
     with pytest.raises(RuntimeError, match="CancelledError"):
-        await asyncio.wait_for(stream.run("first"), 5)
+        await asyncio.wait_for(stream.run("first"), 30)
     assert said_by(stream, "bad") == "Well, "
 
 
@@ -410,7 +410,7 @@ async def test_the_next_run_works_on_a_runtime_of_the_users(shape: str, trouble:
         run = stream.start("first")
         if trouble == "fails":
             with pytest.raises(RuntimeError, match="gone"):
-                await asyncio.wait_for(run._wait(), 5)
+                await asyncio.wait_for(run._wait(), 30)
         else:
             await until(lambda: stream.transcript.of("bad"))
             await stream.cancel()
@@ -419,7 +419,7 @@ async def test_the_next_run_works_on_a_runtime_of_the_users(shape: str, trouble:
             await client.ended.wait()
             await asyncio.sleep(0.02)
             assert "late answer" not in await remembered(agents_of(team)["bad"])
-        assert len((await asyncio.wait_for(neighbour.run(task="x"), 5)).messages) == 2
+        assert len((await asyncio.wait_for(neighbour.run(task="x"), 30)).messages) == 2
         assert len(runtime._agent_factories) == 3 + 2  # two teams, and nothing of the old one
 
 
@@ -428,7 +428,7 @@ async def test_a_team_that_failed_before_it_was_given_to_a_stream_works_in_it() 
     team = SHAPES["round_robin"](only("bad", client))
     with pytest.raises(RuntimeError, match="gone"):
         await team.run(task="before")
-    result = await asyncio.wait_for(TeamStream(team).run("first"), 5)
+    result = await asyncio.wait_for(TeamStream(team).run("first"), 30)
     assert len(result.messages) == 4
 
 
@@ -447,11 +447,11 @@ async def ask_twice(reply: Any, *, stream_on: bool = True, timeout: float = 20.0
         team = RoundRobinGroupChat([AssistantAgent("writer", client, model_client_stream=stream_on)], max_turns=1)
         stream, error = TeamStream(team), None
         try:
-            await asyncio.wait_for(stream.run("first"), 5)
+            await asyncio.wait_for(stream.run("first"), 30)
         except RuntimeError as caught:
             error = caught
         server.release()
-        second = await asyncio.wait_for(stream.run("second"), 5)
+        second = await asyncio.wait_for(stream.run("second"), 30)
         assert second.messages[-1].to_text() == ANSWER
         await check_history(team)
         assert (await remembered(agents_of(team)["writer"]))[0] == "first"
@@ -471,7 +471,7 @@ async def ask_twice(reply: Any, *, stream_on: bool = True, timeout: float = 20.0
     ],
 )
 async def test_the_next_run_works_after_a_fault_of_the_connection(fault: Any, error: str, stream_on: bool) -> None:
-    timeout = 0.3 if fault == "stall" else 20.0
+    timeout = 1.0 if fault == "stall" else 20.0
     reply = Reply(ANSWER, fault=fault, fault_after=3)
     stream, raised = await ask_twice(reply, stream_on=stream_on, timeout=timeout)
     with pytest.raises(RuntimeError, match=error):
@@ -550,7 +550,7 @@ async def test_a_client_that_ignores_a_cancel_neither_delays_it_nor_comes_back(s
     stream = TeamStream(team)
     stream.start("first")
     await client.began.wait()
-    assert await timed(stream.cancel()) < 0.9
+    assert await timed(stream.cancel()) < 1.0
     before = {name: await remembered(member) for name, member in agents_of(team).items()}
     cells = stream.transcript.cells
     await client.ended.wait()
@@ -593,7 +593,7 @@ async def test_a_cancel_before_the_first_token_and_one_at_once(shape: str) -> No
     team = SHAPES[shape](only("bad", client))
     stream = TeamStream(team)
     stream.start("never begun")
-    assert await timed(stream.cancel()) < 0.5
+    assert await timed(stream.cancel()) < 1.0
     stream.start("first")
     await client.began.wait()
     assert await timed(stream.cancel()) < 1.0
@@ -705,7 +705,7 @@ async def test_a_cancel_returns_within_a_second_and_the_next_run_works_within(pl
     stream = TeamStream(team)
     stream.start("first")
     await gate.began.wait()
-    assert await timed(stream.cancel()) < 0.9
+    assert await timed(stream.cancel()) < 1.0
     before = {name: await remembered(member) for name, member in agents_of(team).items()}
     gate.opened.set()
     await asyncio.sleep(0.05)
@@ -805,7 +805,7 @@ async def test_a_stop_ends_after_the_current_turn(shape: str) -> None:
     stream = TeamStream(team)
     run = stream.start("first")
     await until(lambda: stream.transcript.of("bad"))
-    await asyncio.wait_for(stream.stop(), 5)
+    await asyncio.wait_for(stream.stop(), 30)
     result = run.result()
     assert stream.state is RunState.IDLE
     assert FINE in said_by(stream, "bad")

@@ -92,7 +92,7 @@ async def test_a_cancel_reaches_who_waits() -> None:
 async def test_a_run_may_end_on_another_thread() -> None:
     run = Run("r1")
     threading.Timer(0.01, run.finish, ["the result"]).start()
-    assert await asyncio.wait_for(asyncio.ensure_future(run), 5.0) == "the result"
+    assert await asyncio.wait_for(asyncio.ensure_future(run), 30.0) == "the result"
 
 
 def test_a_run_may_be_awaited_on_two_loops() -> None:
@@ -106,7 +106,7 @@ def test_a_run_may_be_awaited_on_two_loops() -> None:
         thread.start()
     run.finish("the result")
     for thread in threads:
-        thread.join(5.0)
+        thread.join(30.0)
     assert got == ["the result"] * 2
 
 
@@ -132,7 +132,7 @@ async def test_an_outlet_gives_everything_in_order_and_ends() -> None:
     outlet.put(2)
     outlet.put(3)
     outlet.close()
-    await asyncio.wait_for(consumer, 5.0)
+    await asyncio.wait_for(consumer, 30.0)
     assert got == [1, 2, 3]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import itertools
+import math
 import os
 import re
 import subprocess
@@ -79,7 +80,7 @@ async def test_agents_that_write_at_the_same_time_do_not_mix() -> None:
 async def test_the_one_who_has_the_floor_is_printed_token_by_token(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
     out = io.StringIO()
-    stream = TeamStream(Replay(path, 2.0))
+    stream = TeamStream(Replay(path))
     stream.watch(TerminalView(stream, out=out))
     run = stream.start()
     seen = set()
@@ -92,12 +93,17 @@ async def test_the_one_who_has_the_floor_is_printed_token_by_token(tmp_path) -> 
 async def test_a_closed_gate_keeps_tokens_back_and_the_message_comes_whole(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
     out = io.StringIO()
-    stream = TeamStream(Replay(path, 2.0))
+    replay = Replay(path, 2.0)
+    stream = TeamStream(replay)
     stream.watch(TerminalView(stream, out=out))
     stream.switches["ann"] = False
+    replay.seek(0.65)
+    replay.pause()
     run = stream.start()
     await until(lambda: "word5" in "".join(cell.text for cell in stream.transcript))
+    await asyncio.sleep(0.1)  # two pictures
     assert "word" not in out.getvalue()
+    replay.resume()
     await run
     assert [body for head, body in sections(out.getvalue()) if head == "ann"] == [
         stream.transcript.cells[0].text.strip()
@@ -110,15 +116,22 @@ async def test_closing_a_gate_mid_message_stops_the_printing_and_opening_it_show
     replay = Replay(path, 2.0)
     stream = TeamStream(replay)
     stream.watch(TerminalView(stream, out=out))
+    replay.seek(0.35)
+    replay.pause()
     run = stream.start()
     await until(lambda: "word2" in out.getvalue())
     stream.switches["ann"] = False
     held = out.getvalue()
     assert held.endswith("[held back]\n")
+    replay.seek(0.65)
     await until(lambda: "word5" in stream.transcript.cells[0].text)
+    await asyncio.sleep(0.1)  # two pictures
     assert out.getvalue() == held
     stream.switches["ann"] = True
+    replay.seek(0.75)
     await until(lambda: "word6" in out.getvalue())
+    replay.speed = math.inf
+    replay.resume()
     await run
     bodies = [body for head, body in sections(out.getvalue()) if head == "ann"]
     assert bodies[0].endswith("[held back]")
@@ -243,12 +256,16 @@ def test_an_unknown_view_is_refused() -> None:
 async def test_going_back_in_a_replay_is_said(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", slow_run())
     out = io.StringIO()
-    replay = Replay(path, 20.0)
+    replay = Replay(path)
     stream = TeamStream(replay)
     stream.watch(TerminalView(stream, out=out))
+    replay.seek(1.25)
+    replay.pause()
     run = stream.start()
-    await until(lambda: replay.position > 1.2)
+    await until(lambda: "word1" in out.getvalue().partition("ben")[2])
     replay.seek(0.0)
+    replay.speed = 20.0
+    replay.resume()
     await run
     heads = [head for head, _ in sections(out.getvalue())]
     assert "back to the beginning of the run" in heads

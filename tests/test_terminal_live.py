@@ -173,12 +173,15 @@ async def test_tokens_can_be_left_out_and_agents_chosen(tmp_path) -> None:
 
 
 async def test_going_back_in_a_replay_is_said(tmp_path) -> None:
-    replay = Replay(write(tmp_path / "run.jsonl", slow_run()), 20.0)
+    replay = Replay(write(tmp_path / "run.jsonl", slow_run()))
     stage = Stage(replay, note=lambda: f"{replay.position:.0f} s of it")
+    replay.seek(1.25)
+    replay.pause()
     run = stage.stream.start()
-    await until(lambda: replay.position > 1.2)
-    assert "s of it" in stage.region[-1]
+    await until(lambda: "1 s of it" in stage.region[-1] and "ben writes" in "".join(stage.region))
     replay.seek(0.0)
+    replay.speed = 20.0
+    replay.resume()
     await run
     assert [head for head, _ in stage.screen.sections][-3:-1] == ["ann", "ben"]
     assert "back to the beginning of the run" in "".join(stage.screen.lines)

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from browser.dev_page import DevPage, served
 from browser.lab import CHROMIUM, FLAGS, Notebook, Server
 
 _numbers = itertools.count(1)
+
+expect.set_options(timeout=20_000)  # a busy machine is slow, and not wrong
 
 
 @pytest.fixture(scope="package")

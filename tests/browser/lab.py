@@ -43,9 +43,7 @@ class Server:
     def __init__(self, folder: pathlib.Path, app: str = "lab", *options: str) -> None:
         self.folder, self._options = folder, options
         self._module, self._class, self._route = APPS[app]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = 0
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Server]:
@@ -63,49 +61,48 @@ class Server:
         }
         self._settings(home / "settings")
         (self.folder / "work").mkdir(exist_ok=True)
-        log = (self.folder / "server.log").open("w")
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                self._module,
-                "--no-browser",
-                f"--ServerApp.port={self.port}",
-                "--ServerApp.port_retries=0",
-                "--ServerApp.token=",
-                "--ServerApp.password=",
-                "--ServerApp.allow_root=True",
-                f"--{self._class}.expose_app_in_browser=True",
-                f"--ServerApp.root_dir={self.folder / 'work'}",
-                *self._options,
-            ],
-            env=environment,
-            cwd=self.folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            self._wait(process)
+        with (self.folder / "server.log").open("w") as log, contextlib.ExitStack() as started:
+            for _ in range(3):  # somebody else may take the free port first: then the server ends at once
+                with socket.socket() as free:
+                    free.bind(("127.0.0.1", 0))
+                    self.port = free.getsockname()[1]
+                process = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        self._module,
+                        "--no-browser",
+                        f"--ServerApp.port={self.port}",
+                        "--ServerApp.port_retries=0",
+                        "--ServerApp.token=",
+                        "--ServerApp.password=",
+                        "--ServerApp.allow_root=True",
+                        f"--{self._class}.expose_app_in_browser=True",
+                        f"--ServerApp.root_dir={self.folder / 'work'}",
+                        *self._options,
+                    ],
+                    env=environment,
+                    cwd=self.folder,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                started.callback(_end, process)
+                if self._answers(process):
+                    break
+            else:
+                raise RuntimeError(f"The Jupyter server did not start:\n{(self.folder / 'server.log').read_text()}")
             yield self
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-            if process.poll() is None:
-                process.kill()
-            log.close()
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until the server answers; False where it does not within a minute, or has ended."""
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                break
+        while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status", timeout=2).close()
-                return
+                return True
             time.sleep(0.1)
-        raise RuntimeError(f"The Jupyter server did not start:\n{(self.folder / 'server.log').read_text()}")
+        return False
 
     def _settings(self, folder: pathlib.Path) -> None:
         news = folder / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
@@ -136,6 +133,14 @@ class Server:
             metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
         )
         nbformat.write(notebook, self.folder / "work" / name)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    if process.poll() is None:
+        process.kill()
 
 
 class Notebook:

@@ -20,11 +20,14 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from nb_stream import TeamPanel
 from nb_stream.demo import Say, ScriptedClient
 text = {TEXT!r} * 40
-ann, ben = (AssistantAgent(name, ScriptedClient([Say(text)], pace=0.015), model_client_stream=True)
-            for name in ("ann", "ben"))
+clients = [ScriptedClient([Say(text)], pace=0.015) for _ in range(2)]
+ann, ben = (AssistantAgent(name, client, model_client_stream=True) for name, client in zip(("ann", "ben"), clients))
 panel = TeamPanel(RoundRobinGroupChat([ann, ben], max_turns=2), title="bare")
 panel
 """
+
+LONG = SHOW.replace("* 40", "* 400")
+HURRY = "[setattr(client, '_pace', 0) for client in clients]"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def host(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_a_bare_page_runs_switches_stops_and_reloads(host: BareHost) -> None:
     page = host.open()
     kernel = page.evaluate("() => host.start()")
-    host.run(page, SHOW)
+    host.run(page, LONG)
     panel = PanelPage(page).shown()
     panel.ask("Go")
     panel.wait_live("ann", 200)
@@ -53,10 +56,12 @@ def test_a_bare_page_runs_switches_stops_and_reloads(host: BareHost) -> None:
     second.box("ann").check()
     expect(panel.box("ann")).to_be_checked()
     second.press("Stop")
+    second.state("stopping")
+    host.run(page, HURRY)
     for one in (panel, second):
         one.state("idle", seconds=60)
     cells = ast.literal_eval(host.run(page, "[(c.agent, c.text) for c in panel.transcript]"))
-    assert cells == [("user", "Go"), ("ann", TEXT * 40)]
+    assert cells == [("user", "Go"), ("ann", TEXT * 400)]
     for one in (panel, second):
         assert [(agent, one.text_of(agent)) for agent, _ in one.history()] == cells
     state = host.run(page, "from ipywidgets import Widget; import json; print(json.dumps(Widget.get_manager_state()))")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from browser.dev_page import DevPage
+from browser.dev_page import FRAME, DevPage
 
 OPENED = """() => [...document.querySelectorAll('.nbs-cell[open] .nbs-text')].map(text => text.textContent)"""
 SEEN = """words => {
@@ -47,11 +47,20 @@ SCROLL = """async frames => {
 }"""
 
 WATCH_SHIFTS = """() => {
-    window.__shifts = [];
-    new PerformanceObserver(list => window.__shifts.push(...list.getEntries().map(({value}) => value)))
-        .observe({type: 'layout-shift'});
+    const shifts = [];
+    const note = entries => shifts.push(...entries.map(({value}) => value));
+    const observer = new PerformanceObserver(list => note(list.getEntries()));
+    observer.observe({type: 'layout-shift'});
+    window.__taken = async () => {
+        for (let i = 0; i < 2; i++) await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+        note(observer.takeRecords());
+        return shifts.splice(0);
+    };
 }"""
-"""Notes what moves on the page although nobody scrolled it there."""
+"""Notes what moves on the page although nobody scrolled it there; `__taken` gives what was noted since the last time.
+
+The observer is told late: what has happened by now is fetched, so that it is not taken for a part of what comes next.
+"""
 
 GROW = """async ([kind, round]) => {
     if (kind === 'token') kernel.begin('live' + round, 'poet');
@@ -118,15 +127,15 @@ def test_scrolling_costs_at_most_8_ms_a_frame_and_nothing_jumps(dev: DevPage) ->
     assert statistics.median(work) <= 8
     page.evaluate("() => document.querySelector('[aria-label=\"Expand all\"]').click()")
     page.evaluate(SCROLL, 1)
-    assert page.evaluate("() => window.__shifts.splice(0).length") <= 1, "something else than what was opened moved"
+    assert len(page.evaluate("() => __taken()")) <= 1, "something else than what was opened moved"
     page.evaluate(SCROLL, 100)
-    assert page.evaluate("() => window.__shifts") == []
+    assert page.evaluate("() => __taken()") == []
     page.add_style_tag(
         content=".nbs-light { height: auto !important } .nbs-scroller { overflow-anchor: none !important }"
     )
     page.evaluate("() => document.querySelector('[aria-label=\"Collapse all\"]').click()")
     page.evaluate(SCROLL, 100)
-    assert page.evaluate("() => window.__shifts.length") > 3, "what jumps is not seen, so this test proves nothing"
+    assert len(page.evaluate("() => __taken()")) > 3, "what jumps is not seen, so this test proves nothing"
 
 
 @pytest.mark.alone
@@ -165,15 +174,16 @@ def test_a_token_and_a_message_cost_the_same_at_10_and_at_10000(dev: DevPage) ->
     pages = {length: settled(dev.open("many", more=f"&n={length}")) for length in (60, 10_000)}
     sessions = {length: session_of(page) for length, page in pages.items()}
     costs: dict[tuple[str, int], list[float]] = {}
-    for round_ in range(5):  # by turns, so that a busy machine is busy for both
-        for length, page in pages.items():
+    for round_ in range(9):  # by turns, so that a busy machine is busy for both
+        for length, page in list(pages.items())[:: -1 if round_ % 2 else 1]:
             page.bring_to_front()
+            page.evaluate(FRAME)
             for kind in ("token", "message"):
                 before = processor(sessions[length])
                 page.evaluate(GROW, [kind, round_])
                 costs.setdefault((kind, length), []).append((processor(sessions[length]) - before) / 60)
     for kind in ("token", "message"):
-        few, many = (statistics.median(costs[kind, length]) for length in pages)
+        few, many = (min(costs[kind, length]) for length in pages)  # disturbances only add processor time
         print(f"{kind}: {few:.2f} ms in a short history, {many:.2f} ms in a long one, {many / few:.2f} times")
         assert many / few < 1.5
 

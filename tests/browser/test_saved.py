@@ -73,6 +73,10 @@ def visible(page: Page) -> str:
     return str(page.evaluate(VISIBLE))
 
 
+def wait_visible(page: Page, text: str) -> None:
+    page.wait_for_function(f"text => ({VISIBLE})().includes(text)", arg=text, timeout=20_000)
+
+
 @pytest.mark.parametrize("source", [SHOW.format(team="tools"), LONG], ids=["short", "long"])
 def test_a_saved_notebook_has_the_whole_transcript_without_its_kernel(
     notebook: Open, server: Server, browser: Browser, source: str
@@ -92,7 +96,7 @@ def test_a_saved_notebook_has_the_whole_transcript_without_its_kernel(
     second.page.close()
     for trusted in (True, False):
         later = reopened(server, browser, path, trusted=trusted, kernel=trusted)
-        expect(later.page.locator(".jp-OutputArea-output").first).to_be_visible()
+        wait_visible(later.page, said[-1].strip())
         shown = visible(later.page)
         place = -1
         for text in said:
@@ -152,17 +156,19 @@ def test_a_notebook_that_saves_widget_state_stays_small_and_opens_without_an_err
         for index in range(3):
             book.run(index)
         expect(book.page.locator(".nbs-panel")).to_have_count(3, timeout=20_000)
-        book.page.wait_for_timeout(500)  # a page that has just opened its panels saves them a moment later
-        path = saved(book)
-        state = nbformat.read(path, 4).metadata.get("widgets")
+        for _ in range(40):
+            path = saved(book)
+            state = nbformat.read(path, 4).metadata.get("widgets")
+            if state:  # a page that has just opened its panels saves them a moment later
+                break
+            book.page.wait_for_timeout(250)
         assert state, "the setting has no effect: this test shows nothing"
         size = path.stat().st_size - 1_000  # what a notebook without outputs has
         print(f"with the widgets' state: {size} bytes")
         assert size <= 1.5 * (1863 + 3619 + 853) + 20_000 + 3 * 1_000, "the state itself is that of three empty widgets"
         book.close()
         later = reopened(server, browser, path, trusted=True)
-        expect(later.page.locator(".jp-OutputArea-output").first).to_be_visible()
-        assert "Slack Water" in visible(later.page)
+        wait_visible(later.page, "Slack Water")
         assert later.page.get_by_text("Error displaying widget").count() == 0
         later.close()
     finally:

@@ -32,6 +32,8 @@ IPYKERNELS = ("6.17.1", "6.29.5", "6.31.0", "7.0.1", "7.1.0")
 WITHOUT_TEAM = ("6.17.1", "7.0.1")
 """Proven with the gate's own probe alone; in all others a real panel runs, so that they have AutoGen."""
 NEWEST_FOR_PYTHON = {"3.10": "7.3.0", "3.11": "7.4.0", "3.12": "7.4.0", "3.13": "7.4.0"}
+PATIENCE = 60.0
+"""Seconds after which something is not going to come: a kernel that imports AutoGen beside three others takes ten."""
 
 
 # -- environments ------------------------------------------------------------------------------------------------------
@@ -200,7 +202,7 @@ class Kernel:
             else:
                 self.replies[request] = message
 
-    def wait_for(self, condition: Callable[[], T | None], what: str, timeout: float = 10) -> T:
+    def wait_for(self, condition: Callable[[], T | None], what: str, timeout: float = PATIENCE) -> T:
         """Take in messages until the condition gives something true; its value. Fails after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not (value := condition()):
@@ -209,7 +211,7 @@ class Kernel:
             self._take_in(left)
         return value
 
-    def reply(self, request: str, timeout: float = 10) -> Message:
+    def reply(self, request: str, timeout: float = PATIENCE) -> Message:
         return self.wait_for(lambda: self.replies.get(request), f"the reply to {request}", timeout)
 
     def states(self, request: str) -> list[str]:
@@ -243,9 +245,10 @@ class Kernel:
 
     def wait_until(self, expression: str) -> None:
         """Wait until an expression is true in the (idle) kernel."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not self.evaluate(expression):
-            assert time.monotonic() < deadline, f"{self.environment}: {expression} did not become true within 10 s"
+            late = f"{self.environment}: {expression} did not become true within {PATIENCE} s"
+            assert time.monotonic() < deadline, late
 
     def rest(self) -> None:
         """Between checks: wait until the gate has left the kernel, and forget what the probe has seen."""
