@@ -41,6 +41,19 @@ def own(lives: Sequence[Live], event: Said) -> list[Live]:
     ]
 
 
+def inside(lives: Sequence[Live], event: Message) -> list[Live]:
+    """The calls of somebody else in the turn that a message ends: an agent of the user's own hands on what an agent
+    inside it streams, and signs the answer itself."""
+    if not event.final or event.turn is None:
+        return []
+    return [live for live in lives if live.turn == event.turn and (live.path, live.agent) != (event.path, event.agent)]
+
+
+def repeated(lives: Sequence[Live], event: Message) -> Live | None:
+    """The one of these calls whose text a message says again, or None."""
+    return _first(lives, lambda live: _equals(live, event.text)) if event.kind in REPLACES else None
+
+
 def answer_of(lives: Sequence[Live], event: Message) -> Live | None:
     """The one of an agent's calls that a message ends, or None where it stands for itself."""
     if event.kind is CellKind.TOOL_CALL:  # it says what has to happen next, never what was said

@@ -160,10 +160,12 @@ def _other(draft: Draft, event: Message) -> None:
     """A message of any other kind ends the text that was streamed for it, and all other text of its turn; but one
     of a class that nobody knows may come in the middle of a text."""
     own = linkage.own(draft.live, event)
-    live = linkage.answer_of(own, event)
+    inside = linkage.inside(draft.live, event)
+    live = linkage.answer_of(own, event) or linkage.repeated(inside, event)
     clear = event.turn is not None or len(own) == 1 or event.kind not in linkage.REPLACES
     if clear and event.kind is not CellKind.OTHER:
         draft.close(other for other in own if other is not live)
+    draft.close(other for other in inside if other is not live)
     _place(draft, event, live)
 
 
@@ -192,6 +194,8 @@ def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writ
         cell = draft.timed(cell, live, event.usage)
     return replace(
         cell,
+        agent=event.agent,
+        path=event.path,
         kind=event.kind,
         text=event.text,
         status=status,
@@ -286,7 +290,8 @@ def _input_resolved(draft: Draft, event: InputResolved) -> None:
 
 
 def _turn_ended(draft: Draft, event: TurnEnded) -> None:
-    draft.close(linkage.own(draft.live, event), event.status)
+    own = linkage.own(draft.live, event)
+    draft.close([live for live in draft.live if live.turn == event.turn or live in own], event.status)
     for index, turn in draft.awaited:
         if turn == event.turn:
             draft.put(index, replace(draft.settled[index], status=event.status, ended_at=event.at))

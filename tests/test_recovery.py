@@ -11,20 +11,30 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from autogen_agentchat.agents import ApprovalResponse, AssistantAgent, BaseChatAgent, CodeExecutorAgent, UserProxyAgent
+from autogen_agentchat.agents import (
+    ApprovalResponse,
+    AssistantAgent,
+    BaseChatAgent,
+    CodeExecutorAgent,
+    SocietyOfMindAgent,
+    UserProxyAgent,
+)
 from autogen_agentchat.base import Response, TerminationCondition
 from autogen_agentchat.conditions import MaxMessageTermination, TextMentionTermination
-from autogen_agentchat.messages import ModelClientStreamingChunkEvent, StopMessage, TextMessage
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent, SelectorEvent, StopMessage, TextMessage
 from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat, SelectorGroupChat
 from autogen_agentchat.tools import TeamTool
+from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage
 from autogen_core.tools import FunctionTool, StaticWorkbench
 from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from openai_server import HttpError, OpenAIServer, Reply
+from pydantic import BaseModel
 from troubles import FINE, SHAPES, Deaf, agent, agents_of, context, fine, on_own_runtime, only, remembered
 
 from nb_stream import CellKind, CellStatus, RunState, TeamStream
+from nb_stream.backends import autogen_private as private
 from nb_stream.demo import Call, Fail, Say, ScriptedClient
 
 pytestmark = pytest.mark.filterwarnings(
@@ -161,6 +171,138 @@ async def test_a_team_that_fails_as_a_tool_can_be_called_again(again: str) -> No
     calls = [cell.tool_calls[0] for cell in stream.transcript if cell.kind is CellKind.TOOL_CALL]
     assert [call.is_error for call in calls[:2]] == [True, False]
     assert FINE in (calls[1].result or "")
+    assert (await remembered(agents_of(inner)["bad"])).count("help") == 2
+
+
+async def test_the_selector_of_a_team_that_failed_as_a_tool_is_the_same_in_its_next_call() -> None:
+    client = ScriptedClient([Fail(ConnectionError("gone"), 2), Say(FINE)], at_end="repeat")
+    members = [agent(name, only("bad", client)) for name in ("bad", "good")]
+    chooser = ScriptedClient([Say("bad")], at_end="repeat")
+    inner = SelectorGroupChat(
+        members, chooser, max_turns=1, name="helpers", emit_team_events=True, model_client_streaming=True
+    )
+    call = Call("helpers", {"task": "help"})
+    tool = TeamTool(inner, "helpers", "They help.")
+    boss = AssistantAgent("boss", ScriptedClient([call, call, Say(FINE)]), tools=[tool], max_tool_iterations=3)
+    stream = TeamStream(RoundRobinGroupChat([boss], max_turns=1, custom_message_types=[SelectorEvent]))
+    await asyncio.wait_for(stream.run("go"), 30)
+    choices = {cell.path for cell in stream.transcript if cell.kind is CellKind.SELECTION}
+    assert choices == {"boss/helpers/SelectorGroupChatManager"}
+
+
+class Choosing(ScriptedClient):
+    """A selector's model, which always chooses the same; keeps what it was shown last."""
+
+    shown = ""
+
+    async def create(self, messages: Any, **options: Any) -> Any:
+        self.shown = "".join(str(message.content) for message in messages)
+        return await super().create(messages, **options)
+
+
+@pytest.mark.parametrize("trouble", ["none", "a failure", "a cancel", "another loop"])
+def test_a_selector_goes_on_knowing_the_conversation_after(trouble: str) -> None:
+    second = {"a failure": Fail(ConnectionError("gone"), 2), "a cancel": Say("word " * 200)}.get(
+        trouble, Say("Second.")
+    )
+    chooser = Choosing([Say("bad")], at_end="repeat")
+    client = ScriptedClient([Say("Answered first."), second, Say("Third.")], pace=0.005)
+    members = [agent(name, only("bad", client)) for name in ("bad", "good")]
+    stream = TeamStream(SelectorGroupChat(members, chooser, max_turns=1, allow_repeated_speaker=True))
+
+    async def runs(*tasks: str) -> None:
+        for task in tasks:
+            run = stream.start(task)
+            if trouble == "a cancel" and task == "Task two":
+                await until(lambda: "word word" in stream.transcript.cells[-1].text)
+                await stream.cancel()
+            elif trouble == "a failure" and task == "Task two":
+                with pytest.raises(RuntimeError, match="gone"):
+                    await run
+            else:
+                await run
+
+    if trouble == "another loop":
+        asyncio.run(runs("Task one", "Task two"))
+        asyncio.run(runs("Task three"))
+    else:
+        asyncio.run(runs("Task one", "Task two", "Task three"))
+    for said in ("Task one", "Answered first.", "Task two", "Task three"):
+        assert chooser.shown.count(said) == 1
+
+
+class Forgetful(TerminationCondition):
+    """A condition of the user's own that cannot begin anew."""
+
+    @property
+    def terminated(self) -> bool:
+        return False
+
+    async def __call__(self, messages: Any) -> StopMessage | None:
+        return None
+
+    async def reset(self) -> None:
+        raise OSError("no database")
+
+
+async def test_a_condition_that_cannot_be_reset_costs_no_history(caplog: pytest.LogCaptureFixture) -> None:
+    clients = {"bad": ScriptedClient([Fail(ConnectionError("gone"), 2)]), "last": fine()}
+    members = [agent(name, clients.__getitem__) for name in clients]
+    stream = TeamStream(RoundRobinGroupChat(members, termination_condition=Forgetful()))
+    with pytest.raises(RuntimeError, match="gone"):
+        await stream.run("first")
+    manager = await private.manager(stream._backend._root)
+    assert [message.to_text() for message in private.thread(manager)] == ["first"]
+    assert any("no database" in cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE)
+    caplog.clear()
+
+
+class Shelf(ChatCompletionContext):
+    """A context of the user's own, which keeps its messages where it likes."""
+
+    component_config_schema = BaseModel
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+
+    async def add_message(self, message: Any) -> None:
+        self.rows.append(message)
+
+    async def get_messages(self) -> list[Any]:
+        return list(self.rows)
+
+    async def clear(self) -> None:
+        self.rows.clear()
+
+
+async def test_a_context_of_the_users_own_is_left_to_itself() -> None:
+    client = ScriptedClient([Fail(ConnectionError("gone"), 2), Say(FINE)])
+    stream = TeamStream(AssistantAgent("bad", client, model_context=Shelf(), model_client_stream=True))
+    with pytest.raises(ConnectionError, match="gone"):
+        await stream.run("first")
+    await stream.run("again")
+    assert CellKind.NOTICE not in {cell.kind for cell in stream.transcript}
+
+
+async def test_a_society_that_is_cancelled_while_its_team_is_reset_knows_its_task_once() -> None:
+    class Slow(BaseChatAgent):
+        produced_message_types = (TextMessage,)
+
+        async def on_messages(self, messages: Any, cancellation_token: Any) -> Response:
+            return Response(chat_message=TextMessage(content="A word.", source=self.name))
+
+        async def on_reset(self, cancellation_token: Any) -> None:
+            resetting.set()
+            await asyncio.sleep(1.0)
+
+    resetting = asyncio.Event()
+    mind = SocietyOfMindAgent("mind", RoundRobinGroupChat([Slow("slow", "Takes its time.")], max_turns=1), fine())
+    stream = TeamStream(RoundRobinGroupChat([mind], max_turns=1))
+    stream.start("first")
+    await resetting.wait()
+    await stream.cancel()
+    said = [message.content for message in await mind.model_context.get_messages()]
+    assert said.count("first") == 1
 
 
 class Switch:

@@ -566,6 +566,19 @@ async def test_two_runs_at_once_are_refused_and_the_first_goes_on() -> None:
     assert len((await run).messages) == 3
 
 
+@pytest.mark.parametrize("first", ["the stream", "the team"])
+async def test_a_run_of_the_teams_own_that_begins_at_the_same_moment_goes_on(first: str) -> None:
+    team = duo(pace=0.001)
+    stream = TeamStream(team)
+    run = stream.start("go, too") if first == "the stream" else None
+    own = asyncio.ensure_future(team.run(task="go"))
+    run = run or stream.start("go, too")
+    with pytest.raises(AlreadyRunningError):
+        await run
+    assert len((await asyncio.wait_for(own, 30)).messages) == 3
+    assert len((await asyncio.wait_for(stream.run("again"), 30)).messages) == 3
+
+
 async def test_a_team_that_runs_elsewhere_is_refused_and_left_alone() -> None:
     team = duo(pace=0.001)
     elsewhere = asyncio.ensure_future(team.run(task="elsewhere"))

@@ -108,7 +108,9 @@ class _Search:
             self._team(thing, inside, direct, shown, behind)
             return
         if not hasattr(thing, "on_messages_stream"):
-            return  # neither a team nor an agent of AgentChat: its agents are found when they speak
+            for team in self.claim(private.inner_teams(thing)):
+                self._team(team, prefix, False, shown, behind)
+            return  # its other agents are found when they speak
         path, agent = self._unique(_join(prefix, thing.name)), thing
         direct = direct and (not called or _hands_on(agent, "run_stream"))
         while (wrapped := private.wrapped_agent(agent)) is not None:
@@ -119,11 +121,12 @@ class _Search:
         self.tree.nodes.append(Node(info, agent, direct, shown, called, behind if direct else 0))
         self.tree.rows.append(info)
         direct = direct and _hands_on(agent, "on_messages_stream")
-        for team in self.claim(filter(None, [private.inner_team(agent)])):
+        for team in self.claim(private.inner_teams(agent)):
             self._team(team, path, direct, shown, behind)
         tools = [used for used in private.tool_runners(agent) if used.shown and self.claim([used.runner])]
         for used in tools:
-            passed = _hands_on(used.tool, "run_stream") and _hands_on(used.workbench, "call_tool_stream")
+            tool = getattr(used.tool, "tool", used.tool)  # one that asks first hands on what is in it
+            passed = _hands_on(tool, "run_stream") and _hands_on(used.workbench, "call_tool_stream")
             self.visit(used.runner, path, path, direct and passed, shown, called=True, behind=behind + 1)
         self.unseen.append((agent, path))
 

@@ -6,12 +6,12 @@ import contextlib
 import inspect
 import time
 import warnings
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from importlib import metadata
 from typing import Any
 
 try:
-    from autogen_agentchat.base import TaskResult
+    from autogen_agentchat.base import TaskResult, Team
     from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
     from autogen_agentchat.teams import BaseGroupChat, Swarm
 except ImportError as error:
@@ -28,6 +28,7 @@ from . import Handoff, HumanInput, Item, claims, human, recovery, stopping, tool
 from . import autogen_private as private
 from .agents import discover, is_runner
 from .calls import Calls
+from .managers import ManagerTap
 from .messages import event_of
 from .noise import quiet_runtime
 from .outlet import Origin, Outlet
@@ -61,7 +62,7 @@ class AutoGenBackend:
         self._turns, self._calls = Turns(), Calls()
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
-        self._stop_wished = False
+        self._stop_wished = self._refused = False
         self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
         self.wanted: dict[str, bool] = {}
         self.may_create = False
@@ -164,6 +165,9 @@ class AutoGenBackend:
         ask: HumanInput,
     ) -> AsyncGenerator[Item, None]:
         """Run the team; each message comes with its event, the `TaskResult` last with None."""
+        self._refused = not self._ours and any(map(private.is_running, self._teams))
+        if self._refused:  # a run of the team's own began since `claim`: it goes on
+            self.check_free()
         self._ours = True
         out = self._out = Outlet(emit, hear)
         calls = self._calls = Calls()
@@ -193,10 +197,10 @@ class AutoGenBackend:
     async def _prepared(self, out: Outlet, calls: Calls, ask: HumanInput) -> contextlib.ExitStack:
         """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
         late, so `recover` does it first."""
-        nodes, turns = self._tree.nodes, Turns()
-        self._turns = turns
+        nodes, turns, before = self._tree.nodes, Turns(), self._turns
         for team in self._teams:
-            await recovery.heal(team, turns)
+            await recovery.heal(team, before)
+        self._turns = turns
         managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
         inner = [team for team in self._teams if team is not self._root]
         approve = human.approving(ask, out.order)
@@ -205,11 +209,19 @@ class AutoGenBackend:
             stack.callback(stops.remove)
             await stops.install(self._teams)
             stack.enter_context(turns.watched(nodes, approve))
-            stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create))
+            taps = stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create))
             stack.enter_context(calls.heard(nodes))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
             stack.enter_context(tools.guarded(nodes, lambda: calls.open))
-            stack.enter_context(recovery.healing(inner, turns, stops.install))
+
+            async def renewed(teams: Sequence[BaseGroupChat]) -> None:
+                await stops.install(teams)
+                for chat in self._tree.chats:
+                    if chat.shown and chat.team in teams:
+                        manager = await private.manager(chat.team)
+                        taps.append(ManagerTap(chat, manager, out, self.wanted, self.may_create))
+
+            stack.enter_context(recovery.healing(inner, turns, renewed))
             stack.enter_context(stopping.prompt_failure(self._root, self._teams, self._cut_off))
             self._stack = stack.pop_all()
         return self._stack
@@ -255,6 +267,8 @@ class AutoGenBackend:
     async def recover(self) -> None:
         """Make the team fit for the next run by renewing its parts; where that fails and there is a factory, by a new
         team with the old one's state."""
+        if self._refused:
+            return
         self.abandon()
         self._stack.close()
         turns = self._turns
@@ -272,7 +286,7 @@ class AutoGenBackend:
 
     async def reset(self) -> None:
         """Forget the conversation, as the team's or the agent's own reset does."""
-        if isinstance(self._root, BaseGroupChat):
+        if isinstance(self._root, Team):
             await self._root.reset()
         else:
             await self._root.on_reset(stopping.RunToken())

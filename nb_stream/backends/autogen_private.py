@@ -52,6 +52,17 @@ def inner_team(agent: Any) -> Any | None:
     return team if isinstance(team, BaseGroupChat) else None
 
 
+def inner_teams(thing: Any) -> list[BaseGroupChat]:
+    """The teams that an agent or team runs itself. One of the user's own may keep them under any name."""
+    if type(thing).__module__.startswith(("autogen_agentchat.", "autogen_ext.")):
+        return [team] if (team := inner_team(thing)) is not None else []
+    found: list[BaseGroupChat] = []
+    for value in getattr(thing, "__dict__", {}).values():
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+        found += [one for one in values if isinstance(one, BaseGroupChat)]
+    return found
+
+
 def wrapped_agent(agent: Any) -> Any | None:
     """The agent inside a MessageFilterAgent, None for other agents (`_message_filter_agent.py`)."""
     return getattr(agent, "_wrapped_agent", None)
@@ -275,6 +286,17 @@ def thread(manager: Any) -> list[Any]:
 def set_thread(manager: Any, messages: list[Any]) -> None:
     """Replace what a manager has heard."""
     manager._message_thread = messages
+
+
+def selector_context(manager: Any) -> Any | None:
+    """What a selector's model is shown of the conversation, None for other managers (`_selector_group_chat.py`; it is
+    no part of the saved state)."""
+    return getattr(manager, "_model_context", None)
+
+
+def set_selector_context(manager: Any, context: Any) -> None:
+    """Replace what a selector's model is shown."""
+    manager._model_context = context
 
 
 def contained(container: Any) -> Any:

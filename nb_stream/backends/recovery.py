@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from autogen_agentchat.agents import BaseChatAgent
 from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_core.model_context import ChatCompletionContext
@@ -38,6 +39,7 @@ class _Known(NamedTuple):
     manager: Any
     thread: list[Any]
     buffers: list[list[BaseChatMessage]]
+    context: Any  # what a selector reads, None for other managers
 
 
 async def heal(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
@@ -56,8 +58,12 @@ async def heal(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
 
 def _with_inner(team: BaseGroupChat) -> list[BaseGroupChat]:
     """A team and the teams that take part in it."""
-    inner = [private.inner_team(part) or part for part in private.participants(team)]
-    return [team, *(below for part in inner if isinstance(part, BaseGroupChat) for below in _with_inner(part))]
+    found = [team]
+    for one in found:
+        for part in private.participants(one):
+            inner = [part] if isinstance(part, BaseGroupChat) else private.inner_teams(part)
+            found += [below for below in inner if below not in found]
+    return found
 
 
 @contextlib.contextmanager
@@ -100,16 +106,18 @@ async def renew(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
         if old is not None:
             await private.retire(team)
         private.renew(team)
+        if old is not None:
+            await _carry_over(old, await private.parts(team), turns, threads)
+    for team in teams:  # last, as code of the user's own may fail here
         condition = private.condition(team)
         if condition is not None:
             await condition.reset()
-        if old is not None:
-            await _carry_over(old, await private.parts(team), turns, threads)
 
 
 def _take_away(parts: private.Parts) -> _Known:
     """Take what a manager and containers know, and all influence: something may still be under way to them."""
-    known = _Known(parts.manager, private.thread(parts.manager), [private.buffer(c) for c in parts.containers])
+    buffers = [private.buffer(container) for container in parts.containers]
+    known = _Known(parts.manager, private.thread(parts.manager), buffers, private.selector_context(parts.manager))
     private.disarm_manager(parts.manager)
     for container in parts.containers:
         private.disarm_container(container)
@@ -121,6 +129,8 @@ async def _carry_over(old: _Known, new: private.Parts, turns: Turns, threads: Ma
     state, fresh = await old.manager.save_state(), await new.manager.save_state()
     await new.manager.load_state({**state, **{key: fresh[key] for key in PROGRESS if key in fresh}})
     private.set_thread(new.manager, old.thread)
+    if old.context is not None:
+        private.set_selector_context(new.manager, old.context)
     for buffer, container in zip(old.buffers, new.containers, strict=True):
         agent = private.contained(container)
         seen: Collection[str] = threads.get(id(agent), ())
@@ -165,25 +175,37 @@ def _is_autogens(agent: Any) -> bool:
 async def mend(nodes: Sequence[Node], turns: Turns) -> None:
     """Give every tool call in the agents' contexts a result: model services refuse a context where one is missing.
     What an unfinished SocietyOfMindAgent was given is noted down, and its team forgets it, as at the end of a turn."""
-    contexts: dict[int, ChatCompletionContext] = {}
-    for node in nodes:
-        for value in vars(node.agent).values():
-            if isinstance(value, ChatCompletionContext):
-                contexts[id(value)] = value
-    for context in contexts.values():
-        state = await context.save_state()
-        messages = state.get("messages", [])
-        answered = _answered(messages)
-        if len(answered) > len(messages):
-            await context.load_state({**state, "messages": answered})
+    for context in _contexts(node.agent for node in nodes):
+        with contextlib.suppress(Exception):  # one of the user's own may keep its messages elsewhere
+            state = await context.save_state()
+            messages = state.get("messages", [])
+            answered = _answered(messages)
+            if len(answered) > len(messages):
+                await context.load_state({**state, "messages": answered})
     for node in nodes:
         if id(node.agent) in turns.unfinished:
-            for message in turns.given.get(id(node.agent), ()):
-                await node.agent.model_context.add_message(message.to_model_message())
+            said = [message.to_model_message() for message in turns.given.get(id(node.agent), ())]
+            known = await node.agent.model_context.get_messages()
+            if said and known[-len(said) :] != said:  # it was ended after it had noted them down
+                for message in said:
+                    await node.agent.model_context.add_message(message)
             team = private.inner_team(node.agent)
             if team is not None:
                 await team.reset()
     turns.unfinished.clear()
+
+
+def _contexts(agents: Iterable[Any]) -> list[ChatCompletionContext]:
+    """The model contexts of agents, and of those that they hold: a class of the user's own may ask another agent."""
+    found: list[ChatCompletionContext] = []
+    left = list(agents)
+    for agent in left:
+        for value in vars(agent).values():
+            if isinstance(value, ChatCompletionContext) and value not in found:
+                found.append(value)
+            elif isinstance(value, BaseChatAgent) and value not in left:
+                left.append(value)
+    return found
 
 
 def _answered(messages: Sequence[Any]) -> list[Any]:

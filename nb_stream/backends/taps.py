@@ -85,6 +85,7 @@ class AgentTap:
                 if self._built is not None and path in self._wanted:
                     private.set_streams(agent, self._wanted[path])
                 breath, kept = time.monotonic(), node.behind
+                given = {message.id for message in messages}  # which it may hand on: they are not its own
                 async with closing(inner(messages, cancellation_token)) as stream:
                     async for item in stream:
                         if not out.open:
@@ -105,7 +106,8 @@ class AgentTap:
                             out.mark(item, here, arrives=False)
                         elif isinstance(item, Response):
                             item = _without_chunks(item)
-                            out.mark(item.chat_message, last, takes)
+                            if item.chat_message.id not in given:
+                                out.mark(item.chat_message, last, takes)
                         else:
                             out.mark(item, here, takes)
                         kept = node.behind
@@ -129,13 +131,13 @@ class AgentTap:
 @contextlib.contextmanager
 def tapped(
     tree: Tree, managers: Sequence[tuple[Chat, Any]], out: Outlet, wanted: Mapping[str, bool], always: bool
-) -> Iterator[None]:
+) -> Iterator[list[AgentTap | ManagerTap]]:
     """For the time of a run, tap all agents and managers of a team that are shown."""
     taps: list[AgentTap | ManagerTap] = []
     try:
         taps += [AgentTap(node, out, wanted, always) for node in tree.nodes if node.shown]
         taps += [ManagerTap(chat, manager, out, wanted, always) for chat, manager in managers if chat.shown]
-        yield
+        yield taps
     finally:
         for tap in taps:
             tap.remove()
