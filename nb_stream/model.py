@@ -242,8 +242,8 @@ class TurnStarted:
 
 @dataclass(frozen=True)
 class TurnEnded:
-    """An agent's turn ended without its last message. `status` is FAILED or CANCELLED. The run may go on: an agent that
-    is called as a tool fails alone."""
+    """An agent's turn ended without its last message. `status` is FAILED or CANCELLED, or DONE where an agent round it
+    has kept the message to itself. The run may go on: an agent that is called as a tool fails alone."""
 
     agent: str
     path: str

@@ -60,6 +60,15 @@ class Crew(Own):
         yield Response(chat_message=TextMessage(content=f"The crew says: {last}", source=self.name))
 
 
+class Quiet(Own):
+    """Runs a team, and says what came of it alone."""
+
+    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
+        result = await self.inner.run(task=list(messages), cancellation_token=cancellation_token)
+        text = f"The crew says: {result.messages[-1].to_text()}"
+        return Response(chat_message=TextMessage(content=text, source=self.name))
+
+
 class Signing(Own):
     """Asks an agent, and signs the answer itself."""
 
@@ -165,6 +174,23 @@ async def test_a_person_inside_an_agent_of_ones_own_is_asked_in_the_panel() -> N
     result = await asyncio.wait_for(stream.run("go"), 30)
     assert result.messages[-1].to_text() == "The crew says: Here I am."
     assert [info.path for info in stream.agents] == ["outer", "outer/human"]
+
+
+@pytest.mark.parametrize("ticked", [False, True])
+@pytest.mark.parametrize("depth", [1, 2])
+async def test_what_an_agent_keeps_to_itself_is_shown_before_its_own_answer(depth: int, ticked: bool) -> None:
+    crew: Any = RoundRobinGroupChat([agent(name, fine, stream=not ticked) for name in ("ann", "ben")], max_turns=2)
+    for level in range(depth):
+        crew = RoundRobinGroupChat([Quiet(f"outer{level}", "crew", crew)], max_turns=1)
+    last = agent("last", fine)
+    stream = TeamStream(RoundRobinGroupChat([*crew._participants, last], max_turns=2))
+    for info in stream.agents:
+        stream.switches[info.path] = info.can_stream
+    await stream.run("go")
+    path = "/".join(f"outer{level}" for level in reversed(range(depth)))
+    assert [cell.agent for cell in stream.transcript] == ["user", "ann", "ben", f"outer{depth - 1}", "last"]
+    assert stream.transcript.cells[1].path == f"{path}/ann"
+    assert {cell.status for cell in stream.transcript} == {CellStatus.DONE}
 
 
 async def test_an_agent_may_hold_the_team_that_it_takes_part_in() -> None:

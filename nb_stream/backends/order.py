@@ -74,6 +74,15 @@ class Order:
         if self._timer is None:
             self._watch()
 
+    def lost(self, turn: str) -> None:
+        """What is still under way of a turn will not arrive: act on what the turn has waiting."""
+        self._under_way = {key: sent for key, sent in self._under_way.items() if sent.turn != turn}
+        own = [one for one in self._waiting if one.turn == turn]
+        self._waiting = deque(one for one in self._waiting if one.turn != turn)
+        for one in own:
+            one.act()
+        self._release()
+
     def close(self) -> None:
         """Nothing more will arrive: act on all that waits."""
         self._under_way.clear()

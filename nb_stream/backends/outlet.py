@@ -7,7 +7,9 @@ import contextlib
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
@@ -21,6 +23,9 @@ NUDGE = ModelClientStreamingChunkEvent(id="nb_stream", source="nb_stream", conte
 """What an agent sends where it begins to stream, once for each workbench on its way. AutoGen's workbench keeps what a
 tool yields until the tool yields something more (0.7.5, `_static_workbench.py`): as tokens do not pass it, the message
 before them would wait for the one behind them. The outermost agent that calls tools takes nudges out."""
+
+_TURN: ContextVar[str | None] = ContextVar("nb_stream_turn", default=None)
+"""Set in the task of a turn, so in all that it runs: a turn that begins there lies inside it."""
 
 _numbers = itertools.count(1)
 
@@ -51,6 +56,8 @@ class Outlet:
         self._origins: dict[str, Origin] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unfinished: set[str] = set()  # turns whose last message was not said yet
+        self._under_way: set[str] = set()  # turns whose last message is to come out of the team
+        self._inside: dict[str, list[TurnEnded]] = {}  # by the turn in which they lie: how other turns end, if at all
 
     def begin(self, agent: str, path: str, turn: str) -> None:
         """A turn begins."""
@@ -60,7 +67,10 @@ class Outlet:
     @contextlib.contextmanager
     def turn(self, agent: str, path: str) -> Iterator[str]:
         """A turn of an agent, which gets a name. Says so where it ends without its last message."""
-        turn = new_turn()
+        turn, outer = new_turn(), _TURN.get()
+        if outer is not None:
+            self._inside.setdefault(outer, []).append(TurnEnded(agent, path, 0.0, turn, CellStatus.DONE))
+        _TURN.set(turn)
         with self.working():
             self.begin(agent, path, turn)
             try:
@@ -71,6 +81,21 @@ class Outlet:
                     ended = TurnEnded(agent, path, time.time(), turn, status)
                     self.order.after_all(functools.partial(self.emit, ended), turn)
                 raise
+            finally:
+                _TURN.set(outer)
+
+    def end_inside(self, turn: str) -> None:
+        """An agent is about to say its last message: the turns inside its own are over, also those whose messages it
+        has kept to itself."""
+        inside = self._inside.pop(turn, ())
+        if inside:
+            self.order.after_all(functools.partial(self._end, inside), turn)
+
+    def _end(self, turns: Sequence[TurnEnded]) -> None:
+        for ended in turns:
+            if ended.turn in self._under_way:
+                self.order.lost(ended.turn)
+                self.emit(replace(ended, at=time.time()))
 
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
         """A token leaves the team here."""
@@ -86,6 +111,8 @@ class Outlet:
         self._origins.setdefault(message.id, origin)
         if origin.final and origin.turn is not None:
             self._unfinished.discard(origin.turn)
+            if arrives:
+                self._under_way.add(origin.turn)
         if arrives:
             self.order.sent(message.id, origin.turn)
 
@@ -93,7 +120,10 @@ class Outlet:
         """Where a message that the team yielded was made; None for what no tap has seen. Ask once for a chunk."""
         if isinstance(message, ModelClientStreamingChunkEvent):
             return self._origins.pop(message.id, None)
-        return self._origins.get(message.id)
+        found = self._origins.get(message.id)
+        if found is not None and found.final and found.turn is not None:
+            self._under_way.discard(found.turn)
+        return found
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:

@@ -106,6 +106,7 @@ class AgentTap:
                             out.mark(item, here, arrives=False)
                         elif isinstance(item, Response):
                             item = _without_chunks(item)
+                            out.end_inside(turn)
                             if item.chat_message.id not in given:
                                 out.mark(item.chat_message, last, takes)
                         else:
