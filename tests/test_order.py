@@ -107,6 +107,20 @@ async def test_the_end_lets_everything_out() -> None:
     assert log.order.free
 
 
+async def test_what_a_turn_has_lost_holds_up_neither_its_own_tokens_nor_those_of_others() -> None:
+    log = Log()
+    log.send("lost", "a")
+    log.token("t1", "a")
+    log.token("t2", "b")
+    log.send("m", "b")
+    log.token("t3", "b")
+    log.order.lost("a")
+    assert log.out == ["t1", "t2"]
+    log.arrive("m")
+    assert log.out == ["t1", "t2", "m", "t3"]
+    assert log.order.free
+
+
 async def test_a_lost_message_holds_nobody_up_for_long() -> None:
     log = Log()
     began = time.monotonic()
