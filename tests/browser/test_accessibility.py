@@ -303,6 +303,30 @@ def test_full_screen_and_back(dev: DevPage) -> None:
     expect(tool).to_be_focused()
 
 
+def test_a_panel_over_the_whole_page_stays_on_the_page_when_the_notebook_moves_it(dev: DevPage) -> None:
+    page = dev.open("finished")
+    page.evaluate("() => { Element.prototype.requestFullscreen = () => Promise.reject(new Error('not here')); }")
+    tool = page.get_by_role("button", name="Full screen", exact=True)
+    tool.click()
+    page.evaluate("() => { const panel = document.querySelector('#panel'); panel.parentNode.append(panel); }")
+    expect(tool).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".nbs-panel")).to_be_visible()
+
+
+def test_the_keys_still_work_when_what_had_the_focus_goes(dev: DevPage) -> None:
+    page = dev.open("finished")
+    page.locator(".nbs-scroller").focus()
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Copy link").first.focus()
+    page.keyboard.press("c")
+    expect(page.locator(".nbs-line").first).to_be_focused()
+    page.evaluate("() => kernel.send({op: 'notice', text: 'Nothing to stop.'})")
+    page.get_by_role("button", name="Dismiss").press("Enter")
+    expect(page.locator(".nbs-scroller")).to_be_focused()
+    page.keyboard.press("t")
+    expect(page.locator(".nbs-timeline")).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [320, 700])
 def test_notes_that_come_and_go_move_nothing(dev: DevPage, width: int) -> None:
     page = dev.open("two", width=width)

@@ -26,6 +26,23 @@ export function button(className: string, label: string, hint: string, click: ()
   return el;
 }
 
+/** Milliseconds in which the same once more is a double click, or a key that is held down. */
+const TWICE = 1000;
+
+/** `act`, but not once more with the same argument right after. */
+export function once<T>(act: (given: T) => void): (given: T) => void {
+  let last: string | undefined = "";
+  let at = 0;
+  return (given) => {
+    const now = performance.now();
+    const key = JSON.stringify(given);
+    if (key === last && now - at < TWICE) return;
+    last = key;
+    at = now;
+    act(given);
+  };
+}
+
 /** A name for an element that no other on the page has, not even one of another panel. */
 export function uniqueId(prefix: string): string {
   return `${prefix}-${ids++}-${Math.random().toString(36).slice(2)}`;
@@ -46,6 +63,11 @@ export function setChildren(parent: Element, wanted: readonly Element[]): void {
 export function focusedIn(el: Element): Element | null {
   const { activeElement } = el.getRootNode() as Document | ShadowRoot;
   return activeElement && el.contains(activeElement) ? activeElement : null;
+}
+
+/** Put the focus on the transcript of the panel with `el`: what had it goes, and the page's body answers no key. */
+export function focusTranscript(el: Element): void {
+  el.closest(".nbs-root")?.querySelector<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
 }
 
 /** Whether a part of the selected text lies inside `el`. */

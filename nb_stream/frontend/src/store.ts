@@ -149,7 +149,14 @@ export class Store {
     const changes = this.#changes;
     if (changes.length === 0) return;
     this.#changes = [];
-    for (const listener of [...this.#listeners]) listener(changes);
+    for (const listener of [...this.#listeners]) {
+      // A listener may be another widget's: what fails there must not stop the panel.
+      try {
+        listener(changes);
+      } catch (error) {
+        console.error("nb_stream: a listener failed.", error);
+      }
+    }
   }
 
   /** Apply each operation by itself: one that does not fit must not take the others with it. */

@@ -16,7 +16,10 @@ export const PATIENCE = 2000;
 interface Pending {
   on: boolean;
   at: number;
-  contradicted: boolean;
+  /** Whether an earlier click was not confirmed either: where the kernel agrees, it may mean that one. */
+  again: boolean;
+  /** Whether the kernel has spoken since the click. */
+  heard: boolean;
   late: boolean;
   timers: number[];
 }
@@ -63,10 +66,11 @@ export class Switches {
   }
 
   #expect(path: string, on: boolean, at: number): void {
+    const again = this.#pending.has(path);
     this.#forget(path);
-    const pending: Pending = { on, at, contradicted: false, late: false, timers: [] };
+    const pending: Pending = { on, at, again, heard: false, late: false, timers: [] };
     pending.timers.push(
-      window.setTimeout(() => this.#pending.get(path)?.contradicted && this.#drop(path), IN_FLIGHT),
+      window.setTimeout(() => this.#pending.get(path)?.heard && this.#drop(path), IN_FLIGHT),
       window.setTimeout(() => {
         pending.late = true;
         this.store.notify({ what: "switches" });
@@ -79,8 +83,9 @@ export class Switches {
     const rows = new Map(this.store.agents.map((row) => [row.path, row]));
     for (const [path, pending] of this.#pending) {
       const row = rows.get(path);
-      if (!row || row.on === pending.on || Date.now() - pending.at >= IN_FLIGHT) this.#forget(path);
-      else pending.contradicted = true;
+      const agrees = row?.on === pending.on && !pending.again;
+      if (!row || agrees || Date.now() - pending.at >= IN_FLIGHT) this.#forget(path);
+      else pending.heard = true;
     }
   }
 

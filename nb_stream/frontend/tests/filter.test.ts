@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { all, type Mounted, mount, one, painted, texts } from "./helpers";
 
@@ -95,4 +95,38 @@ test("in a long history what is not built is filtered too", async () => {
   const words = all(panel.el, ".nbs-history .nbs-light").filter(({ hidden }) => !hidden);
   expect(words.length).toBeGreaterThan(50);
   expect(words.filter(({ textContent }) => !textContent.startsWith("poet"))).toEqual([]);
+});
+
+describe("a question that waits for an answer", () => {
+  const question = (more: object) => kernel.put("c4", "user_proxy", "human input", "four", more);
+  const answered = { data: { request_id: "q", how: "answered", answer: "yes" } };
+
+  beforeEach(async () => {
+    chip("poet").click();
+    question({ status: "waiting", data: { request_id: "q" } });
+    await painted();
+  });
+
+  test("is shown whatever is chosen, until it is answered", async () => {
+    expect([shown(), status()]).toEqual([["one", "three", "four"], "3 of 4 messages shown"]);
+    question(answered);
+    await painted();
+    expect([shown(), status()]).toEqual([["one", "three"], "2 of 4 messages shown"]);
+  });
+
+  test("is not put away under the hands of somebody who stands in it", async () => {
+    one(panel.el, ".nbs-cell[data-status=waiting] summary").focus();
+    question(answered);
+    await painted();
+    expect(shown().length).toBe(3);
+  });
+});
+
+test("what a snapshot changes is filtered anew", async () => {
+  chip("message").click();
+  expect(shown()).toEqual(["one", "two"]);
+  kernel.settled[2] = { ...kernel.settled[2]!, kind: "text" };
+  kernel.sendSnapshot();
+  await painted();
+  expect(shown()).toEqual(["one", "two", "three"]);
 });

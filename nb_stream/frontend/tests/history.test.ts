@@ -174,6 +174,20 @@ test("a selection in a live cell survives the end of its message", async () => {
   document.getSelection()!.removeAllRanges();
 });
 
+test("a selection in a live cell survives also where the last words come with the end", async () => {
+  kernel.begin("c1", "poet");
+  kernel.write("c1", "The sea ");
+  await painted();
+  const node = textNode(one(panel.el, ".nbs-live .nbs-text"));
+  select(node);
+  kernel.settle("c1", { text: "The sea sleeps." });
+  await painted();
+  expect(document.getSelection()!.toString()).toBe("The");
+  expect(cells()[0]!.contains(node)).toBe(true);
+  expect(bodies(cells()[0]!)).toEqual(["The sea sleeps."]);
+  document.getSelection()!.removeAllRanges();
+});
+
 test("two views of a model show one truth, and each keeps its own open cells", async () => {
   const second = panel.view();
   kernel.begin("c1", "poet");
@@ -201,6 +215,27 @@ test("a tool call shows its result when it comes, in its place", async () => {
   expect(texts(cells()[0]!, ".nbs-tree li")).toEqual(["a 1"]);
   expect(texts(cells()[0]!, ".nbs-source")).toEqual(["boom"]);
   expect(texts(cells()[0]!, ".nbs-label")).toEqual(["arguments", "error"]);
+});
+
+test("what the reader does in a tool call goes on when its result comes", async () => {
+  const call = { id: "1", name: "look", arguments: '{"at": {"tides": 1, "moons": 2}}' };
+  kernel.put("c1", "poet", "tool call", "", { status: "running", tool_calls: [call] });
+  await painted();
+  const [cell] = cells();
+  one(cell!, "summary").click();
+  const branch = one<HTMLDetailsElement>(cell!, ".nbs-branch");
+  branch.open = true;
+  const copy = one(cell!, ".nbs-foot button");
+  copy.focus();
+  select(textNode(one(branch, ".nbs-size")));
+  const selected = document.getSelection()!.toString();
+  kernel.put("c1", "poet", "tool call", "", { tool_calls: [{ ...call, result: "high" }] });
+  await painted();
+  expect([one(cell!, ".nbs-branch"), branch.open, document.activeElement]).toEqual([branch, true, copy]);
+  expect(document.getSelection()!.toString()).toBe(selected);
+  expect(texts(cell!, ".nbs-outcome")).toEqual(["done"]);
+  expect(texts(cell!, ".nbs-source")).toEqual(["high"]);
+  document.getSelection()!.removeAllRanges();
 });
 
 test("the page's own search finds a result that came while its cell was closed", async () => {
@@ -303,6 +338,26 @@ test("a reset empties the transcript", async () => {
   kernel.put("c1", "critic", "text", "anew", { started_at: 5 });
   await painted();
   expect(texts(panel.el, ".nbs-first")).toEqual(["anew"]);
+});
+
+test("behind the line of a run that comes late stays what is open, and what is being answered", async () => {
+  const { deliver } = kernel;
+  kernel.deliver = () => {};
+  kernel.run("r2", "Late.");
+  kernel.deliver = deliver;
+  kernel.seq--; // nothing but the line is missing
+  kernel.put("c1", "poet", "notice", "first");
+  kernel.put("c2", "editor", "human input", "Well?", { status: "waiting", data: { request_id: "q" } });
+  await painted();
+  one(cells()[0]!, "summary").click();
+  const box = one<HTMLTextAreaElement>(panel.el, ".nbs-input textarea");
+  box.focus();
+  box.value = "half an ans";
+  kernel.sendSnapshot();
+  await painted();
+  expect(one(panel.el, ".nbs-run:nth-child(2)").textContent).toContain("Late.");
+  expect(cells().map(({ open }) => open)).toEqual([true, true]);
+  expect([box.value, document.activeElement]).toEqual(["half an ans", box]);
 });
 
 test("many cells stand in groups of fifty, in order", async () => {

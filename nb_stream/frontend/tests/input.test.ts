@@ -50,6 +50,35 @@ test("the answer is shown afterwards, and the focus stays in the panel", async (
   expect(document.activeElement).toBe(one(panel.el, ".nbs-scroller"));
 });
 
+test("what was being typed when the request ended is kept, and its letters press no tools", async () => {
+  box().focus();
+  box().value = "I think that the";
+  kernel.put("c1", "editor", "human input", "Shall it stay?", {
+    data: { request_id: "q1", how: "timed out" },
+  });
+  await painted();
+  const kept = document.activeElement as HTMLTextAreaElement;
+  expect([kept.value, kept.readOnly]).toEqual(["I think that the", true]);
+  for (const key of "fit") kept.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  expect(all(panel.el, ".nbs-drawer").every(({ hidden }) => hidden)).toBe(true);
+});
+
+test("an answer that was taken is not kept beside itself", async () => {
+  box().focus();
+  box().value = "Yes. ";
+  kernel.put("c1", "editor", "human input", "Shall it stay?", {
+    data: { request_id: "q1", how: "answered", answer: "Yes." },
+  });
+  await painted();
+  expect(panel.el.querySelector(".nbs-cell textarea")).toBeNull();
+});
+
+test("a double click answers once", () => {
+  box().value = "Yes.";
+  for (let i = 0; i < 2; i++) one(panel.el, ".nbs-input .nbs-primary").click();
+  expect(kernel.commands.length).toBe(1);
+});
+
 test("a request that timed out says so", async () => {
   kernel.put("c1", "editor", "human input", "Shall it stay?", {
     status: "cancelled",

@@ -65,6 +65,27 @@ test("a screen reader hears who writes, who finished and how the run ended, a fe
   panel.close();
 });
 
+test("the end of a run is told also where a snapshot brings it, and again where a replay plays it again", () => {
+  vi.useFakeTimers();
+  const kernel = new ScriptedKernel();
+  const panel = mount(kernel);
+  const status = one(panel.el, "[role=status]");
+  const { deliver } = kernel;
+  for (let round = 0; round < 2; round++) {
+    kernel.runs = [];
+    kernel.sendSnapshot();
+    kernel.run("r1", "Write.");
+    kernel.deliver = () => {}; // the line is bad
+    kernel.endRun({});
+    kernel.deliver = deliver;
+    status.textContent = "";
+    kernel.sendSnapshot();
+    vi.advanceTimersByTime(GATHER);
+    expect(status.textContent).toBe("The run has ended: done.");
+  }
+  panel.close();
+});
+
 describe("the theme of the page decides on light and dark", () => {
   test.each([
     ["jpThemeLight", "true", "light"],

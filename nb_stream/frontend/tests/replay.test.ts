@@ -73,6 +73,28 @@ test("the next message can be asked for before a run and within", async () => {
   ]);
 });
 
+test("a double click begins one run", async () => {
+  kernel.setReplay();
+  await painted();
+  for (let i = 0; i < 3; i++) named("Next message").click();
+  named("Play").click();
+  expect(kernel.commands.filter(({ type }) => type === "start").length).toBe(1);
+});
+
+test("the slider stays where it was put until the kernel has heard", async () => {
+  kernel.setReplay({ position: 10 });
+  kernel.setState("running");
+  await painted();
+  slider().value = "40";
+  for (const type of ["input", "change"]) slider().dispatchEvent(new Event(type));
+  kernel.sendAgents();
+  await painted();
+  expect(Number(slider().value)).toBe(40);
+  kernel.setReplay({ position: 41 });
+  await painted();
+  expect(Number(slider().value)).toBeCloseTo(41, 0);
+});
+
 test("the slider goes with the time, and is the reader's while it is moved", async () => {
   kernel.setReplay({ speed: 4 });
   await painted();

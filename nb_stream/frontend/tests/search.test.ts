@@ -35,6 +35,15 @@ function press(key: string, shiftKey = false): void {
   box().dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
 }
 
+/** The marks on the page, for which the test environment has no place. */
+function highlights(): Map<string, Set<Range>> {
+  class Marks extends Set<Range> {}
+  const marks = new Map<string, Marks>();
+  vi.stubGlobal("Highlight", Marks);
+  vi.stubGlobal("CSS", { highlights: marks });
+  return marks;
+}
+
 function look(words: string): void {
   box().value = words;
   press("Enter");
@@ -58,10 +67,7 @@ test("hits are counted and walked, also in closed messages, which open on the wa
 });
 
 test("hits are marked where all messages are open and the one in question was never on the screen", async () => {
-  class Marks extends Set<Range> {}
-  const highlights = new Map<string, Marks>();
-  vi.stubGlobal("Highlight", Marks);
-  vi.stubGlobal("CSS", { highlights });
+  const marks = highlights();
   for (let i = 0; i < 400; i++)
     kernel.settled.push({ ...kernel.settled[1]!, id: `d${i}`, text: "A tide, a tide." });
   kernel.sendSnapshot();
@@ -69,11 +75,9 @@ test("hits are marked where all messages are open and the one in question was ne
   one(panel.el, '[aria-label="Expand all"]').click();
   look("a tide");
   expect(status()).toBe("1 of 800");
-  const [current] = highlights.get("nbs-hit-now")!;
+  const [current] = marks.get("nbs-hit-now")!;
   const body = current!.startContainer.parentElement!.closest(".nbs-body");
-  const marked = [...highlights.get("nbs-hit")!].filter(({ startContainer }) =>
-    body!.contains(startContainer),
-  );
+  const marked = [...marks.get("nbs-hit")!].filter(({ startContainer }) => body!.contains(startContainer));
   expect(marked.length).toBe(2);
 });
 
@@ -106,6 +110,16 @@ test("messages that come are counted too", async () => {
   kernel.put("c5", "poet", "text", "One more tide.");
   await painted();
   await expect.poll(status).toMatch(/of 6$/);
+});
+
+test("the hit at which the reader stands stays marked as such when a message comes", async () => {
+  const marks = highlights();
+  look("tide");
+  const before = [...marks.get("nbs-hit-now")!].map(String);
+  kernel.put("c5", "poet", "text", "One more tide.");
+  await painted();
+  await expect.poll(status).toBe("1 of 6");
+  expect([...marks.get("nbs-hit-now")!].map(String)).toEqual(before);
 });
 
 test("messages that never cease to come are counted all the same", async () => {
@@ -152,4 +166,22 @@ test("closing the search takes the marks away and gives the focus back", () => {
   press("Escape");
   expect(all(panel.el, ".nbs-has-hit")).toEqual([]);
   expect(document.activeElement).toBe(one(panel.el, '[aria-label="Search"]'));
+});
+
+test("a search that is closed right after the last key does not begin after all", () => {
+  vi.useFakeTimers();
+  box().value = "tide";
+  box().dispatchEvent(new Event("input"));
+  press("Escape");
+  vi.advanceTimersByTime(1000);
+  expect(all(panel.el, ".nbs-has-hit")).toEqual([]);
+  vi.useRealTimers();
+});
+
+test("a view that goes during a search takes its marks along", () => {
+  const marks = highlights();
+  look("tide");
+  expect([marks.get("nbs-hit")!.size > 0, marks.get("nbs-hit-now")!.size]).toEqual([true, 1]);
+  panel.close();
+  expect([marks.get("nbs-hit")!.size, marks.get("nbs-hit-now")!.size]).toEqual([0, 0]);
 });

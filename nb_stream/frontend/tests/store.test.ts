@@ -190,3 +190,17 @@ test("listeners hear which cells changed", () => {
   receiveAll();
   expect(heard.length).toBe(3);
 });
+
+test("a listener that fails keeps nothing from the others", () => {
+  const report = vi.spyOn(console, "error").mockImplementation(() => {});
+  const told: Change[] = [];
+  store.subscribe(() => {
+    throw new Error("theirs");
+  });
+  store.subscribe((changes) => told.push(...changes));
+  kernel.begin("c1", "poet");
+  expect(receiveAll()).toEqual(["applied"]);
+  expect(told).toEqual([{ what: "opened", id: "c1" }]);
+  expect(report).toHaveBeenCalledOnce();
+  report.mockRestore();
+});

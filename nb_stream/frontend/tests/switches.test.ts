@@ -50,6 +50,20 @@ test("agents that were sent before the click arrived do not undo it", () => {
   expect(texts(panel.el, ".nbs-pending").join("")).toBe("");
 });
 
+test("a box that is clicked again and again does not jump when the older clicks are confirmed", () => {
+  const [box] = boxes();
+  for (let i = 0; i < 3; i++) box!.click();
+  const seen = [false, true, false].map((on) => {
+    kernel.agents[0]!.on = on;
+    kernel.sendAgents();
+    repaint();
+    return box!.checked;
+  });
+  expect(seen).toEqual([false, false, false]);
+  vi.advanceTimersByTime(PATIENCE);
+  expect([box!.checked, ...texts(panel.el, ".nbs-pending")]).toEqual([false, "", ""]);
+});
+
 test("the kernel's word corrects a click that it did not take", () => {
   boxes()[0]!.click();
   kernel.sendAgents();

@@ -7,7 +7,7 @@ let panel: Mounted;
 let scroller: HTMLElement;
 /** The height of the content; the test environment lays nothing out. */
 let height: number;
-const VISIBLE = 100;
+let visible: number;
 
 beforeEach(async () => {
   kernel = new ScriptedKernel();
@@ -16,14 +16,20 @@ beforeEach(async () => {
   panel = mount(kernel);
   scroller = one(panel.el, ".nbs-scroller");
   height = 500;
+  visible = 100;
   let top = 0;
+  const end = () => Math.max(0, height - visible);
   Object.defineProperties(scroller, {
-    scrollHeight: { get: () => height },
-    clientHeight: { get: () => VISIBLE },
+    scrollHeight: { get: () => Math.max(height, visible) },
+    clientHeight: { get: () => visible },
     scrollTop: {
-      get: () => top,
+      // As browsers do it: nothing is scrolled beyond its end, even where the end comes nearer.
+      get: () => {
+        top = Math.min(top, end());
+        return top;
+      },
       set: (value: number) => {
-        top = Math.max(0, Math.min(value, height - VISIBLE));
+        top = Math.max(0, Math.min(value, end()));
       },
     },
   });
@@ -97,6 +103,61 @@ test("content that shrinks is no reader who scrolls", async () => {
   await scroll(350);
   await grow(800);
   expect(scroller.scrollTop).toBe(700);
+});
+
+test("a scroller that becomes higher is no reader who scrolls", async () => {
+  visible = 300;
+  await scroll(200);
+  await grow(800);
+  expect(scroller.scrollTop).toBe(500);
+});
+
+test("who was led to a place while all was in sight is at the end too", async () => {
+  kernel.put("c2", "critic", "text", "A tide.");
+  visible = 600;
+  await grow(500);
+  one(panel.el, '[aria-label="Search"]').click();
+  const box = one<HTMLInputElement>(panel.el, ".nbs-search input");
+  box.value = "tide";
+  for (const key of ["Enter", "Escape"]) {
+    box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  }
+  await grow(590);
+  await grow(900);
+  expect(scroller.scrollTop).toBe(300);
+});
+
+test("what is played anew after a rewind is followed, and counted where it is not", async () => {
+  const play = async (id: string, to: number) => {
+    for (let i = 0; i < 9; i++) kernel.put(`${id}${i}`, "critic", "notice", "Anew.");
+    await grow(to);
+  };
+  const rewind = async (to: number) => {
+    kernel.settled.splice(0);
+    kernel.sendSnapshot();
+    height = to;
+    await scroll(scroller.scrollTop);
+  };
+  await play("c", 800);
+  await scroll(100);
+  await rewind(60);
+  await play("d", 900);
+  expect(scroller.scrollTop).toBe(800);
+  await scroll(200);
+  await rewind(700);
+  await play("e", 900);
+  expect(jump().textContent).toBe("Jump to latest · 9 new messages");
+});
+
+test("a panel that is not shown for a while leaves the reader in place", async () => {
+  await scroll(100);
+  [height, visible] = [0, 0];
+  kernel.write("c1", "more ");
+  await painted();
+  [height, visible] = [500, 100];
+  scroller.scrollTop = 100; // as browsers do it for what was hidden
+  await grow(800);
+  expect(scroller.scrollTop).toBe(100);
 });
 
 test("selected text is not scrolled away", async () => {

@@ -29,6 +29,22 @@ test("Enter runs the task, Shift+Enter and a key of an input method do not", () 
   expect(kernel.commands).toEqual([{ type: "start", task: "Write a poem." }]);
 });
 
+test("a double click runs the task once, even where that run is over at once", () => {
+  const { send } = kernel.model;
+  kernel.model.send = (command) => {
+    send(command);
+    kernel.setState("running");
+    kernel.run(`r${kernel.runs.length}`, "Write a poem.");
+    kernel.endRun({});
+    kernel.setState("idle");
+  };
+  box().value = "Write a poem.";
+  named("Run").click();
+  named("Run").click();
+  press("Enter", { repeat: true });
+  expect(kernel.commands.length).toBe(1);
+});
+
 test("the box is cleared only when the run runs", async () => {
   box().value = "Write a poem.";
   named("Run").click();
@@ -70,12 +86,14 @@ test("what was written while the task was sent is not lost", async () => {
   expect(box().value).toBe("Write a poem. And another.");
 });
 
-test("a notice goes when it is dismissed", async () => {
+test("a notice goes when it is dismissed, and leaves the focus in the panel", async () => {
   kernel.send({ op: "notice", text: "Nothing to stop." });
   await painted();
+  one(panel.el, "[role=alert] button").focus();
   one(panel.el, "[role=alert] button").click();
   await painted();
   expect(one(panel.el, ".nbs-notice-text").textContent).toBe("");
+  expect(document.activeElement).toBe(one(panel.el, ".nbs-scroller"));
 });
 
 const ENABLED: [RunState, string[]][] = [

@@ -46,6 +46,13 @@ describe("all messages", () => {
   });
 });
 
+test("a message that is closed hands the focus to its line", () => {
+  tool("Expand all").click();
+  one(panel.el, ".nbs-foot button").focus();
+  tool("Collapse all").click();
+  expect(document.activeElement).toBe(one(panel.el, ".nbs-line"));
+});
+
 test("figures are shown where somebody asks for them", () => {
   one(panel.el, ".nbs-line").click();
   expect(one(panel.el, ".nbs-figures").textContent).toMatch(

@@ -16,7 +16,7 @@ export class Announcer {
   readonly el = h("div", "nbs-hidden");
   #waiting: string[] = [];
   #timer = 0;
-  /** The runs of which it was told, or known from the start, that they ended. */
+  /** The runs that are known to have ended. */
   #ended = new Set<string>();
 
   constructor(
@@ -42,17 +42,18 @@ export class Announcer {
         else if (cell.kind === "text" || cell.kind === "structured output")
           this.#say(`${cell.agent} finished: ${words}`);
         else if (cell.kind === "error") this.#say(`Error: ${words}`);
-      } else if (change.what === "snapshot") this.#newlyEnded();
-      else if (change.what === "run") {
+      } else if (change.what === "snapshot" || change.what === "run") {
         for (const { status } of this.#newlyEnded()) this.#say(`The run has ended: ${status}`);
       }
     }
   }
 
   #newlyEnded(): RunInfo[] {
-    const ended = this.store.runs.filter(({ id, ended_at }) => ended_at !== null && !this.#ended.has(id));
-    for (const { id } of ended) this.#ended.add(id);
-    return ended;
+    const ended = this.store.runs.filter(({ ended_at }) => ended_at !== null);
+    const before = this.#ended;
+    // A replay may begin a run anew, and end it once more.
+    this.#ended = new Set(ended.map(({ id }) => id));
+    return ended.filter(({ id }) => !before.has(id));
   }
 
   #say(sentence: string): void {

@@ -1,7 +1,7 @@
 /** A finished cell: one line that opens to its body, which is made when it is first opened. */
 
 import type { Connection } from "../connection";
-import { focusedIn, h, isInUse, takePlace } from "../dom";
+import { focusedIn, focusTranscript, h, isInUse, takePlace } from "../dom";
 import { appendText, setText } from "../marks";
 import type { Cell } from "../model";
 import { inRow } from "../text";
@@ -11,9 +11,10 @@ import { renderBody } from "./body";
 import { asMarkdown, searchText } from "./cell_text";
 import { colourClass } from "./colours";
 import { copyButton } from "./copy";
-import { inputForm, isAsking } from "./input";
+import { inputForm, isAsking, lateAnswer } from "./input";
 import type { LiveView } from "./live";
 import { anchorOf, depthClass, linkTo, pathAbove } from "./place";
+import { label } from "./source";
 import { figures, headline, kindWord, meta, statusOf, statusWord } from "./summary";
 
 /** The parts of a line, in their order. */
@@ -88,6 +89,7 @@ export class CellView implements Item {
   }
 
   light(): HTMLElement {
+    this.release(); // it may come from a block that was built
     const el = h("div", "nbs-light", lightText(this.cell));
     this.#light = el;
     el.hidden = this.#hidden;
@@ -125,6 +127,10 @@ export class CellView implements Item {
     if (this.#el) this.line.tabIndex = stop ? 0 : -1;
   }
 
+  get hasFocus(): boolean {
+    return this.#el !== undefined && focusedIn(this.#el) !== null;
+  }
+
   get inUse(): boolean {
     return isInUse(this.el);
   }
@@ -147,6 +153,8 @@ export class CellView implements Item {
   /** Open or close it without the reader; `fill` may come later for what is not on the screen. */
   setOpen(open: boolean, fill = open): void {
     this.#open = open;
+    // In a closed cell nothing keeps the focus.
+    if (!open && this.#el && focusedIn(this.#holder)) this.line.focus({ preventScroll: true });
     if (fill) this.fill();
     if (this.#el) this.#el.open = open;
   }
@@ -164,13 +172,22 @@ export class CellView implements Item {
       renderBody(this.#content, cell, this.connection.services);
       return;
     }
-    const focused = focusedIn(this.#holder) !== null;
-    this.#holder.replaceChildren();
-    this.#content = undefined;
-    this.#hasText = false;
-    if (this.el.open) this.fill();
-    else this.later.add(() => this.#keepText());
-    if (focused) this.el.closest<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
+    const focused = focusedIn(this.#holder);
+    if (this.#content && old.kind === "tool call" && cell.kind === "tool call") {
+      adopt(this.#holder.firstElementChild!, this.#newBody());
+    } else {
+      this.#holder.replaceChildren();
+      this.#content = undefined;
+      this.#hasText = false;
+      if (this.el.open) this.fill();
+      else this.later.add(() => this.#keepText());
+    }
+    if (!focused || focused.isConnected) return;
+    const draft = wasAsking ? lateAnswer(focused, cell) : undefined;
+    if (draft && this.#content) {
+      this.#content.append(label("your answer, too late"), draft);
+      draft.focus({ preventScroll: true });
+    } else focusTranscript(this.el);
   }
 
   /** Stay open with the text that the reader saw being written; call when the cell is on the page. */
@@ -178,19 +195,24 @@ export class CellView implements Item {
     const focused = focusedIn(live.el) !== null;
     this.setOpen(true);
     const text = this.#content?.querySelector(".nbs-text");
-    if (text && live.isWhole(this.cell.text)) takePlace(text, live.text);
+    if (text && live.finish(this.cell.text)) takePlace(text, live.text);
     if (focused && !focusedIn(this.el)) this.line.focus({ preventScroll: true });
   }
 
   /** Make the body, where it is not there yet. */
   fill(): void {
     if (this.#content) return;
+    const body = this.#newBody();
+    this.#holder.replaceChildren(body);
+    this.#content = body.firstElementChild as HTMLElement;
+  }
+
+  #newBody(): HTMLElement {
     const { cell } = this;
     const content = h("div", "nbs-content");
     renderBody(content, cell, this.connection.services);
     const foot = isAsking(cell) ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
-    this.#holder.replaceChildren(h("div", "nbs-body", content, foot));
-    this.#content = content;
+    return h("div", "nbs-body", content, foot);
   }
 
   /** Let the page's own search find the text while there is no body: browsers look into closed cells. */
@@ -233,6 +255,29 @@ export class CellView implements Item {
       ...(text ? [h("span", "nbs-figures", text)] : []),
     );
   }
+}
+
+/** The parts of a tool call's body whose own parts are compared. */
+const NESTS = [".nbs-content", ".nbs-call", ".nbs-foot"];
+
+/** Make the body `el` of a tool call read as `fresh` does: what says the same stays, unfolded, selected and focused. */
+function adopt(el: Element, fresh: Element): void {
+  const wanted = [...fresh.children];
+  wanted.forEach((child, index) => {
+    const old = el.children[index];
+    if (!old) el.append(child);
+    else if (NESTS.some((nest) => old.matches(nest) && child.matches(nest))) {
+      for (const { name, value } of child.attributes) old.setAttribute(name, value);
+      adopt(old, child);
+    } else if (!saysSame(old, child)) old.replaceWith(child);
+  });
+  while (el.childElementCount > wanted.length) el.lastElementChild!.remove();
+}
+
+/** A button says for a while what became of its click. */
+function saysSame(old: Element, fresh: Element): boolean {
+  if (old.className !== fresh.className) return false;
+  return old.textContent === fresh.textContent || old.matches("button");
 }
 
 function lightText(cell: Cell): string {

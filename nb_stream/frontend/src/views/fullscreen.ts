@@ -9,6 +9,10 @@ export class Fullscreen {
     private readonly changed: (on: boolean) => void,
   ) {
     root.addEventListener("fullscreenchange", () => this.#reflect());
+    // A panel that is moved on the page leaves the top layer, and a popover outside of it is not shown.
+    new ResizeObserver(() => {
+      if (root.popover && root.isConnected && !root.matches(":popover-open")) this.#cover(false);
+    }).observe(root);
   }
 
   /** Give the screen back; false where the panel does not have it. */

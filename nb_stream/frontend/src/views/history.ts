@@ -6,7 +6,7 @@
  */
 
 import type { Connection } from "../connection";
-import { h, isInUse } from "../dom";
+import { focusedIn, focusTranscript, h, isInUse } from "../dom";
 import type { Cell, CellHead, RunInfo } from "../model";
 import type { Change } from "../store";
 import { Attention } from "./attention";
@@ -292,6 +292,9 @@ export class History {
     const { store } = this.connection;
     const entries = sequence(store);
     const changed = entries.findIndex(({ key }, index) => this.#items[index]?.key !== key);
+    // Behind a line that comes late stand the same cells: what is open and typed there stays.
+    const known = new Map(this.#items.map(({ key, view }) => [key, view]));
+    const focused = focusedIn(this.el);
     this.#truncate(changed < 0 ? entries.length : changed);
     this.#updateRuns(this.#runs.length);
     this.#attention.forget();
@@ -302,12 +305,17 @@ export class History {
     });
     entries.forEach(({ key, run, cell }, index) => {
       const view = this.#items[index]?.view;
-      if (cell && view) view.update(cell);
-      else if (index < this.#items.length) return;
+      if (cell && view) {
+        view.update(cell);
+        this.#hide(view);
+      } else if (index < this.#items.length) return;
       else if (run) this.#addRun(key, run);
-      else if (cell) this.#addCell(key, cell);
+      else if (cell) this.#addCell(key, cell, known.get(key));
     });
     this.#place(follows);
+    if (!focused || focusedIn(this.el)) return;
+    if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
+    else focusTranscript(this.el);
   }
 
   #addRun(key: string, run: RunInfo): void {
@@ -317,8 +325,11 @@ export class History {
     this.#append({ key, line });
   }
 
-  #addCell(key: string, cell: Cell): void {
-    const view = new CellView(cell, this.connection, this.#later);
+  #addCell(key: string, cell: Cell, known?: CellView): void {
+    const view = known ?? new CellView(cell, this.connection, this.#later);
+    view.update(cell);
+    if (known?.isOpen && !known.touched) this.#opened.add(known);
+    if (view.hidden) this.#hidden++;
     this.#hide(view);
     this.#cells++;
     this.#places.set(cell.id, this.#items.length);
@@ -356,8 +367,9 @@ export class History {
     if (!this.#allOpen) this.#opened.add(view);
   }
 
+  /** An open question is shown whatever the filter, and the reader keeps the cell that has the focus. */
   #hide(view: CellView): void {
-    const hidden = !this.#shows(view.cell);
+    const hidden = !this.#shows(view.cell) && !isAsking(view.cell) && !view.hasFocus;
     this.#hidden += Number(hidden) - Number(view.hidden);
     view.hidden = hidden;
   }

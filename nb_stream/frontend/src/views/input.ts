@@ -1,6 +1,6 @@
 /** The forms in which a team asks a person: the answer goes to the kernel, which ends the request. */
 
-import { button, h } from "../dom";
+import { button, h, once } from "../dom";
 import { plain } from "../marks";
 import type { Cell } from "../model";
 import type { Command } from "../protocol";
@@ -68,6 +68,20 @@ function approvalForm(cell: Cell, send: Send): HTMLFormElement {
   return form;
 }
 
+/**
+ * What the reader was writing in `field` when the request of `cell` ended in another way, to be copied; undefined where
+ * nothing is lost. It takes the keys that still come, which would press the tools.
+ */
+export function lateAnswer(field: Element, cell: Cell): HTMLTextAreaElement | undefined {
+  const isField = field instanceof HTMLTextAreaElement || field instanceof HTMLInputElement;
+  if (!isField || String(cell.data?.answer ?? "").includes(field.value.trim())) return undefined;
+  const box = h("textarea", "nbs-box");
+  box.value = field.value;
+  box.readOnly = true;
+  box.setAttribute("aria-label", "Your answer, too late");
+  return box;
+}
+
 function requestOf(cell: Cell): string {
   return String(cell.data?.request_id ?? "");
 }
@@ -76,9 +90,9 @@ function requestOf(cell: Cell): string {
 function sending(send: Send): [HTMLElement, Send] {
   const sent = h("span", "nbs-pending");
   sent.setAttribute("aria-live", "polite");
-  const submit = (command: Command) => {
+  const submit = once((command: Command) => {
     send(command);
     sent.textContent = "sent, not confirmed yet";
-  };
+  });
   return [sent, submit];
 }

@@ -60,9 +60,10 @@ export class LiveView {
     this.#paint();
   }
 
-  /** Whether what is painted here is exactly `text`, once all of it is painted. */
-  isWhole(text: string): boolean {
-    if (this.cell.text !== text) return false;
+  /** Go on to `text`, which has ended; false where something else, or nothing, is painted here. */
+  finish(text: string): boolean {
+    if (this.#painted === 0 || !text.startsWith(this.cell.text)) return false;
+    this.cell.replace(text); // the last words of a message may come with its end
     this.#paint();
     const writer = this.#writer;
     writer.end();

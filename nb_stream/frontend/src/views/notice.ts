@@ -1,7 +1,7 @@
 /** What the kernel could not do, in a sentence, until the reader puts it away. */
 
 import type { Connection } from "../connection";
-import { button, h } from "../dom";
+import { button, focusedIn, focusTranscript, h } from "../dom";
 import { setText } from "../marks";
 import { VERSION } from "../protocol";
 
@@ -23,6 +23,7 @@ export class Notice {
       ? `This page shows nb_stream protocol ${VERSION}, the kernel speaks ${foreignVersion}: reload the page.`
       : notice;
     setText(this.#text, text);
+    if (text === "" && focusedIn(this.el)) focusTranscript(this.el);
     this.#close.hidden = foreign;
     this.el.classList.toggle("nbs-is-empty", text === "");
   }

@@ -45,7 +45,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     const now = changes;
     changes = [];
     const follows = tail.follows;
-    if (now.some(({ what }) => what !== "appended")) {
+    if (now.length > 0) {
       header.update();
       task.update();
       replay.update();
@@ -72,7 +72,8 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
 
   const unsubscribe = store.subscribe((told) => {
     announcer.hear(told);
-    changes.push(...told);
+    // Live cells are painted from their own text; while the page is hidden these would pile up for hours.
+    changes.push(...told.filter(({ what }) => what !== "appended"));
     schedule();
   });
   signal.addEventListener(

@@ -1,12 +1,14 @@
 /** The controls of a replay: play and pause, the next message, a slider through the run, the speed. */
 
 import type { Connection } from "../connection";
-import { button, h } from "../dom";
+import { button, h, once } from "../dom";
 import { setText } from "../marks";
 import { isActive } from "../model";
 
 /** Milliseconds between two looks at the clock while it runs. */
 const TICK = 200;
+/** Milliseconds in which the kernel is expected to hear where the slider was put. */
+const PATIENCE = 1000;
 
 const SPEEDS: readonly (number | null)[] = [0.25, 0.5, 1, 2, 4, 8, 16, null];
 
@@ -19,6 +21,10 @@ export class ReplayBar {
   #speed = h("select", "nbs-speed");
   /** Whether the reader moves the slider: it is theirs until they let it go. */
   #held = false;
+  /** Until when it stays where they let it go, unless the kernel has spoken since it stood at `#sought`. */
+  #until = 0;
+  #sought = 0;
+  #begin = once<void>(() => this.connection.send({ type: "start", task: "" }));
   #timer = 0;
 
   constructor(
@@ -44,6 +50,8 @@ export class ReplayBar {
     });
     this.#seek.addEventListener("change", () => {
       this.#held = false;
+      this.#sought = connection.store.replayAt;
+      this.#until = performance.now() + PATIENCE;
       connection.send({ type: "replay", act: "seek", value: Number(this.#seek.value) });
     });
     this.#speed.setAttribute("aria-label", "Speed");
@@ -76,13 +84,13 @@ export class ReplayBar {
     if (isActive(state)) this.connection.send({ type: "replay", act: replay.paused ? "resume" : "pause" });
     else {
       if (replay.paused) this.connection.send({ type: "replay", act: "resume" });
-      this.connection.send({ type: "start", task: "" });
+      this.#begin();
     }
   }
 
   #next(): void {
     this.connection.send({ type: "replay", act: "step" });
-    if (!isActive(this.connection.store.state)) this.connection.send({ type: "start", task: "" });
+    if (!isActive(this.connection.store.state)) this.#begin();
   }
 
   /** A speed that the program set may be one of its own. */
@@ -97,6 +105,7 @@ export class ReplayBar {
   #look(): void {
     const { replay, replayAt, state } = this.connection.store;
     if (replay === null || this.#held) return;
+    if (replayAt === this.#sought && performance.now() < this.#until) return;
     const moves = isActive(state) && !replay.paused && replay.speed !== null;
     const since = moves ? ((performance.now() - replayAt) / 1000) * replay.speed! : 0;
     const position = Math.min(replay.length, replay.position + since);

@@ -68,6 +68,9 @@ export class Search {
         this.#total += count;
         view.hasHit = true;
         if (ranges) this.#marker.mark(ranges);
+        if (view !== this.#view) continue;
+        this.#hit = Math.min(this.#hit, count - 1);
+        this.#marker.setCurrent(ranges?.[this.#hit]);
       }
     }
     if (this.#view && !this.#counts.has(this.#view)) this.#view = undefined;

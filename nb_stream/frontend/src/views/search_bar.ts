@@ -53,12 +53,14 @@ export class SearchBar {
     const end = () => {
       window.clearTimeout(this.#typing);
       window.clearTimeout(this.#gathering);
+      search.start("");
     };
     signal.addEventListener("abort", end, { once: true });
   }
 
   /** The drawer was opened or closed. */
   set(on: boolean): void {
+    window.clearTimeout(this.#typing);
     if (on) this.#box.select();
     this.#looked = on ? this.#box.value : "";
     this.search.start(this.#looked);

@@ -1,6 +1,6 @@
 /** Following the end of the transcript, inside the panel's own scroller, unless the reader went elsewhere. */
 
-import { button, focusedIn, holdsSelection } from "../dom";
+import { button, focusedIn, h, holdsSelection } from "../dom";
 import { count } from "../format";
 import { setText } from "../marks";
 import type { History } from "./history";
@@ -17,6 +17,9 @@ export class Tail {
   #seen = 0;
   #top = 0;
   #height = 0;
+  #visible = 0;
+  /** Stands scrolled; no longer so where the panel was taken off the page and put back, as notebooks do. */
+  #sign = h("div", "nbs-sign", h("div"));
   #follows = true;
 
   constructor(
@@ -28,6 +31,7 @@ export class Tail {
     this.jump.hidden = true;
     const observer = new ResizeObserver(() => this.update());
     for (const el of [scroller, ...scroller.children]) observer.observe(el);
+    scroller.append(this.#sign);
     signal.addEventListener("abort", () => observer.disconnect(), { once: true });
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
   }
@@ -44,6 +48,8 @@ export class Tail {
 
   /** Call when everything is painted. */
   update(): void {
+    if (this.scroller.clientHeight === 0) return; // hidden, or taken off the page
+    this.#return();
     // What is observed may come before the event that tells of the scrolling.
     this.#judge();
     this.#follows = this.follows;
@@ -51,6 +57,7 @@ export class Tail {
       this.scroller.scrollTop = this.scroller.scrollHeight;
       this.#seen = this.history.cells;
     }
+    this.#seen = Math.min(this.#seen, this.history.cells);
     this.scroller.classList.toggle("nbs-follows", this.#follows);
     this.#remember();
     this.#showJump();
@@ -70,12 +77,28 @@ export class Tail {
 
   /** The reader selects text, or stands with the keyboard on something that is not the end. */
   #isReading(): boolean {
-    if (holdsSelection(this.scroller)) return true;
+    if (holdsSelection(this.scroller) && this.#isInSight(document.getSelection()!.getRangeAt(0))) return true;
     const focused = focusedIn(this.history.el);
-    return focused !== null && this.history.last?.contains(focused) !== true;
+    return focused !== null && this.history.last?.contains(focused) !== true && this.#isInSight(focused);
+  }
+
+  /** Who scrolled away from it reads it no longer. */
+  #isInSight(place: Element | Range): boolean {
+    const { top, bottom } = place.getBoundingClientRect();
+    const frame = this.scroller.getBoundingClientRect();
+    return bottom >= frame.top && top <= frame.bottom;
+  }
+
+  /** Browsers forget how far things are scrolled that they take off the page: go back to the place that was read. */
+  #return(): void {
+    if (this.#sign.scrollTop > 0) return;
+    this.#sign.scrollTop = this.#sign.scrollHeight;
+    const wasShown = this.#height > 0;
+    if (wasShown && this.#sign.scrollTop > 0) this.scroller.scrollTop = this.#top;
   }
 
   #scrolled(): void {
+    this.#return();
     this.#judge();
     this.#remember();
     if (this.follows !== this.#follows) this.repaint();
@@ -83,19 +106,22 @@ export class Tail {
   }
 
   /**
-   * Upward movement is the reader's, or the browser's that leads to what was searched for; a content that shrinks
-   * moves no further than to its end. Only a way down to the end brings back.
+   * Upward movement is the reader's, or the browser's that leads to what was searched for; a content that shrinks or a
+   * scroller that grows moves no further than to the end. Only a way down to the end brings back, or that all is in
+   * sight.
    */
   #judge(): void {
-    const { scrollTop, scrollHeight } = this.scroller;
-    const isReader = scrollHeight >= this.#height || !this.#isNearEnd();
-    if (scrollTop < this.#top && isReader) this.#atEnd = false;
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const isReader = (scrollHeight >= this.#height && clientHeight <= this.#visible) || !this.#isNearEnd();
+    if (scrollHeight <= clientHeight) this.#atEnd = true;
+    else if (scrollTop < this.#top && isReader) this.#atEnd = false;
     else if (scrollTop > this.#top && this.#isNearEnd()) this.#atEnd = true;
   }
 
   #remember(): void {
     this.#top = this.scroller.scrollTop;
     this.#height = this.scroller.scrollHeight;
+    this.#visible = this.scroller.clientHeight;
   }
 
   /** Go to the end, and follow it again. */

@@ -1,7 +1,7 @@
 /** The task box, and the buttons that start and end a run. */
 
 import type { Connection } from "../connection";
-import { button, focusedIn, h } from "../dom";
+import { button, focusedIn, h, once } from "../dom";
 import { isActive } from "../model";
 
 const RECORDED = "A recording: there is no team to run. TeamPanel.load(path, team=team) goes on with one.";
@@ -25,6 +25,12 @@ export class TaskBox {
       this.#cancelled = type === "cancel" ? store.detail : null;
       connection.send({ type, run: store.run });
     };
+    const start = once((task: string) => {
+      this.#sent = task;
+      this.#runs = store.runs.length;
+      store.setNotice("");
+      connection.send({ type: "start", task });
+    });
     this.#stop = button("nbs-button", "Stop", "Stop after the current turn", end("stop"));
     this.#cancel = button("nbs-button", "Cancel", "Cancel now, in the middle of the turn", end("cancel"));
     this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", () =>
@@ -42,10 +48,7 @@ export class TaskBox {
     });
     this.el.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#sent = this.#box.value;
-      this.#runs = connection.store.runs.length;
-      connection.store.setNotice("");
-      connection.send({ type: "start", task: this.#sent });
+      start(this.#box.value);
     });
     if (!connection.hasTeam) {
       this.el.append(h("span", "nbs-recorded", RECORDED));
