@@ -55,17 +55,14 @@ def click_while_running(kernel: Kernel, cell: str, latencies: Latencies, run: st
 # -- clicks arrive -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.alone
 def test_clicks_arrive_while_a_cell_awaits(kernel: Kernel, latencies: Latencies) -> None:
     click_while_running(kernel, AWAITED, latencies, "awaited")
 
 
-@pytest.mark.alone
 def test_clicks_arrive_while_a_cell_blocks_and_pumps(kernel: Kernel, latencies: Latencies) -> None:
     click_while_running(kernel, BLOCKING, latencies, "blocking, with pump")
 
 
-@pytest.mark.alone
 def test_clicks_arrive_while_a_background_run_leaves_the_kernel_idle(kernel: Kernel, latencies: Latencies) -> None:
     begun = kernel.execute(BACKGROUND)
     kernel.finish(begun)
@@ -76,13 +73,11 @@ def test_clicks_arrive_while_a_background_run_leaves_the_kernel_idle(kernel: Ker
     check_clicks(kernel, latencies, "background")
 
 
-@pytest.mark.alone
 def test_clicks_arrive_while_another_cell_awaits_during_a_background_run(kernel: Kernel, latencies: Latencies) -> None:
     kernel.run(BACKGROUND)
     click_while_running(kernel, WAITING_FOR_BACKGROUND, latencies, "background, in another cell")
 
 
-@pytest.mark.alone
 def test_clicks_arrive_also_when_the_gate_s_module_was_reloaded_during_the_run(
     kernel: Kernel, latencies: Latencies
 ) -> None:
@@ -92,7 +87,6 @@ def test_clicks_arrive_also_when_the_gate_s_module_was_reloaded_during_the_run(
     kernel.wait_until("probe.restored()")
 
 
-@pytest.mark.alone
 def test_clicks_arrive_inside_nest_asyncio(nest1_kernel: Kernel, latencies: Latencies) -> None:
     click_while_running(nest1_kernel, NESTED, latencies, "nested (nest_asyncio 1.6)")
 
@@ -393,7 +387,6 @@ def test_a_reloaded_page_gets_its_widgets_inside_nest_asyncio(nest1_kernel: Kern
 # -- last, as nest_asyncio2 changes the kernel's loop for good ---------------------------------------------------------
 
 
-@pytest.mark.alone
 def test_clicks_arrive_inside_nest_asyncio2(kernel: Kernel, latencies: Latencies) -> None:
     kernel.run("import nest_asyncio2; nest_asyncio2.apply()")
     click_while_running(kernel, NESTED, latencies, "nested (nest_asyncio2)")
