@@ -6,7 +6,6 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock, CodeExecutor, CodeResult
 from autogen_core.tools import FunctionTool
 from pydantic import BaseModel
+from waiting import until
 
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamStream, needs_approval
 from nb_stream.backends.human import code_blocks
@@ -24,14 +24,6 @@ from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.questions import Question
 
 pytestmark = pytest.mark.filterwarnings("ignore:No approval function set")
-
-
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
 
 
 async def asked(stream: TeamStream, count: int = 1) -> tuple[Question, ...]:

@@ -20,6 +20,7 @@ from autogen_agentchat.messages import ModelClientStreamingChunkEvent, MultiModa
 from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
 from autogen_agentchat.ui import Console
 from autogen_core import CancellationToken
+from waiting import until
 
 from nb_stream import CellKind, Run, TeamStream
 from nb_stream.demo import TEAMS, Call, Fail, Say, ScriptedClient
@@ -250,14 +251,6 @@ async def test_a_plain_script_gets_the_result_and_the_tokens() -> None:
 def paced(pace: float = 0.002) -> TeamStream:
     client = ScriptedClient([Say(TEXT)], pace=pace)
     return TeamStream(RoundRobinGroupChat([AssistantAgent("ann", client, model_client_stream=True)], max_turns=1))
-
-
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.002)
 
 
 def notices(stream: TeamStream) -> list[str]:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,19 +18,12 @@ from autogen_agentchat.messages import HandoffMessage, TextMessage
 from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat, Swarm
 from autogen_agentchat.tools import AgentTool
 from conftest import ROOT
+from waiting import until
 
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import NotRunningError
 from nb_stream.questions import Question
-
-
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
 
 
 async def asked(stream: TeamStream, count: int = 1) -> tuple[Question, ...]:

@@ -19,17 +19,10 @@ from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from conftest import ROOT
 from troubles import FINE, SHAPES, Deaf, agent, fine, only
+from waiting import until
 
 from nb_stream import CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
-
-
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
 
 
 async def by_cancelling_once(stream: TeamStream, begun: Callable[[], Any]) -> None:

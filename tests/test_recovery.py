@@ -32,6 +32,7 @@ from autogen_ext.models.openai import OpenAIChatCompletionClient
 from openai_server import HttpError, OpenAIServer, Reply
 from pydantic import BaseModel
 from troubles import FINE, SHAPES, Deaf, agent, agents_of, context, fine, on_own_runtime, only, remembered
+from waiting import until
 
 from nb_stream import CellKind, CellStatus, RunState, TeamStream
 from nb_stream.backends import autogen_private as private
@@ -56,14 +57,6 @@ async def silence(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
     assert complaints == []
     noise = [record for record in caplog.records if record.name.startswith(("asyncio", "autogen_core"))]
     assert noise == []
-
-
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
 
 
 def said_by(stream: TeamStream, name: str) -> str:

@@ -23,6 +23,7 @@ from records import ANN, BEN, record, write
 from scenarios import Author
 from shapes import SHAPES
 from test_human_input import desk
+from waiting import until
 
 from nb_stream import CellKind, CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.backends.replay import ReplayedMessage, ReplayedResult
@@ -54,14 +55,6 @@ def slow_run(run: str = "r1", start: float = 1000.0) -> list[object]:
         *said("ben", 2, start + 1.0, *words),
         RunFinished(run, start + 2.0, CellStatus.DONE, "enough"),
     ]
-
-
-async def until(condition, seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
 
 
 def written(stream: TeamStream) -> str:

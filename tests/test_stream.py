@@ -16,6 +16,7 @@ from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
+from waiting import until
 
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamStream
 from nb_stream.demo import TEAMS, Fail, Say, ScriptedClient, faulty, nested, parallel, silent
@@ -44,14 +45,6 @@ def duo(*, pace: float = 0.0, text: str = LONG, turns: int = 2, stream: bool = T
 def duo_named(name: str) -> RoundRobinGroupChat:
     """A `duo` as a team of this name."""
     return RoundRobinGroupChat(duo()._participants, name=name, max_turns=2)
-
-
-async def until(condition, seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
 
 
 def texts(stream: TeamStream) -> list[tuple[str, str, str]]:

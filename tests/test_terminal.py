@@ -19,7 +19,8 @@ from hostile import OWN
 from hypothesis import given
 from hypothesis import strategies as st
 from records import write
-from test_replay import said, slow_run, until
+from test_replay import said, slow_run
+from waiting import until
 
 from nb_stream import TeamStream
 from nb_stream.demo import TEAMS, parallel, writers

@@ -20,7 +20,8 @@ from hostile import OWN
 from records import record, write
 from rich.console import Console
 from screen import Screen
-from test_replay import said, slow_run, until
+from test_replay import said, slow_run
+from waiting import until
 
 from nb_stream import TeamStream
 from nb_stream.demo import TEAMS

@@ -16,6 +16,7 @@ from autogen_agentchat.base import TaskResult
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 from browser_mirror import BrowserMirror
+from waiting import until
 
 from nb_stream import CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.batching import Batcher
@@ -40,14 +41,6 @@ def hurry(members: RoundRobinGroupChat) -> None:
     """Let the next run of a team take no time."""
     for member in members._participants:
         member._model_client._pace = 0.0
-
-
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
 
 
 class LoopThread:

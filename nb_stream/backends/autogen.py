@@ -28,7 +28,6 @@ from . import Handoff, HumanInput, Item, claims, human, recovery, stopping, tool
 from . import autogen_private as private
 from .agents import discover, is_runner
 from .calls import Calls
-from .managers import ManagerTap
 from .messages import event_of
 from .noise import quiet_runtime
 from .outlet import Origin, Outlet
@@ -165,9 +164,9 @@ class AutoGenBackend:
         ask: HumanInput,
     ) -> AsyncGenerator[Item, None]:
         """Run the team; each message comes with its event, the `TaskResult` last with None."""
-        self._refused = not self._ours and any(map(private.is_running, self._teams))
-        if self._refused:  # a run of the team's own began since `claim`: it goes on
-            self.check_free()
+        self._refused = True  # where a run of the team's own began since `claim`: it goes on
+        self.check_free()
+        self._refused = False
         self._ours = True
         out = self._out = Outlet(emit, hear)
         calls = self._calls = Calls()
@@ -209,17 +208,15 @@ class AutoGenBackend:
             stack.callback(stops.remove)
             await stops.install(self._teams)
             stack.enter_context(turns.watched(nodes, approve))
-            taps = stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create))
+            tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create))
             stack.enter_context(calls.heard(nodes))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
             stack.enter_context(tools.guarded(nodes, lambda: calls.open))
 
             async def renewed(teams: Sequence[BaseGroupChat]) -> None:
                 await stops.install(teams)
-                for chat in self._tree.chats:
-                    if chat.shown and chat.team in teams:
-                        manager = await private.manager(chat.team)
-                        taps.append(ManagerTap(chat, manager, out, self.wanted, self.may_create))
+                chats = [chat for chat in self._tree.chats if chat.team in teams]
+                tap_managers([(chat, await private.manager(chat.team)) for chat in chats])
 
             stack.enter_context(recovery.healing(inner, turns, renewed))
             stack.enter_context(stopping.prompt_failure(self._root, self._teams, self._cut_off))

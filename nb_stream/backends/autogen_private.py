@@ -41,6 +41,11 @@ def _get(owner: Any, name: str) -> Any:
 # --- structure ------------------------------------------------------------------------------------------------------
 
 
+def is_autogens(thing: Any) -> bool:
+    """Whether an agent or team is of a class of AutoGen's, whose attributes are known."""
+    return type(thing).__module__.startswith(("autogen_agentchat.", "autogen_ext."))
+
+
 def participants(team: BaseGroupChat) -> list[Any]:
     """The agents and teams of a team, in order (`_base_group_chat.py`, `__init__`)."""
     return list(_get(team, "_participants"))
@@ -54,7 +59,7 @@ def inner_team(agent: Any) -> Any | None:
 
 def inner_teams(thing: Any) -> list[BaseGroupChat]:
     """The teams that an agent or team runs itself. One of the user's own may keep them under any name."""
-    if type(thing).__module__.startswith(("autogen_agentchat.", "autogen_ext.")):
+    if is_autogens(thing):
         return [team] if (team := inner_team(thing)) is not None else []
     found: list[BaseGroupChat] = []
     for value in getattr(thing, "__dict__", {}).values():

@@ -148,7 +148,7 @@ async def _taken(agent: Any, turns: Turns) -> set[str]:
     while (inner := private.wrapped_agent(agent)) is not None:
         agent = inner
     given = turns.given.get(id(agent), ())
-    if _is_autogens(agent):
+    if private.is_autogens(agent):
         return {message.id for message in given}
     return {message.id for message in given if await _knows(agent, message)}
 
@@ -163,10 +163,6 @@ async def _knows(agent: Any, message: BaseChatMessage) -> bool:
         if isinstance(value, (list, tuple, set, deque)) and any(item is message or item == said for item in value):
             return True
     return False
-
-
-def _is_autogens(agent: Any) -> bool:
-    return type(agent).__module__.startswith(("autogen_agentchat.", "autogen_ext."))
 
 
 # --- agents ---------------------------------------------------------------------------------------------------------

@@ -132,13 +132,18 @@ class AgentTap:
 @contextlib.contextmanager
 def tapped(
     tree: Tree, managers: Sequence[tuple[Chat, Any]], out: Outlet, wanted: Mapping[str, bool], always: bool
-) -> Iterator[list[AgentTap | ManagerTap]]:
-    """For the time of a run, tap all agents and managers of a team that are shown."""
+) -> Iterator[Callable[[Sequence[tuple[Chat, Any]]], None]]:
+    """For the time of a run, tap all agents and managers of a team that are shown; gives what taps managers that come
+    later."""
     taps: list[AgentTap | ManagerTap] = []
+
+    def tap_managers(managers: Sequence[tuple[Chat, Any]]) -> None:
+        taps.extend(ManagerTap(chat, manager, out, wanted, always) for chat, manager in managers if chat.shown)
+
     try:
         taps += [AgentTap(node, out, wanted, always) for node in tree.nodes if node.shown]
-        taps += [ManagerTap(chat, manager, out, wanted, always) for chat, manager in managers if chat.shown]
-        yield taps
+        tap_managers(managers)
+        yield tap_managers
     finally:
         for tap in taps:
             tap.remove()
