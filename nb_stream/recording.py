@@ -240,7 +240,7 @@ class Lines:
         self.number += 1
         self._whole = line.endswith(b"\n")
         try:
-            return line.decode()
+            return line.decode("utf-8-sig" if self.number == 1 else "utf-8")  # some editors mark a file's beginning
         except UnicodeDecodeError:
             self.broken("it is not UTF-8")
             raise StopIteration from None
@@ -284,7 +284,9 @@ def load(path: str | os.PathLike[str], progress: Callable[[float], None] | None 
         return Recording(path).transcript(progress)
     try:
         data = pathlib.Path(path).expanduser().read_bytes()
-        return Transcript.from_dict(json.loads(gzip.decompress(data) if data.startswith(GZIP) else data))
+        return Transcript.from_dict(
+            json.loads((gzip.decompress(data) if data.startswith(GZIP) else data).decode("utf-8-sig"))
+        )
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RecordingError(f"{path} is damaged: {error}.") from error
     except OSError as error:

@@ -29,7 +29,13 @@ _KEYS = re.compile(
     r"\b(?:sk[-_]|[pr]k_(?:live|test)_|xox[abp]-|gh[opusr]_|github_pat_|hf_|AIza)[-_A-Za-z0-9]{16,}"
     r"|(?<=Bearer )[-.~+/_A-Za-z0-9]{8,}=*"
 )
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL", re.IGNORECASE)
+_SECRET = re.compile(r"SECRET|PASSW|PASSPHRASE|CREDENTIAL", re.IGNORECASE)
+_PERHAPS = re.compile(r"(?:KEY|TOKEN)S?(?![A-Z])", re.IGNORECASE)  # and neither KEYCLOAK nor TOKENIZERS
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^@]*", re.IGNORECASE)  # without a user and a password
+_PLACE = re.compile(r"(?:~|\.{0,2}/|[A-Za-z]:[/\\])(?:.*[._~ \\-].*|[^A-Z]*)")  # a base64 text may begin with a slash
+_RANDOM = re.compile(r"(?=[^/?&=]*\d)(?=[^/?&=]*[A-Za-z])[-_+~A-Za-z0-9]{20,}")
+_WORD = "(?:[A-Z]?[a-z]{1,14}|[A-Z]{1,15})"
+_WORDS = re.compile(rf"{_WORD}(?:[ _./:;,-]+{_WORD})*|[\d.:,TZ+-]+")
 _SHORTEST = 12  # characters of a secret: what is shorter may be a word
 _INSIDE = (CellKind.OTHER, CellKind.INPUT, CellKind.APPROVAL)  # messages that may come in the middle of a text
 
@@ -101,14 +107,20 @@ def _holding(chunks: Sequence[Chunk], places: Sequence[int], last: int) -> int:
 
 def _secrets() -> list[str]:
     """What the environment holds as secrets, the longest first; also as they stand in JSON."""
-    found = {os.environ.get(name, "").strip() for name in os.environ if _is_secret(name)}
+    found = {value for name in os.environ if _is_secret(name, value := os.environ.get(name, "").strip())}
     found |= {json.dumps(value)[1:-1] for value in found}
     return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
 
 
 @functools.lru_cache(1024)
-def _is_secret(name: str) -> bool:
-    return _SECRET.search(name) is not None
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a variable holds a secret: its name and its value look like one. A password may be words; of a key that
+    is words or a number, the name means something else. An address is one only with a password or a key in it."""
+    if len(value) < _SHORTEST or not (_SECRET.search(name) or _PERHAPS.search(name)):
+        return False
+    if _ADDRESS.fullmatch(value) or _PLACE.fullmatch(value):
+        return _RANDOM.search(value) is not None
+    return bool(_SECRET.search(name)) or _WORDS.fullmatch(value) is None
 
 
 def _without(text: str, secrets: Iterable[str]) -> str:

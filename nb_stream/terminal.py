@@ -21,7 +21,7 @@ from .model import AgentInfo, Cell, CellStatus, RunInfo
 from .patches import Patch, RunChanged, Settled
 from .switches import resolve
 from .transcript import Transcript
-from .visible import visible_piece
+from .visible import quoted_piece, visible_piece
 
 INTERVAL = 0.05
 """Seconds between two looks at the text that is being written."""
@@ -97,6 +97,8 @@ class _Printed:
     count: int = 0
     pieces: list[str] = field(default_factory=list)
     last: str = ""
+    waits: str = ""
+    inside: bool = False  # of a line
 
     @property
     def text(self) -> str:
@@ -251,6 +253,9 @@ class TerminalView:
         half = _HALF.search(cell.text, max(printed.count, len(cell.text) - 32))
         end = len(cell.text) if half is None else half.start()
         piece, printed.last = visible_piece(cell.text[printed.count : end], printed.last)
+        more = not self._thought_out(cell)
+        piece, printed.waits = quoted_piece(printed.waits + piece, inside=printed.inside, more=more)
+        printed.inside = not piece.endswith("\n") if piece else printed.inside
         self._write(piece)
         printed.count = end
         printed.pieces.append(piece)

@@ -8,6 +8,7 @@ no terminal. All text is printed as text: nothing in it is markup, and control c
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -32,6 +33,7 @@ INTERVAL = 0.1
 
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 _UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
+_RULED = re.compile(r"(?<=\s)[─═]+(?=[^\S\n]*$)", re.MULTILINE)  # how a head ends here
 _FEWEST = 3  # lines that an agent needs to be shown while it writes: who it is, and two of text
 
 
@@ -120,9 +122,9 @@ class LiveTerminalView:
         before = self._open.pop(cell.id, None)
         if before is None:
             if text := body(cell).strip("\n"):
-                self._print(_title(cell), Text(text, _style(cell)))
+                self._print(_title(cell), Text(_plain(text), _style(cell)))
         elif result(cell) != result(before) or cell.status is not before.status:
-            self._print(_title(cell), Text(result(cell), _style(cell)))
+            self._print(_title(cell), Text(_plain(result(cell)), _style(cell)))
         if cell.status in _UNFINISHED:
             self._open[cell.id] = cell
 
@@ -181,6 +183,11 @@ class LiveTerminalView:
 
 def _title(cell: Cell) -> Rule:
     return Rule(Text(head(cell), f"bold {_colour(cell)}"), align="left", style=_colour(cell))
+
+
+def _plain(said: str) -> str:
+    """A text in which no line ends as heads do."""
+    return _RULED.sub(lambda line: "-" * len(line[0]), said)
 
 
 def _waits(cell: Cell) -> Text:

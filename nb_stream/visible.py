@@ -32,6 +32,15 @@ _ONE_SHAPE = re.compile("LATIN|GREEK|CYRILLIC|CJK|HIRAGANA|KATAKANA|HANGUL|FULLW
 
 _LONE = re.compile("[\ud800-\udfff]")
 
+_DASH = (
+    "\\-\u02d7\u058a\u2010-\u2015\u2043\u2212\u23af\u2500\u2501\u2504\u2505\u2508\u2509\u254c\u254d\u2550\u2796"
+    "\u2e3a\u2e3b\u301c\u3030\ufe58\ufe63\uff0d"
+)
+"""What looks like the dashes of a head."""
+
+_HEAD = re.compile(rf"^(?=[^\S\n]{{0,8}}[{_DASH}]{{3,}}(?:[^\S\n]+[^\s{_DASH}]|\w))", re.MULTILINE)
+_PERHAPS_HEAD = re.compile(rf"[^\S\n]{{0,8}}[{_DASH}]*[^\S\n]*")
+
 
 def visible(text: str) -> str:
     """The text with control characters, direction marks and letters without width shown by number.
@@ -79,6 +88,24 @@ def _belongs(character: str, before: str) -> bool:
             or (kind[0] in "LM" and not _ONE_SHAPE.match(name))
         )
     return character in _SELECTORS and not (before.isspace() or before in _SELECTORS or name.startswith("LATIN"))
+
+
+def quoted(text: str) -> str:
+    """A visible text in which no line begins as the heads in plain text do, with dashes: such a line gets "> " before
+    it, as mail does it with a line that looks like the head of the next letter. So nobody can speak in another's name.
+    """
+    return _HEAD.sub("> ", text)
+
+
+def quoted_piece(text: str, *, inside: bool, more: bool) -> tuple[str, str]:
+    """`quoted` of a piece of a visible text, which begins `inside` of a line or at the beginning of one, and what of it
+    has to wait if there is `more` to come: what may be the beginning of such a line."""
+    start = text.rfind("\n") + 1
+    waits = len(text)
+    if more and not (inside and start == 0) and _PERHAPS_HEAD.fullmatch(text, start):
+        waits = start
+    goes_on = text.find("\n") + 1 or len(text) if inside else 0
+    return text[: min(goes_on, waits)] + quoted(text[goes_on:waits]), text[waits:]
 
 
 def one_line(text: str, length: int = 120) -> str:

@@ -13,7 +13,9 @@ from records import record
 from nb_stream import Transcript
 from nb_stream.export import export
 from nb_stream.export.html import fragment, page
-from nb_stream.model import Cell, CellKind, RunInfo
+from nb_stream.export.text import seconds
+from nb_stream.export.text import text as plain
+from nb_stream.model import Cell, CellKind, CellStatus, RunInfo
 from nb_stream.visible import visible
 
 TAGS = {
@@ -206,3 +208,13 @@ async def test_to_html_and_export_are_the_same(tmp_path) -> None:
     transcript = await record("writers", tmp_path / "run.jsonl")
     export(transcript, tmp_path / "run.html")
     assert (tmp_path / "run.html").read_text("utf-8") == transcript.to_html()
+
+
+def test_a_short_time_is_told_in_milliseconds() -> None:
+    lengths = (0.0004, 0.04, 0.0994, 0.0996, 1.26)
+    assert list(map(seconds, lengths)) == ["1 ms", "40 ms", "99 ms", "0.1 s", "1.3 s"]
+    cell = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, "Hello", started_at=1.0, ended_at=1.04)
+    run = RunInfo("r1", "task", CellStatus.DONE, started_at=1.0, ended_at=1.05)
+    for text in ("".join(page([cell], [run])), "".join(plain([cell], [run]))):
+        assert "50 ms" in text
+        assert "0.0 s" not in text

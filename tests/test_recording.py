@@ -38,6 +38,7 @@ from scenarios import Author
 from nb_stream import TeamPanel, TeamStream
 from nb_stream.demo import TEAMS, Call, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
+from nb_stream.export import export
 from nb_stream.events import KINDS, from_line, header, joined, line, word
 from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
 from nb_stream.packed import Packed
@@ -524,6 +525,32 @@ def test_errors_lose_keys_and_keep_words(error: str, kept: str | None) -> None:
     assert failed.error == failed.traceback == (error if kept is None else kept)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("KEYCLOAK_URL", "https://keycloak.example.com/auth/realms/7", False),
+        ("TOKENIZERS_PARALLELISM", "true, with 8 of them", False),
+        ("TOKEN_URL", "https://login.example.com/oauth2/v2/token", False),
+        ("TOKEN_URL", "https://ann:sesame1234@login.example.com/", True),
+        ("KEY_URL", "https://example.com/?sig=abc123def456ghi789jkl", True),
+        ("SSH_KEY_FILE", "/home/ann/.ssh/id_ed25519", False),
+        ("SECRET_PATH", "C:\\Users\\ann\\secret.txt", False),
+        ("AWS_SECRET_ACCESS_KEY", "/wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", True),
+        ("TOKEN_EXPIRY", "2026-11-30T10:00:00Z", False),
+        ("MONKEY", "island-of-the-apes", False),
+        ("APIKEY2", "abcd1234efgh", True),
+        ("api_key", "aBcDeFgHiJkLmN", True),
+        ("DB_PASSWORD", "correct horse battery", True),
+    ],
+)
+def test_a_secret_of_the_environment_has_the_name_and_the_looks_of_one(
+    name: str, value: str, secret: bool, monkeypatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    kept = scrub(RunStarted("r1", 1.0, f"It is {value}."))
+    assert kept == RunStarted("r1", 1.0, f"It is {REMOVED}." if secret else f"It is {value}.")
+
+
 def test_redact_sees_through_a_message_that_comes_in_the_middle_of_a_text() -> None:
     events = [
         Chunk("ann", "ann", 1.0, "Rumpel", "m1", "t1"),
@@ -535,6 +562,18 @@ def test_redact_sees_through_a_message_that_comes_in_the_middle_of_a_text() -> N
     kept = list(Redactor(hide, pytest.fail).all(events))
     assert [type(event) for event in kept] == [type(event) for event in events]
     assert "".join(event.text for event in kept if isinstance(event, Chunk)) == "<name>"
+
+
+def test_a_file_that_an_editor_has_marked_as_utf_8_is_read(tmp_path) -> None:
+    events = [RunStarted("r1", 1.0, "Häll\ufeffo"), RunFinished("r1", 3.0, CellStatus.DONE)]
+    for name in ("run.jsonl", "run.jsonl.gz"):
+        save(tmp_path / name, header((), {}, 0.0), events)
+    export(load(tmp_path / "run.jsonl"), tmp_path / "run.json")
+    kept = load(tmp_path / "run.jsonl")
+    for path in (tmp_path / name for name in ("run.jsonl", "run.jsonl.gz", "run.json")):
+        write, read = (gzip.compress, gzip.decompress) if path.suffix == ".gz" else (bytes, bytes)
+        path.write_bytes(write(b"\xef\xbb\xbf" + read(path.read_bytes())))
+        assert load(path) == kept
 
 
 def hide(text: str) -> str:

@@ -16,7 +16,7 @@ from html import escape
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from ..visible import one_line, visible
 from .runs import by_run
-from .text import dollars, ending
+from .text import dollars, ending, seconds
 
 IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
@@ -166,7 +166,7 @@ def figures(cell: Cell) -> str:
     """How long a cell took, and its tokens."""
     words = []
     if cell.duration:
-        words.append(f"{cell.duration:.1f} s")
+        words.append(seconds(cell.duration))
     if cell.tokens_per_s:
         words.append(f"{'about ' if cell.estimated else ''}{cell.tokens_per_s:.0f} tokens/s")
     if cell.usage:

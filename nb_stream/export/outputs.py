@@ -18,7 +18,7 @@ from html import escape
 from json import dumps
 
 from ..model import Cell, CellKind, RunInfo
-from ..visible import one_line, visible
+from ..visible import one_line, quoted, visible
 from .html import capital, figures, image, marks
 from .runs import by_run
 from .text import ending
@@ -44,7 +44,7 @@ def _lines(cells: Sequence[Cell], runs: Sequence[RunInfo], dense: bool) -> Itera
     for number, (run, own) in enumerate(by_run(cells, runs), 1):
         if run is not None:
             yield f"{_MARK}Run {number}: {one_line(run.task)}".rstrip(": ") + "\n"
-        texts = [said_in(cell) for cell in own]
+        texts = [quoted(said_in(cell)) for cell in own]
         length = 0
         for place, (cell, said) in enumerate(zip(own, texts, strict=True)):
             between = "\n" if "\n" in said and not dense else " "
@@ -60,7 +60,7 @@ def _lines(cells: Sequence[Cell], runs: Sequence[RunInfo], dense: bool) -> Itera
 
 
 def _is_short(said: str) -> bool:
-    return len(said) <= _SHORT and "\n" not in said
+    return len(said) <= _SHORT and "\n" not in said and _MARK not in said
 
 
 def as_html(cells: Sequence[Cell], runs: Sequence[RunInfo], *, images: bool = True, dense: bool = False) -> str:

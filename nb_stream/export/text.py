@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from ..visible import one_line, visible
+from ..visible import one_line, quoted, visible
 from .runs import by_run
 
 WIDTH = 72
@@ -40,12 +40,17 @@ def ending(run: RunInfo) -> str:
         words += f": {one_line(run.stop_reason)}"
     figures = []
     if run.started_at is not None and run.ended_at is not None:
-        figures.append(f"{run.ended_at - run.started_at:.1f} s")
+        figures.append(seconds(run.ended_at - run.started_at))
     if run.usage:
         figures.append(f"{run.usage.prompt_tokens} + {run.usage.completion_tokens} tokens")
     if run.cost:
         figures.append(dollars(run.cost))
     return f"{words} ({', '.join(figures)})" if figures else words
+
+
+def seconds(length: float) -> str:
+    """A length of time with the digits that matter: "1.5 s", "40 ms"."""
+    return f"{length:.1f} s" if not 0 < length < 0.0995 else f"{max(1, round(1000 * length))} ms"
 
 
 def dollars(cost: float) -> str:
@@ -72,7 +77,7 @@ def body(cell: Cell) -> str:
         blocks = [visible(block.get("code", "")) for block in cell.data.get("code_blocks", ())]
         parts.extend(block for block in blocks if block.strip() not in parts[0])
     parts.append(result(cell))
-    return "\n".join(part for part in parts if part)
+    return quoted("\n".join(part for part in parts if part))
 
 
 def result(cell: Cell) -> str:
@@ -81,7 +86,7 @@ def result(cell: Cell) -> str:
     for name, label in (("output", "output: "), ("answer", "answer: "), ("traceback", "")):
         if cell.data.get(name):
             parts.append(_indented(label, visible(str(cell.data[name]))))
-    return "\n".join(parts)
+    return quoted("\n".join(parts))
 
 
 def closed(said: str) -> str:
