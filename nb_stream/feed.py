@@ -8,7 +8,6 @@ gate keeps is given as one piece when it opens, or dropped when the whole messag
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -35,6 +34,7 @@ from .model import (
 from .recorder import PILE, Tape
 from .reduce import Patch, fold
 from .run import Outlet
+from .token_gate import TokenGate
 from .transcript import Transcript
 
 log = logging.getLogger("nb_stream")
@@ -65,14 +65,12 @@ class Watcher(Protocol):
 
 
 class Feed:
-    """What a stream has heard so far, and who listens. Belongs to the stream's loop, but for `so_far` and `on`."""
+    """What a stream has heard so far, and who listens. Belongs to the stream's loop, but for `so_far` and `gate`."""
 
-    def __init__(self, agents: tuple[AgentInfo, ...], on: dict[str, bool], joined: Callable[[Any, str], Any]) -> None:
+    def __init__(self, agents: tuple[AgentInfo, ...], gate: TokenGate, joined: Callable[[Any, str], Any]) -> None:
         self.agents = agents
-        self.on = on
-        self.closed: set[str] = set()  # by hand: an agent that turns out to stream does not open these
+        self.gate = gate
         self.status: dict[str, AgentStatus] = {}
-        self.flipping = threading.Lock()  # of `on` and `closed`
         self.tokens: Callbacks[Token] = Callbacks(self.complain)
         self.events: Callbacks[Event] = Callbacks(self.complain)
         self.watchers: list[Watcher] = []
@@ -139,7 +137,7 @@ class Feed:
         if self.outlet is None and not self.tokens and not self.events:
             if self._held:
                 self._held = Pile()  # who hears the rest must not get it behind a gap
-        elif self.on[path]:
+        elif self.gate.is_open(path):
             if self._held:
                 self.release(path)  # another thread has opened the gate a moment ago
             self._pass(native, chunk)
@@ -153,6 +151,7 @@ class Feed:
             event = self._priced(event, path)
         self.tape(event)
         if isinstance(event, TurnStarted):
+            self.gate.turn_begins(path)
             self._set_status(path, AgentStatus.SILENT)
         elif isinstance(event, TurnEnded):
             self._forget(path, event.turn)
@@ -164,7 +163,7 @@ class Feed:
                 self._meet(event.agent, path, streams=False)
             if event.kind not in _AMID:
                 self._forget(path, event.turn)
-            if path in self.on:
+            if path in self.gate:
                 self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
         self._fold((*self._said[1].chunks(), event))
         if isinstance(event, RunStarted):
@@ -177,6 +176,13 @@ class Feed:
         fresh = self._said[1]
         if fresh:
             self._fold(fresh.chunks())
+
+    def gates_changed(self) -> None:
+        """Some gates opened or closed: let through what the open ones kept, and let displays look again."""
+        for path in self._held.paths():
+            if self.gate.is_open(path):
+                self.release(path)
+        self.tell_agents()
 
     def release(self, path: str) -> None:
         """The gate of an agent opened: let through what it kept."""
@@ -235,7 +241,7 @@ class Feed:
 
     def _forget(self, path: str, turn: str | None) -> None:
         """A turn's message has come whole: nobody needs what its gate holds, unless that has just been opened."""
-        if self._held and self.on.get(path):
+        if self._held and self.gate.is_open(path):
             self.release(path)
         self._held.forget(path, turn)
 
@@ -275,8 +281,7 @@ class Feed:
         agent = AgentInfo(name, path, parent=parent) if known is None else replace(known, can_stream=True, reason="")
         if not streams:
             agent = replace(agent, can_stream=False, reason=f"{name} has not streamed so far.")
-        with self.flipping:
-            self.on[path] = streams and path not in self.closed  # first, as others look up whom they find in `agents`
+        self.gate.meet(path, streams)  # first, as others look up whom they find in `agents`
         self.agents = (*(agent if other is known else other for other in self.agents), *([] if known else [agent]))
         self.tell_agents()
 

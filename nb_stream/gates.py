@@ -58,6 +58,10 @@ class Pile:
         """What is there, joined, and stays there. Any thread."""
         return [joined.chunk() for joined in list(self._joined.values())]
 
+    def paths(self) -> set[str]:
+        """The agents of whom something is there."""
+        return {call[0] for call in self._joined}
+
     def take(self, path: str | None = None) -> Iterator[Joined]:
         """Take out everything, or what belongs to the agent at `path`."""
         for call in [call for call in self._joined if path is None or call[0] == path]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import loops
 from .backends import Backend, open_backend
+from .callbacks import name_of
 from .errors import EmptyTaskError
 from .events import header
 from .feed import Feed, Watcher
@@ -28,6 +29,7 @@ from .run import Outlet, Run
 from .runner import WITHIN, Runner
 from .switches import Switches, resolve
 from .terminal import terminal_view
+from .token_gate import Streaming, TokenGate
 from .transcript import Transcript
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class TeamStream:
         self,
         team: Any,
         *,
+        streaming: Streaming = "built",
         unchecked: str = "hold",
         approve_code: bool = False,
         input_timeout: float | None = None,
@@ -79,11 +82,11 @@ class TeamStream:
         self._unchecked = unchecked
         self._backend: Backend = open_backend(team, approve_code=approve_code)
         self._backend.may_create = unchecked == "create"
-        built = self._backend.streaming
-        self._on = {agent.path: agent.can_stream and built.get(agent.path, True) for agent in self._backend.agents}
-        self._feed = Feed(self._backend.agents, self._on, self._backend.joined)
-        self._backend.wanted.update(self._source())
-        self._switches = Switches(lambda: self._feed.agents, self._on, self._flip)
+        agents, built = self._backend.agents, self._backend.streaming
+        self._gate = TokenGate(agents, built, streaming, may_create=self._backend.may_create)
+        self._backend.wanted = self._gate.wanted
+        self._feed = Feed(agents, self._gate, self._backend.joined)
+        self._switches = Switches(lambda: self._feed.agents, self._gate.is_open, self._set_switch)
         self._home = loops.Home()
         self._runner = Runner(self._backend, self._feed, self._home, input_timeout, input_default)
         self._feed.prices, self._feed.models = checked(prices or {}), self._backend.models
@@ -158,16 +161,13 @@ class TeamStream:
         return dict(self._feed.status)
 
     def note(self, path: str) -> str:
-        """A sentence on how the switch of an agent acts now, or why it cannot; empty where there is nothing to say."""
+        """A sentence on what the switch of an agent does, and from when, or why it cannot."""
         agent = resolve(self.agents, path)
         if not agent.can_stream:
             return agent.reason
-        built, on, active = self._backend.streaming.get(path), self._on[path], self.state.active
-        if built is False:
-            return "Streams from its next turn." if on else "Was built without streaming; its messages come whole."
-        if built and not on and self._unchecked == "create":
-            return "Its messages come whole from its next turn."
-        return "Held back; the finished message comes whole." if not on and active else ""
+        if self._replay is not None and self._gate.is_open(agent.path):
+            return "Streams as it was recorded."
+        return self._gate.word(agent.path)
 
     # --- callbacks -------------------------------------------------------------------------------------------------
 
@@ -175,18 +175,37 @@ class TeamStream:
         self, callback: Callable[[Token], Any], *, agents: Collection[str] | str | None = None
     ) -> Callable[[], None]:
         """Call `callback(token)` for each piece of text that passes an agent's gate; what was held comes as one
-        token when the gate opens. `agents` narrows to names or paths. Returns what removes the callback.
+        token when the gate opens. `agents` narrows to names or paths. Returns what removes the callback; it may be
+        called more than once.
+
+        The agents that the callback is for stream from their next turn (without `agents`: all that can, also those
+        that are found later), unless their switch was or is set off by hand. When the last such callback is removed,
+        they do as they did without, from their next turn. An agent that cannot stream is named in a notice.
 
         A plain function is called on the stream's loop, and goes on in a thread once it is slow; a coroutine function
         gets its tokens one after the other. What a callback raises is told once and harms nobody. Any thread may
         register and remove one, also during a run.
         """
-        return self._feed.tokens.add(callback, self._paths(agents))
+        paths = self._paths(agents)
+        remove_callback = self._feed.tokens.add(callback, paths)
+        remove_wish = self._gate.listen(paths)
+        self.call(self._feed.gates_changed)
+        for agent in self.agents:
+            if paths is not None and agent.path in paths and not agent.can_stream:
+                self._complain(f"{agent.path!r} has no tokens for the callback {name_of(callback)}. {agent.reason}")
+
+        def remove() -> None:
+            remove_callback()
+            remove_wish()
+            self.call(self._feed.gates_changed)
+
+        return remove
 
     def on_event(
         self, callback: Callable[[Event], Any], *, agents: Collection[str] | str | None = None
     ) -> Callable[[], None]:
-        """Call `callback(event)` for each event of a run; chunks follow the gate. Returns what removes it."""
+        """Call `callback(event)` for each event of a run; chunks follow the gate, and no agent streams for this alone.
+        Returns what removes it."""
         return self._feed.events.add(callback, self._paths(agents))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
@@ -434,24 +453,9 @@ class TeamStream:
 
     # --- switches --------------------------------------------------------------------------------------------------
 
-    def _source(self) -> dict[str, bool]:
-        built = self._backend.streaming
-        if self._unchecked == "create":
-            return dict(self._on)
-        return {path: built[path] or self._on.get(path, False) for path in built}
-
-    def _flip(self, path: str, on: bool) -> None:
-        with self._feed.flipping:
-            self._on[path] = on
-            self._feed.closed.add(path) if not on else self._feed.closed.discard(path)
-            self._backend.wanted.update(self._source())
-
-        def tell() -> None:
-            if self._on[path]:
-                self._feed.release(path)
-            self._feed.tell_agents()
-
-        self.call(tell)
+    def _set_switch(self, path: str, on: bool) -> None:
+        self._gate.set(path, on)
+        self.call(self._feed.gates_changed)
 
 
 async def _quiet(run: Run) -> None:

@@ -23,6 +23,11 @@ def resolve(agents: Sequence[AgentInfo], key: str) -> AgentInfo:
     raise UnknownAgentError(f"No agent is called {key!r}. The agents of this team are: {known}.")
 
 
+def cannot_stream(agent: AgentInfo) -> CannotStreamError:
+    """Why an agent's switch stays off."""
+    return CannotStreamError(f"The agent {agent.path!r} cannot stream. {agent.reason}")
+
+
 class Switches(MutableMapping[str, bool]):
     """Whether each agent's tokens are shown, by path (`"research/writer"`) or by name where that is unambiguous.
 
@@ -31,19 +36,22 @@ class Switches(MutableMapping[str, bool]):
     """
 
     def __init__(
-        self, agents: Callable[[], Sequence[AgentInfo]], state: dict[str, bool], flip: Callable[[str, bool], None]
+        self,
+        agents: Callable[[], Sequence[AgentInfo]],
+        is_open: Callable[[str], bool],
+        flip: Callable[[str, bool], None],
     ) -> None:
         self._agents = agents
-        self._state = state
+        self._is_open = is_open
         self._flip = flip
 
     def __getitem__(self, key: str) -> bool:
-        return self._state[resolve(self._agents(), key).path]
+        return self._is_open(resolve(self._agents(), key).path)
 
     def __setitem__(self, key: str, on: bool) -> None:
         agent = resolve(self._agents(), key)
         if on and not agent.can_stream:
-            raise CannotStreamError(f"The agent {agent.path!r} cannot stream. {agent.reason}")
+            raise cannot_stream(agent)
         self._flip(agent.path, bool(on))
 
     def __delitem__(self, key: str) -> None:
@@ -56,4 +64,4 @@ class Switches(MutableMapping[str, bool]):
         return len(self._agents())
 
     def __repr__(self) -> str:
-        return f"Switches({self._state!r})"
+        return f"Switches({dict(self)!r})"

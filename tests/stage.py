@@ -12,6 +12,7 @@ from nb_stream.feed import Feed
 from nb_stream.model import AgentInfo, AgentStatus, CellKind, Chunk, Event, Message, RunFinished, RunState, TurnStarted
 from nb_stream.protocol import Frame
 from nb_stream.switches import Switches
+from nb_stream.token_gate import TokenGate
 from nb_stream.transcript import Transcript
 
 
@@ -72,8 +73,9 @@ class Stage:
         self.loop = StillLoop()
         self.loop.runs = runs
         infos = tuple(AgentInfo(path.rpartition("/")[2], path) for path in paths)
-        self.feed = Feed(infos, dict.fromkeys(paths, True), lambda native, text: native)
-        self.switches = Switches(lambda: self.feed.agents, self.feed.on, self._flip)
+        self.gate = TokenGate(infos, {})
+        self.feed = Feed(infos, self.gate, lambda native, text: native)
+        self.switches = Switches(lambda: self.feed.agents, self.gate.is_open, self._flip)
         self.state, self.detail, self.replay = RunState.IDLE, "", None
         self.frames: list[tuple[float, Frame]] = []
         self.sinks: list[Callable[[Any], None]] = []
@@ -128,10 +130,8 @@ class Stage:
         self.take(TurnStarted(path.rpartition("/")[2], path, self.loop.now, turn))
 
     def _flip(self, path: str, on: bool) -> None:
-        self.feed.on[path] = on
-        if on:
-            self.feed.release(path)
-        self.feed.tell_agents()
+        self.gate.set(path, on)
+        self.feed.gates_changed()
 
     def _sent(self, frame: Frame) -> None:
         self.frames.append((self.loop.now, frame))

@@ -309,7 +309,8 @@ async def test_an_unknown_class_gets_its_switch_open_when_it_turns_out_to_stream
     stream.on_token(lambda token: tokens.append(token.text), agents=["own"])
     await stream.run("go")
     assert stream.agents[0].can_stream
-    assert stream.agents[0].reason == stream.note("own") == ""
+    assert stream.agents[0].reason == ""
+    assert stream.note("own") == "Streams."
     assert stream.agents[0].description == "d"
     assert stream.switches["own"] is True
     assert "".join(tokens) == "In pieces."
@@ -330,8 +331,9 @@ async def test_a_switch_that_was_closed_by_hand_stays_closed() -> None:
 async def test_a_class_of_ones_own_is_gated_and_never_said_to_be_switched_at_the_source() -> None:
     stream = TeamStream(RoundRobinGroupChat([Streaming("own", "d")], max_turns=1), unchecked="create")
     await stream.run("go")
+    assert stream.note("own") == "Streams."
     stream.switches["own"] = False
-    assert stream.note("own") == ""
+    assert stream.note("own") == "Held back; the finished message comes whole."
 
 
 async def test_hidden_agents_get_switches_as_soon_as_they_are_heard() -> None:

@@ -141,7 +141,7 @@ def test_a_gate_that_another_thread_has_just_opened_lets_what_it_held_go_first()
     heard, _ = hearing(stage)
     stage.switches["ann"] = False
     stage.say("ann", "one ")
-    stage.feed.on["ann"] = True  # the loop has yet to hear of it
+    stage.gate.set("ann", True)  # the loop has yet to hear of it
     stage.say("ann", "two ")
     stage.feed.release("ann")
     assert heard == ["one ", "two "]
@@ -153,7 +153,7 @@ def test_a_gate_that_was_opened_just_before_the_message_gives_what_it_held() -> 
     stage.say("ann", "one ")
     stage.switches["ann"] = False
     stage.say("ann", "two")
-    stage.feed.on["ann"] = True  # the loop has yet to hear of it
+    stage.gate.set("ann", True)  # the loop has yet to hear of it
     stage.finish("ann", "one two")
     assert heard == ["one ", "two"]
 

@@ -22,7 +22,7 @@ LAYERS = (
     "linkage draft",
     "reduce",
     "protocol",
-    "frames pace gates callbacks switches run kernel_gate loops console recorder recording static_output",
+    "frames pace gates callbacks switches token_gate run kernel_gate loops console recorder recording static_output",
     "batching feed replay questions terminal terminal_live",
     "backends backends.*",
     "demo demo.*",

@@ -34,6 +34,7 @@ from nb_stream.feed import Feed
 from nb_stream.model import Chunk, Message, Notice, RunFinished, RunStarted, TurnStarted
 from nb_stream.recording import load
 from nb_stream.replay import Replay
+from nb_stream.token_gate import TokenGate
 
 
 def said(agent: str, number: int, at: float, *texts: str) -> list[object]:
@@ -96,7 +97,7 @@ def test_any_runs_end_in_the_same_transcript_when_they_are_replayed(tmp_path_fac
     r = random.Random(seed)
     events = Author(r, turns=r.random() < 0.7).scenario().events
     path = tmp_path_factory.mktemp("any") / "run.jsonl"
-    live = Feed((ANN, BEN), {}, lambda first, text: first)
+    live = Feed((ANN, BEN), TokenGate((ANN, BEN), {}), lambda first, text: first)
     live.tape.record(path, header((ANN, BEN), {}, 0.0), complain=pytest.fail)
     live.watchers.append(Restless(live, r))
     for event in events:

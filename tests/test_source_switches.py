@@ -21,6 +21,7 @@ from shapes import ORCHESTRATOR, SELECTOR, SHAPES, WHOLE, Shape, selector, selec
 from nb_stream import TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import CannotStreamError
+from nb_stream.model import Chunk
 
 EVERY = [pytest.param(name, path, id=f"{name}-{path}") for name in SHAPES for path in SHAPES[name]().clients]
 ABLE = [case for case in EVERY if case.values[1] not in WHOLE]
@@ -56,12 +57,14 @@ async def test_a_ticked_box_lets_an_agent_built_without_streaming_stream_from_it
     stream.switches[path] = True
     assert stream.note(path) == "Streams from its next turn."
     heard: set[str] = set()
-    remove = stream.on_token(lambda token: heard.add(token.path))
+    stream.on_event(lambda event: heard.add(event.path) if isinstance(event, Chunk) else None)
     assert await ran(shape, stream, path) == {"create_stream"}
-    remove()
     assert heard == {path}
+    assert stream.note(path) == "Streams."
     stream.switches[path] = False
+    assert stream.note(path) == "Its messages come whole from its next turn."
     assert await ran(shape, stream, path) == {"create"}
+    assert stream.note(path) == "Was built without streaming; its messages come whole."
 
 
 @pytest.mark.parametrize(("name", "path"), ABLE)
@@ -86,8 +89,11 @@ async def test_unchecked_create_lets_an_unticked_agent_answer_whole_from_its_nex
     stream.switches[path] = False
     assert stream.note(path) == "Its messages come whole from its next turn."
     assert await ran(shape, stream, path) == {"create"}
+    assert stream.note(path) == "Its messages come whole."
     stream.switches[path] = True
+    assert stream.note(path) == "Streams from its next turn."
     assert await ran(shape, stream, path) == {"create_stream"}
+    assert stream.note(path) == "Streams."
 
 
 @pytest.mark.parametrize(("name", "path"), UNABLE)

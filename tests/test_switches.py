@@ -25,7 +25,7 @@ class Board:
     def __init__(self) -> None:
         self.state = {agent.path: agent.can_stream for agent in AGENTS}
         self.flipped: list[tuple[str, bool]] = []
-        self.switches = Switches(lambda: AGENTS, self.state, self.flip)
+        self.switches = Switches(lambda: AGENTS, self.state.__getitem__, self.flip)
 
     def flip(self, path: str, on: bool) -> None:
         self.state[path] = on

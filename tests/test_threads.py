@@ -312,14 +312,22 @@ async def test_a_switch_that_is_set_while_an_agent_turns_out_to_stream_stays() -
     stream._feed._meet("guest", "guest", streams=False)
     setting = threading.Thread(target=lambda: stream.switches.__setitem__("guest", False))
 
-    class Closed(set[str]):
-        def __contains__(self, path: object) -> bool:
-            found = super().__contains__(path)
-            setting.start()
-            setting.join(0.1)
-            return found
+    class Busy:
+        """Lets the other thread come as soon as the gate is being changed."""
 
-    stream._feed.closed = Closed()
+        def __init__(self) -> None:
+            self.lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            self.lock.acquire()
+            if setting.ident is None:
+                setting.start()
+                setting.join(0.1)
+
+        def __exit__(self, *error: object) -> None:
+            self.lock.release()
+
+    stream._feed.gate._lock = Busy()
     stream._feed._meet("guest", "guest", streams=True)
     await in_thread(setting.join)
     assert stream.switches["guest"] is False
