@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nb_stream")
 
-CHUNKS = ("math",)
+CHUNKS = ("math", "extras")
 """The parts of the front end that come only when a page asks for them."""
 
 
@@ -262,8 +262,8 @@ class TeamPanel(FrameWidget):
         elif kind == "ack":
             if not caution():  # elsewhere answers wait for the end of the cell, and say nothing
                 self._batcher.acknowledged(str(command["page"]), int(command["seq"]))
-        elif kind == "chunk" and command.get("name") in CHUNKS:
-            self._batcher.chunk(command["name"], (STATIC / f"{command['name']}.js").read_text("utf-8"))
+        elif kind == "chunk" and (part := str(command.get("name")).split(".")[0]) in CHUNKS:
+            self._batcher.chunk(command["name"], (STATIC / f"{part}.js").read_text("utf-8"))
         elif kind in ("stop", "cancel") and not self._is_meant(command.get("run")):
             return  # the run that the reader wished to end has ended
         elif kind in ("stop", "cancel", "reset"):

@@ -196,8 +196,8 @@ Command = Mapping[str, Any]
 * `ack` with `page` and `seq`: all frames up to that one are painted there;
 * `hello`, answered with a sign of life on both lines, or `detour`: send frames on the line of the layout (`lines.ts`);
 * `state`: everything, loader included, for a page that has only what is saved with a notebook;
-* `chunk` with `name`: a part of the front end that is not in the first module: `math`, or the panel itself, whose name
-  has its digest;
+* `chunk` with `name`: a part of the front end that is not in the first module: `math`; or `extras` or the panel itself,
+  whose names have their digests, so that versions never mix;
 * `left`: what is left in the notebook, for a page that can put it there and cannot be reached by its display id.
 
 The panel's module and what is left come in frames of their own, outside of the sequence.

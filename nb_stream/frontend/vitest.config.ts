@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  define: { __CSS__: '{ name: "", text: "" }', __PANEL__: '"panel.test"' },
+  define: { __CSS__: '{ name: "", text: "" }', __PANEL__: '"panel.test"', __EXTRAS__: '"extras.test"' },
   test: {
     environment: "happy-dom",
     include: ["tests/**/*.test.ts"],

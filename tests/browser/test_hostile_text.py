@@ -64,7 +64,7 @@ CONTROL = "control.example"
 STATIC_CONTROL = "static-control.example"
 SIGN = "sign"
 BATCH = 20
-OWN = ("/hostile.js", "/panel.css", "/math.js", "/icon.png")
+OWN = ("/hostile.js", "/panel.css", "/extras.css", "/extras.dev.js", "/math.js", "/icon.png")
 
 LISTEN = """
 window.refused = [];

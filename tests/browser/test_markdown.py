@@ -49,7 +49,7 @@ def test_formulas_come_with_a_part_of_the_front_end_that_the_kernel_sends(dev: D
     expect(page.locator(".nbs-md math").first).to_be_visible()
     assert page.locator(".nbs-md math").count() == 7
     assert page.locator(".nbs-tex").count() == 0
-    assert page.evaluate("kernel.commands.filter(command => command.type === 'chunk').length") == 1
+    assert page.evaluate("kernel.commands.filter(command => command.name === 'math').length") == 1
     box = page.locator(".nbs-math-display mfrac").first.bounding_box()
     assert box is not None
     assert box["height"] > 20

@@ -7,8 +7,8 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes, not compressed. anywidget sends the loader with each widget; `panel.js`, style sheet included, goes once to
- * each page, `math.js` to pages with formulas. */
-const LIMITS = { "loader.js": 8_000, "panel.js": 200_000, "math.js": 230_000 };
+ * each page, `extras.js` then too, `math.js` to pages with formulas. */
+const LIMITS = { "loader.js": 8_000, "panel.js": 200_000, "math.js": 230_000, "extras.js": 40_000 };
 const out = process.argv[2] ? pathToFileURL(process.argv[2]) : new URL("../../static/", import.meta.url);
 
 const options = {
@@ -23,19 +23,19 @@ const options = {
 };
 const digest = (text) => createHash("sha256").update(text).digest("hex").slice(0, 12);
 
-const sheet = await build({ ...options, entryPoints: { panel: "src/panel.css" }, write: false });
-const css = sheet.outputFiles[0].text.trim();
-await build({
-  ...options,
-  entryPoints: { panel: "src/index.ts", math: "src/chunks/math.ts" },
-  define: { __CSS__: JSON.stringify({ name: digest(css), text: css }) },
-});
-const panel = `panel.${digest(readFileSync(new URL("panel.js", out)))}`;
-await build({
-  ...options,
-  entryPoints: { loader: "src/loader.ts" },
-  define: { __PANEL__: JSON.stringify(panel) },
-});
+/** Build the module `name`, with its style sheet in it; returns the name by which pages await it, with its digest. */
+async function part(name, entry, define = {}) {
+  const sheet = await build({ ...options, entryPoints: { [name]: `src/${name}.css` }, write: false });
+  const css = sheet.outputFiles[0].text.trim();
+  const __CSS__ = JSON.stringify({ name: digest(css), text: css });
+  await build({ ...options, entryPoints: { [name]: entry }, define: { __CSS__, ...define } });
+  return JSON.stringify(`${name}.${digest(readFileSync(new URL(`${name}.js`, out)))}`);
+}
+
+await build({ ...options, entryPoints: { math: "src/chunks/math.ts" } });
+const __EXTRAS__ = await part("extras", "src/chunks/extras.ts");
+const __PANEL__ = await part("panel", "src/index.ts", { __EXTRAS__ });
+await build({ ...options, entryPoints: { loader: "src/loader.ts" }, define: { __PANEL__ } });
 
 // What is built in is passed on: with the licences that ask for it.
 const { dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));

@@ -9,6 +9,8 @@ const page = await context({
     dev: "dev/dev.ts",
     panel: "src/panel.css",
     math: "src/chunks/math.ts",
+    extras: "src/extras.css",
+    "extras.dev": "src/chunks/extras.ts",
     bench: "dev/bench.ts",
     hostile: "dev/hostile.ts",
   },
@@ -17,7 +19,7 @@ const page = await context({
   target: "es2022",
   outdir: "dev",
   write: false,
-  define: { __CSS__: JSON.stringify({ name: "", text: "" }) }, // the page links it
+  define: { __CSS__: JSON.stringify({ name: "", text: "" }), __EXTRAS__: '"extras.dev"' }, // the page links both
 });
 const { port } = await page.serve({ host: "127.0.0.1", port: Number(process.argv[2] ?? 0), servedir: "dev" });
 console.log(`http://127.0.0.1:${port}/?scene=two&theme=dark&stream`);

@@ -13,8 +13,15 @@ export type ChunkName = ChunkOp["name"];
 export const PATIENCE = 10_000;
 
 type Use = (module: unknown) => void;
-type Shared = Map<string, Promise<unknown>>;
-const KEY = Symbol.for("nb_stream.chunks.1");
+
+interface Known {
+  readonly coming: Promise<unknown>;
+  /** Once it is evaluated. */
+  module?: unknown;
+}
+
+type Shared = Map<string, Known>;
+const KEY = Symbol.for("nb_stream.chunks.2");
 
 function shared(): Shared {
   const page = globalThis as { [KEY]?: Shared };
@@ -38,12 +45,16 @@ export class Chunks {
   ) {}
 
   /**
-   * Call `use` with the module `name` once it is there: that can be never. Who wants it again and again is called once,
-   * and has it asked for anew where it did not come.
+   * Call `use` with the module `name`: at once if the page has it, else when it comes, which can be never. Who wants it
+   * again and again is called once, and has it asked for anew where it did not come.
    */
   want(name: ChunkName, use: Use): void {
-    this.#waiting.set(name, (this.#waiting.get(name) ?? new Set()).add(use));
     const known = shared().get(name);
+    if (known?.module) {
+      use(known.module);
+      return;
+    }
+    this.#waiting.set(name, (this.#waiting.get(name) ?? new Set()).add(use));
     if (known) {
       this.#await(name, known);
       return;
@@ -58,19 +69,26 @@ export class Chunks {
   receive({ name, source }: ChunkOp): void {
     let known = shared().get(name);
     if (!known) {
-      known = this.load(source);
+      const coming = this.load(source);
+      const fresh: Known = { coming };
+      known = fresh;
       shared().set(name, known);
-      known.catch((error) => {
-        shared().delete(name);
-        console.error(`nb_stream: the part "${name}" could not be loaded.`, error);
-      });
+      coming.then(
+        (module) => {
+          fresh.module = module;
+        },
+        (error) => {
+          shared().delete(name);
+          console.error(`nb_stream: the part "${name}" could not be loaded.`, error);
+        },
+      );
     }
     this.#await(name, known);
   }
 
   /** Those who wait still do where the part cannot be loaded: it can come once more. */
-  #await(name: ChunkName, known: Promise<unknown>): void {
-    known.then(
+  #await(name: ChunkName, known: Known): void {
+    known.coming.then(
       (module) => {
         const waiting = this.#waiting.get(name) ?? [];
         this.#waiting.delete(name);

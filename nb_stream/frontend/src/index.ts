@@ -5,14 +5,13 @@
  */
 
 import { Connection, type Model } from "./connection";
-import { h } from "./dom";
+import { dress, type Sheet } from "./dress";
 import type { Cell, RunInfo, RunState } from "./model";
 import { hideLeft } from "./views/left";
 import { keepLeft } from "./views/notebook";
 import { showPanel } from "./views/panel";
 
-declare const __CSS__: { name: string; text: string };
-const { name: CSS_NAME, text: CSS_TEXT } = __CSS__;
+declare const __CSS__: Sheet;
 
 export interface Exports {
   /** What the page has of the transcript: the finished cells, then those that are being written. */
@@ -40,20 +39,9 @@ export function open(model: Model, signal: AbortSignal, early: readonly unknown[
     subscribe: (heard) => store.subscribe(() => heard()),
   };
   const show = (view: Model, el: HTMLElement, ofView: AbortSignal) => {
-    dress(el);
+    dress(el, __CSS__);
     hideLeft(view, store, showPanel(connection, el, ofView), ofView);
     keepLeft(view, connection, ofView);
   };
   return { exports, show };
-}
-
-/** The style sheet stands once in each document, or in the shadow tree that a host puts its widgets in. */
-function dress(el: HTMLElement): void {
-  const root = el.getRootNode();
-  const place = root instanceof ShadowRoot ? root : document.head;
-  if (CSS_TEXT === "" || place.querySelector(`style[data-nb-stream="${CSS_NAME}"]`)) return;
-  const sheet = h("style");
-  sheet.dataset.nbStream = CSS_NAME;
-  sheet.textContent = CSS_TEXT;
-  place.append(sheet);
 }

@@ -76,8 +76,8 @@ export interface SnapshotOp {
 /** The source of a part of the front end, in answer to the command `chunk`; an ES module. */
 export interface ChunkOp {
   op: "chunk";
-  /** "math", or the panel itself, whose name has its digest. */
-  name: "math" | `panel.${string}`;
+  /** "math"; or "extras" or the panel itself, whose names have their digests. */
+  name: "math" | `extras.${string}` | `panel.${string}`;
   source: string;
 }
 

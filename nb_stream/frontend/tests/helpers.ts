@@ -1,4 +1,5 @@
 import type { ScriptedKernel } from "../dev/kernel";
+import * as extras from "../src/chunks/extras";
 import { open } from "../src/index";
 import type { Store } from "../src/store";
 
@@ -11,7 +12,18 @@ export interface Mounted {
   close(): void;
 }
 
+/** Let the page have the chunk "extras", as it has soon after its first panel. */
+export function bringExtras(): void {
+  const page = globalThis as { [key: symbol]: Map<string, unknown> | undefined };
+  const shared = page[CHUNKS] ?? new Map();
+  page[CHUNKS] = shared;
+  shared.set("extras.test", { coming: Promise.resolve(extras), module: extras });
+}
+
+const CHUNKS = Symbol.for("nb_stream.chunks.2");
+
 export function mount(kernel: ScriptedKernel): Mounted {
+  bringExtras();
   const controller = new AbortController();
   const { signal } = controller;
   const panel = open(kernel.model, signal);

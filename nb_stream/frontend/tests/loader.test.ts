@@ -18,7 +18,9 @@ async function evaluated() {
 const source = (kernel: ScriptedKernel) =>
   kernel.emit({ v: 1, seq: -1, ops: [{ op: "chunk", name: NAME, source: "the panel" }] });
 const asked = (kernel: ScriptedKernel) =>
-  kernel.commands.filter((command) => command.type === "chunk").map(({ name }) => name);
+  kernel.commands.flatMap((command) =>
+    command.type === "chunk" && command.name.startsWith("panel.") ? [command.name] : [],
+  );
 
 let controller: AbortController;
 

@@ -1,6 +1,7 @@
 /** The chunk "math": TeX to a tree of MathML nodes, by Temml; `markdown/mathml.ts` decides what of it becomes DOM. */
 
 import temml from "temml";
+import { mathElement } from "../markdown/mathml";
 
 export interface MathNode {
   readonly tag: string;
@@ -33,6 +34,12 @@ const STYLES = new Map([
   ["width:50%", "nbs-m-half"],
   ["width:100%", "nbs-m-full"],
 ]);
+
+/** The formula as elements; null where it cannot be read. */
+export function element(tex: string, display: boolean): Node | null {
+  const tree = render(tex, display);
+  return tree && mathElement(tree);
+}
 
 /** The formula as a tree; null where it cannot be read. */
 export function render(tex: string, display: boolean): MathNode | null {

@@ -1,15 +1,9 @@
 /** Formulas: their source until the renderer has come from the kernel, MathML from then on. */
 
 import { type Chunks, PATIENCE } from "../chunks";
-import type { MathNode } from "../chunks/math";
+import type * as Renderer from "../chunks/math";
 import { h } from "../dom";
-import { mathElement } from "./mathml";
 import { opaque } from "./opaque";
-
-interface Renderer {
-  /** The formula as a tree; null where it cannot be read. */
-  render(tex: string, display: boolean): MathNode | null;
-}
 
 interface Waiting {
   readonly el: HTMLElement;
@@ -22,7 +16,7 @@ const RETRY = 1.1 * PATIENCE;
 const RETRY_MAX = 64 * PATIENCE;
 
 export class Formulas {
-  #renderer: Renderer | undefined;
+  #renderer: typeof Renderer | undefined;
   #waiting: Waiting[] = [];
   #retry = RETRY;
   #timer = 0;
@@ -63,7 +57,7 @@ export class Formulas {
 
   readonly #use = (module: unknown): void => {
     window.clearTimeout(this.#timer);
-    this.#renderer = module as Renderer;
+    this.#renderer = module as typeof Renderer;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const formula of waiting) this.#render(formula);
@@ -72,8 +66,7 @@ export class Formulas {
   /** False while there is no renderer; a formula that it cannot read stays source. */
   #render({ el, tex, display }: Waiting): boolean {
     if (!this.#renderer) return false;
-    const tree = this.#renderer.render(tex, display);
-    el.replaceChildren(tree ? mathElement(tree) : h("code", "nbs-tex", tex));
+    el.replaceChildren(this.#renderer.element(tex, display) ?? h("code", "nbs-tex", tex));
     return true;
   }
 }

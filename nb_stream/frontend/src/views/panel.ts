@@ -5,12 +5,12 @@ import { h } from "../dom";
 import type { Change } from "../store";
 import { followTheme } from "../theme";
 import { Announcer } from "./announcer";
+import { Extra } from "./extra";
 import { Header } from "./header";
 import { History } from "./history";
 import { keepKeys } from "./keyboard";
 import { LiveArea } from "./live";
 import { Notice } from "./notice";
-import { ReplayBar } from "./replay";
 import { Tail } from "./tail";
 import { TaskBox } from "./task";
 import { Tools } from "./tools";
@@ -20,7 +20,12 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const { store } = connection;
   const header = new Header(connection);
   const task = new TaskBox(connection);
-  const replay = new ReplayBar(connection, signal);
+  const replay = new Extra(h("div", "nbs-replay"), connection, signal, ({ ReplayBar }) => {
+    const bar = new ReplayBar(replay.el, connection, signal);
+    bar.update();
+    return bar;
+  });
+  replay.el.hidden = true;
   const notice = new Notice(connection);
   const live = new LiveArea(connection);
   const history = new History(connection, live, signal);
@@ -48,7 +53,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     if (now.length > 0) {
       header.update();
       task.update();
-      replay.update();
+      replay.part?.update();
       notice.update();
     }
     history.update(now, follows);

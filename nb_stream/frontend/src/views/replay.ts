@@ -13,7 +13,6 @@ const PATIENCE = 1000;
 const SPEEDS: readonly (number | null)[] = [0.25, 0.5, 1, 2, 4, 8, 16, null];
 
 export class ReplayBar {
-  readonly el = h("div", "nbs-replay");
   #play: HTMLButtonElement;
   #step: HTMLButtonElement;
   #seek = h("input", "nbs-seek");
@@ -28,6 +27,7 @@ export class ReplayBar {
   #timer = 0;
 
   constructor(
+    private readonly el: HTMLElement,
     private readonly connection: Connection,
     signal: AbortSignal,
   ) {

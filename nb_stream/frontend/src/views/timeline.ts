@@ -14,7 +14,6 @@ const PAUSE = 500;
 const REST = 100;
 
 export class Timeline {
-  readonly el = h("div", "nbs-drawer nbs-timeline");
   #rows = h("div", "nbs-timeline-rows");
   #title = h("span", "nbs-timeline-title");
   #back = this.#turn("Earlier run", "earlier", -1);
@@ -28,12 +27,13 @@ export class Timeline {
   #pause = PAUSE;
 
   constructor(
+    private readonly el: HTMLElement,
     private readonly connection: Connection,
     /** Take the reader to a cell. */
     private readonly reveal: (id: string) => void,
     private readonly signal: AbortSignal,
   ) {
-    this.el.append(
+    this.el.replaceChildren(
       h("div", "nbs-timeline-head", this.#title, this.#back, this.#on),
       this.#rows,
       h(

@@ -1,7 +1,9 @@
 /** What the reader's tools do: search, filter, fold, timeline, figures, keys, full screen. */
 
 import type { Connection } from "../connection";
+import { h } from "../dom";
 import type { Change } from "../store";
+import { Extra } from "./extra";
 import { Filter } from "./filter";
 import { Fullscreen } from "./fullscreen";
 import type { History } from "./history";
@@ -13,8 +15,10 @@ import { bringIntoView, leadPage } from "./scroll";
 import { Search } from "./search";
 import { SearchBar } from "./search_bar";
 import type { Tail } from "./tail";
-import { Timeline } from "./timeline";
+import type { Timeline } from "./timeline";
 import { type Tool, Toolbar } from "./toolbar";
+
+const COMING = "This comes from the kernel, as soon as it answers.";
 
 /** The parts of a view on which the tools work. */
 export interface Parts {
@@ -30,7 +34,7 @@ export class Tools {
   readonly drawers: HTMLElement;
   #filter: Filter;
   #searchBar: SearchBar;
-  #timeline: Timeline;
+  #timeline: Extra<Timeline>;
   #roving: Roving;
 
   constructor(
@@ -50,7 +54,11 @@ export class Tools {
       () => this.#filtered(),
       () => [history.shownCells, history.cells],
     );
-    this.#timeline = new Timeline(connection, (id) => this.#reveal(id), signal);
+    this.#timeline = this.#later("nbs-timeline", ({ Timeline }) => {
+      const timeline = new Timeline(this.#timeline.el, connection, (id) => this.#reveal(id), signal);
+      timeline.draw();
+      return timeline;
+    });
     this.#roving = new Roving(history);
     history.scrolled = () => this.#roving.update();
     const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
@@ -70,7 +78,7 @@ export class Tools {
         name: "Timeline of a run",
         key: "t",
         drawer: this.#timeline.el,
-        act: (on) => on && this.#timeline.draw(),
+        act: (on) => on && this.#timeline.part?.draw(),
       },
       {
         icon: "figures",
@@ -121,7 +129,7 @@ export class Tools {
       this.#searchBar.refresh();
       this.#filter.tell();
     }
-    this.#timeline.update();
+    this.#timeline.part?.update();
   }
 
   /**
@@ -136,6 +144,12 @@ export class Tools {
     if (!view) return;
     this.parts.history.show(view);
     leadPage(this.parts.scroller, this.signal);
+  }
+
+  /** A drawer whose content comes later. */
+  #later<Part>(className: string, make: ConstructorParameters<typeof Extra<Part>>[3]): Extra<Part> {
+    const el = h("div", `nbs-drawer ${className}`, h("p", "nbs-label", COMING));
+    return new Extra(el, this.connection, this.signal, make);
   }
 
   #reveal(id: string): void {

@@ -3,13 +3,12 @@ import { ScriptedKernel } from "../../dev/kernel";
 import { Chunks, PATIENCE } from "../../src/chunks";
 import * as math from "../../src/chunks/math";
 import { Formulas } from "../../src/markdown/formula_view";
-import { mathElement } from "../../src/markdown/mathml";
 import { safePolicy } from "../../src/markdown/policy";
 import { renderMarkdown } from "../../src/markdown/writer";
 import type { Command } from "../../src/protocol";
 import { all, mount, one, painted } from "../helpers";
 
-const SHARED = Symbol.for("nb_stream.chunks.1");
+const SHARED = Symbol.for("nb_stream.chunks.2");
 const forget = () => Reflect.deleteProperty(globalThis, SHARED);
 beforeEach(forget);
 afterEach(() => {
@@ -115,9 +114,8 @@ describe("the renderer of formulas", () => {
 
 describe("a formula", () => {
   const shown = (tex: string, display = false) => {
-    const tree = math.render(tex, display);
     const el = document.createElement("div");
-    if (tree) el.append(mathElement(tree));
+    el.append(math.element(tex, display) ?? "");
     return el;
   };
 
