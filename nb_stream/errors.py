@@ -102,7 +102,10 @@ def described(error: BaseException) -> tuple[str, str]:
     AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
     `_base_group_chat.py`); it is taken apart again here.
     """
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - it is the error's own
+        text = ""
     said, mark, trace = text.partition("\nTraceback:\n")
     if mark and isinstance(error, RuntimeError):
         return said, trace

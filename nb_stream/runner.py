@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import kernel_gate
+from .attempts import attempt, attempted
 from .backends import Backend, Handoff, Rewound
 from .errors import AlreadyRunningError, already_running, described
 from .feed import Feed
@@ -19,8 +20,6 @@ from .loops import Home, ended, keep, seen
 from .model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
 from .questions import Questions
 from .run import Outlet, Run
-
-log = logging.getLogger("nb_stream")
 
 PATIENCE = (0.25, 0.15, 0.1)
 """Seconds that a run has to end when it is cancelled: by its token, by cancelling the agents' tasks, by cancelling its
@@ -38,13 +37,14 @@ WITHIN: contextvars.ContextVar[Run | None] = contextvars.ContextVar("nb_stream_r
 
 
 class _Order(NamedTuple):
-    """What a run was asked for. `answer` is that to a handoff; `moved` says that the team's queues belong to another
-    event loop."""
+    """What a run was asked for. `token` is a cancellation token of the caller's; `answer` is that to a handoff; `moved`
+    says that the team's queues belong to another event loop."""
 
     task: Any
     text: str
     output_task_messages: bool
     outlet: Outlet | None
+    token: Any
     answer: str | None
     moved: bool
 
@@ -147,9 +147,7 @@ class Runner:
             answer = text if self._reply is not None and task is self._reply else None
             self._handoff = self._reply = None
         self._set_state(RunState.RUNNING, "")
-        if token is not None:
-            token.add_callback(lambda: self._home.call(lambda: self.cancel(run)))
-        work = self._supervise(run, _Order(task, text, output_task_messages, outlet, answer, moved))
+        work = self._supervise(run, _Order(task, text, output_task_messages, outlet, token, answer, moved))
         context = contextvars.copy_context()
         self._home.call(lambda: keep(context.run(asyncio.ensure_future, work)))
         return run
@@ -199,11 +197,12 @@ class Runner:
         """End a run now. On the loop."""
         if run is not self.run or run.done() or self._cancelling:
             return
-        self._backend.request_cancel()
-        self._cancelling, self._heard = True, None
+        self._cancelling = True  # first: what the cancel calls may wish for it again
+        attempt("A cancel", self._backend.request_cancel)
+        self._heard = None
+        keep(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
         self._set_state(RunState.STOPPING, "The run is being cancelled.")
         self.questions.cancel()
-        keep(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
 
     async def _cut(self, pump: asyncio.Task[Any] | None, cancelled: asyncio.Future[None] | None) -> None:
         """End a run ever harder."""
@@ -212,7 +211,7 @@ class Runner:
             for harder, seconds in zip(steps, PATIENCE, strict=True):
                 if await ended(pump, seconds):
                     break
-                harder()
+                attempt("A cancel", harder)
             await ended(pump, 0.05)
         if cancelled is not None and not cancelled.done():
             cancelled.set_result(None)
@@ -248,6 +247,8 @@ class Runner:
         self._cancelled = asyncio.get_running_loop().create_future()
         if self._cancelling:
             self._cancelled.set_result(None)
+        if order.token is not None:
+            order.token.add_callback(self._canceller(run))
         self.questions.begin(order.answer)
         self._feed.begin(order.outlet)
         for event in self._backend.opening(RunStarted(run.id, time.time(), order.text)):
@@ -272,9 +273,21 @@ class Runner:
         finally:
             if not pump.done():  # it is left behind; or this task was cancelled, as all are when a loop is closed
                 self._cancelling, self._heard = True, None
-                self._backend.request_cancel()
-                self._backend.abandon()
+                attempt("A cancel", self._backend.request_cancel)
+                attempt("A cancel", self._backend.abandon)
                 pump.cancel()
+
+    def _canceller(self, run: Run) -> Callable[[], None]:
+        """What cancels a run when its caller's token is cancelled, on any thread. A token may live on: it keeps neither
+        run nor team in memory."""
+        home, cancel, wanted = self._home, weakref.WeakMethod(self.cancel), weakref.ref(run)
+
+        def cancel_run() -> None:
+            method, meant = cancel(), wanted()
+            if method is not None and meant is not None:
+                home.call(lambda: method(meant))
+
+        return cancel_run
 
     async def _mended(self, moved: bool) -> None:
         """Wait until the team is fit for a run."""
@@ -339,30 +352,30 @@ class Runner:
         else:
             said, trace = described(error)
             event = RunFinished(run.id, now, CellStatus.FAILED, None, said, trace)
-            state, detail = RunState.FAILED, said.splitlines()[0]
+            state, detail = RunState.FAILED, said.partition("\n")[0]
         if error is not None and self._mending is None:
             self._mending = asyncio.ensure_future(self._mend())
             with contextlib.suppress(asyncio.CancelledError):  # the loop ends: the last words are said all the same
                 await ended(self._mending, MENDING)
-        for closing in self._backend.closing(event):
-            self._feed.event(closing)
-        self._feed.end()
-        if not self._cancelling:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._feed.settle(CALLBACKS)
-        if order.outlet is not None:
-            if error is None:
-                order.outlet.put(result)
-            order.outlet.close()
-        self._set_state(state, detail)
+        try:
+            for closing in self._backend.closing(event):
+                self._feed.event(closing)
+            self._feed.end()
+            if not self._cancelling:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._feed.settle(CALLBACKS)
+        finally:
+            if order.outlet is not None:
+                if error is None:
+                    order.outlet.put(result)
+                order.outlet.close()
+            self._set_state(state, detail)
         if self._mending is None or self._mending.done():
-            await self._offer(result)
+            await attempted("What is offered after a run", lambda: self._offer(result))
 
     async def _mend(self) -> None:
-        try:
-            await self._backend.recover()
-        except Exception as error:
-            log.warning("The team could not be made ready for another run", exc_info=True)
+        error = await attempted("To make the team ready for another run", self._backend.recover)
+        if error is not None:
             self._feed.event(
                 Notice(time.time(), f"The team could not be made ready for another run: {error} Build it anew.")
             )

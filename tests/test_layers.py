@@ -14,7 +14,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "nb_stream"
 
 LAYERS = (
-    "errors model text think visible",
+    "attempts errors model text think visible",
     "metrics packed redaction patches",
     "events",
     "export export.*",

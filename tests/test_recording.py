@@ -38,8 +38,8 @@ from scenarios import Author
 from nb_stream import TeamPanel, TeamStream
 from nb_stream.demo import TEAMS, Call, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
-from nb_stream.export import export
 from nb_stream.events import KINDS, from_line, header, joined, line, word
+from nb_stream.export import export
 from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
 from nb_stream.packed import Packed
 from nb_stream.recorder import PILE, Tape, save

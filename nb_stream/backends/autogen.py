@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import time
 import warnings
@@ -22,6 +23,7 @@ except ImportError as error:
         'Install it with: pip install "autogen-agentchat>=0.7.5,<0.8" "autogen-ext[openai]>=0.7.5,<0.8"'
     ) from error
 
+from ..attempts import attempt, attempted
 from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
 from ..model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
 from . import Handoff, HumanInput, Item, claims, human, recovery, stopping, tools
@@ -211,7 +213,7 @@ class AutoGenBackend:
             tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create))
             stack.enter_context(calls.heard(nodes))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
-            stack.enter_context(tools.guarded(nodes, lambda: calls.open))
+            stack.enter_context(tools.guarded(nodes, lambda: calls.open, turns.tasks))
 
             async def renewed(teams: Sequence[BaseGroupChat]) -> None:
                 await stops.install(teams)
@@ -239,17 +241,19 @@ class AutoGenBackend:
     def request_cancel(self) -> None:
         """Cancel the run's token. What was said so far goes out first."""
         if self._out is not None:
-            self._out.order.close()
+            attempt("What was said last", self._out.order.close)
         self._token.cancel()
 
     def abandon(self) -> None:
         """Cut off what did not follow the token: nothing of it may reach the agents any more."""
         self._calls.close()
-        if self._out is not None:
-            self._out.cut_off()
-            self._out = None
-        for tasks in (self._turns.tasks, self._token.pending, *map(private.cut_off, self._teams)):
+        out, self._out = self._out, None
+        if out is not None:
+            attempt("An agent at work", out.cut_off)
+        for tasks in (self._turns.tasks, self._token.pending):
             recovery.chase(tasks)
+        for team in self._teams:
+            attempt(f"The team {team.name}", functools.partial(self._cut_off, team))
 
     async def handoff(self, result: Any) -> Handoff | None:
         """The handoff that was said last, where it goes to nobody in the team."""
@@ -267,7 +271,7 @@ class AutoGenBackend:
         if self._refused:
             return
         self.abandon()
-        self._stack.close()
+        attempt("What was prepared for the run", self._stack.close)
         turns = self._turns
         try:
             await recovery.renew(self._teams, turns)
@@ -275,11 +279,22 @@ class AutoGenBackend:
         except Exception:
             if self._factory is None:
                 raise
-            state = await self._root.save_state()
-            self._root = self._factory()
-            self._find()
-            await self._root.load_state(state)
+            await self._build_anew(self._factory)
         self._ours = False
+
+    async def _build_anew(self, factory: Callable[[], Any]) -> None:
+        """A new team in the place of one that cannot be made fit, with its state. Raises RuntimeError where that is
+        lost; the new team is fit all the same."""
+        old = self._root
+
+        async def take_over() -> None:
+            await self._root.load_state(await old.save_state())
+
+        self._root = factory()
+        self._find()
+        self._ours = False
+        if await attempted("The state of the old team", take_over) is not None:
+            raise RuntimeError("Its factory has built it anew, but what it knew could not be carried over.")
 
     async def reset(self) -> None:
         """Forget the conversation, as the team's or the agent's own reset does."""

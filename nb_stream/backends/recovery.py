@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_core.model_context import ChatCompletionContext
 
+from ..attempts import attempt, attempted
 from . import autogen_private as private
 from .agents import Node
 from .noise import quiet_runtime
@@ -98,20 +100,32 @@ def healing(
 
 async def renew(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
     """Make teams that failed or were cancelled fit for the next run. `teams` holds all of them, the outermost first;
-    `turns` are those of the run. The termination conditions begin anew."""
+    `turns` are those of the run. The termination conditions begin anew.
+
+    Every team is renewed, whatever code of the user's own raises on the way; raises the first of that at the end.
+    """
     known = {id(team): _take_away(await private.parts(team)) for team in teams if private.is_initialized(team)}
     threads = {key: {message.id for message in old.thread} for key, old in known.items()}
+    errors: list[BaseException | None] = []
     for team in teams:
         old = known.get(id(team))
         if old is not None:
             await private.retire(team)
         private.renew(team)
         if old is not None:
-            await _carry_over(old, await private.parts(team), turns, threads)
-    for team in teams:  # last, as code of the user's own may fail here
+            errors += await _carry_over(old, await private.parts(team), turns, threads)
+    for team in teams:  # last, as it may hold up the rest
         condition = private.condition(team)
         if condition is not None:
-            await condition.reset()
+            errors.append(await attempted(f"The termination condition of {team.name}", condition.reset))
+    _raise_first(errors)
+
+
+def _raise_first(errors: Iterable[BaseException | None]) -> None:
+    """Raise the first of these errors, if there is one, as an ordinary exception."""
+    for error in errors:
+        if error is not None:
+            raise error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
 
 
 def _take_away(parts: private.Parts) -> _Known:
@@ -124,19 +138,31 @@ def _take_away(parts: private.Parts) -> _Known:
     return known
 
 
-async def _carry_over(old: _Known, new: private.Parts, turns: Turns, threads: Mapping[int, Collection[str]]) -> None:
-    """Let the new manager and containers of a team know what the old ones knew."""
-    state, fresh = await old.manager.save_state(), await new.manager.save_state()
-    await new.manager.load_state({**state, **{key: fresh[key] for key in PROGRESS if key in fresh}})
+async def _carry_over(
+    old: _Known, new: private.Parts, turns: Turns, threads: Mapping[int, Collection[str]]
+) -> list[BaseException | None]:
+    """Let the new manager and containers of a team know what the old ones knew; returns what went wrong, if anything:
+    managers and agents may be of the user's own."""
+
+    async def take_up_state() -> None:
+        state, fresh = await old.manager.save_state(), await new.manager.save_state()
+        await new.manager.load_state({**state, **{key: fresh[key] for key in PROGRESS if key in fresh}})
+
+    errors = [await attempted("The state of a group chat manager", take_up_state)]
     private.set_thread(new.manager, old.thread)
     if old.context is not None:
         private.set_selector_context(new.manager, old.context)
     for buffer, container in zip(old.buffers, new.containers, strict=True):
         agent = private.contained(container)
-        seen: Collection[str] = threads.get(id(agent), ())
+        seen: set[str] = set(threads.get(id(agent), ()))
         if not isinstance(agent, BaseGroupChat):
-            seen = await _taken(agent, turns)
+
+            async def look(agent: Any = agent, seen: set[str] = seen) -> None:
+                seen |= await _taken(agent, turns)
+
+            errors.append(await attempted(f"What the agent {agent.name} knows", look))
         private.set_buffer(container, [message for message in buffer if message.id not in seen])
+    return errors
 
 
 async def _taken(agent: Any, turns: Turns) -> set[str]:
@@ -170,7 +196,8 @@ async def _knows(agent: Any, message: BaseChatMessage) -> bool:
 
 async def mend(nodes: Sequence[Node], turns: Turns) -> None:
     """Give every tool call in the agents' contexts a result: model services refuse a context where one is missing.
-    What an unfinished SocietyOfMindAgent was given is noted down, and its team forgets it, as at the end of a turn."""
+    What an unfinished SocietyOfMindAgent was given is noted down, and its team forgets it, as at the end of a turn.
+    Raises the first of what agents inside one raise, when all is done."""
     for context in _contexts(node.agent for node in nodes):
         with contextlib.suppress(Exception):  # one of the user's own may keep its messages elsewhere
             state = await context.save_state()
@@ -178,17 +205,25 @@ async def mend(nodes: Sequence[Node], turns: Turns) -> None:
             answered = _answered(messages)
             if len(answered) > len(messages):
                 await context.load_state({**state, "messages": answered})
-    for node in nodes:
-        if id(node.agent) in turns.unfinished:
-            said = [message.to_model_message() for message in turns.given.get(id(node.agent), ())]
-            known = await node.agent.model_context.get_messages()
-            if said and known[-len(said) :] != said:  # it was ended after it had noted them down
-                for message in said:
-                    await node.agent.model_context.add_message(message)
-            team = private.inner_team(node.agent)
-            if team is not None:
-                await team.reset()
-    turns.unfinished.clear()
+    unfinished, turns.unfinished = turns.unfinished, set()
+    _raise_first(
+        [
+            await attempted(f"The end of a turn of {node.agent.name}", functools.partial(_end_turn, node.agent, turns))
+            for node in nodes
+            if id(node.agent) in unfinished
+        ]
+    )
+
+
+async def _end_turn(mind: Any, turns: Turns) -> None:
+    said = [message.to_model_message() for message in turns.given.get(id(mind), ())]
+    known = await mind.model_context.get_messages()
+    if said and known[-len(said) :] != said:  # it was ended after it had noted them down
+        for message in said:
+            await mind.model_context.add_message(message)
+    team = private.inner_team(mind)
+    if team is not None:
+        await team.reset()
 
 
 def _contexts(agents: Iterable[Any]) -> list[ChatCompletionContext]:
@@ -236,18 +271,28 @@ def chase(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel tasks, and see to it that they end, and end in silence: those that take no notice are cancelled again.
     Tasks of another event loop are left alone."""
     here = asyncio.get_running_loop()
-    left = {task for task in tasks if not task.done() and task.get_loop() is here}
+    left = set()
+    for task in list(tasks):
+        if attempt(None, functools.partial(_bring_to_end, task, here), False):
+            left.add(task)
     if not left:
         return
-    for task in left:
-        task.add_done_callback(_seen)
-        task.cancel()
     quiet = contextlib.ExitStack()
     quiet.enter_context(quiet_runtime())
     chaser = here.create_task(_chase(left))
     _chasers.add(chaser)
     chaser.add_done_callback(_chasers.discard)
+    chaser.add_done_callback(_seen)
     chaser.add_done_callback(lambda _: quiet.close())
+
+
+def _bring_to_end(task: asyncio.Future[Any], here: asyncio.AbstractEventLoop) -> bool:
+    """Cancel a task of this loop; whether it is to be looked after."""
+    if task.done() or task.get_loop() is not here:
+        return False
+    task.add_done_callback(_seen)
+    task.cancel()
+    return True
 
 
 async def _chase(left: set[asyncio.Future[Any]]) -> None:
@@ -255,7 +300,7 @@ async def _chase(left: set[asyncio.Future[Any]]) -> None:
     while left and wait <= LAST_LOOK:
         _, left = await asyncio.wait(left, timeout=wait)
         for task in left:
-            task.cancel()
+            attempt(None, task.cancel)
         wait *= 2
 
 

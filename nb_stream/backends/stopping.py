@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from autogen_agentchat.base import TerminatedException, TerminationCondition
@@ -12,6 +15,8 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMess
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_core import CancellationToken
 
+from .. import loops
+from ..attempts import attempt
 from . import autogen_private as private
 
 STOPPED = "Stopped after the turn."
@@ -42,36 +47,135 @@ class StopCondition(TerminationCondition):
 
 
 class RunToken(CancellationToken):
-    """A cancellation token that forgets futures which are done.
+    """A cancellation token that takes what it is given, forgets what is over, and always ends its cancel.
 
-    AutoGen links one future for every message to the token and keeps them all (0.7.5, `_cancellation_token.py`): over
-    a long run that is a kilobyte a token of the model.
+    AutoGen's own (0.7.5, `_cancellation_token.py`) keeps one future for every message: over a long run that is a
+    kilobyte a token of the model. And its cancel ends at the first thing that cannot be cancelled, such as the bare
+    coroutine that `McpWorkbench` links (`_workbench.py`). Any thread may use it.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._linked: list[asyncio.Future[Any]] = []
+        self._changing = threading.RLock()
+        self._used = False
+        self._to_call: list[Callable[[], None]] = []
+        self._linked: list[asyncio.Future[Any] | _Foreign] = []
         self._room = 64
 
+    def is_cancelled(self) -> bool:
+        return self._used
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        with self._changing:
+            if not self._used:
+                self._to_call.append(callback)
+                return
+        callback()
+
     def link_future(self, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
-        if self.is_cancelled():
-            future.cancel()
-            return future
-        if len(self._linked) >= self._room:
-            self._linked = [linked for linked in self._linked if not linked.done()]
-            self._room = max(64, 2 * len(self._linked))
-        self._linked.append(future)
+        linked = future if issubclass(type(future), asyncio.Future) else _Foreign(future)
+        with self._changing:
+            if not self._used:
+                if len(self._linked) >= self._room:
+                    self._linked = [one for one in self._linked if not _is_over(one)]
+                    self._room = max(64, 2 * len(self._linked))
+                self._linked.append(linked)
+                return future
+        if isinstance(linked, _Foreign):
+            linked.refuse()
+        else:
+            _cancel(linked)
         return future
 
     def cancel(self) -> None:
-        super().cancel()
-        for future in self._linked:
-            future.cancel()
+        with self._changing:
+            if self._used:
+                return
+            self._used = True
+            to_call, self._to_call = self._to_call, []
+            linked = list(self._linked)
+        for callback in to_call:
+            attempt("A callback of the cancellation token", callback)
+        for one in linked:
+            one.cancel() if isinstance(one, _Foreign) else _cancel(one)
 
     @property
     def pending(self) -> list[asyncio.Future[Any]]:
-        """What is linked to the token and has not ended."""
-        return [future for future in self._linked if not future.done()]
+        """What is linked to the token and has not ended; for what is no future, the task that linked it."""
+        left = [one for one in list(self._linked) if not _is_over(one)]
+        return [future for one in left if (future := one.task if isinstance(one, _Foreign) else one) is not None]
+
+
+class _Foreign:
+    """Something that was linked to a token and is no future of asyncio's.
+
+    It is cancelled by its own `cancel`. If it has none, or that fails, the task that linked it is cancelled, for that
+    task is the one that waits for it. A coroutine that somebody awaits is never closed: it would fail, and not end.
+    """
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+        self.task = asyncio.current_task() if loops.running() is not None else None
+
+    def done(self) -> bool:
+        """Whether it has ended, as far as it can be told."""
+        thing = self._thing
+        if type(thing) in (CoroutineType, GeneratorType, AsyncGeneratorType):
+            frames = (getattr(thing, name, None) for name in ("cr_frame", "gi_frame", "ag_frame"))
+            return all(frame is None for frame in frames)
+        if hasattr(thing, "done"):
+            return thing.done() is True
+        return not hasattr(thing, "cancel") and (self.task is None or self.task.done())
+
+    def cancel(self) -> None:
+        """Let it end."""
+        if attempt(None, self._cancels_itself, False):
+            return
+        if self.task is None:
+            self._close()
+        else:
+            self.task.add_done_callback(lambda _: self._close())
+            _cancel(self.task)
+
+    def refuse(self) -> None:
+        """It was linked too late. Raises CancelledError where it cannot be cancelled itself: nobody is to await it."""
+        if not attempt(None, self._cancels_itself, False):
+            self._close()
+            raise asyncio.CancelledError("The run was cancelled.")
+
+    def _cancels_itself(self) -> bool:
+        if not hasattr(self._thing, "cancel"):
+            return False
+        answer = self._thing.cancel()
+        if type(answer) is CoroutineType:  # it is to be awaited, for which there is no time
+            answer.close()
+            return False
+        return True
+
+    def _close(self) -> None:
+        """A coroutine that was never begun complains, unless it is closed."""
+        if type(self._thing) is CoroutineType and inspect.getcoroutinestate(self._thing) == inspect.CORO_CREATED:
+            self._thing.close()
+
+
+# There may be thousands of linked things. What they raise is told to nobody: there is nothing to be done about it.
+
+
+def _is_over(linked: asyncio.Future[Any] | _Foreign) -> bool:
+    return attempt(None, lambda: linked.done(), False) is True
+
+
+def _cancel(future: asyncio.Future[Any]) -> None:
+    """Cancel a future, whatever loop it is of and whatever thread this is."""
+
+    def cancel() -> None:
+        loop = future.get_loop()
+        if loop is loops.running():
+            future.cancel()
+        else:
+            loop.call_soon_threadsafe(future.cancel)
+
+    attempt(None, cancel)
 
 
 GRACE = 0.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, MutableSet, Sequence
 from typing import Any
 
 from autogen_core import CancellationToken
@@ -21,15 +21,16 @@ from .streams import closing
 
 
 @contextlib.contextmanager
-def guarded(nodes: Sequence[Node], goes_on: Callable[[], bool]) -> Iterator[None]:
-    """Guard the tools of these agents while `goes_on()`: where a run is cut off, its tools are to die."""
+def guarded(nodes: Sequence[Node], goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
+    """Guard the tools of these agents while `goes_on()`: where a run is cut off, its tools are to die. `tasks` takes
+    those in which they work: an agent that is cancelled leaves them behind."""
     before = []
     try:
         for node in nodes:
             benches = private.workbenches(node.agent)
             if benches is not None:
                 before.append((node.agent, benches))
-                private.set_workbenches(node.agent, [_Guard(bench, goes_on) for bench in benches])
+                private.set_workbenches(node.agent, [_Guard(bench, goes_on, tasks) for bench in benches])
         yield
     finally:
         for agent, benches in before:
@@ -39,8 +40,8 @@ def guarded(nodes: Sequence[Node], goes_on: Callable[[], bool]) -> Iterator[None
 class _Guard:
     """Stands before a workbench. Everything but tool calls goes through as it is."""
 
-    def __init__(self, bench: Any, goes_on: Callable[[], bool]) -> None:
-        self._bench, self._goes_on = bench, goes_on
+    def __init__(self, bench: Any, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> None:
+        self._bench, self._goes_on, self._tasks = bench, goes_on, tasks
 
     @property  # type: ignore[misc]
     def __class__(self) -> type[Any]:  # AssistantAgent asks whether a workbench streams
@@ -56,6 +57,7 @@ class _Guard:
         cancellation_token: CancellationToken | None = None,
         **options: Any,
     ) -> ToolResult:
+        self._begins()
         try:
             result: ToolResult = await self._bench.call_tool(name, arguments, cancellation_token, **options)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
@@ -69,6 +71,7 @@ class _Guard:
         cancellation_token: CancellationToken | None = None,
         **options: Any,
     ) -> AsyncGenerator[Any, None]:
+        self._begins()
         try:
             stream = self._bench.call_tool_stream(name, arguments, cancellation_token, **options)
             async with closing(stream):
@@ -76,6 +79,11 @@ class _Guard:
                     yield item
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
             yield self._result(name, error, cancellation_token)
+
+    def _begins(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
 
     def _result(self, name: str, error: BaseException, token: CancellationToken | None) -> ToolResult:
         cancelled = isinstance(error, asyncio.CancelledError)
