@@ -119,7 +119,7 @@ def _replay(options: argparse.Namespace) -> int:
     from .terminal import terminal_view
 
     async def play() -> None:
-        stream = TeamStream(replay)
+        stream = TeamStream(replay, streaming=True)  # whatever was heard when it was recorded
         view = terminal_view(stream, agents=options.agent, tokens=not options.no_stream, note=place)
         stream.watch(view)
         with contextlib.closing(view):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
@@ -14,7 +16,9 @@ import traitlets
 from .batching import Batcher
 from .errors import NbStreamError
 from .export import export
+from .metrics import Prices
 from .model import AgentInfo, Event, RunState, Token
+from .options import names_options
 from .protocol import Command, Frame, Snapshot
 from .questions import Question
 from .redaction import Redact
@@ -24,6 +28,7 @@ from .run import Run
 from .static_output import LEAVES, StaticOutput, instead
 from .stream import TeamStream
 from .switches import Switches, resolve
+from .token_gate import Streaming
 from .transcript import Transcript
 from .widget import STATIC, FrameWidget, caution, deliver, show_in_boxes
 
@@ -41,17 +46,56 @@ class TeamPanel(FrameWidget):
 
     `team` is any AgentChat team, a single agent, a zero-argument factory of one, or a `TeamStream`. The panel is an
     ipywidgets widget; `state` is a trait that can be observed. Runs, switches and callbacks are those of
-    `TeamPanel.stream`, which see. `leave` says what stays in the saved notebook beside the widget: the whole
-    `"transcript"`, a `"summary"`, or `"nothing"`. The other options are those of `TeamStream`.
+    `TeamPanel.stream`, which see. Its options:
 
-    Raises NotATeamError for anything else, BackendError where AutoGen is missing.
+    - `title`: stands above the agents.
+    - `leave`: what stays in the saved notebook beside the widget: the whole `"transcript"`, a `"summary"`, or
+      `"nothing"`.
+    - `streaming`: which boxes begin ticked: here `True`, those of all agents that can stream. `"built"`, `False`, names
+      and paths, or a mapping are taken as by `TeamStream`.
+    - `unchecked`, `approve_code`, `input_timeout`, `input_default`, `record`, `redact`, `view`, `prices`: as for
+      `TeamStream`.
+
+    A `TeamStream` that is shown has its own options and keeps its switches: the panel takes `title` and `leave` only.
+
+    Raises what `TeamStream` raises.
     """
 
     state = traitlets.Unicode(RunState.IDLE.value, help="The run's state, as a word.", read_only=True)
 
-    def __init__(self, team: Any, *, title: str = "", leave: str = "transcript", **options: Any) -> None:
-        if isinstance(team, TeamStream) and options:
-            raise TypeError(f"Give {', '.join(options)} to the TeamStream: this panel shows one that is made already.")
+    @names_options
+    def __init__(
+        self,
+        team: Any,
+        *,
+        title: str = "",
+        leave: str = "transcript",
+        streaming: Streaming = True,
+        unchecked: str = "hold",
+        approve_code: bool = False,
+        input_timeout: float | None = None,
+        input_default: str = "",
+        record: str | os.PathLike[str] | None = None,
+        redact: Redact | None = None,
+        view: str | None = None,
+        prices: Prices | None = None,
+    ) -> None:
+        options: dict[str, Any] = {
+            "streaming": streaming,
+            "unchecked": unchecked,
+            "approve_code": approve_code,
+            "input_timeout": input_timeout,
+            "input_default": input_default,
+            "record": record,
+            "redact": redact,
+            "view": view,
+            "prices": prices,
+        }
+        if isinstance(team, TeamStream):
+            defaults = inspect.signature(TeamPanel).parameters
+            given = ", ".join(name for name, value in options.items() if value is not defaults[name].default)
+            if given:
+                raise TypeError(f"Give {given} to the TeamStream: this panel shows one that is made already.")
         self.stream = team if isinstance(team, TeamStream) else TeamStream(team, **options)
         self._clicks: dict[tuple[str, str], float] = {}  # of each page, by path: their clocks may differ
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
@@ -71,6 +115,7 @@ class TeamPanel(FrameWidget):
             self._forget.append(lambda: self._static.listeners.remove(self._static_changed))
 
     @classmethod
+    @functools.partial(names_options, of=__init__)
     def load(
         cls,
         path: str | os.PathLike[str],
@@ -78,11 +123,13 @@ class TeamPanel(FrameWidget):
         *,
         title: str = "",
         leave: str = "transcript",
+        streaming: Streaming = True,
         **options: Any,
     ) -> Self:
         """A panel that shows what a recording holds; with a `team` its next run goes on from there. See
         `TeamStream.load`."""
-        return cls(TeamStream.load(path, team, **options), title=title, leave=leave)
+        stream = TeamStream.load(path, team, streaming=streaming, **options)
+        return cls(stream, title=title, leave=leave)
 
     # --- the stream's own ------------------------------------------------------------------------------------------
 
@@ -230,19 +277,15 @@ class TeamPanel(FrameWidget):
         at, page = float(command.get("at", 0)), str(command.get("page", ""))
         paths = [command["path"]] if command["type"] == "toggle" else [a.path for a in self.agents if a.can_stream]
         for path in paths:
-            late = at < self._clicks.get((page, path), 0.0)  # it never undoes a later one
-            self._flip(path, self.switches[path] if late else bool(command.get("on")))
-            self._clicks[page, path] = max(at, self._clicks.get((page, path), 0.0))
+            if at < self._clicks.get((page, path), 0.0):  # it never undoes a later one, and is confirmed all the same
+                self.stream.call(self._batcher.agents_changed)
+            else:
+                self._clicks[page, path] = at
+                self.switches[path] = bool(command.get("on"))
 
     def _ticked(self, path: str, on: bool) -> None:
         if self._followed.get(path) is not on:  # else it is the box that follows its switch, perhaps late
-            self._flip(path, on)
-
-    def _flip(self, path: str, on: bool) -> None:
-        if self.switches[path] is not on:
             self.switches[path] = on
-        else:
-            self.stream.call(self._batcher.agents_changed)  # the click is confirmed all the same
 
     def _carry_out(self, command: Command) -> None:
         kind = command["type"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import time
 import weakref
@@ -21,6 +22,7 @@ from .events import header
 from .feed import Feed, Watcher
 from .metrics import Prices, checked
 from .model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
+from .options import names_options
 from .questions import Question
 from .recording import Recording
 from .redaction import Redact
@@ -44,21 +46,28 @@ class TeamStream:
     """Runs an AgentChat team, a single agent, or what a zero-argument factory returns.
 
     `run` and `run_stream` take what AgentChat's `TaskRunner` takes and give what it gives, so that a TeamStream can
-    stand wherever a team is run. `unchecked="hold"` keeps the model call of an agent as it was built and holds its
-    tokens back while its switch is off; `unchecked="create"` lets such an agent call `create()` from its next turn.
+    stand wherever a team is run. Its options:
 
-    A person is asked in the stream (see `questions`). `approve_code=True` lets every CodeExecutorAgent without an
-    approval function ask before it runs code. After `input_timeout` seconds a request for input is answered with
-    `input_default`, and an approval is refused; None waits for ever.
+    - `streaming`: which agents begin with their switch on. `"built"`: those that were built to stream. `True`: all that
+      can stream; `False`: none. Or names and paths (`["writer", "research/critic"]`): these and no others. Or a mapping
+      (`{"critic": False}`): as it says, and all that it does not mention.
+    - `unchecked`: `"hold"` keeps the model call of an agent as it was built, and holds its tokens back while its switch
+      is off; `"create"` lets such an agent call `create()` from its next turn.
+    - `approve_code`: True lets every CodeExecutorAgent without an approval function ask before it runs code.
+    - `input_timeout`: seconds after which a request for input is answered with `input_default`, and an approval is
+      refused; None waits for ever. A person is asked in the stream (see `questions`).
+    - `input_default`: the answer of a person who does not answer in time.
+    - `record`: a file that is written as the runs go; `Replay` plays it.
+    - `redact`: a function that may rewrite each text before it is recorded.
+    - `view`: `"terminal"` prints what is said.
+    - `prices`: for each model, the USD for a million prompt and completion tokens (`{"gpt-4o": (2.5, 10.0)}`). Then
+      messages and runs have a cost.
 
-    `record` is a file that is written as the runs go (`Replay` plays it); `redact` may rewrite each text before it is
-    written. `view="terminal"` prints what is said. `prices` gives for a model the USD for a million prompt and
-    completion tokens (`{"gpt-4o": (2.5, 10.0)}`): then messages and runs have a cost.
-
-    Raises NotATeamError for anything else, BackendError where AutoGen is missing, RecordingError where `record` cannot
-    be written.
+    Raises NotATeamError for anything that is no team, BackendError if AutoGen is missing, RecordingError if `record`
+    cannot be written; ValueError, UnknownAgentError and CannotStreamError for a value that an option does not take.
     """
 
+    @names_options
     def __init__(
         self,
         team: Any,
@@ -100,6 +109,7 @@ class TeamStream:
             self.watch(terminal_view(self))
 
     @classmethod
+    @functools.partial(names_options, of=__init__)
     def load(cls, path: str | os.PathLike[str], team: Any = None, **options: Any) -> Self:
         """A stream that begins with what a recording holds (`save`, `record`): its transcript, which `save` writes
         again. With a `team` the next run goes on from there; if the recording was saved with the team's state, the

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import sys
 from typing import Any
 
 import comm
 import ipywidgets
 import pytest
+from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
 from ipywidgets.embed import embed_data
 
-from nb_stream import TeamPanel, TeamStream, kernel_gate
-from nb_stream.demo import writers
+from nb_stream import Replay, TeamPanel, TeamStream, kernel_gate
+from nb_stream.demo import Say, ScriptedClient, silent, writers
+from nb_stream.errors import UnknownAgentError
 
 AHEAD = 1_000_060_000.0  # the clock of a browser, in milliseconds
 BEHIND = 1_000_005_000.0
@@ -136,3 +140,100 @@ def test_a_panel_can_be_closed_more_than_once_and_is_then_dropped_without_a_word
     del panel
     gc.collect()
     assert said == []
+
+
+# --- the first minute ----------------------------------------------------------------------------------------------
+
+
+async def test_in_a_panel_every_agent_that_can_stream_begins_ticked_however_it_was_built() -> None:
+    client = ScriptedClient([Say("Hello.")])
+    panel = TeamPanel(RoundRobinGroupChat([AssistantAgent("ann", client), UserProxyAgent("user")], max_turns=1))
+    assert dict(panel.switches) == {"ann": True, "user": False}
+    assert [row["note"] for row in panel.make_snapshot()["agents"]] == [
+        "Streams from its next turn.",
+        "A person writes its messages.",
+    ]
+    await panel.run("go")
+    assert [call.method for call in client.calls] == ["create_stream"]
+    assert panel.make_snapshot()["agents"][0]["note"] == "Streams."
+    panel.close()
+
+
+@pytest.mark.parametrize(
+    ("streaming", "expected"),
+    [
+        (True, (True, True)),
+        ("built", (True, False)),
+        (False, (False, False)),
+        (["archivist"], (False, True)),
+        ({"narrator": False}, (False, True)),
+    ],
+)
+async def test_the_option_says_which_boxes_begin_ticked(streaming: Any, expected: tuple[bool, bool]) -> None:
+    panel = TeamPanel(silent(), streaming=streaming)
+    assert tuple(row["on"] for row in panel.make_snapshot()["agents"]) == expected
+    assert tuple(panel.checkbox(path).value for path in panel.switches) == expected
+    panel.close()
+
+
+def test_a_stream_that_is_made_already_keeps_its_switches() -> None:
+    panel = TeamPanel(TeamStream(silent()))
+    assert dict(panel.switches) == {"narrator": True, "archivist": False}
+    panel.close()
+    with pytest.raises(TypeError, match="Give streaming, prices to the TeamStream"):
+        TeamPanel(TeamStream(silent()), title="ours", streaming="built", prices={})
+
+
+async def test_what_was_recorded_shows_its_tokens_again(tmp_path: Any) -> None:
+    panel = TeamPanel(silent(pace=0), record=tmp_path / "run.jsonl")
+    await panel.run("go")
+    panel.close()
+    again = TeamPanel(Replay(tmp_path / "run.jsonl"))
+    assert dict(again.switches) == {"narrator": True, "archivist": True}
+    assert again.stream.note("archivist") == "Streams as it was recorded."
+    again.close()
+    loaded = TeamPanel.load(tmp_path / "run.jsonl", silent(pace=0))
+    assert dict(loaded.switches) == {"narrator": True, "archivist": True}
+    loaded.close()
+    read = TeamPanel.load(tmp_path / "run.jsonl")
+    assert dict(read.switches) == {"narrator": False, "archivist": False}
+    read.close()
+
+
+def test_all_off_is_by_hand_also_for_the_boxes_that_are_off_already() -> None:
+    panel = TeamPanel(silent(), streaming=False)
+    panel.receive({"type": "toggle_all", "on": False, "at": AHEAD, "page": "a"})
+    panel.on_token(print)
+    assert not any(panel.switches.values())
+    panel.close()
+
+
+# --- options -------------------------------------------------------------------------------------------------------
+
+
+def test_the_panel_takes_every_option_of_the_stream_and_shows_it_in_its_signature() -> None:
+    def options(call: Any) -> dict[str, Any]:
+        return {p.name: p.default for p in inspect.signature(call).parameters.values() if p.kind is p.KEYWORD_ONLY}
+
+    own = {"title": "", "leave": "transcript", "streaming": True}
+    assert options(TeamPanel) == options(TeamPanel.load) == {**options(TeamStream), **own}
+    assert options(TeamStream.load) == options(TeamStream)
+    for face in (TeamPanel, TeamStream):
+        assert all(f"`{name}`" in face.__doc__ for name in options(face))
+        kinds = {p.kind for call in (face, face.load) for p in inspect.signature(call).parameters.values()}
+        assert inspect.Parameter.VAR_KEYWORD not in kinds
+
+
+@pytest.mark.parametrize(
+    "call", [TeamPanel, TeamPanel.load, TeamStream, TeamStream.load], ids=lambda call: call.__qualname__
+)
+def test_a_wrong_option_is_answered_with_the_right_ones(call: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"has no option 'streeming'\. Perhaps you mean 'streaming'\. Its options are: "
+    ):
+        call("run.jsonl", streeming=True)
+
+
+def test_a_wrong_name_is_answered_with_the_agents() -> None:
+    with pytest.raises(UnknownAgentError, match="'narrator', 'archivist'"):
+        TeamPanel(silent(), streaming=["narator"])

@@ -43,14 +43,15 @@ def test_the_notebooks_real_model_streams_into_the_browser(notebook: Open, model
     for index in range(len(shows) + 1):
         book.run(index)
     panel = PanelPage(book.page).shown()
+    expect(panel.root).to_contain_text("Streams from its next turn.")
     book.run(len(shows) + 1, wait=False)
     panel.wait_live("author", 40)
     panel.ended()
     assert panel.text_of("author") == AUTHOR
     assert panel.text_of("editor") == EDITOR
     by_agent = {body["messages"][0]["content"]: body.get("stream", False) for body in model.requests}
-    assert by_agent == {AS_AUTHOR: True, AS_EDITOR: False}
-    panel.box("editor").check()
-    expect(panel.root).to_contain_text("Streams from its next turn.")
+    assert by_agent == {AS_AUTHOR: True, AS_EDITOR: True}  # both were built without streaming, and begin ticked
+    panel.box("editor").uncheck()
+    expect(panel.root).to_contain_text("Its messages come whole from its next turn.")
     book.run(len(shows) + 2)
-    assert [body.get("stream", False) for body in model.requests] == [True, False, True, True]
+    assert [body.get("stream", False) for body in model.requests] == [True, True, True, False]
