@@ -13,7 +13,7 @@ from typing import Any
 
 try:
     from autogen_agentchat.base import TaskResult, Team
-    from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
+    from autogen_agentchat.messages import BaseChatMessage
     from autogen_agentchat.teams import BaseGroupChat, Swarm
 except ImportError as error:
     from ..errors import BackendError
@@ -30,9 +30,10 @@ from . import Handoff, HumanInput, Item, claims, human, recovery, stopping, tool
 from . import autogen_private as private
 from .agents import discover, is_runner
 from .calls import Calls
-from .messages import event_of
+from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
 from .noise import quiet_runtime
 from .outlet import Origin, Outlet
+from .reading import id_of, is_a, source_of
 from .streams import closing
 from .taps import tapped
 from .turns import Turns
@@ -102,6 +103,7 @@ class AutoGenBackend:
         flags.update({chat.info.path: private.selector_streams(chat.team) for chat in tree.chats if chat.info})
         able = {info.path for info in tree.rows if info.can_stream}
         self.streaming = {path: flag for path, flag in flags.items() if flag is not None and path in able}
+        self._programs = {node.info.path for node in tree.nodes if private.runs_code_only(node.agent)}
         models = {node.info.path: private.model_name(private.model_client(node.agent)) for node in tree.nodes}
         self.models = {path: model for path, model in models.items() if model is not None}
 
@@ -116,10 +118,10 @@ class AutoGenBackend:
                 raise EmptyTaskError("The task is empty. Write what the team should do.")
             return task
         if isinstance(task, BaseChatMessage):
-            return task.to_text()
+            return text_of(task)
         if isinstance(task, (list, tuple)) and not task:
             raise EmptyTaskError("The task list is empty. Put at least one message into it.")
-        return "\n".join(message.to_text() for message in _messages(task))
+        return "\n".join(map(text_of, _messages(task)))
 
     def check_free(self) -> None:
         """Raises AlreadyRunningError while the team, or an agent or team inside it, runs somewhere else."""
@@ -172,7 +174,8 @@ class AutoGenBackend:
         self._ours = True
         out = self._out = Outlet(emit, hear)
         calls = self._calls = Calls()
-        given = {message.id for message in _messages(task)}
+        faults = Faults()
+        given = set(map(id_of, _messages(task)))
         try:
             with await self._prepared(out, calls, ask):
                 stream = self._root.run_stream(
@@ -180,20 +183,32 @@ class AutoGenBackend:
                 )
                 async with closing(stream):
                     async for message in stream:
-                        if isinstance(message, TaskResult):
+                        if is_a(message, TaskResult):
                             yield Item(message, None)
                             continue
-                        out.order.comes(message.id)
+                        message_id = id_of(message)
+                        out.order.comes(message_id)
                         origin = out.origin(message)
-                        is_task = origin is None and (message.source == "user" or message.id in given)
-                        yield Item(message, calls.marked(_event(message, origin)), is_task)
-                        out.order.arrived(message.id)
-                        for sentence in calls.notices():
+                        is_task = origin is None and (source_of(message) == "user" or message_id in given)
+                        yield Item(message, calls.marked(self._event(message, origin, faults)), is_task)
+                        out.order.arrived(message_id)
+                        for sentence in (*faults.news(), *calls.notices()):
                             emit(Notice(time.time(), sentence))
             self._ours = False
         finally:
             for sentence in calls.notices(last=True):
                 emit(Notice(time.time(), sentence))
+
+    def _event(self, message: Any, origin: Origin | None, faults: Faults) -> Event:
+        """What a message means, with the path of its agent: somebody inside an agent who has no tap stands below it."""
+        source = source_of(message, "" if origin is None else origin.name)
+        path, turn, final, name = origin or Origin(source, None, False, source)
+        printed = path in self._programs and final
+        if source != name:
+            path = f"{path}/{source}"
+        if is_chunk(message):
+            return chunk_of(message, source, path, turn)
+        return event_of(message, path, turn, final, name=source, printed=printed, tell=faults.tell)
 
     async def _prepared(self, out: Outlet, calls: Calls, ask: HumanInput) -> contextlib.ExitStack:
         """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
@@ -230,7 +245,7 @@ class AutoGenBackend:
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""
-        return first.model_copy(update={"content": text})
+        return copied(first, text)
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
@@ -324,16 +339,6 @@ def _busy(thing: Any) -> AlreadyRunningError:
         f"The {kind} {thing.name!r} is already running elsewhere: in another panel, or by a call of its own run(). "
         "Wait until that run has ended, or cancel it there."
     )
-
-
-def _event(message: Any, origin: Origin | None) -> Event:
-    """What a message means, with the path of who said it: somebody inside an agent who has no tap stands below it."""
-    path, turn, final, name = origin or Origin(message.source, None, False, message.source)
-    if message.source != name:
-        path = f"{path}/{message.source}"
-    if isinstance(message, ModelClientStreamingChunkEvent):
-        return Chunk(message.source, path, time.time(), message.content, message.full_message_id, turn)
-    return event_of(message, path, turn, final)
 
 
 def _messages(task: Any) -> list[BaseChatMessage]:

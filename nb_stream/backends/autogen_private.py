@@ -153,6 +153,12 @@ def model_client(owner: Any) -> Any | None:
     return getattr(owner, "_model_client", None)
 
 
+def runs_code_only(agent: Any) -> bool:
+    """Whether an agent runs the code of others and asks no model: its messages are what programs printed
+    (`_code_executor_agent.py`, `on_messages_stream`)."""
+    return isinstance(agent, CodeExecutorAgent) and model_client(agent) is None
+
+
 def model_name(client: Any) -> str | None:
     """The name of the model that a client calls (`_openai_client.py`, `_create_args`; a cache has the `client` that it
     is for), or at least of its family; None where it says neither."""

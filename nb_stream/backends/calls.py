@@ -13,6 +13,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from autogen_core.models import ChatCompletionClient, CreateResult
@@ -20,6 +21,7 @@ from autogen_core.models import ChatCompletionClient, CreateResult
 from ..model import CellKind, Event, Message
 from . import autogen_private as private
 from .agents import Node
+from .reading import tried
 from .streams import closing
 
 _SAYS = {
@@ -68,7 +70,7 @@ class Calls:
         if not self._cuts or not isinstance(event, Message):
             return event
         for cut in self._cuts:
-            if cut.path == event.path and _is_said(cut.content, event):
+            if cut.path == event.path and tried(partial(_is_said, cut.content, event), False):
                 self._cuts.remove(cut)
                 self._notices.append(_SAYS[cut.reason].format(cut.name))
                 return replace(event, data={**event.data, "cut_short": cut.reason})

@@ -17,7 +17,9 @@ from .. import loops
 from . import Handoff, HumanInput
 from . import autogen_private as private
 from .agents import Node
+from .messages import text_of
 from .order import Order
+from .reading import source_of, tried, words
 from .turns import Approve
 
 
@@ -65,16 +67,19 @@ def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
     """The handoff that was said last, where it goes to nobody in the team: `team` has the names of all its agents, and
     whether each can be addressed by a task."""
     last = next((message for message in reversed(said) if isinstance(message, BaseChatMessage)), None)
-    if not isinstance(last, HandoffMessage) or not last.target or last.target in team:
+    if not isinstance(last, HandoffMessage):
         return None
-    source, target = last.source, last.target
+    handed = last
+    source, target = source_of(last), words(tried(lambda: handed.target, None))
+    if not target or target in team:
+        return None
 
     def reply(answer: str) -> BaseChatMessage:
         if team.get(source):
             return HandoffMessage(source=target, target=source, content=answer)
         return TextMessage(source=target, content=answer)
 
-    return Handoff(source, target, last.content, reply)
+    return Handoff(source, target, text_of(last), reply)
 
 
 def _input(node: Node, ask: HumanInput) -> Any:

@@ -22,6 +22,7 @@ from .agents import Chat
 from .clients import switched
 from .messages import event_of
 from .outlet import Origin, Outlet, new_turn
+from .reading import id_of, source_of
 
 
 class ManagerTap:
@@ -68,11 +69,11 @@ class ManagerTap:
 
     async def _put(self, item: Any) -> None:
         if isinstance(item, (BaseAgentEvent, BaseChatMessage)):
-            if item.source == self._name:
+            if source_of(item) == self._name:
                 if self._said(item):
                     return
             elif self._chat.direct and not isinstance(item, ModelClientStreamingChunkEvent):
-                self._out.order.sent(item.id)
+                self._out.order.sent(id_of(item))
         await self._queue.put(item)
 
     def _said(self, item: Any) -> bool:
@@ -85,7 +86,7 @@ class ManagerTap:
         if isinstance(item, SelectorEvent) and self._built is False:
             # AutoGen reports a choice in this event only where it was streamed, and no team above this one takes it
             # (0.7.5, `messages.py`, MessageFactory): a switch must change neither the team's result nor its fate.
-            self._out.order.after_all(lambda: self._out.emit(event_of(item, *origin[:3])), self._turn)
+            self._out.order.after_all(lambda: self._out.emit(event_of(item, *origin[:3], name=self._name)), self._turn)
             return True
         self._out.mark(item, origin, takes)
         return False

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
 from ..model import CellStatus, Chunk, Event, TurnEnded, TurnStarted
+from .messages import chunk_of
 from .order import Order
+from .reading import id_of, source_of
 
 Hear = Callable[[Any, Chunk], None]
 
@@ -99,7 +101,7 @@ class Outlet:
 
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
         """A token leaves the team here."""
-        chunk = Chunk(item.source, origin.path, time.time(), item.content, item.full_message_id, origin.turn)
+        chunk = chunk_of(item, source_of(item, origin.name), origin.path, origin.turn)
         if self.order.free:
             self._hear(item, chunk)
         else:
@@ -108,19 +110,19 @@ class Outlet:
     def mark(self, message: Any, origin: Origin, arrives: bool) -> None:
         """Note where a message was made; the innermost tap that sees it knows. `arrives` says that the team will yield
         it, so that tokens wait for it."""
-        self._origins.setdefault(message.id, origin)
+        self._origins.setdefault(id_of(message), origin)
         if origin.final and origin.turn is not None:
             self._unfinished.discard(origin.turn)
             if arrives:
                 self._under_way.add(origin.turn)
         if arrives:
-            self.order.sent(message.id, origin.turn)
+            self.order.sent(id_of(message), origin.turn)
 
     def origin(self, message: Any) -> Origin | None:
         """Where a message that the team yielded was made; None for what no tap has seen. Ask once for a chunk."""
         if isinstance(message, ModelClientStreamingChunkEvent):
-            return self._origins.pop(message.id, None)
-        found = self._origins.get(message.id)
+            return self._origins.pop(id_of(message), None)
+        found = self._origins.get(id_of(message))
         if found is not None and found.final and found.turn is not None:
             self._under_way.discard(found.turn)
         return found

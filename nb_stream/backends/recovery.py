@@ -23,6 +23,7 @@ from ..attempts import attempt, attempted
 from . import autogen_private as private
 from .agents import Node
 from .noise import quiet_runtime
+from .reading import id_of
 from .streams import closing
 from .turns import Turns
 
@@ -105,7 +106,7 @@ async def renew(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
     Every team is renewed, whatever code of the user's own raises on the way; raises the first of that at the end.
     """
     known = {id(team): _take_away(await private.parts(team)) for team in teams if private.is_initialized(team)}
-    threads = {key: {message.id for message in old.thread} for key, old in known.items()}
+    threads = {key: set(map(id_of, old.thread)) for key, old in known.items()}
     errors: list[BaseException | None] = []
     for team in teams:
         old = known.get(id(team))
@@ -161,7 +162,7 @@ async def _carry_over(
                 seen |= await _taken(agent, turns)
 
             errors.append(await attempted(f"What the agent {agent.name} knows", look))
-        private.set_buffer(container, [message for message in buffer if message.id not in seen])
+        private.set_buffer(container, [message for message in buffer if id_of(message) not in seen])
     return errors
 
 
@@ -175,8 +176,8 @@ async def _taken(agent: Any, turns: Turns) -> set[str]:
         agent = inner
     given = turns.given.get(id(agent), ())
     if private.is_autogens(agent):
-        return {message.id for message in given}
-    return {message.id for message in given if await _knows(agent, message)}
+        return set(map(id_of, given))
+    return {id_of(message) for message in given if await _knows(agent, message)}
 
 
 async def _knows(agent: Any, message: BaseChatMessage) -> bool:

@@ -30,6 +30,7 @@ from .agents import Chat, Node, Tree
 from .clients import switched
 from .managers import ManagerTap
 from .outlet import NUDGE, Origin, Outlet
+from .reading import id_of, source_of
 from .streams import closing
 
 BREATH = 0.02
@@ -85,7 +86,7 @@ class AgentTap:
                 if self._built is not None and path in self._wanted:
                     private.set_streams(agent, self._wanted[path])
                 breath, kept = time.monotonic(), node.behind
-                given = {message.id for message in messages}  # which it may hand on: they are not its own
+                given = {id_of(message) for message in messages}  # which it may hand on: they are not its own
                 async with closing(inner(messages, cancellation_token)) as stream:
                     async for item in stream:
                         if not out.open:
@@ -94,7 +95,7 @@ class AgentTap:
                             if not node.behind:
                                 continue
                         elif item.__class__ is ModelClientStreamingChunkEvent:
-                            if takes and item.source == agent.name:
+                            if takes and source_of(item) == agent.name:
                                 out.token(item, here)
                                 while kept:
                                     kept -= 1
@@ -107,7 +108,7 @@ class AgentTap:
                         elif isinstance(item, Response):
                             item = _without_chunks(item)
                             out.end_inside(turn)
-                            if item.chat_message.id not in given:
+                            if id_of(item.chat_message) not in given:
                                 out.mark(item.chat_message, last, takes)
                         else:
                             out.mark(item, here, takes)
@@ -123,7 +124,7 @@ class AgentTap:
             async with closing(inner(*args, **options)) as stream:
                 async for item in stream:
                     if not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult)):
-                        self._out.order.sent(item.id)
+                        self._out.order.sent(id_of(item))
                     yield item
 
         return run_stream

@@ -1,0 +1,164 @@
+"""Reading what others wrote: messages, events and values of any class, whatever their members do.
+
+A panel only looks on. So nothing that reading raises may reach the run: not a property, a serialiser or a `__repr__`
+that fails, is of 100 MB or never ends. What can be read is shown, and the rest is told in a sentence. Only what ends a
+program or a task goes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+T = TypeVar("T")
+
+ENDS = (KeyboardInterrupt, asyncio.CancelledError)
+"""What no reading may keep from its way."""
+
+LONGEST = 2_000
+"""Characters of a text that stands for a value which has none of its own. What is a text already is never cut."""
+
+_DEEPEST = 64  # values inside of values: programs that read JSON go no deeper for long
+_MOST = 10_000  # members of a container of another's class, which may have no end
+_BITS = 10_000  # of a whole number: Python writes none of more than 4,300 digits
+
+PARTS = (str, bytes, bytearray, int, float, dict, list, tuple, set, frozenset)
+
+
+def tried(read: Callable[[], T], otherwise: T) -> T:
+    """What `read` returns, or something else if it raises."""
+    try:
+        return read()
+    except ENDS:
+        raise
+    except BaseException:  # noqa: BLE001 - some libraries raise BaseExceptions of their own
+        return otherwise
+
+
+def is_a(thing: object, kind: type | tuple[type, ...]) -> bool:
+    """Whether an object is of a class, without asking the object, which `isinstance` does too."""
+    return issubclass(type(thing), kind)
+
+
+def class_name(thing: object) -> str:
+    """The name of an object's class."""
+    return tried(lambda: _exact(type(thing).__name__), "object")
+
+
+def id_of(message: Any) -> str:
+    """The id of a message; where it has none that is a text, one that tells the object from all others."""
+    found = tried(lambda: message.id, None)
+    return _exact(found) if is_a(found, str) else f"{class_name(message)}@{id(message):x}"
+
+
+def source_of(message: Any, otherwise: str = "") -> str:
+    """The name of the agent that a message says it is of; `otherwise` where it says none."""
+    found = tried(lambda: message.source, None)
+    if is_a(found, str):
+        return _exact(found)
+    return otherwise or ("" if found is None else words(found)[:200]) or class_name(message)
+
+
+def bounded(text: str) -> str:
+    """The beginning of a text that we have made."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+
+
+def brief(error: BaseException) -> str:
+    """An error in a few words: its class, and what it says."""
+    said = reason(error)
+    return said if said == class_name(error) else f"{class_name(error)}: {said}"
+
+
+def reason(error: BaseException) -> str:
+    """What an error says; the name of its class if it says nothing."""
+    return tried(lambda: bounded(_exact(str(error))), "") or class_name(error)
+
+
+def words(value: Any) -> str:
+    """A value as a text for a reader: a text as it is, None as nothing, everything else as JSON."""
+    if value is None:
+        return ""
+    found = plain(value)
+    return found if is_a(found, str) else json.dumps(found, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON values, of any class and any content: what JSON has no form for stands as text."""
+    return _plain(value, ())
+
+
+def _plain(value: Any, around: tuple[int, ...]) -> Any:
+    try:
+        return _read(value, around)
+    except ENDS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - as in `tried`
+        return f"({class_name(value)} could not be read: {brief(error)})"
+
+
+def _read(value: Any, around: tuple[int, ...]) -> Any:
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if issubclass(kind, str):
+        return _exact(value)
+    if issubclass(kind, int):
+        whole = int.__add__(value, 0)
+        return whole if whole.bit_length() < _BITS else f"(a whole number of {whole.bit_length():,} bits)"
+    if issubclass(kind, float):
+        number = float.__add__(value, 0.0)
+        return number if math.isfinite(number) else json.dumps(number)
+    if issubclass(kind, (bytes, bytearray)):
+        return tried(lambda: bytes(value).decode(), None) or bounded(repr(bytes(value[:LONGEST])))
+    if id(value) in around or len(around) > _DEEPEST:
+        return f"({class_name(value)} in itself)" if id(value) in around else "…"
+    around = (*around, id(value))
+    if issubclass(kind, BaseModel):
+        return _model(value, around)
+    if dataclasses.is_dataclass(kind):
+        return {field.name: _plain(getattr(value, field.name, None), around) for field in dataclasses.fields(kind)}
+    if issubclass(kind, Enum):
+        return _plain(value.value, around)
+    if issubclass(kind, Mapping):
+        items = _some(value.items(), kind is dict)
+        return {key if type(key) is str else words(key): _plain(item, around) for key, item in items}
+    if issubclass(kind, (list, tuple, set, frozenset)):
+        return [_plain(item, around) for item in _some(value, kind in PARTS)]
+    return bounded(_exact(str(value)))
+
+
+def _some(items: Iterable[T], exact: bool) -> Iterable[T]:
+    return items if exact else itertools.islice(items, _MOST)
+
+
+def _model(value: BaseModel, around: tuple[int, ...]) -> Any:
+    """A model as it writes itself as JSON; where that fails, field by field."""
+    dumped = tried(lambda: value.model_dump(mode="json"), None)
+    if dumped is not None:
+        return _plain(dumped, around)
+    made = {}
+    for name, about in type(value).model_fields.items():
+        if about.exclude:
+            continue
+        part = tried(lambda name=name: value.model_dump(mode="json", include={name}), None)  # type: ignore[misc]
+        if isinstance(part, dict) and part:
+            made.update(_plain(part, around))
+        elif part is None:
+            made[name] = _plain(getattr(value, name), around)
+    return made
+
+
+def _exact(text: str) -> str:
+    """A text without the methods of a class of somebody's own."""
+    if not is_a(text, str):
+        raise TypeError(f"it is no text, but {class_name(text)}")
+    return str.__str__(text)
