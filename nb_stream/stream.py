@@ -347,7 +347,7 @@ class TeamStream:
         await self._home.do(self._reset)
 
     async def save_state(self) -> dict[str, Any]:
-        """The team's own state (AgentChat's `save_state`), without a trace of streaming."""
+        """The team's own state (AgentChat's `save_state`), without a trace of streaming; bare teams take it up too."""
         return await self._home.do(self._save_state)
 
     async def load_state(self, state: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ except ImportError as error:
 from ..attempts import attempt, attempted
 from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
 from ..model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
-from . import Handoff, HumanInput, Item, claims, human, recovery, stopping, tools
+from . import Handoff, HumanInput, Item, claims, human, recovery, states, stopping, tools
 from . import autogen_private as private
 from .agents import discover, is_runner
 from .calls import Calls
@@ -303,7 +303,7 @@ class AutoGenBackend:
         old = self._root
 
         async def take_over() -> None:
-            await self._root.load_state(await old.save_state())
+            await states.load(self._root, await states.save(old))
 
         self._root = factory()
         self._find()
@@ -319,13 +319,13 @@ class AutoGenBackend:
             await self._root.on_reset(stopping.RunToken())
 
     async def save_state(self) -> dict[str, Any]:
-        """The team's own state."""
-        return dict(await self._root.save_state())
+        """The team's own state, with what AutoGen leaves out of it."""
+        return await states.save(self._root)
 
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a saved state. Raises StateError for one that the team refuses."""
         try:
-            await self._root.load_state(state)
+            await states.load(self._root, state)
         except Exception as error:
             raise StateError(
                 f"{self._root.name} cannot take up this state: {error} Give the state that save_state() of a team with "

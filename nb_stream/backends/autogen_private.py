@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autogen_agentchat.agents import CodeExecutorAgent, UserProxyAgent
@@ -18,6 +18,7 @@ from autogen_agentchat.base import TerminationCondition
 from autogen_agentchat.messages import StopMessage
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_agentchat.teams._group_chat._events import GroupChatTermination, SerializableException
+from autogen_agentchat.teams._group_chat._graph._digraph_group_chat import GraphFlowManager
 from autogen_core import AgentId, SingleThreadedAgentRuntime
 from autogen_core.model_context import UnboundedChatCompletionContext
 from autogen_core.models import ModelFamily
@@ -308,6 +309,34 @@ def selector_context(manager: Any) -> Any | None:
 def set_selector_context(manager: Any, context: Any) -> None:
     """Replace what a selector's model is shown."""
     manager._model_context = context
+
+
+def speaking_in_graph(manager: Any) -> list[str]:
+    """Who has a turn in a GraphFlow; empty for other managers. They are no part of the saved state: they have left the
+    queue of those who are ready (`_digraph_group_chat.py`)."""
+    return list(_get(manager, "_active_speakers")) if isinstance(manager, GraphFlowManager) else []
+
+
+def resume_graph(manager: Any, speaking: Sequence[str]) -> None:
+    """Let the manager of a GraphFlow that has loaded a state go on where it was saved; does nothing for others.
+
+    `speaking` had a turn. What led to a node is forgotten again when the node is given its turn, and AutoGen keeps a
+    list of what is to be forgotten then, which it does not save (`_triggered_activation_groups`): in a loaded graph no
+    node of a loop came to its second turn. The list follows from the rest of the state.
+    """
+    if not isinstance(manager, GraphFlowManager):
+        return
+    ready, remaining, enqueued = (_get(manager, name) for name in ("_ready", "_remaining", "_enqueued_any"))
+    ready.extendleft(reversed(speaking))
+    triggered: dict[str, set[str]] = _get(manager, "_triggered_activation_groups")
+    triggered.clear()
+    for node, groups in _get(manager, "_activation").items():
+        for group, activation in groups.items():
+            left = remaining.get(node, {}).get(group, 1)
+            if left <= 0 if activation == "all" else enqueued.get(node, {}).get(group, False):
+                triggered.setdefault(node, set()).add(group)
+        if node not in ready:  # a bare team has loaded the state before
+            manager._reset_triggered_activation_groups(node)
 
 
 def contained(container: Any) -> Any:
