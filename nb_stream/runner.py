@@ -324,7 +324,12 @@ class Runner:
             return await self.questions.ask(path, agent, request_id, prompt, what)
 
         items = self._backend.run(
-            order.task, output_task_messages=order.output_task_messages, emit=emit, hear=hear, ask=ask
+            order.task,
+            output_task_messages=order.output_task_messages,
+            as_stream=order.outlet is not None,
+            emit=emit,
+            hear=hear,
+            ask=ask,
         )
         async with contextlib.aclosing(items):
             async for native, event, is_task in items:

@@ -90,12 +90,13 @@ class Backend(Protocol):
         task: Any,
         *,
         output_task_messages: bool,
+        as_stream: bool,
         emit: Callable[[Event | Rewound], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
     ) -> AsyncGenerator[Item, None]:
-        """Run the team. `hear` gets the tokens, with the framework's own event, and `emit` what the team does not
-        yield; both at once."""
+        """Run the team: `as_stream` by its `run_stream`, otherwise by its `run`. `hear` gets the tokens, with the
+        framework's own event, and `emit` what the team does not yield; both at once."""
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk of the framework's own kind like `first`, with another text."""

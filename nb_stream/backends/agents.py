@@ -44,13 +44,34 @@ class Chat:
     info: AgentInfo | None = None
 
 
+@dataclass(frozen=True)
+class Holder:
+    """An agent, or a team of a class of the user's own, and the agents and teams that it runs itself."""
+
+    thing: Any
+    path: str
+    inside: tuple[Any, ...]
+
+
 @dataclass
 class Tree:
-    """The agents of a team in reading order, and all its teams, the outermost first."""
+    """The agents of a team in reading order, all its teams, the outermost first, and what runs agents and teams by
+    itself."""
 
     nodes: list[Node] = field(default_factory=list)
     chats: list[Chat] = field(default_factory=list)
     rows: list[AgentInfo] = field(default_factory=list)
+    holders: list[Holder] = field(default_factory=list)
+
+
+def reach(tree: Tree, thing: Any) -> frozenset[int]:
+    """The `id()` of a thing, of what it runs itself, and of what that does."""
+    found, left = {id(thing)}, [thing]
+    for one in left:
+        inside = [below for holder in tree.holders if holder.thing is one for below in holder.inside]
+        left += [below for below in inside if id(below) not in found]
+        found |= {id(below) for below in inside}
+    return frozenset(found)
 
 
 def is_runner(thing: Any) -> bool:
@@ -108,12 +129,14 @@ class _Search:
             self._team(thing, inside, direct, shown, behind)
             return
         if not hasattr(thing, "on_messages_stream"):
+            self._hold(thing, prefix, private.inner_teams(thing))
             for team in self.claim(private.inner_teams(thing)):
                 self._team(team, prefix, False, shown, behind)
             return  # its other agents are found when they speak
         path, agent = self._unique(_join(prefix, thing.name)), thing
         direct = direct and (not called or _hands_on(agent, "run_stream"))
         while (wrapped := private.wrapped_agent(agent)) is not None:
+            self._hold(agent, path, [wrapped])
             direct, agent = direct and _hands_on(agent, "on_messages_stream"), wrapped
         if agent is not thing and not self.claim([agent]):
             return
@@ -121,7 +144,9 @@ class _Search:
         self.tree.nodes.append(Node(info, agent, direct, shown, called, behind if direct else 0))
         self.tree.rows.append(info)
         direct = direct and _hands_on(agent, "on_messages_stream")
-        for team in self.claim(private.inner_teams(agent)):
+        teams = private.inner_teams(agent)
+        self._hold(agent, path, teams)
+        for team in self.claim(teams):
             self._team(team, path, direct, shown, behind)
         tools = [used for used in private.tool_runners(agent) if used.shown and self.claim([used.runner])]
         for used in tools:
@@ -141,6 +166,10 @@ class _Search:
         self.tree.chats.insert(at, Chat(team, _join(path, name), direct, shown, info))
         if info is not None:
             self.tree.rows.append(info)
+
+    def _hold(self, thing: Any, path: str, inside: Iterable[Any]) -> None:
+        if all(holder.thing is not thing for holder in self.tree.holders):
+            self.tree.holders.append(Holder(thing, path, tuple(inside)))
 
     def _unique(self, path: str) -> str:
         """The path, numbered where two teams or agents used as tools have the same name."""

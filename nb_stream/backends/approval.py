@@ -7,12 +7,11 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
-from autogen_core import CancellationToken
 from autogen_core.tools import BaseTool, FunctionTool, StreamTool
 from pydantic import BaseModel
 
 from .human import verdict
-from .turns import CALLER
+from .turns import asker
 
 
 def needs_approval(tool: Any) -> Any:
@@ -51,16 +50,14 @@ class ApprovedTool(BaseTool[BaseModel, Any]):
         """What the model is told: the same as of the tool itself."""
         return self.tool.schema
 
-    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
+    async def run(self, args: BaseModel, *rest: Any, **options: Any) -> Any:
         """Ask, then run."""
         refused = await self._refused(args.model_dump(mode="json"))
-        return refused or await self.tool.run(args, cancellation_token)
+        return refused or await self.tool.run(args, *rest, **options)
 
-    async def run_json(
-        self, args: Mapping[str, Any], cancellation_token: CancellationToken, call_id: str | None = None
-    ) -> Any:
+    async def run_json(self, args: Mapping[str, Any], *rest: Any, **options: Any) -> Any:
         """Ask, then run."""
-        return await self._refused(args) or await self.tool.run_json(args, cancellation_token, call_id=call_id)
+        return await self._refused(args) or await self.tool.run_json(args, *rest, **options)
 
     def return_value_as_string(self, value: Any) -> str:
         """The result for the model."""
@@ -80,30 +77,28 @@ class ApprovedTool(BaseTool[BaseModel, Any]):
         return getattr(self.tool, "_task_runner", None)
 
     async def _refused(self, args: Mapping[str, Any]) -> _Refused | None:
-        caller = CALLER.get()
-        if caller is None:
+        who = asker()
+        if who is None:
             return _Refused(
                 f"{self.name} was not called: it needs approval, and nobody can be asked, because no TeamStream or "
                 "TeamPanel runs this agent."
             )
         prompt = f"May {self.name} be called with these arguments?\n\n{_fenced(args)}"
-        approved, reason = verdict(await caller.approve(prompt, {"tool": self.name, "arguments": dict(args)}))
+        approved, reason = verdict(await who.approve(prompt, {"tool": self.name, "arguments": dict(args)}))
         return None if approved else _Refused(f"{self.name} was not called: it was not approved. Reason: {reason}")
 
 
 class ApprovedStreamTool(ApprovedTool):
     """The same for a tool that says something while it runs, such as AgentTool."""
 
-    async def run_json_stream(
-        self, args: Mapping[str, Any], cancellation_token: CancellationToken, call_id: str | None = None
-    ) -> AsyncGenerator[Any, None]:
+    async def run_json_stream(self, args: Mapping[str, Any], *rest: Any, **options: Any) -> AsyncGenerator[Any, None]:
         """Ask, then run."""
         refused = await self._refused(args)
         if refused is not None:
             yield refused
             return
         run: Callable[..., AsyncGenerator[Any, None]] = self.tool.run_json_stream  # type: ignore[attr-defined]
-        async for item in run(args, cancellation_token, call_id=call_id):
+        async for item in run(args, *rest, **options):
             yield item
 
 

@@ -33,10 +33,11 @@ from .calls import Calls
 from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
 from .noise import quiet_runtime
 from .outlet import Origin, Outlet
+from .own_run import Outcome, own_run, reads_its_stream
 from .reading import id_of, is_a, source_of
 from .streams import closing
 from .taps import tapped
-from .turns import Turns
+from .turns import Turns, called
 
 
 def check_version() -> None:
@@ -64,7 +65,7 @@ class AutoGenBackend:
         self._turns, self._calls = Turns(), Calls()
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
-        self._stop_wished = self._refused = False
+        self._stop_wished = self._refused = self._streams_alike = False
         self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
         self.wanted: dict[str, bool] = {}
         self.may_create = False
@@ -163,6 +164,7 @@ class AutoGenBackend:
         task: Any,
         *,
         output_task_messages: bool,
+        as_stream: bool,
         emit: Callable[[Event], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
@@ -172,19 +174,17 @@ class AutoGenBackend:
         self.check_free()
         self._refused = False
         self._ours = True
+        self._streams_alike = reads_its_stream(self._root)  # asked before anything of it is replaced
         out = self._out = Outlet(emit, hear)
         calls = self._calls = Calls()
         faults = Faults()
         given = set(map(id_of, _messages(task)))
         try:
             with await self._prepared(out, calls, ask):
-                stream = self._root.run_stream(
-                    task=task, cancellation_token=self._token, output_task_messages=output_task_messages
-                )
-                async with closing(stream):
+                async with closing(self._begun(task, output_task_messages, as_stream)) as stream:
                     async for message in stream:
-                        if is_a(message, TaskResult):
-                            yield Item(message, None)
+                        if is_a(message, TaskResult) or is_a(message, Outcome):
+                            yield Item(message.result if is_a(message, Outcome) else message, None)
                             continue
                         message_id = id_of(message)
                         out.order.comes(message_id)
@@ -210,6 +210,14 @@ class AutoGenBackend:
             return chunk_of(message, source, path, turn)
         return event_of(message, path, turn, final, name=source, printed=printed, tell=faults.tell)
 
+    def _begun(self, task: Any, output_task_messages: bool, as_stream: bool) -> AsyncGenerator[Any, None]:
+        """What is said in the run: all that `run_stream` yields, or, if nobody reads that, what passes in `run`."""
+        options = {"cancellation_token": self._token, "output_task_messages": output_task_messages}
+        run, root = self._turns.run, self._root
+        if as_stream or self._streams_alike or run is None:
+            return called(run, lambda: root.run_stream(task=task, **options))
+        return own_run(root, self._tree, run, task, options)
+
     async def _prepared(self, out: Outlet, calls: Calls, ask: HumanInput) -> contextlib.ExitStack:
         """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
         late, so `recover` does it first."""
@@ -218,27 +226,33 @@ class AutoGenBackend:
             await recovery.heal(team, before)
         self._turns = turns
         managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
+        await turns.know(self._teams)
         inner = [team for team in self._teams if team is not self._root]
         approve = human.approving(ask, out.order)
         with contextlib.ExitStack() as stack:
-            stops = stopping.Stops(lambda: self._stop_wished)
+            stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
             stack.callback(stops.remove)
             await stops.install(self._teams)
-            stack.enter_context(turns.watched(nodes, approve))
-            tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create))
+            tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create, turns))
             stack.enter_context(calls.heard(nodes))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
-            stack.enter_context(tools.guarded(nodes, lambda: calls.open, turns.tasks))
+            stack.enter_context(tools.guarded(self._tree, lambda: calls.open, turns.tasks))
 
             async def renewed(teams: Sequence[BaseGroupChat]) -> None:
+                await turns.know(teams)
                 await stops.install(teams)
                 chats = [chat for chat in self._tree.chats if chat.team in teams]
                 tap_managers([(chat, await private.manager(chat.team)) for chat in chats])
 
             stack.enter_context(recovery.healing(inner, turns, renewed))
-            stack.enter_context(stopping.prompt_failure(self._root, self._teams, self._cut_off))
+            stack.enter_context(turns.watched(self._tree, self._root, approve))  # last: nobody comes in past it
+            stack.enter_context(stopping.prompt_failure(self._root, self._own_teams, self._cut_off))
             self._stack = stack.pop_all()
         return self._stack
+
+    def _own_teams(self) -> list[BaseGroupChat]:
+        """The teams, but for those that others run at the moment."""
+        return [team for team in self._teams if not self._turns.elsewhere(team)]
 
     def _cut_off(self, team: BaseGroupChat) -> None:
         recovery.chase(private.cut_off(team))
@@ -267,7 +281,7 @@ class AutoGenBackend:
             attempt("An agent at work", out.cut_off)
         for tasks in (self._turns.tasks, self._token.pending):
             recovery.chase(tasks)
-        for team in self._teams:
+        for team in self._own_teams():
             attempt(f"The team {team.name}", functools.partial(self._cut_off, team))
 
     async def handoff(self, result: Any) -> Handoff | None:
@@ -289,7 +303,7 @@ class AutoGenBackend:
         attempt("What was prepared for the run", self._stack.close)
         turns = self._turns
         try:
-            await recovery.renew(self._teams, turns)
+            await recovery.renew(self._own_teams(), turns)
             await recovery.mend(self._tree.nodes, turns)
         except Exception:
             if self._factory is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autogen_agentchat.agents import CodeExecutorAgent, UserProxyAgent
@@ -89,10 +89,15 @@ def tool_runners(agent: Any) -> Iterator[ToolRunner]:
     (`_assistant_agent.py`, `_task_runner_tool.py`)."""
     workbenches = getattr(agent, "_workbench", None) or ()
     for workbench in workbenches if isinstance(workbenches, (list, tuple)) else (workbenches,):
-        for tool in getattr(workbench, "_tools", ()):
-            runner = getattr(tool, "_task_runner", None)
-            if runner is not None:
-                yield ToolRunner(runner, tool, workbench, isinstance(workbench, StaticStreamWorkbench))
+        yield from runners_in(workbench)
+
+
+def runners_in(workbench: Any) -> Iterator[ToolRunner]:
+    """The same for one workbench."""
+    for tool in getattr(workbench, "_tools", ()):
+        runner = getattr(tool, "_task_runner", None)
+        if runner is not None:
+            yield ToolRunner(runner, tool, workbench, isinstance(workbench, StaticStreamWorkbench))
 
 
 def manager_name(team: BaseGroupChat) -> str:
@@ -192,6 +197,21 @@ def stream_options(client: Any) -> Any | None:
 def reads_terminal(agent: UserProxyAgent) -> bool:
     """Whether a UserProxyAgent has AutoGen's default input function, or the built-in `input`."""
     return agent.input_func is input or getattr(agent.input_func, "__name__", "") == "cancellable_input"
+
+
+def input_of(agent: UserProxyAgent) -> Callable[..., Awaitable[str]]:
+    """What asks as a UserProxyAgent does now, with a prompt and a cancellation token (`_user_proxy_agent.py`,
+    `_get_input`)."""
+    function, is_async = agent.input_func, _get(agent, "_is_async")
+
+    async def ask(prompt: str, cancellation_token: Any) -> str:
+        if is_async:
+            answer: str = await function(prompt, cancellation_token)  # type: ignore[call-arg, misc]
+        else:
+            answer = await asyncio.get_running_loop().run_in_executor(None, function, prompt)  # type: ignore[arg-type]
+        return answer
+
+    return ask
 
 
 @contextlib.contextmanager
@@ -382,9 +402,9 @@ def _lenient(runtime: Any, inner: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _shielded(part: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
-    async def on_message(message: Any, ctx: Any) -> Any:
+    async def on_message(*args: Any, **options: Any) -> Any:
         try:
-            return await inner(message, ctx=ctx)
+            return await inner(*args, **options)
         except BaseException:
             if vars(part).get("_disarmed"):
                 return None

@@ -23,6 +23,7 @@ from . import autogen_private as private
 from .agents import Node
 from .reading import tried
 from .streams import closing
+from .turns import caller
 
 _SAYS = {
     "length": "The answer of {} was cut short: its model reached the limit of tokens (finish reason: length).",
@@ -109,14 +110,17 @@ class _Heard:
         return getattr(self._client, name)
 
     async def create(self, *args: Any, **options: Any) -> Any:
+        in_run = caller() is not None  # others may call the agent, too
         result = await self._client.create(*args, **options)
-        self._calls.ended(self._node, self._client, result, streamed=False)
+        if in_run:
+            self._calls.ended(self._node, self._client, result, streamed=False)
         return result
 
     async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        in_run = caller() is not None
         async with closing(self._client.create_stream(*args, **options)) as stream:
             async for item in stream:
-                if item.__class__ is CreateResult:
+                if in_run and item.__class__ is CreateResult:
                     self._calls.ended(self._node, self._client, item, streamed=True)
                 yield item
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import think
 from . import autogen_private as private
+from .turns import caller
 
 
 class SwitchedClient:
@@ -33,6 +34,10 @@ class SwitchedClient:
 
     async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
         """The client's stream, asked to end with its usage, and with the thought that the whole answer would have."""
+        if caller() is None:  # others call the agent
+            async for item in self._client.create_stream(*args, **options):
+                yield item
+            return
         said: list[str] = []
         try:
             asked = {"include_usage": True, **options} if self._asks else options
@@ -52,7 +57,7 @@ class SwitchedClient:
 
     async def create(self, *args: Any, **options: Any) -> Any:
         """The client's whole answer, without the options of a stream."""
-        if private.stream_options(self._client) is not None:
+        if caller() is not None and private.stream_options(self._client) is not None:
             from openai import NOT_GIVEN
 
             extra = {"stream_options": NOT_GIVEN, **options.get("extra_create_args", {})}

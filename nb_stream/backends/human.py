@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent, UserProxyAgent
@@ -20,7 +20,7 @@ from .agents import Node
 from .messages import text_of
 from .order import Order
 from .reading import source_of, tried, words
-from .turns import Approve
+from .turns import Approve, caller
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def answering(nodes: Sequence[Node], ask: HumanInput, approve: Approve | None) -
         for node in nodes:
             agent = node.agent
             if isinstance(agent, UserProxyAgent) and private.reads_terminal(agent):
-                stack.enter_context(private.input_function(agent, _input(node, ask)))
+                stack.enter_context(private.input_function(agent, _input(node, ask, private.input_of(agent))))
             if isinstance(agent, CodeExecutorAgent):
                 own = private.approval(agent)
                 if own is None and approve is not None:
@@ -48,11 +48,11 @@ def answering(nodes: Sequence[Node], ask: HumanInput, approve: Approve | None) -
 def approving(ask: HumanInput, order: Order) -> Approve:
     """What asks for approvals, each after what was said before it has come out of the team."""
 
-    async def approve(node: Node, prompt: str, what: Mapping[str, Any]) -> str:
+    async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any]) -> str:
         arrived = asyncio.get_running_loop().create_future()
         order.after_all(lambda: None if arrived.done() else arrived.set_result(None))
         await arrived
-        return await ask(node.info.path, node.agent.name, str(uuid.uuid4()), prompt, what)
+        return await ask(path, name, str(uuid.uuid4()), prompt, what)
 
     return approve
 
@@ -82,8 +82,10 @@ def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
     return Handoff(source, target, text_of(last), reply)
 
 
-def _input(node: Node, ask: HumanInput) -> Any:
+def _input(node: Node, ask: HumanInput, own: Callable[..., Awaitable[str]]) -> Any:
     async def input_func(prompt: str, cancellation_token: CancellationToken | None) -> str:
+        if caller() is None:
+            return await own(prompt, cancellation_token)
         request_id = UserProxyAgent.InputRequestContext.request_id()
         return await ask(node.info.path, node.agent.name, request_id, prompt)
 
@@ -92,6 +94,8 @@ def _input(node: Node, ask: HumanInput) -> Any:
 
 def _in_thread(own: Callable[[ApprovalRequest], ApprovalResponse]) -> Any:
     async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
+        if caller() is None:
+            return own(request)
         response: ApprovalResponse = await loops.in_thread(lambda: own(request), "approval")
         return response
 
@@ -112,11 +116,13 @@ def code_blocks(request: str) -> list[dict[str, str]]:
 
 def _approval(node: Node, approve: Approve) -> Any:
     async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
+        if caller() is None:
+            return ApprovalResponse(approved=True, reason="")  # as ever: it has no approval function of its own
         what: dict[str, Any] = {"code": request.code}
         blocks = code_blocks(request.code)
         if blocks:
             what["code_blocks"] = blocks
-        answer = await approve(node, f"May this code run?\n\n{request.code}", what)
+        answer = await approve(node.info.path, node.agent.name, f"May this code run?\n\n{request.code}", what)
         approved, reason = verdict(answer)
         return ApprovalResponse(approved=approved, reason=reason)
 

@@ -6,7 +6,7 @@ leave here, like those of agents.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 from autogen_agentchat.messages import (
@@ -23,13 +23,18 @@ from .clients import switched
 from .messages import event_of
 from .outlet import Origin, Outlet, new_turn
 from .reading import id_of, source_of
+from .streams import closing
+from .turns import Turns, asker, caller, calling
 
 
 class ManagerTap:
     """The tap of one manager; made when a run begins, removed when it ends. `always` is as for `AgentTap`."""
 
-    def __init__(self, chat: Chat, manager: Any, out: Outlet, wanted: Mapping[str, bool], always: bool) -> None:
+    def __init__(
+        self, chat: Chat, manager: Any, out: Outlet, wanted: Mapping[str, bool], always: bool, turns: Turns
+    ) -> None:
         self._chat = chat
+        self._turns = turns
         self._manager = manager
         self._out = out
         self._wanted = wanted
@@ -44,7 +49,8 @@ class ManagerTap:
             if always or self._built is False:
                 self._client = private.model_client(manager)
         if self._client is not None:
-            private.set_model_client(manager, switched(self._client))
+            client = switched(self._client)
+            private.set_model_client(manager, _Whole(client, self._whole) if self._built else client)
 
     def remove(self) -> None:
         """Leave the manager as it was."""
@@ -55,19 +61,29 @@ class ManagerTap:
         if self._client is not None:
             private.set_model_client(self._manager, self._client)
 
-    def _selecting(self, inner: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
-        async def select_speaker(thread: Sequence[BaseAgentEvent | BaseChatMessage]) -> Any:
-            path = self._chat.path
-            with self._out.working():
+    def _whole(self) -> bool:
+        return not self._wanted.get(self._chat.path, True)
+
+    def _selecting(self, inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def select_speaker(*args: Any, **options: Any) -> Any:
+            path, built = self._chat.path, self._built
+            if self._turns.elsewhere(self._chat.team):
+                if built is not None:
+                    private.set_selector_streams(self._manager, built)
+                return await inner(*args, **options)
+            with self._out.working(), calling(asker() or self._turns.run):
                 self._turn = new_turn()
                 self._out.begin(self._name, path, self._turn)
-                if self._built is not None and path in self._wanted:
+                if built is False and path in self._wanted:
                     private.set_selector_streams(self._manager, self._wanted[path])
-                return await inner(thread)
+                return await inner(*args, **options)
 
         return select_speaker
 
     async def _put(self, item: Any) -> None:
+        if self._turns.elsewhere(self._chat.team):
+            await self._queue.put(item)
+            return
         if isinstance(item, (BaseAgentEvent, BaseChatMessage)):
             if source_of(item) == self._name:
                 if self._said(item):
@@ -90,6 +106,29 @@ class ManagerTap:
             return True
         self._out.mark(item, origin, takes)
         return False
+
+
+class _Whole:
+    """Stands before the client of a selector that was built to stream. Only a selector that streams says in an event
+    what it chose, so one that is to answer whole goes on reading a stream, which has the whole answer alone."""
+
+    def __init__(self, client: Any, whole: Callable[[], bool]) -> None:
+        self._client, self._wished = client, whole
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[Any]:  # code of the user's own may ask which client a selector has
+        return self._client.__class__  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        if caller() is not None and self._wished():
+            yield await self._client.create(*args, **options)
+            return
+        async with closing(self._client.create_stream(*args, **options)) as stream:
+            async for item in stream:
+                yield item
 
 
 class _Queue:

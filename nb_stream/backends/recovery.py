@@ -25,7 +25,7 @@ from .agents import Node
 from .noise import quiet_runtime
 from .reading import id_of
 from .streams import closing
-from .turns import Turns
+from .turns import Turns, caller
 
 PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn", "n_rounds", "n_stalls")
 """What of a manager's state begins anew: the way through a graph, and the counts of turns."""
@@ -73,16 +73,19 @@ def _with_inner(team: BaseGroupChat) -> list[BaseGroupChat]:
 def healing(
     teams: Sequence[BaseGroupChat], turns: Turns, renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]]
 ) -> Iterator[None]:
-    """During a run, heal these teams before each of their own runs; `renewed` hears of those that needed it."""
+    """During a run, heal these teams before each of their own runs in it; `renewed` hears of those that needed it."""
 
     def healed(team: BaseGroupChat, inner: Callable[..., AsyncGenerator[Any, None]]) -> Any:
-        async def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        async def first_healed(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             fresh = await heal(team, turns)
             if fresh:
                 await renewed(fresh)
             async with closing(inner(*args, **options)) as stream:
                 async for item in stream:
                     yield item
+
+        def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+            return (inner if caller() is None else first_healed)(*args, **options)
 
         return run_stream
 

@@ -175,6 +175,7 @@ class ReplayBackend:
         task: Any,
         *,
         output_task_messages: bool,
+        as_stream: bool,
         emit: Callable[[Event | Rewound], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,

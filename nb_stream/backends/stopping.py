@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -184,9 +185,9 @@ GRACE = 0.1
 
 @contextlib.contextmanager
 def prompt_failure(
-    root: Any, teams: Sequence[BaseGroupChat], cut_off: Callable[[BaseGroupChat], None]
+    root: Any, teams: Callable[[], Sequence[BaseGroupChat]], cut_off: Callable[[BaseGroupChat], None]
 ) -> Iterator[None]:
-    """Let each of `teams` that fails end at once. AutoGen waits until all its other agents have finished, although
+    """Let each of `teams()` that fails end at once. AutoGen waits until all its other agents have finished, although
     nothing of what they say is used any more: for minutes, or for ever where one of them waits for a person, or where
     an agent raised CancelledError."""
     loop = asyncio.get_running_loop()
@@ -196,7 +197,7 @@ def prompt_failure(
 
     def look() -> None:
         nonlocal timer
-        for team in teams:
+        for team in teams():
             error = private.failure(team)
             times = seen[id(team)] = 0 if error is None else seen.get(id(team), 0) + 1
             if error is not None and times == 2:
@@ -220,8 +221,8 @@ def prompt_failure(
 class Stops:
     """The wish to stop, in the managers of all teams of a run."""
 
-    def __init__(self, wished: Callable[[], bool]) -> None:
-        self._wished = wished
+    def __init__(self, wished: Callable[[Any], bool]) -> None:
+        self._wished = wished  # of a team
         self._managers: list[Any] = []
 
     async def install(self, teams: Sequence[BaseGroupChat]) -> None:
@@ -229,7 +230,8 @@ class Stops:
         for team in teams:
             parts = await private.parts(team)
             private.shield(team, parts)
-            private.set_condition(parts.manager, StopCondition(private.condition(parts.manager), self._wished))
+            condition = StopCondition(private.condition(parts.manager), functools.partial(self._wished, team))
+            private.set_condition(parts.manager, condition)
             self._managers.append(parts.manager)
 
     def remove(self) -> None:

@@ -22,8 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from autogen_agentchat.base import Response, TaskResult
-from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
-from autogen_core import CancellationToken
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
 from . import autogen_private as private
 from .agents import Chat, Node, Tree
@@ -32,6 +31,7 @@ from .managers import ManagerTap
 from .outlet import NUDGE, Origin, Outlet
 from .reading import id_of, source_of
 from .streams import closing
+from .turns import Turns, begins, caller, given_to
 
 BREATH = 0.02
 """Seconds after which a model client that never waits is made to: displays want to be painted."""
@@ -78,16 +78,14 @@ class AgentTap:
         path = node.info.path
         takes = node.direct or self._built is False  # nobody reckons with tokens of an agent that was built without
 
-        async def on_messages_stream(
-            messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
-        ) -> AsyncGenerator[Any, None]:
+        async def turn_of_the_run(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             with out.turn(agent.name, path) as turn:
                 here, last = Origin(path, turn, False, agent.name), Origin(path, turn, True, agent.name)
                 if self._built is not None and path in self._wanted:
                     private.set_streams(agent, self._wanted[path])
                 breath, kept = time.monotonic(), node.behind
-                given = {id_of(message) for message in messages}  # which it may hand on: they are not its own
-                async with closing(inner(messages, cancellation_token)) as stream:
+                given = {id_of(message) for message in given_to(args, options)}  # it may hand on: they are not its own
+                async with closing(inner(*args, **options)) as stream:
                     async for item in stream:
                         if not out.open:
                             raise asyncio.CancelledError
@@ -115,31 +113,42 @@ class AgentTap:
                         kept = node.behind
                         yield item
 
+        def on_messages_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+            return (inner if caller() is None else turn_of_the_run)(*args, **options)
+
         return on_messages_stream
 
     def _called(self, inner: Streaming) -> Streaming:
         """An agent that is run yields its task before its turn begins: that is under way too."""
 
-        async def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        async def run_of_ours(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             async with closing(inner(*args, **options)) as stream:
                 async for item in stream:
                     if not isinstance(item, (ModelClientStreamingChunkEvent, TaskResult)):
                         self._out.order.sent(id_of(item))
                     yield item
 
+        def run_stream(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+            return (run_of_ours if begins(self._agent) else inner)(*args, **options)
+
         return run_stream
 
 
 @contextlib.contextmanager
 def tapped(
-    tree: Tree, managers: Sequence[tuple[Chat, Any]], out: Outlet, wanted: Mapping[str, bool], always: bool
+    tree: Tree,
+    managers: Sequence[tuple[Chat, Any]],
+    out: Outlet,
+    wanted: Mapping[str, bool],
+    always: bool,
+    turns: Turns,
 ) -> Iterator[Callable[[Sequence[tuple[Chat, Any]]], None]]:
     """For the time of a run, tap all agents and managers of a team that are shown; gives what taps managers that come
     later."""
     taps: list[AgentTap | ManagerTap] = []
 
     def tap_managers(managers: Sequence[tuple[Chat, Any]]) -> None:
-        taps.extend(ManagerTap(chat, manager, out, wanted, always) for chat, manager in managers if chat.shown)
+        taps.extend(ManagerTap(chat, manager, out, wanted, always, turns) for chat, manager in managers if chat.shown)
 
     try:
         taps += [AgentTap(node, out, wanted, always) for node in tree.nodes if node.shown]

@@ -1,4 +1,4 @@
-"""Tool calls: one that dies must not take its agent with it.
+"""Tool calls: one that dies must not take its agent with it, and what it begins belongs to the run.
 
 An AssistantAgent waits for its tools without end where one of them ends by anything but a result or an ordinary
 exception inside a workbench of AutoGen's own: a workbench of the user's that raises, a tool that raises CancelledError
@@ -12,36 +12,49 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, MutableSet, Sequence
 from typing import Any
 
-from autogen_core import CancellationToken
 from autogen_core.tools import TextResultContent, ToolResult
 
 from . import autogen_private as private
-from .agents import Node
+from .agents import Tree, reach
 from .streams import closing
+from .turns import Caller, called, caller, calling
 
 
 @contextlib.contextmanager
-def guarded(nodes: Sequence[Node], goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
+def guarded(tree: Tree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
     """Guard the tools of these agents while `goes_on()`: where a run is cut off, its tools are to die. `tasks` takes
     those in which they work: an agent that is cancelled leaves them behind."""
     before = []
     try:
-        for node in nodes:
+        for node in tree.nodes:
             benches = private.workbenches(node.agent)
             if benches is not None:
                 before.append((node.agent, benches))
-                private.set_workbenches(node.agent, [_Guard(bench, goes_on, tasks) for bench in benches])
+                guards = [_Guard(bench, goes_on, tasks, _runs(tree, bench)) for bench in benches]
+                private.set_workbenches(node.agent, guards)
         yield
     finally:
         for agent, benches in before:
             private.set_workbenches(agent, benches)
 
 
-class _Guard:
-    """Stands before a workbench. Everything but tool calls goes through as it is."""
+def _runs(tree: Tree, bench: Any) -> dict[str, frozenset[int]]:
+    """By the names of the tools that run an agent or a team, what they may begin."""
+    return {used.tool.name: reach(tree, used.runner) for used in private.runners_in(bench)}
 
-    def __init__(self, bench: Any, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> None:
-        self._bench, self._goes_on, self._tasks = bench, goes_on, tasks
+
+class _Guard:
+    """Stands before a workbench. Everything but tool calls goes through as it is, and so do calls in turns that do not
+    belong to the run."""
+
+    def __init__(
+        self,
+        bench: Any,
+        goes_on: Callable[[], bool],
+        tasks: MutableSet[asyncio.Task[Any]],
+        runs: Mapping[str, frozenset[int]],
+    ) -> None:
+        self._bench, self._goes_on, self._tasks, self._runs = bench, goes_on, tasks, runs
 
     @property  # type: ignore[misc]
     def __class__(self) -> type[Any]:  # AssistantAgent asks whether a workbench streams
@@ -50,44 +63,54 @@ class _Guard:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bench, name)
 
-    async def call_tool(
-        self,
-        name: str,
-        arguments: Mapping[str, Any] | None = None,
-        cancellation_token: CancellationToken | None = None,
-        **options: Any,
-    ) -> ToolResult:
+    async def call_tool(self, *args: Any, **options: Any) -> ToolResult:
+        who = caller()
+        if who is None:
+            untouched: ToolResult = await self._bench.call_tool(*args, **options)
+            return untouched
         self._begins()
         try:
-            result: ToolResult = await self._bench.call_tool(name, arguments, cancellation_token, **options)
+            with calling(self._for_tool(who, args, options)):
+                result: ToolResult = await self._bench.call_tool(*args, **options)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
-            result = self._result(name, error, cancellation_token)
+            result = self._result(error, args, options)
         return result
 
-    async def call_tool_stream(
-        self,
-        name: str,
-        arguments: Mapping[str, Any] | None = None,
-        cancellation_token: CancellationToken | None = None,
-        **options: Any,
-    ) -> AsyncGenerator[Any, None]:
+    def call_tool_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        who = caller()
+        if who is None:
+            untouched: AsyncGenerator[Any, None] = self._bench.call_tool_stream(*args, **options)
+            return untouched
+        return self._stream(self._for_tool(who, args, options), args, options)
+
+    async def _stream(self, who: Caller, args: Sequence[Any], options: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         self._begins()
         try:
-            stream = self._bench.call_tool_stream(name, arguments, cancellation_token, **options)
-            async with closing(stream):
+            async with closing(called(who, lambda: self._bench.call_tool_stream(*args, **options))) as stream:
                 async for item in stream:
                     yield item
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
-            yield self._result(name, error, cancellation_token)
+            yield self._result(error, args, options)
 
     def _begins(self) -> None:
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
 
-    def _result(self, name: str, error: BaseException, token: CancellationToken | None) -> ToolResult:
+    def _for_tool(self, who: Caller, args: Sequence[Any], options: Mapping[str, Any]) -> Caller:
+        """The caller, as one of its tools: that may begin what it was made for, and nothing else."""
+        return who._replace(may_begin=self._runs.get(_given(0, "name", args, options), frozenset()))
+
+    def _result(self, error: BaseException, args: Sequence[Any], options: Mapping[str, Any]) -> ToolResult:
         cancelled = isinstance(error, asyncio.CancelledError)
+        token = _given(2, "cancellation_token", args, options)
         if cancelled and (not self._goes_on() or (token is not None and token.is_cancelled())):
             raise error
         text = str(error) or ("The tool was cancelled." if cancelled else type(error).__name__)
+        name = _given(0, "name", args, options)
         return ToolResult(name=name, result=[TextResultContent(content=text)], is_error=True)
+
+
+def _given(at: int, name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """An argument of `call_tool`, however it was passed."""
+    return args[at] if len(args) > at else options.get(name)
