@@ -42,6 +42,7 @@ _lock = threading.RLock()
 _handlers: dict[str, Handler] = globals().get("_handlers", {})
 _holds: dict[object, contextvars.Context] = globals().get("_holds", {})
 _cells: list[Message] = globals().get("_cells", [])  # requests of the cells on the main thread, the innermost last
+_endings: list[Callable[[], object]] = globals().get("_endings", [])
 _gate: _Gate | None = globals().get("_gate")
 
 
@@ -134,6 +135,18 @@ def unattended() -> bool:
     return ((request() or {}).get("content") or {}).get("allow_stdin") is False
 
 
+def runs_a_cell() -> bool:
+    """Whether a cell is being run on the main thread, as far as is known: one that ran when this module came is not."""
+    return bool(_cells)
+
+
+def at_cell_end(call: Callable[[], object]) -> None:
+    """Call this from now on whenever a cell ends, before the kernel says so. Does nothing outside IPython."""
+    _watch_cells()
+    if call not in _endings:
+        _endings.append(call)
+
+
 def _watch_cells() -> None:
     """Know from now on which cells run; a cell that has begun already stays unknown."""
     ipython: Any = sys.modules.get("IPython")
@@ -150,8 +163,11 @@ def _cell_begins(_info: object) -> None:
 
 
 def _cell_ends(_result: object) -> None:
-    if _cells and threading.current_thread() is threading.main_thread():
-        _cells.pop()
+    if threading.current_thread() is threading.main_thread():
+        if _cells:
+            _cells.pop()
+        for call in list(_endings):
+            call()
 
 
 def _running_cell() -> Message | None:

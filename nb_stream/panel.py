@@ -19,7 +19,7 @@ from .export import export
 from .metrics import Prices
 from .model import AgentInfo, Event, RunState, Token
 from .options import names_options
-from .protocol import Command, Frame, Snapshot
+from .protocol import Command, Frame, LeftOp, Snapshot
 from .questions import Question
 from .redaction import Redact
 from .reduce import Patch, RunChanged, Settled
@@ -110,9 +110,10 @@ class TeamPanel(FrameWidget):
         self._forget.append(self.stream.watch(self._batcher))
         self._forget.append(self.stream.watch(_Traits(self)))
         if leave != "nothing":
-            self.static_is_text = self._static.is_text
-            self._static.listeners.append(self._static_changed)
-            self._forget.append(lambda: self._static.listeners.remove(self._static_changed))
+            self.left = self._static.revisions
+            self._static.listeners.append(self._left)
+            self._forget.append(lambda: self._static.listeners.remove(self._left))
+            self._forget.append(self._static.flush)
 
     @classmethod
     @functools.partial(names_options, of=__init__)
@@ -300,7 +301,7 @@ class TeamPanel(FrameWidget):
         elif kind == "resync":
             self._batcher.resync()
         elif kind == "left":
-            if (left := self._static.now(self.transcript)) is not None:
+            if (left := self._static.now(command.get("parts", ()))) is not None:
                 self.send_beside(left)
         elif kind == "ack":
             if not caution():  # elsewhere answers wait for the end of the cell, and say nothing
@@ -336,12 +337,14 @@ class TeamPanel(FrameWidget):
         if self.comm is not None:
             self.send_frame(frame)
 
-    def _static_changed(self, is_text: bool) -> None:
-        self.static_is_text = is_text
+    def _left(self, op: LeftOp | None) -> None:
+        if op is not None and self.comm is not None:
+            self.send_beside(op)
+        self.left = self._static.revisions
 
     def leave_static(self) -> None:
         """Put what stays in the notebook into the cell that is being run, for a panel that is shown there."""
-        self._static.show(self.transcript, repr(self), self._leave)
+        self._static.show(self.stream, repr(self), self._leave)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -366,14 +369,15 @@ class _Traits:
         self.state_changed()
 
     def patched(self, patches: Sequence[Patch]) -> None:
-        """The static output is written when a run has ended, and now and then while it goes on."""
-        panel, static = self._panel, self._panel._static
-        ended = any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches)
-        if ended or any(isinstance(patch, Settled) for patch in patches):
-            static.update(panel.transcript, now=ended or not panel.stream.state.active)
+        """What stays in the notebook follows the transcript, in its own time."""
+        if any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches):
+            self._panel._static.ended()
+        elif any(isinstance(patch, Settled) for patch in patches):
+            self._panel._static.changed()
 
     def touched(self, first: bool) -> None:
-        """Traits say nothing about text."""
+        """The same for text that is being written."""
+        self._panel._static.grew()
 
     def agents_changed(self) -> None:
         """Checkboxes follow their switches."""
@@ -383,7 +387,8 @@ class _Traits:
             self._panel._followed.pop(path, None)
 
     def rewound(self) -> None:
-        """Traits say nothing about cells."""
+        """What stays in the notebook goes back, too."""
+        self._panel._static.changed()
 
     def state_changed(self) -> None:
         """The state trait follows the stream."""

@@ -118,14 +118,22 @@ class ChunkOp(TypedDict):
     source: str
 
 
+class LeftPart(TypedDict):
+    """One of the outputs that are left in the notebook: its representations by media type, and its `stamp`, which it
+    has in its metadata as `nb_stream`: the mark of the stream and `place.part.revision`."""
+
+    stamp: str
+    data: dict[str, str]
+
+
 class LeftOp(TypedDict):
-    """What is left in the notebook at the panel's latest `place`, by media type, in answer to the command `left`;
-    `elsewhere` stands at its earlier ones."""
+    """What is left in the notebook at the panel's latest `place`, by the number of the part: in answer to the command
+    `left`, and from then on at each writing. `elsewhere` stands at its earlier places, part by part."""
 
     op: Literal["left"]
     place: int
-    data: dict[str, str]
-    elsewhere: dict[str, str]
+    parts: dict[str, LeftPart]
+    elsewhere: list[dict[str, str]]
 
 
 class ReplayRow(TypedDict):
@@ -198,7 +206,8 @@ Command = Mapping[str, Any]
 * `state`: everything, loader included, for a page that has only what is saved with a notebook;
 * `chunk` with `name`: a part of the front end that is not in the first module: `math`; or `extras` or the panel itself,
   whose names have their digests, so that versions never mix;
-* `left`: what is left in the notebook, for a page that can put it there and cannot be reached by its display id.
+* `left` with `parts`: those parts of what is left in the notebook, and from then on each that is written, for a page
+  that can put them there and cannot be reached by their display ids.
 
 The panel's module and what is left come in frames of their own, outside of the sequence.
 """

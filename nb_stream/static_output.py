@@ -1,60 +1,50 @@
-"""What a panel leaves in the notebook: its transcript as plain HTML and text, in an output of its own.
+"""What a panel leaves in the notebook: its transcript as plain HTML and text, in outputs of its own.
 
 A widget is lost when a saved notebook is opened without its kernel, and JupyterLab then ignores every other
-representation in the widget's own output. So each display of a panel brings a second output with a display id, which
-is filled as the runs go. The front end hides it while the live panel is on the page.
+representation in the widget's own output. So each display of a panel brings other outputs with display ids, which are
+filled as the runs go: `text/html`, with messages to unfold, and `text/plain`, which everything shows. Both are whole at
+every size. The front end hides them while the live panel is on the page.
 
-A notebook may grow by 1.5 times the transcript's text and 20 kB, so not every representation can have all of it: two
-of them take twice the text, which cannot be beyond 40 kB, and line ends and names take their share of that. What
-decides is who shows what. `text/plain` is shown by everything: by JupyterLab, by every exporter of `nbconvert` (its
-LaTeX takes nothing else), by GitHub, by a terminal. `text/html` is the better one, with messages to unfold, but some
-show it never. So the output has both for as long as they fit, in ever denser forms, which is some 25 kB of text; a
-longer transcript is `text/plain` alone, and stays whole wherever it is opened. Where several panels do not fit
-together, the longest give way first.
+When a kernel dies, nobody can write what it had not written. So the outputs are brought up to date while a run goes on,
+and what is being written says there that it is cut off.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection
 from html import escape
-from typing import Any, Final
+from typing import Any, Protocol
 
 from . import kernel_gate
-from .export.outputs import as_html, as_text, said_in, written
-from .model import Cell, RunInfo
+from .export.parts import LIMITS, Parts
 from .protocol import LeftOp
 from .transcript import Transcript
+
+
+class HasTranscript(Protocol):
+    """A stream, as far as it is of interest here."""
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything that was said so far."""
+
 
 LEAVES = ("transcript", "summary", "nothing")
 """What a panel may leave: all that was said, a line for each run, or nothing."""
 
-SHARE = 1.5
-"""Bytes in the notebook for each byte of a transcript's text."""
+PAUSE = 2.0
+"""Seconds between two writings while a cell runs, or a run goes on."""
 
-ALLOWANCE = 20_000
-"""Bytes beyond that, for all panels of a notebook."""
+LIVE_PAUSE = 3.0
+"""Seconds after which text that is being written is written there, too."""
 
-PAUSE = 20.0
-"""Seconds between two updates while a run goes on, so that a notebook that is saved meanwhile has most of it."""
-
-_FORMS: Final[tuple[tuple[Mapping[str, bool] | None, bool], ...]] = (
-    ({"images": True}, False),
-    ({"images": False}, False),
-    ({"dense": True}, False),
-    ({"dense": True}, True),
-    (None, False),
-    (None, True),
-)
-"""The representations from the largest to the smallest: how the HTML is made, and whether the text is dense."""
-
-_FRAME = 780  # bytes of a widget's output and of the bare output beside it, without the title, which they have thrice
-_STATE = 1_300  # bytes of a widget's state, where it is written into the notebook (`unattended`)
 _ELSEWHERE = "It stands where the panel was shown last."
-_ABOVE = "What was said stands above, in plain text alone if it is long."
+_ABOVE = "What was said stands above."
 
 
 def instead(title: str, leave: str) -> dict[str, str]:
@@ -65,22 +55,29 @@ def instead(title: str, leave: str) -> dict[str, str]:
 
 
 class StaticOutput:
-    """The static output of one stream, whichever of its panels are shown, and where: it stands beside the last one."""
+    """The static outputs of one stream, whichever of its panels are shown, and where: they stand beside the last one.
+
+    `mark` is the class of their HTML. They are written on the stream's loop, but for the end of a cell.
+    """
 
     def __init__(self) -> None:
         self.mark = f"nbs-static-{uuid.uuid4().hex[:8]}"
-        self.is_text = False
-        self.listeners: list[Callable[[bool], None]] = []
-        """Told at each writing whether it is text alone."""
+        self.listeners: list[Callable[[LeftOp | None], None]] = []
+        """Told at each writing, with what was written where pages must put it in themselves."""
         self._title, self._leave = "", LEAVES[0]
-        self._display_id: str | None = None
-        self._written: Transcript | None = None
-        self._at = float("-inf")
-        self._places = self._shown = 0  # outputs that stand in the notebook, and how often it was shown at all
-        self._form = 0  # of `_FORMS`
-        self._excess = self._least = 0  # bytes beyond its share: as it is, and as it can be
-        self._states = 0  # bytes of its panels' states
+        self._stream: Callable[[], Any] = lambda: None
+        self._parts = Parts()
+        self._display_ids: list[str] = []
+        self._place = 0  # how often it was shown
         self._cell: tuple[str, str] | None = None
+        self._written = [0] * len(LIMITS)  # the revisions that stand there
+        self._unsure: set[int] = set()  # parts that a program without a page may have missed
+        self._is_pushed = False  # a page has asked, as the kernel's own updates do not reach it
+        self._is_due = False  # something is to be written
+        self._at = self._ended_at = float("-inf")  # the last writing, and the last for the end of a run
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.RLock()
 
     @staticmethod
     def of(stream: object) -> StaticOutput:
@@ -88,121 +85,161 @@ class StaticOutput:
         with _lock:
             return _of.setdefault(stream, StaticOutput())
 
-    def show(self, transcript: Transcript, title: str, leave: str) -> None:
-        """Put the output into the cell that is being run; the one in an earlier cell becomes a line that says so."""
+    @property
+    def revisions(self) -> str:
+        """Where the outputs stand and what they should be: the place, and the revision of each part; empty where
+        nothing is left."""
+        return ".".join(map(str, (self._place, *self._written))) if self._display_ids else ""
+
+    def show(self, stream: HasTranscript, title: str, leave: str) -> None:
+        """Put the outputs into the cell that is being run; those in an earlier cell become a line that says so. Any
+        thread may call it."""
         if leave == "nothing" or kernel_gate.request() is None:
             return
-        self._take(_place())
-        if self._display_id is not None:
-            self._publish(self._elsewhere, update=True, mark=False)
-        self._title, self._leave = title, leave
-        self._states = _STATE * len(self.listeners) if kernel_gate.unattended() else 0
-        self._places += 1
-        self._shown += 1
-        self._display_id = uuid.uuid4().hex
-        self._write(transcript, update=False)
-        _fit()
+        kernel_gate.at_cell_end(_end_of_cell)
+        with self._lock:
+            self._take(_place())
+            for part, display_id in enumerate(self._display_ids):
+                self._publish(self._elsewhere(part), display_id, "")
+            self._stream, self._title, self._leave = weakref.ref(stream), title, leave
+            self._place += 1
+            self._read()
+            self._display_ids = [uuid.uuid4().hex for _ in LIMITS]
+            self._write(range(len(LIMITS)), update=False)
 
-    def update(self, transcript: Transcript, *, now: bool = True) -> None:
-        """Bring the output up to date, where there is one; unless `now`, only if that was not done for a while."""
-        if self._display_id is None or transcript is self._written:
-            return
-        if now or time.monotonic() > self._at + PAUSE:
-            self._write(transcript, update=True)
-            _fit()
+    def ended(self) -> None:
+        """A run has ended: write that at once, but in a loop of short runs."""
+        now = time.monotonic()
+        if not kernel_gate.runs_a_cell() and now >= self._ended_at + PAUSE:
+            self._ended_at = now
+            self._due_at(now)
+        else:
+            self.changed()
 
-    def now(self, transcript: Transcript) -> LeftOp | None:
-        """What stands there, or should, for a page that is not reached by `update`; None where nothing is left."""
-        if self._display_id is None:
+    def changed(self) -> None:
+        """Something stands that stood not before."""
+        self._due_at(self._at + PAUSE)
+
+    def grew(self) -> None:
+        """Text came that is being written still: cheap, for each piece."""
+        if not self._is_due:
+            self._due_at(time.monotonic() + LIVE_PAUSE)
+
+    def now(self, parts: Collection[int] | None = None) -> LeftOp | None:
+        """What stands in some of the parts, or should; None where nothing is left. Who asks is told from now on."""
+        if not self._display_ids:
             return None
-        data = self.bundle(transcript, self._form)
-        return {"op": "left", "place": self._shown, "data": data, "elsewhere": self._elsewhere}
+        self._is_pushed = True
+        with self._lock:
+            return self._op(range(len(LIMITS)) if parts is None else parts)
 
-    @property
-    def _elsewhere(self) -> dict[str, str]:
-        return _line(self.mark, self._title, _ELSEWHERE)
+    def flush(self, *, ends_cell: bool = False) -> None:
+        """Write what is to be written. At the end of a cell, what a program that runs cells one by one may not have
+        taken is written again: it takes only what belongs to the cell that it waits for."""
+        with self._lock:
+            unsure = set(self._unsure) if ends_cell and kernel_gate.unattended() else set[int]()
+            if self._display_ids and (self._is_due or unsure):
+                self._read()
+                self._disarm()
+                changed = {
+                    place for place, part in enumerate(self._parts.parts) if part.revision != self._written[place]
+                }
+                self._write(sorted(changed | unsure), update=True)
+            if ends_cell:
+                self._unsure.clear()
 
-    def bundle(self, transcript: Transcript, form: int = 0) -> dict[str, str]:
-        """The output's representations in the first form from `form` on that fits. Without runs it takes no room on
-        the page."""
-        cells: Sequence[Cell] = transcript.cells if self._leave == "transcript" else ()
-        runs: Sequence[RunInfo] = transcript.runs
-        said = sum(map(_size, cells))
-        own = (_FRAME + 3 * len(self._title)) * self._places + self._states - int(SHARE * said)
-        plain = [f"Transcript of {self._title}\n" + as_text(cells, runs, dense=dense) for dense in (False, True)]
-        least = own + written(plain[True])
-        self._least = max(0, least)
-        others = sum(other._least for other in _all() if other is not self)
-        for self._form in range(form, len(_FORMS)):
-            how, dense = _FORMS[self._form]
-            if how is not None and least + said > ALLOWANCE:
-                continue  # HTML is longer than what it says
-            data = {"text/plain": plain[dense]}
-            if how is not None:
-                data = {"text/html": f'<div class="nbs-static {self.mark}">{as_html(cells, runs, **how)}</div>', **data}
-            self._excess = max(0, own + sum(map(written, data.values())))
-            if self._excess + others <= ALLOWANCE:
-                break
-        return data
+    def _due_at(self, due: float) -> None:
+        """Write at this time of the monotonic clock; now where that is past, or nobody would call us later."""
+        if not self._display_ids:
+            return
+        with self._lock:
+            self._is_due = True
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                loop = None
+            wait = due - time.monotonic()
+            if loop is None or wait <= 0:
+                self.flush()
+            elif self._timer is None or self._timer_loop is not loop or self._timer.when() > loop.time() + wait:
+                self._disarm()
+                self._is_due = True
+                self._timer, self._timer_loop = loop.call_later(wait, self.flush), loop
 
-    def _write(self, transcript: Transcript, *, update: bool) -> None:
-        self._written, self._at = transcript, time.monotonic()
-        self._put(self.bundle(transcript), update=update)
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._timer_loop = None
+        self._is_due = False
 
-    def _put(self, data: dict[str, str], *, update: bool = True) -> None:
-        self._publish(data, update=update)
-        self.is_text = "text/html" not in data
-        for tell in self.listeners:
-            tell(self.is_text)
+    def _read(self) -> None:
+        """Bring the parts up to date with the stream's transcript."""
+        stream: HasTranscript | None = self._stream()
+        if stream is not None:
+            transcript, whole = stream.transcript, self._leave == "transcript"
+            cells = (transcript.settled, transcript.live_cells) if whole else ((), ())
+            self._parts.update(*cells, transcript.runs)
 
-    def _publish(self, data: dict[str, str], *, update: bool, mark: bool = True) -> None:
+    def _write(self, parts: Collection[int], *, update: bool) -> None:
+        if not parts:
+            return
+        self._at = time.monotonic()
+        for part in parts:
+            self._written[part] = self._parts.parts[part].revision
+            self._publish(self._bundle(part), self._display_ids[part], self._stamp(part), update=update)
+        self._unsure.update(parts)
+        op = self._op(parts) if self._is_pushed else None
+        for tell in list(self.listeners):
+            tell(op)
+
+    def _op(self, parts: Collection[int]) -> LeftOp:
+        return {
+            "op": "left",
+            "place": self._place,
+            "parts": {str(part): {"stamp": self._stamp(part), "data": self._bundle(part)} for part in parts},
+            "elsewhere": [self._elsewhere(part) for part in range(len(LIMITS))],
+        }
+
+    def _stamp(self, part: int) -> str:
+        """What an output says of itself in its metadata: whose it is, where it stands, which part, which revision."""
+        return f"{self.mark} {self._place}.{part}.{self._written[part]}"
+
+    def _bundle(self, part: int) -> dict[str, str]:
+        """The representations of a part. Without runs it takes no room on the page."""
+        content, title = self._parts.parts[part], f"Transcript of {self._title}\n" if part == 0 else ""
+        return {"text/html": f"<div class={self.mark}>{content.framed}</div>", "text/plain": title + content.text}
+
+    def _elsewhere(self, part: int) -> dict[str, str]:
+        if part > 0:
+            return {"text/html": f"<div class={self.mark}></div>", "text/plain": ""}
+        html = f"<div class={self.mark}><small>{_ELSEWHERE}</small></div>"
+        return {"text/html": html, "text/plain": f"Transcript of {self._title}\n{_ELSEWHERE}\n"}
+
+    def _publish(self, data: dict[str, str], display_id: str, stamp: str, *, update: bool = True) -> None:
         import IPython.display as ipython
 
         publish: Any = ipython.publish_display_data
-        metadata = {"nb_stream": self.mark, "place": self._shown} if mark else {}
-        publish(data, metadata, transient={"display_id": self._display_id}, update=update)
+        publish(data, {"nb_stream": stamp} if stamp else {}, transient={"display_id": display_id}, update=update)
 
     def _take(self, place: tuple[str, str] | None) -> None:
         """Stand in a cell from now on. What an earlier execution of the same cell has left there is gone."""
         if place is not None:
             for other in _all():
                 if other._cell is not None and other._cell[0] == place[0] and other._cell[1] != place[1]:
-                    other._cell = other._display_id = None
-                    other._excess = other._least = 0
-                    other._places -= 1
+                    other._cell = None
+                    other._display_ids = []
         self._cell = place
 
 
-def _fit() -> None:
-    """Give the longest outputs smaller forms, until all fit together."""
-    smaller: dict[StaticOutput, dict[str, str]] = {}
-    while sum(output._excess for output in _all()) > ALLOWANCE:
-        longest = max(_all(), key=lambda output: output._excess - output._least)
-        if longest._excess == longest._least:
-            break
-        assert longest._written is not None, "only what was written can be smaller"
-        smaller[longest] = longest.bundle(longest._written, longest._form + 1)
-    for output, data in smaller.items():
-        output._put(data)
+def _end_of_cell() -> None:
+    for output in _all():
+        output.flush(ends_cell=True)
 
 
 def _all() -> list[StaticOutput]:
     """Those of all streams there are; another thread may just be making one."""
     with _lock:
         return list(_of.values())
-
-
-_of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()
-_lock = threading.RLock()  # a finaliser may come in between
-
-
-def _line(mark: str, title: str, sentence: str) -> dict[str, str]:
-    html = f'<div class="nbs-static {mark}"><small>{sentence}</small></div>'
-    return {"text/html": html, "text/plain": f"Transcript of {title}\n{sentence}\n"}
-
-
-def _size(cell: Cell) -> int:
-    return len(said_in(cell).encode("utf-8", "replace"))
 
 
 def _place() -> tuple[str, str] | None:
@@ -212,3 +249,7 @@ def _place() -> tuple[str, str] | None:
         return str(request["metadata"]["cellId"]), str(request["header"]["msg_id"])
     except (KeyError, TypeError):
         return None
+
+
+_lock = threading.RLock()  # a finaliser may come in between
+_of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()

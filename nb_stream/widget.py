@@ -16,13 +16,11 @@ element to draw in. Nothing is loaded from a network; a second part of the front
   it finds anywidget's script in the environment's `nbextensions` or on a CDN (vscode-jupyter, wiki, "Component:
   IPyWidgets"). Our module is evaluated from a `blob:` address, as that of every anywidget. Colours come from
   `--vscode-*`. A notebook that is opened again shows what the panel leaves as HTML. All outputs are in one document, so
-  our style sheet hides that beside a live panel. Nothing documented hides plain text, which is how a long transcript is
-  left; VS Code cuts it after 30 lines (`notebook.output.textLineLimit`).
+  our style sheet hides that beside a live panel.
 * Colab, not tested. Third-party widgets need `output.enable_custom_widget_manager()`, which anywidget calls
   (`anywidget/_util.py`). Every cell's output is a frame of its own, and messages that a later cell causes were reported
   not to reach it (googlecolab/colabtools#498): show the panel in the cell that runs it. Frames out of sight paint
-  nothing: the panel takes them for painted after a second. Plain text that is left stands beside the panel, as in VS
-  Code.
+  nothing: the panel takes them for painted after a second.
 * A page without a kernel (saved state, `ipywidgets.embed`) shows nothing of the widget: what was said stands in the
   output beside it.
 """
@@ -94,7 +92,7 @@ class FrameWidget(anywidget.AnyWidget):
     line = traitlets.Unicode(help="Marks what goes over the layout's line, which panels may share.").tag(sync=True)
     has_team = traitlets.Bool(True, help="Whether there is somebody to run.").tag(sync=True)
     static_mark = traitlets.Unicode(help="The class of what it leaves in the notebook.").tag(sync=True)
-    static_is_text = traitlets.Bool(False, help="Whether that is plain text, which has no class.").tag(sync=True)
+    left = traitlets.Unicode(help="Where that stands, and which revisions of its parts.").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         self._forget: list[Callable[[], None]] = []

@@ -6,21 +6,20 @@ HTML as it is, from ending it at an empty line. All of it stands in one `<pre>`,
 and in which line feeds count where styles are stripped. Attributes have no quotation marks and paragraphs no end tags,
 as HTML allows. All text is escaped, and nothing is loaded from anywhere.
 
-Each comes in two forms: one with room, and a dense one for a transcript that would not fit otherwise.
+Both forms together take at most some four times the bytes of a message: a short one has no colour and cannot be folded.
 """
 
 from __future__ import annotations
 
 import colorsys
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from json import dumps
+from typing import Literal, NamedTuple
 
-from ..model import Cell, CellKind, RunInfo
+from ..model import Cell, CellKind, CellStatus, RunInfo
 from ..visible import one_line, quoted, visible
 from .html import capital, figures, image, marks
-from .runs import by_run
 from .text import ending
 
 _MARK = "--- "
@@ -28,86 +27,123 @@ _PAGE = "white-space:pre-wrap;word-break:normal"  # JupyterLab would break words
 _FOLDED = 48
 """Characters of a message that stand in its head while it is folded."""
 
-_SHORT, _LINE = 120, 400
-"""Characters up to which a message shares a line of dense text, and such a line takes one more."""
+_SHORT, _BRIEF = 160, 40
+"""Characters up to which a message is never folded, and up to which its agent has no colour."""
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
-
-def as_text(cells: Sequence[Cell], runs: Sequence[RunInfo], *, dense: bool = False) -> str:
-    """Runs and cells as plain text: what was said as it was, behind a head that begins with dashes. A head begins a
-    line, but that in dense text short messages share one."""
-    return "".join(_lines(cells, runs, dense))
+_UNFINISHED = (CellStatus.WRITING, CellStatus.RUNNING, CellStatus.WAITING)
+_CUT_OFF = "cut off"
+"""What is not finished can only be read again where its kernel is gone."""
 
 
-def _lines(cells: Sequence[Cell], runs: Sequence[RunInfo], dense: bool) -> Iterator[str]:
-    for number, (run, own) in enumerate(by_run(cells, runs), 1):
-        if run is not None:
-            yield f"{_MARK}Run {number}: {one_line(run.task)}".rstrip(": ") + "\n"
-        texts = [quoted(said_in(cell)) for cell in own]
-        length = 0
-        for place, (cell, said) in enumerate(zip(own, texts, strict=True)):
-            between = "\n" if "\n" in said and not dense else " "
-            entry = f"{_MARK}{_head(cell)}:{between}{said}"
-            length += len(entry)
-            if dense and length < _LINE and all(map(_is_short, texts[place : place + 2])) and cell is not own[-1]:
-                yield entry + " "
-                continue
-            length = 0
-            yield entry if entry.endswith("\n") else entry + "\n"
-        if run is not None:
-            yield f"{_MARK}{capital(ending(run))}\n"
+class Entry(NamedTuple):
+    """A message, or the head or the end of a run, in both forms. A message that can be folded has HTML for that too."""
+
+    kind: Literal["head", "message", "end"]
+    text: str
+    html: str
+    folded: str | None = None
+    is_finished: bool = True
 
 
-def _is_short(said: str) -> bool:
-    return len(said) <= _SHORT and "\n" not in said and _MARK not in said
+class Renderer:
+    """Makes entries of cells and runs. A finished cell is rendered once: what came of it is kept until it is dropped.
+    Colours are given to agents in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._colours: dict[str, str] = {}
+        self._kept: dict[int, tuple[Cell, Entry]] = {}  # by `id`, which is a cell's own for as long as it is kept
+
+    def entries(self, cells: Iterable[Cell], runs: Sequence[RunInfo], begun: int = 0) -> Iterator[Entry]:
+        """What there is to show of the cells, in their order, with the heads and ends of the runs. The last message of
+        each run is unfolded. `begun` runs have their heads already: the cells go on in the last of them."""
+        numbers = {run.id: number for number, run in enumerate(runs[begun:], begun + 1)}
+        before: Entry | None = None
+        for cell in cells:
+            bounds = list(_bounds(runs, begun, numbers.get(cell.run, begun)))
+            if before is not None:
+                yield before if bounds or before.folded is None else before._replace(html=before.folded)
+            yield from bounds
+            begun = max(begun, numbers.get(cell.run, begun))
+            before = self._entry(cell)
+        if before is not None:
+            yield before
+        yield from _bounds(runs, begun, len(runs))
+        if runs:
+            yield _end(runs[-1])
+
+    def drop(self, cells: Iterable[Cell]) -> None:
+        """Keep nothing of these cells any more."""
+        for cell in cells:
+            self._kept.pop(id(cell), None)
+
+    def _entry(self, cell: Cell) -> Entry:
+        kept, entry = self._kept.get(id(cell), (None, None))
+        if kept is not cell or entry is None:
+            entry = rendered(cell, self._colours.setdefault(cell.path, _colour(len(self._colours))))
+            if entry.is_finished:
+                self._kept[id(cell)] = cell, entry
+        return entry
 
 
-def as_html(cells: Sequence[Cell], runs: Sequence[RunInfo], *, images: bool = True, dense: bool = False) -> str:
-    """Runs and cells as HTML for the inside of a page, on one line. Messages can be unfolded, as the last one of each
-    run is; the dense form has them all as paragraphs, and no images."""
-    inside = "".join(_elements(cells, runs, images, dense))
+def _bounds(runs: Sequence[RunInfo], begun: int, number: int) -> Iterator[Entry]:
+    """The ends and heads of runs between a cell of the run `begun` and one of the run `number`, counted from 1."""
+    for place in range(begun, number):
+        if place > 0:
+            yield _end(runs[place - 1])
+        yield _head(runs[place], place + 1)
+
+
+def _head(run: RunInfo, number: int) -> Entry:
+    words = f"Run {number}: {one_line(run.task)}".rstrip(": ")
+    return Entry("head", f"{_MARK}{words}\n", f"<p><b>{_aside(words)}</b>")
+
+
+def _end(run: RunInfo) -> Entry:
+    is_finished = run.status not in _UNFINISHED
+    words = capital(ending(run) if is_finished else _CUT_OFF)
+    return Entry("end", f"{_MARK}{words}\n", f"<p><small>{_aside(words)}</small>", is_finished=is_finished)
+
+
+def rendered(cell: Cell, colour: str) -> Entry:
+    """A cell in both forms, with all that it says; `colour` is a tint for its agent."""
+    said, name, about = said_in(cell), one_line(cell.path or cell.agent or "nb_stream"), marks(cell)
+    is_finished = cell.status not in _UNFINISHED
+    if not is_finished:
+        about = about.replace(f"{cell.status.value})", f"{_CUT_OFF})")
+    has_lines = "\n" in said
+    who = f"{name} {about}" if about else name
+    text = f"{_MARK}{who}:{chr(10) if has_lines else ' '}{quoted(said)}"
+    text = text if text.endswith("\n") else text + "\n"
+    tint = f" style=background:{colour}" if len(said) > _BRIEF else ""
+    who = f"<b{tint}>{_aside(name)}</b>{' ' if about else ''}{about}"
+    images = "".join(image(str(source), number).strip() for number, source in enumerate(_images(cell), 1))
+    body = f"<p{' dir=auto' if _turns(said) else ''}>{_text(said)}" if said else ""
+    if len(said) <= _SHORT and not images:
+        between = "&#10;" if has_lines else " "
+        html = f"<p>{who}{body if _turns(said) else between + _text(said)}"
+        return Entry("message", text, html, is_finished=is_finished)
+    figured = f" <small>{escape(figures(cell))}</small>" if figures(cell) else ""
+    inside = f"{figured}</summary>{body}{images}</details>"
+    folded = f"<details><summary>{who} – {_aside(one_line(said, _FOLDED))}{inside}"
+    return Entry("message", text, f"<details open><summary>{who}{inside}", folded, is_finished)
+
+
+def as_text(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
+    """Runs and cells as plain text: what was said as it was, behind a head that begins a line with dashes."""
+    return "".join(entry.text for entry in Renderer().entries(cells, runs))
+
+
+def as_html(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
+    """Runs and cells as HTML for the inside of a page, on one line. Messages that are not short can be unfolded, as the
+    last one of each run is."""
+    return framed("".join(entry.html for entry in Renderer().entries(cells, runs)))
+
+
+def framed(inside: str) -> str:
+    """The HTML of entries, fit to stand for itself."""
     return f"<pre style={_PAGE}>{inside}</pre>" if inside else ""
-
-
-def _elements(cells: Sequence[Cell], runs: Sequence[RunInfo], images: bool, dense: bool) -> Iterator[str]:
-    colours: dict[str, str] = {}
-    for cell in cells:
-        colours.setdefault(cell.path, _colour(len(colours)))
-    for number, (run, own) in enumerate(by_run(cells, runs), 1):
-        if run is not None:
-            task = one_line(run.task)
-            yield f"<p><b>Run {number}{f': {_aside(task)}' if task else ''}</b>"
-        for cell in own:
-            if dense:
-                yield from _paragraph(cell)
-            else:
-                yield from _details(cell, cell is own[-1], colours[cell.path], images)
-        if run is not None:
-            yield f"<p><small>{_aside(capital(ending(run)))}</small>"
-
-
-def _paragraph(cell: Cell) -> Iterator[str]:
-    said = said_in(cell)
-    yield f"<p><b>{_aside(_head(cell))}</b>"
-    yield _said(said) if _turns(said) else ("&#10;" if "\n" in said else " ") + _text(said)
-
-
-def _details(cell: Cell, is_open: bool, colour: str, images: bool) -> Iterator[str]:
-    said = said_in(cell)
-    words = [f"<b style=background:{colour}>{_aside(_name(cell))}</b>", marks(cell)]
-    if not is_open:
-        words.append(f"– {_aside(one_line(said, _FOLDED))}")
-    words.append(f"<small>{escape(figures(cell))}</small>" if figures(cell) else "")
-    yield f"<details{' open' if is_open else ''}><summary>{' '.join(filter(None, words))}</summary>"
-    yield _said(said) if said else ""
-    if images:
-        yield from (image(str(source), number).strip() for number, source in enumerate(_images(cell), 1))
-    yield "</details>"
-
-
-def _said(said: str) -> str:
-    return f"<p{' dir=auto' if _turns(said) else ''}>{_text(said)}"
 
 
 def _text(said: str) -> str:
@@ -150,18 +186,5 @@ def said_in(cell: Cell) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def written(text: str) -> int:
-    """The bytes that a text takes in a notebook's file."""
-    return len(dumps(text, ensure_ascii=False).encode("utf-8", "replace")) + 11 * text.count("\n")
-
-
 def _images(cell: Cell) -> Sequence[object]:
     return tuple(cell.data.get("images", ()))
-
-
-def _name(cell: Cell) -> str:
-    return one_line(cell.path or cell.agent or "nb_stream")
-
-
-def _head(cell: Cell) -> str:
-    return " ".join(filter(None, (_name(cell), marks(cell))))

@@ -62,9 +62,12 @@ export class ScriptedKernel {
   }
 
   emit(frame: Frame): void {
-    for (const listener of [...(this.#listeners.get("msg:custom") ?? [])]) {
-      listener(JSON.parse(JSON.stringify(frame)));
-    }
+    this.trigger("msg:custom", JSON.parse(JSON.stringify(frame)));
+  }
+
+  /** An event of the model's: "change:left" when that trait has changed. */
+  trigger(event: string, content?: unknown): void {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) listener(content);
   }
 
   send(...ops: Op[]): Frame {

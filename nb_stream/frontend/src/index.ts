@@ -40,7 +40,8 @@ export function open(model: Model, signal: AbortSignal, early: readonly unknown[
   };
   const show = (view: Model, el: HTMLElement, ofView: AbortSignal) => {
     dress(el, __CSS__);
-    hideLeft(view, store, showPanel(connection, el, ofView), ofView);
+    showPanel(connection, el, ofView);
+    hideLeft(view, store, ofView);
     keepLeft(view, connection, ofView);
   };
   return { exports, show };

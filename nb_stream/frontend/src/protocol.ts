@@ -81,12 +81,19 @@ export interface ChunkOp {
   source: string;
 }
 
-/** What is left in the notebook at the panel's `place`, in answer to the command `left`; `elsewhere` at its others. */
+/** One of the outputs that are left in the notebook; its metadata has the stamp as `nb_stream`. */
+export interface LeftPart {
+  /** The mark of the stream, and `place.part.revision`. */
+  stamp: string;
+  data: Record<string, string>;
+}
+
+/** What is left in the notebook at the panel's `place`, by the number of the part; `elsewhere` at its others. */
 export interface LeftOp {
   op: "left";
   place: number;
-  data: Record<string, string>;
-  elsewhere: Record<string, string>;
+  parts: Record<string, LeftPart>;
+  elsewhere: Record<string, string>[];
 }
 
 /**
@@ -159,7 +166,7 @@ export type Command =
   | { type: "replay"; act: "seek"; value: number }
   | { type: "replay"; act: "speed"; value: number | null }
   | { type: "resync" }
-  | { type: "left" }
+  | { type: "left"; parts: number[] }
   | { type: "ack"; page: string; seq: number }
   | { type: "hello" }
   | { type: "detour" }

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { all, type Mounted, mount, one, painted } from "./helpers";
+import { all, type Mounted, mount, painted } from "./helpers";
 
 let panel: Mounted;
 afterEach(() => {
@@ -13,7 +13,7 @@ const hidden = (el: Element) => getComputedStyle(el).display === "none";
 
 function left(): HTMLElement {
   const el = document.createElement("div");
-  el.className = "nbs-static nbs-static-1234";
+  el.className = "nbs-static-1234";
   document.body.append(el);
   return el;
 }
@@ -32,16 +32,6 @@ test("what the panel left is hidden while it is on the page and has something to
   panel.close();
   expect(hidden(saved)).toBe(false);
   expect(rules()).toEqual([]);
-});
-
-test("a long transcript, left as text, is known by its place", () => {
-  const kernel = new ScriptedKernel();
-  kernel.traits = { static_mark: "nbs-static-1234", static_is_text: true };
-  kernel.run("r1", "Say hello.");
-  kernel.put("c1", "ann", "text", "Hello.");
-  panel = mount(kernel);
-  expect(one(panel.el, ".nbs-root").classList).toContain("nbs-static-1234-text");
-  expect(rules().join()).toContain(".jp-OutputArea-child:has(+ .jp-OutputArea-child .nbs-static-1234-text)");
 });
 
 test("a mark that is none does nothing", () => {

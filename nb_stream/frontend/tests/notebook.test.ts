@@ -1,31 +1,30 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
+import type { LeftOp } from "../src/protocol";
 import { type Mounted, mount } from "./helpers";
 
 const MARK = "nbs-static-1234";
-const TITLE = "Transcript of TeamPanel(ann)\n";
 
 interface Output {
   output_type: string;
   data: Record<string, string>;
-  metadata: object;
+  metadata: Record<string, unknown>;
 }
 
-/** What JupyterLab's model of a notebook does, with an output of somebody else's, ours, and a cell without outputs. */
-function notebook(text: string, metadata: object = { nb_stream: MARK, place: 2 }, earlier = "42") {
-  const outputs: Output[] = [
-    {
-      output_type: "display_data",
-      data: { "text/plain": earlier },
-      metadata: earlier === "42" ? {} : { nb_stream: MARK, place: 1 },
-    },
-    { output_type: "display_data", data: { "text/plain": text }, metadata },
-  ];
+const output = (text: string, metadata: Record<string, unknown> = {}): Output => ({
+  output_type: "display_data",
+  data: { "text/plain": text },
+  metadata,
+});
+
+/** What JupyterLab's model of a notebook does: a cell without outputs, and one with somebody else's and these. */
+function notebook(...stamps: string[]) {
+  const outputs = [output("42"), ...stamps.map((stamp) => output(stamp, { nb_stream: stamp }))];
   const list = {
     length: outputs.length,
     get: (index: number) => outputs[index]!,
-    set: (index: number, output: Output) => {
-      outputs[index] = output;
+    set: (index: number, now: Output) => {
+      outputs[index] = now;
     },
   };
   const cells = [{}, { outputs: list }];
@@ -36,90 +35,79 @@ let kernel: ScriptedKernel;
 let panel: Mounted | undefined;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   kernel = new ScriptedKernel();
-  kernel.traits = { static_mark: MARK };
+  kernel.traits = { static_mark: MARK, left: "2.4.1.7" };
 });
-afterEach(() => {
-  panel?.close();
-  vi.useRealTimers();
-});
+afterEach(() => panel?.close());
 
 function open(model: unknown): void {
   Object.assign(kernel.model, { widget_manager: { context: { model } } });
   panel = mount(kernel);
 }
 
-const asked = () => kernel.commands.filter(({ type }) => type === "left").length;
-const elsewhere = { "text/plain": "It stands elsewhere." };
-const answer = (data: Record<string, string>) =>
-  kernel.emit({ v: 1, seq: -1, ops: [{ op: "left", place: 2, data, elsewhere }] });
-
-function said(): void {
-  kernel.run("r1", "Say hello.");
-  kernel.setState("running");
-  kernel.put("c1", "ann", "text", "Hello.\nAnd good-bye.");
+/** The kernel has written: this is where and what. */
+function writes(left: string): void {
+  kernel.traits.left = left;
+  kernel.trigger("change:left");
 }
 
-test("what an update of the kernel did not reach is brought up to date after the run", async () => {
-  const { outputs, model } = notebook(TITLE);
+const asked = () => kernel.commands.flatMap((command) => (command.type === "left" ? [command.parts] : []));
+const part = (stamp: string, text: string) => ({ stamp, data: { "text/plain": text } });
+const elsewhere = ["It stands elsewhere.", "", ""].map((text) => ({ "text/plain": text }));
+const answer = (parts: LeftOp["parts"]) =>
+  kernel.emit({ v: 1, seq: -1, ops: [{ op: "left", place: 2, parts, elsewhere }] });
+
+test("what an update of the kernel did not reach is asked for and put in, whatever it says", () => {
+  const { outputs, model } = notebook(`${MARK} 2.0.4`, `${MARK} 2.1.1`, `${MARK} 2.2.7`);
   open(model);
-  said();
-  await vi.advanceTimersByTimeAsync(3000);
-  expect(asked()).toBe(0);
-  kernel.setState("idle");
-  await vi.advanceTimersByTimeAsync(1500);
-  expect(asked()).toBe(1);
-  const data = { "text/html": "<p>", "text/plain": `${TITLE}--- ann:\nHello.\nAnd good-bye.\n` };
-  answer(data);
-  expect(outputs[1]).toEqual({ output_type: "display_data", data, metadata: { nb_stream: MARK, place: 2 } });
-  expect(outputs[0]!.data).toEqual({ "text/plain": "42" });
-  await vi.advanceTimersByTimeAsync(5000);
-  expect(asked()).toBe(1);
+  writes("2.4.1.7");
+  expect(asked()).toEqual([]);
+  writes("2.4.2.9");
+  expect(asked()).toEqual([[1, 2]]);
+  const [second, third] = [part(`${MARK} 2.1.2`, "TERMINATE"), part(`${MARK} 2.2.9`, "TERMINATE")];
+  answer({ 1: second, 2: third });
+  expect(outputs.map(({ data }) => data["text/plain"])).toEqual([
+    "42",
+    `${MARK} 2.0.4`,
+    "TERMINATE",
+    "TERMINATE",
+  ]);
+  expect(outputs[3]).toEqual({
+    output_type: "display_data",
+    data: third.data,
+    metadata: { nb_stream: third.stamp },
+  });
+  writes("2.4.2.9");
+  expect(asked().length).toBe(1);
 });
 
-test("nothing is asked for where the kernel's update came", async () => {
-  const { model } = notebook(`${TITLE}--- ann:\nHello.\nAnd good-bye.\n`);
-  said();
-  kernel.setState("idle");
-  open(model);
-  await vi.advanceTimersByTimeAsync(5000);
-  expect(asked()).toBe(0);
+test("a page that is opened behind a run asks, if only to hear of what is written later", () => {
+  kernel.run("r1", "Say hello.");
+  open(notebook(`${MARK} 2.0.4`, `${MARK} 2.1.1`, `${MARK} 2.2.7`).model);
+  expect(asked()).toEqual([[]]);
 });
 
-test("of several outputs the latest keeps it, and the others say so", async () => {
-  const whole = `${TITLE}--- ann:\nHello.\nAnd good-bye.\n`;
-  const { outputs, model } = notebook(whole, undefined, whole);
-  said();
-  kernel.setState("idle");
+test("of several places the latest keeps it, and the others say so", () => {
+  const { outputs, model } = notebook(`${MARK} 1.0.9`, `${MARK} 1.2.7`, `${MARK} 2.0.4`);
   open(model);
-  await vi.advanceTimersByTimeAsync(1500);
-  expect(asked()).toBe(1);
-  answer({ "text/plain": whole });
-  expect(outputs.map(({ data, metadata }) => [data["text/plain"], metadata])).toEqual([
+  writes("2.4.1.7");
+  expect(asked()).toEqual([[0, 2]]);
+  answer({ 0: part(`${MARK} 2.0.4`, "new"), 2: part(`${MARK} 2.2.7`, "new") });
+  expect(outputs.slice(1).map(({ data, metadata }) => [data["text/plain"], metadata])).toEqual([
     ["It stands elsewhere.", {}],
-    [whole, { nb_stream: MARK, place: 2 }],
+    ["", {}],
+    [`${MARK} 2.0.4`, { nb_stream: `${MARK} 2.0.4` }],
   ]);
 });
 
-test("a page that is opened after the run looks, too", async () => {
-  said();
-  kernel.setState("idle");
-  open(notebook(TITLE).model);
-  await vi.advanceTimersByTimeAsync(1500);
-  expect(asked()).toBe(1);
-});
-
 test.each([
-  ["nothing was left", notebook("42", {}).model],
-  ["it is another panel's", notebook(TITLE, { nb_stream: "nbs-static-5678" }).model],
+  ["nothing was left", notebook().model],
+  ["it is another panel's", notebook("nbs-static-5678 2.0.1", "nbs-static-1234 no stamp").model],
   ["the host gives no notebook", undefined],
   ["the host's notebook is another thing", { cells: 3 }],
-])("nothing is asked for where %s", async (_, model) => {
-  said();
-  kernel.setState("idle");
+])("nothing is asked for where %s", (_, model) => {
   open(model);
-  answer({ "text/plain": "new" });
-  await vi.advanceTimersByTimeAsync(5000);
-  expect(asked()).toBe(0);
+  writes("2.5.5.5");
+  answer({ 0: part(`${MARK} 2.0.5`, "new") });
+  expect(asked()).toEqual([]);
 });

@@ -1,20 +1,16 @@
 /**
  * Brings what the panel left in the notebook up to date from the page.
  *
- * The kernel writes it under a display id, and a page forgets display ids when it is reloaded: what the kernel writes
- * then reaches no page. JupyterLab and Notebook 7 give widgets the notebook's model, so there the page asks the kernel
- * for it once a run has ended, and puts it in. Other hosts keep display ids, or go without.
+ * The kernel writes it under display ids, and a page forgets those when it is reloaded: what the kernel writes then
+ * reaches no page. JupyterLab and Notebook 7 give widgets the notebook's model, so there the page compares the stamps
+ * of the outputs with the revisions that the kernel tells, asks for what differs, and puts it in; from then on the
+ * kernel sends it unasked. Other hosts keep display ids, or go without.
  */
 
 import type { Connection, Model } from "../connection";
-import { isActive } from "../model";
 import type { LeftOp, Op } from "../protocol";
 
-/** Milliseconds that the kernel's own update may take. */
-const PATIENCE = 1000;
-
 interface Output {
-  readonly data: Readonly<Record<string, unknown>>;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -34,55 +30,54 @@ interface Notebook {
   readonly cells: List<{ readonly outputs?: Outputs }>;
 }
 
-/** An output of the panel's; `place` counts how often the panel was shown before. */
+/** An output of the panel's: its place among the outputs, and what its stamp says. */
 interface Left {
   outputs: Outputs;
   index: number;
-  place: unknown;
-  text: string;
+  stamp: string;
+  place: number;
+  part: number;
+  revision: string;
 }
 
 export function keepLeft(model: Model, connection: Connection, signal: AbortSignal): void {
-  const { store } = connection;
   const mark = String(model.get("static_mark") ?? "");
   const notebook = notebookOf(model);
   if (mark === "" || notebook === undefined) return;
-  let timer = 0;
   const look = () => {
-    timer = 0;
-    const last = store.settled.at(-1);
-    if (!last || isActive(store.state)) return;
-    const line = last.text.trimEnd().split("\n").at(-1) ?? "";
-    const whole = leftIn(notebook, mark).map(({ text }) => line !== "" && text.includes(line));
-    if (whole.length > 1 || whole[0] === false) connection.send({ type: "left" });
+    const [place, ...revisions] = String(model.get("left") ?? "").split(".");
+    if (place === "") return [];
+    const stale = leftIn(notebook, mark).filter(
+      (left) => String(left.place) !== place || left.revision !== revisions[left.part],
+    );
+    return [...new Set(stale.map(({ part }) => part))];
   };
-  const wait = () => {
-    if (isActive(store.state) || timer !== 0) return;
-    timer = window.setTimeout(look, PATIENCE);
+  const ask = () => {
+    const parts = look();
+    if (parts.length > 0) connection.send({ type: "left", parts });
   };
   const receive = (ops: readonly Op[]) => {
-    const left = ops.find((op): op is LeftOp => op.op === "left");
-    if (!left) return;
-    for (const { outputs, index, place, text } of leftIn(notebook, mark)) {
-      const data = place === left.place ? left.data : left.elsewhere;
-      const metadata = place === left.place ? { nb_stream: mark, place } : {};
-      if (data["text/plain"] !== text) outputs.set(index, { output_type: "display_data", data, metadata });
+    const op = ops.find((one): one is LeftOp => one.op === "left");
+    if (!op) return;
+    for (const { outputs, index, stamp, place, part } of leftIn(notebook, mark)) {
+      const now = place === op.place ? op.parts[part] : { stamp: "", data: op.elsewhere[part] };
+      if (now === undefined || now.stamp === stamp) continue;
+      const metadata = now.stamp === "" ? {} : { nb_stream: now.stamp };
+      outputs.set(index, { output_type: "display_data", data: now.data, metadata });
     }
   };
   connection.beside.add(receive);
-  const unsubscribe = store.subscribe((changes) => {
-    if (changes.some(({ what }) => what === "settled" || what === "state" || what === "snapshot")) wait();
-  });
+  model.on("change:left", ask);
   signal.addEventListener(
     "abort",
     () => {
-      window.clearTimeout(timer);
-      unsubscribe();
+      model.off("change:left", ask);
       connection.beside.delete(receive);
     },
     { once: true },
   );
-  wait();
+  // A page that opens behind a run may be a reloaded one, which has to hear of each writing.
+  if (connection.store.runs.length > 0) connection.send({ type: "left", parts: look() });
 }
 
 function notebookOf(model: Model): Notebook | undefined {
@@ -91,20 +86,17 @@ function notebookOf(model: Model): Notebook | undefined {
   return typeof notebook?.cells?.get === "function" ? (notebook as Notebook) : undefined;
 }
 
-/** Where the transcript stands, or stood: an output says in its metadata whose it is. */
+/** Where the transcript stands, or stood: an output says in its metadata whose it is, where, and what. */
 function leftIn(notebook: Notebook, mark: string): Left[] {
   const found: Left[] = [];
   for (let at = 0; at < notebook.cells.length; at++) {
     const { outputs } = notebook.cells.get(at);
     for (let index = 0; index < (outputs?.length ?? 0); index++) {
-      const { data, metadata } = outputs!.get(index);
-      if (metadata.nb_stream !== mark) continue;
-      found.push({ outputs: outputs!, index, place: metadata.place, text: plain(data["text/plain"]) });
+      const stamp = String(outputs!.get(index).metadata.nb_stream);
+      const [whose, place, part, revision] = stamp.split(/[ .]/);
+      if (whose !== mark || revision === undefined) continue;
+      found.push({ outputs: outputs!, index, stamp, place: Number(place), part: Number(part), revision });
     }
   }
   return found;
-}
-
-function plain(value: unknown): string {
-  return Array.isArray(value) ? value.join("") : typeof value === "string" ? value : "";
 }

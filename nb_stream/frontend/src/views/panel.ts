@@ -15,8 +15,8 @@ import { Tail } from "./tail";
 import { TaskBox } from "./task";
 import { Tools } from "./tools";
 
-/** Show the panel of `connection` in `el` until `signal` aborts. Gives its outermost element. */
-export function showPanel(connection: Connection, el: HTMLElement, signal: AbortSignal): HTMLElement {
+/** Show the panel of `connection` in `el` until `signal` aborts. */
+export function showPanel(connection: Connection, el: HTMLElement, signal: AbortSignal): void {
   const { store } = connection;
   const header = new Header(connection);
   const task = new TaskBox(connection);
@@ -92,5 +92,4 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   );
   paint();
   tools.openAddress();
-  return root;
 }
