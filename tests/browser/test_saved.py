@@ -119,7 +119,7 @@ RUNS = """
 from autogen_agentchat.agents import AssistantAgent
 from nb_stream import TeamPanel
 from nb_stream.demo import Say, ScriptedClient
-panel = TeamPanel(AssistantAgent("ann", ScriptedClient([Say("Done.\\nTERMINATE")] * 4), model_client_stream=True))
+panel = TeamPanel(AssistantAgent("ann", ScriptedClient([Say("Done.\\nTERMI" + "NATE")] * 4), model_client_stream=True))
 panel
 """
 
