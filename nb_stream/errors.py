@@ -5,7 +5,7 @@ NbStreamError
 ├── UnknownAgentError (KeyError)    no agent, or more than one, has this name or path
 ├── CannotStreamError (ValueError)  the agent has no tokens to switch on
 ├── EmptyTaskError (ValueError)     the task has no text
-├── AlreadyRunningError (ValueError)   a run is under way, here or elsewhere
+├── AlreadyRunningError (RuntimeError, ValueError)   a run is under way, here or elsewhere
 ├── NoTeamError (RuntimeError)      a recording is shown, and there is no team to run
 ├── StateError (ValueError)         what is to be loaded is no state of this team
 ├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
@@ -46,8 +46,9 @@ class EmptyTaskError(NbStreamError, ValueError):
     """The task has no text."""
 
 
-class AlreadyRunningError(NbStreamError, ValueError):
-    """A run is under way, here or elsewhere. A ValueError, as AgentChat raises for it."""
+class AlreadyRunningError(NbStreamError, RuntimeError, ValueError):
+    """A run is under way, here or elsewhere. AgentChat raises a ValueError for a second run, and a RuntimeError for a
+    `reset` or `load_state` during one."""
 
 
 class NoTeamError(NbStreamError, RuntimeError):

@@ -32,8 +32,15 @@ CALLBACKS = 0.5
 """Seconds that the end of a run waits for slow callbacks, which get what is left later."""
 
 
-WITHIN: contextvars.ContextVar[Run | None] = contextvars.ContextVar("nb_stream_run", default=None)
-"""Set in the tasks of a run, those of its agents, tools and callbacks included: they cannot wait for its end."""
+_WITHIN: contextvars.ContextVar[weakref.ref[Run] | None] = contextvars.ContextVar("nb_stream_run", default=None)
+"""Set in the tasks of a run, those of its agents, tools and callbacks included. What they leave in the background keeps
+neither the run nor its result."""
+
+
+def is_within(run: Run) -> bool:
+    """Whether this is a part of a run: then it cannot wait for its end."""
+    found = _WITHIN.get()
+    return found is not None and found() is run
 
 
 class _Order(NamedTuple):
@@ -220,7 +227,7 @@ class Runner:
 
     async def _supervise(self, run: Run, order: _Order) -> None:
         """Own a run from its start to its last word."""
-        WITHIN.set(run)
+        _WITHIN.set(weakref.ref(run))
         result: Any = None
         error: BaseException | None = None
         try:
@@ -371,7 +378,7 @@ class Runner:
                     await self._feed.settle(CALLBACKS)
         finally:
             if order.outlet is not None:
-                if error is None:
+                if error is None and result is not None:  # an agent may end without a response
                     order.outlet.put(result)
                 order.outlet.close()
             self._set_state(state, detail)

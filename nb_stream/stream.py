@@ -28,7 +28,7 @@ from .recording import Recording
 from .redaction import Redact
 from .replay import Replay
 from .run import Outlet, Run
-from .runner import WITHIN, Runner
+from .runner import Runner, is_within
 from .switches import Switches, resolve
 from .terminal import terminal_view
 from .token_gate import Streaming, TokenGate
@@ -328,7 +328,7 @@ class TeamStream:
         run = self._runner.run
         if run is not None and not run.done():
             self.call(lambda: self._runner.stop(run))
-            if WITHIN.get() is not run:
+            if not is_within(run):
                 await asyncio.wait([asyncio.ensure_future(_quiet(run))])
 
     async def cancel(self) -> None:
@@ -386,7 +386,7 @@ class TeamStream:
     async def _freed(self) -> None:
         """See the end of a run whose `run_stream` was left; it takes as long as a cancel."""
         run = self._runner.left
-        if run is not None and WITHIN.get() is not run:
+        if run is not None and not is_within(run):
             await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=ENDING)
 
     async def _end(self, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import inspect
@@ -146,7 +147,7 @@ class AutoGenBackend:
         if busy is not None:
             raise _busy(busy)
         self._quiet.enter_context(quiet_runtime())
-        self._token, self._stop_wished = stopping.RunToken(), False
+        self._token, self._stop_wished, self._refused = stopping.RunToken(), False, False
 
     def release(self) -> None:
         """Let others have the team."""
@@ -170,7 +171,7 @@ class AutoGenBackend:
         ask: HumanInput,
     ) -> AsyncGenerator[Item, None]:
         """Run the team; each message comes with its event, the `TaskResult` last with None."""
-        self._refused = True  # where a run of the team's own began since `claim`: it goes on
+        self._refused = True  # if a run of the team's own began since `claim`: it goes on
         self.check_free()
         self._refused = False
         self._ours = True
@@ -179,8 +180,10 @@ class AutoGenBackend:
         calls = self._calls = Calls()
         faults = Faults()
         given = set(map(id_of, _messages(task)))
+        begun: list[bool] = []
         try:
             with await self._prepared(out, calls, ask):
+                asyncio.get_running_loop().call_soon(begun.append, True)
                 async with closing(self._begun(task, output_task_messages, as_stream)) as stream:
                     async for message in stream:
                         if is_a(message, TaskResult) or is_a(message, Outcome):
@@ -195,6 +198,10 @@ class AutoGenBackend:
                         for sentence in (*faults.news(), *calls.notices()):
                             emit(Notice(time.time(), sentence))
             self._ours = False
+        except Exception:
+            if not begun and not self._turns.given:  # the task was refused before anything in the team could hear of it
+                self._refused, self._ours = True, False
+            raise
         finally:
             for sentence in calls.notices(last=True):
                 emit(Notice(time.time(), sentence))
