@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import io
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
+from autogen_agentchat.agents import AssistantAgent, BaseChatAgent, UserProxyAgent
 from autogen_agentchat.base import TaskResult
-from autogen_agentchat.conditions import MaxMessageTermination, TextMentionTermination
-from autogen_agentchat.messages import ModelClientStreamingChunkEvent, MultiModalMessage, TextMessage
+from autogen_agentchat.conditions import ExternalTermination, MaxMessageTermination, TextMentionTermination
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent, MultiModalMessage, StructuredMessage, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
 from autogen_agentchat.ui import Console
 from autogen_core import CancellationToken
+from pydantic import BaseModel
 from waiting import until
 
 from nb_stream import CellKind, Run, TeamStream
@@ -168,6 +171,124 @@ async def test_a_second_run_is_refused_with_the_error_of_the_team(method: str) -
     assert ours[0] is bare[0]
     assert "already running, it cannot run again until it is stopped." in bare[1]
     assert "already running, it cannot run again until it is stopped." in ours[1]
+
+
+@pytest.mark.parametrize("wish", ["reset", "load_state"])
+async def test_a_wish_during_a_run_is_refused_with_the_error_of_the_team(wish: str) -> None:
+    slow = RoundRobinGroupChat([AssistantAgent("ann", ScriptedClient([Say(TEXT)], pace=0.002))], max_turns=1)
+    for runner in (slow, TeamStream(slow)):
+        first = asyncio.ensure_future(runner.run(task="go"))
+        await until(lambda: slow._is_running)
+        with pytest.raises(RuntimeError, match=r"running|loaded"):
+            await (runner.reset() if wish == "reset" else runner.load_state({}))
+        await first
+
+
+class Strange(BaseModel):
+    """What no team here knows messages of."""
+
+
+REFUSED: dict[str, Any] = {
+    "a number": 3,
+    "nothing": 0,
+    "bytes": b"go",
+    "an event": ModelClientStreamingChunkEvent(content="go", source="user"),
+    "an unknown kind of message": StructuredMessage[Strange](content=Strange(), source="user"),
+    "a tuple": (TextMessage(content="go", source="user"),),
+    "an empty list": [],
+    "a list of texts": ["go"],
+    "a list with a number": [TextMessage(content="go", source="user"), 3],
+}
+
+
+@pytest.mark.parametrize("task", REFUSED)
+@pytest.mark.parametrize("method", ["run", "run_stream"])
+async def test_a_refused_task_leaves_the_team_as_it_was(task: str, method: str) -> None:
+    """A wish to end that was made before it is not lost."""
+
+    async def runs(wrap: Callable[[Any], Any]) -> list[Any]:
+        wish = ExternalTermination()
+        condition = wish | MaxMessageTermination(6)
+        runner = wrap(RoundRobinGroupChat([agent("ann"), agent("ben")], termination_condition=condition))
+        first = await (runner.run(task="go") if method == "run" else collected(runner.run_stream(task="go")))
+        wish.set()
+        seen = outcome if method == "run" else collected
+        refused = await seen(getattr(runner, method)(task=REFUSED[task]))
+        return [
+            len(first.messages if method == "run" else first),
+            refused,
+            await seen(getattr(runner, method)(task="on")),
+        ]
+
+    bare = await runs(lambda team: team)
+    assert bare[1][0] is ValueError or bare[1][-1][0] is ValueError
+    assert await runs(TeamStream) == bare
+
+
+class Silent(BaseChatAgent):
+    """Says something, or nothing, and has no response."""
+
+    produced_message_types = (TextMessage,)
+
+    def __init__(self, *said: Any) -> None:
+        super().__init__("silent", "Has no response.")
+        self.said = said
+
+    async def on_messages_stream(self, messages: Any, cancellation_token: Any) -> Any:
+        for text in self.said:
+            yield TextMessage(content=text, source=self.name)
+
+    async def on_messages(self, messages: Any, cancellation_token: Any) -> Any:
+        raise LookupError("no response")
+
+    async def on_reset(self, cancellation_token: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("said", [(), ("a word",)])
+@pytest.mark.parametrize("team", [lambda agent: agent, lambda agent: RoundRobinGroupChat([agent, solo()], max_turns=2)])
+@pytest.mark.parametrize("method", ["run", "run_stream"])
+async def test_an_agent_without_a_response_ends_as_in_the_team(method: str, team: Any, said: tuple[str, ...]) -> None:
+    seen = outcome if method == "run" else collected
+    bare = await seen(getattr(team(Silent(*said)), method)(task="go"))
+    assert await seen(getattr(TeamStream(team(Silent(*said))), method)(task="go")) == bare
+
+
+@pytest.mark.parametrize("what", ["a timer", "a task", "a callback's timer"])
+@pytest.mark.parametrize("end", ["done", "failed"])
+async def test_what_a_turn_leaves_in_the_background_keeps_no_run_in_memory(end: str, what: str) -> None:
+    left: list[Any] = []
+
+    def leave() -> None:
+        loop = asyncio.get_running_loop()
+        left.append(loop.create_task(asyncio.sleep(600)) if what == "a task" else loop.call_later(600, print))
+
+    async def tool() -> str:
+        """Leave something behind."""
+        leave()
+        return "left"
+
+    async def run() -> list[weakref.ref[Any]]:
+        last = Say(TEXT) if end == "done" else Fail(OSError("gone"), 2)
+        user = agent("ann", Call("tool", {}), last, tools=[tool], reflect_on_tool_use=True)
+        team = RoundRobinGroupChat([user], max_turns=1)
+        stream = TeamStream(team)
+        if what.startswith("a callback"):
+            stream.on_token(lambda _: None if left else leave())
+        await outcome(stream.run("go"))
+        assert left
+        things = (stream, team, user, stream.current, stream.transcript, stream.transcript.cells[-1])
+        return [weakref.ref(thing) for thing in things]
+
+    kept = await asyncio.ensure_future(run())
+
+    def gone() -> bool:
+        gc.collect()
+        return not any(thing() for thing in kept)
+
+    await until(gone, 10)
+    for thing in left:
+        thing.cancel()
 
 
 @pytest.mark.parametrize("when", ["before", "during"])
