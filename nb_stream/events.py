@@ -25,16 +25,22 @@ from .model import (
     CellStatus,
     Chunk,
     Event,
-    ToolCall,
+    RunFinished,
+    TurnEnded,
     Usage,
 )
 from .packed import Packed, pack, steps, times
+from .typed import decoded, time_of
 
 VERSION = 1
 """The version of the recordings that this package writes, and the newest one that it reads."""
 
 KINDS: tuple[type[Any], ...] = get_args(Event)
 """The classes of the `Event` union."""
+
+
+class NoJson(ValueError):
+    """A line that is no JSON: nobody knows what stands in what follows it."""
 
 
 def word(kind: type[Any]) -> str:
@@ -52,6 +58,7 @@ _DEFAULTS = {
     for kind in KINDS
 }
 
+_ENDS = (CellStatus.DONE, CellStatus.FAILED, CellStatus.CANCELLED)
 _CALL = ("agent", "path", "message_id", "turn")
 _LONGEST = 512  # chunks in a line at most
 
@@ -126,13 +133,14 @@ def _line(values: Mapping[str, Any]) -> bytes:
 
 
 def from_line(text: str | bytes) -> list[Event]:
-    """The events of a line. Raises ValueError where it holds none; fields that no event has are passed over."""
+    """The events of a line. Raises NoJson where it is none, ValueError where it holds no event; fields that no event
+    has are passed over."""
     values = _values(text)
     try:
         if values["event"] == "chunks":
             return _chunks(values)  # type: ignore[return-value]
         return [_event(values)]
-    except (TypeError, AttributeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
         raise ValueError(f"its fields are not those of {values['event']!r} ({error})") from error
 
 
@@ -142,35 +150,58 @@ def joined(text: str | bytes) -> list[Event]:
     if values["event"] != "chunks":
         return from_line(text)
     try:
-        ats, texts, owners = _times(values), values["text"], values.get("call")
+        ats, texts, owners, calls = _parts(values)
         found: list[Event] = []
-        if not values["calls"] or not len(ats) == len(texts) == len(owners or ats):
-            raise IndexError("its lists do not fit each other")
-        for place, call in enumerate(values["calls"]):
+        for place, call in enumerate(calls):
             mine = None if owners is None else [number for number, owner in enumerate(owners) if owner == place]
+            if mine == []:
+                continue
             at = ats if mine is None else [ats[number] for number in mine]
             said = texts if mine is None else [texts[number] for number in mine]
-            chunk = Chunk(at=at[0], text="".join(said), count=len(said), until=at[-1], **_known(Chunk, call))
+            chunk = Chunk(at=at[0], text="".join(said), count=len(said), until=at[-1], **call)
             found.append(chunk)
         return found
-    except (TypeError, AttributeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
         raise ValueError(f"its fields are not those of 'chunks' ({error})") from error
 
 
 def _values(text: str | bytes) -> dict[str, Any]:
-    values = _read(text if isinstance(text, str) else text.decode())
-    if not isinstance(values, dict) or values.get("event") not in _KNOWN:
+    try:
+        values = _read(text if isinstance(text, str) else text.decode())
+    except json.JSONDecodeError as error:
+        raise NoJson(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    if not isinstance(values, dict) or type(values.get("event")) is not str or values["event"] not in _KNOWN:
         raise ValueError("it is no event")
     return values
 
 
 def _chunks(values: Mapping[str, Any]) -> list[Chunk]:
-    calls = [_known(Chunk, call) for call in values["calls"]]
-    owners = values.get("call") or [0] * len(values["text"])
+    ats, texts, owners, calls = _parts(values)
     return [
         Chunk(at=at, text=text, **calls[owner])
-        for at, text, owner in zip(_times(values), values["text"], owners, strict=True)
+        for at, text, owner in zip(ats, texts, owners or [0] * len(texts), strict=True)
     ]
+
+
+def _parts(values: Mapping[str, Any]) -> tuple[array[float], list[str], list[int] | None, list[dict[str, Any]]]:
+    """The times, the texts, the owners and the calls of a line of chunks."""
+    ats, texts, owners = _times(values), values["text"], values.get("call")
+    calls = [_call(call) for call in values["calls"]]
+    if not calls or not len(ats) == len(texts) == len(owners or ats) or not len(ats):
+        raise IndexError("its lists do not fit each other")
+    if not all(type(text) is str for text in texts):
+        raise TypeError("its texts are not all texts")
+    if owners and not all(type(owner) is int and 0 <= owner < len(calls) for owner in owners):
+        raise IndexError("its call is none of its calls")
+    return ats, texts, owners, calls
+
+
+def _call(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a chunk that say which call it is of."""
+    chunk = decoded(Chunk, {**{name: values[name] for name in _CALL if name in values}, "at": 0, "text": ""})
+    return {name: getattr(chunk, name) for name in _CALL}
 
 
 def _times(values: Mapping[str, Any]) -> array[float]:
@@ -178,24 +209,18 @@ def _times(values: Mapping[str, Any]) -> array[float]:
         found = times(values["at"], values["after"])
     except OverflowError as error:
         raise ValueError(f"its times lie outside of what a float holds ({error})") from error
+    for time in (values["at"], min(found, default=0.0), max(found, default=0.0)):
+        time_of(time)
     if not all(map(math.isfinite, found)):
         raise ValueError("its times are no numbers of seconds")
     return found
 
 
 def _event(values: Mapping[str, Any]) -> Event:
-    kind = _CLASSES[values["event"]]
-    try:
-        is_time = math.isfinite(values["at"])
-    except OverflowError:  # a whole number of any length
-        is_time = False
-    if not is_time:
-        raise ValueError("its time is no number of seconds")
-    return kind(**{name: _value(name, value) for name, value in _known(kind, values).items()})  # type: ignore[no-any-return]
-
-
-def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in _DEFAULTS[kind]}
+    event: Event = decoded(_CLASSES[values["event"]], values)
+    if isinstance(event, (TurnEnded, RunFinished)) and event.status not in _ENDS:
+        raise ValueError(f"nothing ends by {event.status.value!r}")
+    return event
 
 
 def dumps(value: Any) -> str:
@@ -223,18 +248,6 @@ def to_dict(event: Event) -> dict[str, Any]:
             value = dict(value)
         values[name] = value
     return values
-
-
-def _value(name: str, value: Any) -> Any:
-    if name == "kind":
-        return CellKind(value)
-    if name == "status":
-        return CellStatus(value)
-    if name == "usage" and value is not None:
-        return Usage(**value)
-    if name in ("tool_calls", "results"):
-        return tuple(ToolCall(**call) for call in value)
-    return value
 
 
 def _finite(value: Any) -> Any:

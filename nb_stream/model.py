@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Union
 
+from .typed import decoded
+
 
 class _Word(str, Enum):
     """An enum whose members are plain words, also when formatted (Python 3.10 has no `enum.StrEnum`)."""
@@ -164,12 +166,12 @@ class Cell:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Cell:
-        """The cell that `to_dict` wrote. Raises TypeError for fields that no cell has, ValueError for unknown words."""
-        known = dict(values)
-        known["kind"], known["status"] = CellKind(known["kind"]), CellStatus(known["status"])
-        known["usage"] = None if known.get("usage") is None else Usage(**known["usage"])
-        known["tool_calls"] = tuple(ToolCall(**call) for call in known.get("tool_calls", ()))
-        return cls(**known)
+        """The cell that `to_dict` wrote. Raises TypeError for fields that no cell has, ValueError for fields of
+        another type and unknown words."""
+        unknown = values.keys() - {field.name for field in dataclasses.fields(cls)}
+        if unknown:
+            raise TypeError(f"A cell has no {', '.join(sorted(map(str, unknown)))}.")
+        return decoded(cls, values)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -203,8 +205,8 @@ class RunInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunInfo:
-        """The run that `to_dict` wrote."""
-        return cls(**{**values, "status": CellStatus(values["status"]), "usage": Usage(**values["usage"])})
+        """The run that `to_dict` wrote. Raises ValueError for fields of another type."""
+        return decoded(cls, values)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

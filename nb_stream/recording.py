@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import json
 import os
@@ -18,7 +17,9 @@ from .errors import RecordingError, RecordingWarning
 from .export import suffix_of
 from .model import AgentInfo, CellStatus, Chunk, Event, RunFinished, RunStarted
 from .reduce import fold
+from .text import cleaned
 from .transcript import Transcript
+from .typed import decoded, json_of, time_of
 
 CUT = "The recording ends here."
 """Why a run ended in which a recording breaks off."""
@@ -27,6 +28,7 @@ GZIP = b"\x1f\x8b"
 """How a compressed file begins."""
 
 _JOIN = 512  # lines whose chunks are joined at most, so that memory stays bounded
+_NAMED = 20  # lines that were left out, each with a warning of its own
 _LOOK = 200  # lines between two reports of progress
 
 
@@ -48,18 +50,35 @@ class Recording:
             lines.close()
         if head is None:
             raise RecordingError(f"{self.path} is not a recording of nb_stream: its first line is no header.")
-        if not isinstance(head.get("version"), int) or head["version"] > events.VERSION:
+        if type(head.get("version")) is not int or not 1 <= head["version"] <= events.VERSION:
             raise RecordingError(
                 f"{self.path} has version {head.get('version')!r}; this nb_stream reads recordings up to version "
                 f"{events.VERSION}. Install a newer nb_stream to open it."
             )
         self.version: int = head["version"]
-        self.created: float | None = head.get("created")
-        self.state: dict[str, Any] | None = head.get("state")
-        names = [field.name for field in dataclasses.fields(AgentInfo)]
-        agents = _agents(head.get("agents"))
-        self.agents = tuple(AgentInfo(**{name: agent[name] for name in names if name in agent}) for agent in agents)
-        self.streaming = {agent["path"]: bool(agent.get("streaming", True)) for agent in agents}
+        self.created: float | None = self._part(head, "created", time_of)
+        self.state: dict[str, Any] | None = self._part(head, "state", _object)
+        rows = head.get("agents")
+        agents = [(row, self._agent(row)) for row in rows] if isinstance(rows, list) else []
+        known = {agent.path: (row, agent) for row, agent in reversed(agents) if agent is not None}
+        self.agents = tuple(agent for _, agent in reversed(known.values()))
+        self.streaming = {path: row.get("streaming") is not False for path, (row, _) in known.items()}
+
+    def _agent(self, row: Any) -> AgentInfo | None:
+        """An agent of the header; none where it does not fit, as the events name their agents too."""
+        found: AgentInfo | None = self._part({"agents": row}, "agents", lambda row: cleaned(decoded(AgentInfo, row)))
+        return found
+
+    def _part(self, head: dict[str, Any], name: str, decode: Callable[[Any], Any]) -> Any:
+        """A member of the header; None where it is not there or does not fit."""
+        if head.get(name) is None:
+            return None
+        try:
+            return decode(head[name])
+        except ValueError as error:
+            sentence = f"{self.path} is broken at line 1, byte 0: its {name} do not fit ({error}). They were left out."
+            warnings.warn(sentence, RecordingWarning, stacklevel=4)
+            return None
 
     def lines(self, offset: int = 0, number: int = 0) -> Lines:
         """The lines from a place that `Lines.offset` and `Lines.number` gave, the header being the first."""
@@ -88,15 +107,12 @@ class Recording:
         return tuple(lengths)
 
     def events(self) -> Iterator[Event]:
-        """The events one by one. Warns where the file is broken, and ends there."""
+        """The events one by one. Warns of lines that are none, which are left out, and where the file is broken, and
+        ends there."""
         lines = self.lines()
         next(lines)
         for line in lines:
-            try:
-                yield from events.from_line(line)
-            except ValueError as error:
-                lines.broken(str(error))
-                return
+            yield from lines.read(events.from_line, line)
 
     def joined(self, progress: Callable[[float], None] | None = None) -> Iterator[Event]:
         """The events with the chunks of a model call joined: what a transcript needs, and fast.
@@ -107,11 +123,7 @@ class Recording:
         lines = self.lines()
         next(lines)
         for line in lines:
-            try:
-                found = events.joined(line)
-            except ValueError as error:
-                lines.broken(str(error))
-                break
+            found = lines.read(events.joined, line)
             if progress is not None and lines.number % _LOOK == 0:
                 progress(lines.fraction)
             for event in found:
@@ -186,14 +198,10 @@ def _header(line: str) -> dict[str, Any] | None:
     return head if head.get("nb_stream") == "recording" else None
 
 
-def _agents(listed: object) -> list[dict[str, Any]]:
-    """The agents of a header; what is none there is passed over, as the events name their agents too."""
-    rows = listed if isinstance(listed, list) else []
-    return [
-        row
-        for row in rows
-        if isinstance(row, dict) and isinstance(row.get("name"), str) and isinstance(row.get("path"), str)
-    ]
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("it is no object")
+    return json_of(value)  # type: ignore[no-any-return]
 
 
 class Lines:
@@ -216,8 +224,8 @@ class Lines:
             self._file.seek(offset)
         self.offset = self._next = offset
         self.number = number
-        self.failure = ""
         self._whole = True
+        self._left_out = 0
 
     @property
     def fraction(self) -> float:
@@ -245,17 +253,34 @@ class Lines:
             self.broken("it is not UTF-8")
             raise StopIteration from None
 
+    def read(self, decode: Callable[[str], list[Event]], line: str) -> list[Event]:
+        """The events of the last line. One that fits no event is left out with a warning; one that is no JSON ends the
+        file."""
+        try:
+            return decode(line)
+        except events.NoJson as error:
+            self.broken(str(error))
+        except ValueError as error:
+            self._left_out += 1
+            if self._left_out <= _NAMED:
+                last = " So are others that follow." if self._left_out == _NAMED else ""
+                sentence = (
+                    f"{self._path} is broken at line {self.number}, byte {self.offset}: {error}. The line is left out."
+                )
+                warnings.warn(sentence + last, RecordingWarning, stacklevel=3)
+        return []
+
     def broken(self, reason: str, number: int | None = None) -> None:
         """Warn that the file is broken at the last line, or at line `number`, and end."""
         number = number or self.number
         if number == self.number and not self._whole:
             reason = "the file ends in the middle of it"
-        self.failure = (
+        failure = (
             f"{self._path} is broken at line {number}, byte {self.offset if number == self.number else self._next}: "
             f"{reason}. It was read up to there."
         )
         self.close()
-        warnings.warn(self.failure, RecordingWarning, stacklevel=4)
+        warnings.warn(failure, RecordingWarning, stacklevel=4)
 
     def close(self) -> None:
         """Close the file; there are no more lines."""
@@ -278,18 +303,39 @@ def load(path: str | os.PathLike[str], progress: Callable[[float], None] | None 
     """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`,
     `.json.gz`).
 
-    Raises RecordingError where the file is neither; warns where a recording is broken, and gives what stands before.
+    Raises RecordingError where the file is neither; warns of what does not fit there, which is left out, and where a
+    recording is broken, and gives what stands before.
     """
     if suffix_of(os.fspath(path)) != ".json":
         return Recording(path).transcript(progress)
     try:
         data = pathlib.Path(path).expanduser().read_bytes()
-        return Transcript.from_dict(
-            json.loads((gzip.decompress(data) if data.startswith(GZIP) else data).decode("utf-8-sig"))
-        )
+        values = json.loads((gzip.decompress(data) if data.startswith(GZIP) else data).decode("utf-8-sig"))
+        try:
+            return cleaned(Transcript.from_dict(values))  # type: ignore[no-any-return]
+        except (ValueError, TypeError):
+            return cleaned(Transcript.from_dict(_what_fits(path, values)))  # type: ignore[no-any-return]
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RecordingError(f"{path} is damaged: {error}.") from error
     except OSError as error:
         raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RecordingError(f"{path} is not a transcript of nb_stream: {error}") from error
+
+
+def _what_fits(path: str | os.PathLike[str], values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a transcript without the runs and cells that do not fit. Raises ValueError where nothing does."""
+    kept: dict[str, list[Any]] = {}
+    for name in ("runs", "cells"):
+        kept[name] = []
+        for number, row in enumerate(values[name], 1):
+            try:
+                Transcript.from_dict({"version": values["version"], "runs": [], "cells": [], name: [row]})
+            except (ValueError, TypeError) as error:
+                sentence = f"{path}: number {number} of its {name} does not fit ({error}). It is left out."
+                warnings.warn(sentence, RecordingWarning, stacklevel=3)
+            else:
+                kept[name].append(row)
+    if not any(kept.values()):
+        raise ValueError("nothing in it fits")
+    return {**values, **kept}

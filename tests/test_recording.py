@@ -647,7 +647,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_at_once(path: str, tmp_pat
 
 @pytest.mark.parametrize("at", ["1e999", "-1e999", "NaN", "9" * 400, '"now"'])
 @pytest.mark.parametrize("place", ["message", "chunks"])
-def test_a_time_that_is_none_ends_the_recording_with_a_sentence(place: str, at: str, tmp_path) -> None:
+def test_a_time_that_is_none_leaves_its_line_out_with_a_sentence(place: str, at: str, tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", RUN)
     lines = path.read_text("utf-8").split("\n")
     (number,) = (number for number, text in enumerate(lines) if f'"event":"{place}"' in text)
@@ -703,28 +703,51 @@ def test_a_compressed_file_cut_anywhere_opens(tmp_path) -> None:
     ("line", "reason"),
     [
         (b"{broken}", "Expecting property name"),
+        (b'{"event":"notice","at":1,"text":"\xff"}', "it is not UTF-8"),
+    ],
+)
+def test_a_corrupt_line_ends_a_recording_with_a_warning_that_says_where(line: bytes, reason: str, tmp_path) -> None:
+    path, offset = with_fourth_line(line, tmp_path)
+    with pytest.warns(RecordingWarning, match=f"broken at line 4, byte {offset}: .*{reason}"):
+        assert list(Recording(path).events()) == RUN[:3]
+    with pytest.warns(RecordingWarning, match="broken at line 4"):
+        assert [cell.text for cell in load(path)] == ["Hello\u2028"]
+
+
+def with_fourth_line(line: bytes, folder: pathlib.Path) -> tuple[pathlib.Path, int]:
+    """A recording whose fourth line is another one, and where that begins."""
+    path = write(folder / "run.jsonl", RUN)
+    lines = path.read_bytes().split(b"\n")
+    lines[3] = line
+    path.write_bytes(b"\n".join(lines))
+    return path, sum(len(line) + 1 for line in lines[:3])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
         (b'{"event":"chunk"}', "its fields are not those of 'chunk'"),
         (b'{"event":"dance","at":1}', "it is no event"),
         (b"[1]", "it is no event"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
         (b'{"event":"message","at":1,"agent":"a","path":"a","kind":"song","text":"","type":""}', "'song'"),
-        (b'{"event":"notice","at":1,"text":"\xff"}', "it is not UTF-8"),
         (b'{"event":"chunks","at":1,"calls":[],"after":[0],"text":["x"]}', "its fields are not those of 'chunks'"),
         (
             b'{"event":"chunks","at":1,"calls":[{"agent":"a","path":"a"}],"after":[0],"text":["x"],"call":[3]}',
             "'chunks'",
         ),
     ],
+    ids=range(7),
 )
-def test_a_corrupt_line_ends_a_recording_with_a_warning_that_says_where(line: bytes, reason: str, tmp_path) -> None:
-    path = write(tmp_path / "run.jsonl", RUN)
-    lines = path.read_bytes().split(b"\n")
-    lines[3] = line
-    path.write_bytes(b"\n".join(lines))
-    offset = sum(len(line) + 1 for line in lines[:3])
-    with pytest.warns(RecordingWarning, match=f"broken at line 4, byte {offset}: .*{reason}"):
-        assert list(Recording(path).events()) == RUN[:3]
+def test_a_line_that_fits_no_event_is_left_out_with_a_warning_that_says_where(
+    line: bytes, reason: str, tmp_path
+) -> None:
+    path, offset = with_fourth_line(line, tmp_path)
+    rest = [event for event in RUN if event not in RUN[3:4]]
+    with pytest.warns(RecordingWarning, match=f"broken at line 4, byte {offset}: .*{reason}.*The line is left out"):
+        assert list(Recording(path).events()) == rest
     with pytest.warns(RecordingWarning, match="broken at line 4"):
-        assert [cell.text for cell in load(path)] == ["Hello\u2028"]
+        assert load(path).runs[0].ended_at is not None
 
 
 def test_fields_that_a_later_release_may_add_are_passed_over(tmp_path) -> None:

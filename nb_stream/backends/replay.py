@@ -90,10 +90,7 @@ class ReplayBackend:
             text = next(self._lines, None)
             if text is None:
                 return None
-            try:
-                self._read_ahead.extend(from_line(text))
-            except ValueError as error:
-                self._lines.broken(str(error))
+            self._read_ahead.extend(self._lines.read(from_line, text))
         return self._read_ahead.popleft()
 
     def _skip(self) -> None:

@@ -1,0 +1,201 @@
+"""JSON values as the dataclasses of `model`: a file can hold anything, and what does not fit is refused in a sentence.
+
+Pure. The types stand in the dataclasses alone; what they do not say (a time, a count) goes by the field's name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+Decode = Callable[[Any], Any]
+
+_EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_799.0  # the years 1 to 9999, which dates can be made of
+_MOST = 2**53  # whole numbers beyond are not exact in a browser
+_DEEPEST = 100  # values inside of values
+_TIMES = ("at", "until", "started_at", "ended_at", "created")
+_COUNTS = ("count", "prompt_tokens", "completion_tokens")
+
+
+def decoded(kind: type[Any], values: object) -> Any:
+    """An instance of a dataclass from JSON values; members that it has no field for are passed over.
+
+    Raises ValueError, with the name of the field, where one does not fit or is missing.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"it is {_named(values)} and not an object")
+    made = {}
+    for name, (decode, needed) in _fields(kind).items():  # type: ignore[arg-type]
+        if name in values:
+            try:
+                made[name] = decode(values[name])
+            except ValueError as error:
+                raise ValueError(f"its {name}: {error}") from None
+        elif needed:
+            raise ValueError(f"it has no {name}")
+    return kind(**made)
+
+
+def time_of(value: object) -> float:
+    """A time in seconds since the epoch. Raises ValueError for what is no date."""
+    seconds = _number(value)
+    if not _EARLIEST <= seconds <= _LATEST:
+        raise ValueError("its time is no number of seconds that has a date")
+    return value  # type: ignore[return-value]
+
+
+def text_of(value: object) -> str:
+    """A text. Raises ValueError for anything else."""
+    if type(value) is not str:
+        raise ValueError(f"{_named(value)} is no text")
+    return value
+
+
+def json_of(value: Any, depth: int = 0) -> Any:
+    """JSON values, whatever they are. Raises ValueError for NaN, infinity, and what is nested too deep."""
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deep")
+    if isinstance(value, dict):
+        for part in value.values():
+            json_of(part, depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            json_of(part, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number of JSON")
+    return value
+
+
+@functools.cache
+def _fields(kind: type[Any]) -> dict[str, tuple[Decode, bool]]:
+    """By name, how each field of a dataclass is decoded, and whether it must be there."""
+    hints = get_type_hints(kind)
+    return {
+        field.name: (
+            _decoder(field.name, hints[field.name]),
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(kind)
+        if field.init
+    }
+
+
+def _decoder(name: str, hint: Any) -> Decode:
+    if get_origin(hint) in (Union, types.UnionType):
+        (inner,) = (_decoder(name, one) for one in get_args(hint) if one is not type(None))
+        return lambda value: None if value is None else inner(value)
+    if get_origin(hint) is tuple:
+        item = _decoder(name, get_args(hint)[0])
+        return lambda value: tuple(map(item, _list(value)))
+    if dataclasses.is_dataclass(hint):
+        return functools.partial(decoded, hint)  # type: ignore[arg-type]
+    if hint is str:
+        return text_of
+    if hint is bool:
+        return _flag
+    if hint is int:
+        return functools.partial(_whole, least=0 if name in _COUNTS else -_MOST)
+    if hint is float:
+        return time_of if name in _TIMES else _amount
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return functools.partial(_word, hint)
+    return _data if name == "data" else json_of
+
+
+def _word(kind: type[Enum], value: object) -> Enum:
+    if type(value) is not str:
+        raise ValueError(f"{_named(value)} is no text")
+    return kind(value)
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise ValueError(f"{_named(value)} is neither true nor false")
+    return value
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"{_named(value)} is no number")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        raise ValueError("it is too large a number") from None
+
+
+def _amount(value: object) -> float:
+    if not 0 <= _number(value) < _MOST:
+        raise ValueError("it is no amount")
+    return value  # type: ignore[return-value]
+
+
+def _whole(value: object, *, least: int) -> int:
+    number = _number(value)
+    if not least <= number < _MOST or number != int(number):
+        raise ValueError("it is no whole number that can be")
+    return int(number)
+
+
+def _list(value: object) -> list[Any]:
+    if type(value) is not list:
+        raise ValueError(f"{_named(value)} is no list")
+    return value
+
+
+def _texts(value: object) -> list[str]:
+    return [text_of(item) for item in _list(value)]
+
+
+def _blocks(value: object) -> object:
+    for block in _list(value):
+        if not isinstance(block, dict):
+            raise ValueError(f"{_named(block)} is no block of code")
+        text_of(block.get("code"))
+        text_of(block.get("language"))
+    return value
+
+
+def _or_none(decode: Decode) -> Decode:
+    return lambda value: None if value is None else decode(value)
+
+
+_DATA: dict[str, Decode] = {
+    **dict.fromkeys(("output", "how", "traceback", "target", "request_id", "cut_short"), text_of),
+    **dict.fromkeys(("answer", "result_message_id"), _or_none(text_of)),
+    **dict.fromkeys(("exit_code", "count", "retry_attempt"), functools.partial(_whole, least=-_MOST)),
+    **dict.fromkeys(("images", "agents"), _texts),
+    "code_blocks": _blocks,
+    "preformatted": _flag,
+}
+"""The members of a cell's or a message's data that everybody reads; others may be anything."""
+
+
+def _data(value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError(f"{_named(value)} is no object")
+    for name, part in value.items():
+        try:
+            _DATA.get(name, json_of)(part)
+        except ValueError as error:
+            raise ValueError(f"its {name}: {error}") from None
+    return json_of(value)
+
+
+def _named(value: object) -> str:
+    """A value in a sentence: what kind it is."""
+    if value is None:
+        return "null"
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
+    return names.get(type(value), type(value).__name__)
