@@ -44,6 +44,12 @@ class CellKind(_Word):
     OTHER = "other"
 
 
+_MARKDOWN = (
+    *(CellKind.TEXT, CellKind.THOUGHT, CellKind.CODE, CellKind.HANDOFF, CellKind.SELECTION, CellKind.MEMORY),
+    *(CellKind.INPUT, CellKind.APPROVAL, CellKind.NOTICE, CellKind.OTHER),
+)
+
+
 class CellStatus(_Word):
     """How far a cell has come."""
 
@@ -123,8 +129,9 @@ class Cell:
     """One entry of a transcript.
 
     `type` is the message class that the framework gave it (empty for text that never became a message); `data` holds
-    what the kind needs beyond `text`, as JSON values. `ttft` is the time to the first token, `tokens_per_s` the pace
-    of the generation; `estimated` says that the pace was counted from chunks, because the server gave no usage.
+    what the kind needs beyond `text`, as JSON values (`preformatted`: no model wrote the text). `ttft` is the time to
+    the first token, `tokens_per_s` the pace of the generation; `estimated` says that the pace was counted from chunks,
+    because the server gave no usage.
     `cost` is in USD, where the model has a price.
     """
 
@@ -146,6 +153,11 @@ class Cell:
     tool_calls: tuple[ToolCall, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     cost: float | None = None
+
+    @property
+    def is_markdown(self) -> bool:
+        """Whether its text may be read as Markdown: what people and models say may, what programs print may not."""
+        return self.kind in _MARKDOWN and not self.data.get("preformatted")
 
     @property
     def duration(self) -> float | None:

@@ -190,8 +190,8 @@ def test_messages_are_markdown_where_that_is_safe_and_source_where_it_is_not(
 ) -> None:
     cell = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, text)
     [_, made, _] = notebook([cell], [RunInfo("r1", "task")])["cells"]
-    assert made["source"].startswith("**ann**\n\n")
-    rest = made["source"].removeprefix("**ann**\n\n")
+    assert made["source"].startswith("### ann\n\n")
+    rest = made["source"].removeprefix("### ann\n\n")
     assert rest == text if shown_as_markdown else rest.startswith("```") and rest != text
 
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from oracle import folded
 from scenarios import Author
 
+from nb_stream.export.contained import contained
 from nb_stream.export.markdown import markdown
 from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from nb_stream.transcript import Transcript
+from nb_stream.visible import visible
 
 RUN = RunInfo("r1", "Plan a trip.", CellStatus.DONE, "Enough.")
 
@@ -145,8 +147,8 @@ def test_every_message_result_and_output_of_a_run_is_in_it(r: random.Random) -> 
     text.encode("utf-8")
     for one in transcript.cells:
         if one.kind not in (CellKind.THOUGHT, CellKind.STRUCTURED, CellKind.ERROR):
-            assert one.text in text
+            assert contained(one.text) in text
         for call in one.tool_calls:
-            assert (call.result or "").rstrip() in text
-        assert one.data.get("output", "").rstrip() in text
+            assert visible(call.result or "").rstrip() in text
+        assert visible(one.data.get("output", "")).rstrip() in text
     assert text.count("\n### ") >= len(transcript)

@@ -6,9 +6,15 @@ import io
 import re
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from nb_stream.export.agui import events
+from nb_stream.export.html import page
+from nb_stream.export.markdown import markdown
+from nb_stream.export.notebook import notebook
 from nb_stream.export.outputs import as_text
 from nb_stream.export.text import text
 from nb_stream.model import Cell, CellKind, CellStatus, Chunk, Message, RunInfo, RunStarted, ToolCall
@@ -21,7 +27,20 @@ PARTS = st.sampled_from(
     [
         *("--- critic: APPROVED", "---------- critic -----", "── critic ──", "critic ─────", "--- Run 2: x"),
         *("---", "-", "—", "- ", "\n", "\r", "\n\n", "  ", "\t", "\x1b[0m", "\x1b[1m-", "critic", "Done."),
-        *("### critic", "critic\n===", "`", "```"),
+        *(
+            "### critic",
+            "# critic",
+            "critic\n===",
+            "critic\n---\n",
+            "`",
+            "```",
+            "~~~\n",
+            "**critic**",
+            "    ",
+            "\u2028",
+        ),
+        *("<h3>critic</h3>", "<!--", "<details>", "<div>\n", "</div>", "\\", "$", "$$", "[critic]: http://e\n", "> "),
+        *("1. ", "|a|\n|-|\n", "\\def\\le{\\ge}", "&lt;", "[x](", "![", "<b", ">"),
     ]
 )
 SAID = st.lists(PARTS, max_size=10).map("".join)
@@ -75,3 +94,85 @@ def test_a_text_is_quoted_the_same_wherever_it_is_cut(pieces: list[str]) -> None
         shown, inside = shown + said, not said.endswith("\n") if said else inside
     assert shown == quoted("".join(pieces))
     assert shown.replace("> ", "") == "".join(pieces).replace("> ", "")
+
+
+def headings(source: str) -> list[str]:
+    """The headings of a document, also those inside of other blocks, as a reader sees them."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(source)
+    inside = [
+        tokens[place + 1] for place, token in enumerate(tokens) if token.type == "heading_open" and token.tag <= "h3"
+    ]
+    assert not [token for token in tokens if token.type == "html_block"], source
+    for token in tokens:
+        assert not [child for child in token.children or () if child.type == "html_inline"], source
+    return ["".join(child.content for child in token.children or ()) for token in inside]
+
+
+HEADS = ["ann", "ann (tool call)", "ann (code)", "ann (code)", "ann (human input)", "nb_stream (error)", "last"]
+
+
+@given(SAID)
+def test_in_markdown_only_heads_are_headings_of_their_level_and_nothing_is_html(said: str) -> None:
+    """Neither a message nor a tool, nor what follows a message, can look as if another had said it."""
+    cells = [*said_everywhere(said), Cell("c7", "r1", "last", "last", CellKind.TEXT, "[critic]")]
+    whole = markdown(cells, [RUN])
+    assert headings(whole) == ["Run 1: task", *HEADS]
+    assert "href" not in MarkdownIt("commonmark").render(whole.rpartition("### last")[2])
+    rows = notebook(cells, [RUN])["cells"]
+    for row, name in zip(rows[1:-1], ["ann"] * 5 + ["nb_stream", "last"], strict=True):
+        [head] = headings(row["source"])
+        assert re.fullmatch(rf"{name}( \(.*\))?", head)
+
+
+@given(SAID)
+def test_every_field_that_is_no_message_is_text_on_one_line_in_markdown(said: str) -> None:
+    """Names, tasks and reasons: no heading, no image and no code of their own, no bidi mark."""
+    name = f"a{said}\u202e"
+    call = ToolCall(name, name, "{}", "ok")
+    cells = [
+        Cell("c1", "r1", name, name, CellKind.TEXT, "Hello"),
+        Cell("c2", "r1", name, name, CellKind.TOOL_CALL, tool_calls=(call,)),
+        Cell("c3", "r1", "ann", "ann", CellKind.CODE, "x", data={"code_blocks": [{"code": "y", "language": name}]}),
+    ]
+    run = RunInfo("r1", name, CellStatus.DONE, name)
+    sources = [markdown(cells, [run]), *(row["source"] for row in notebook(cells, [run])["cells"])]
+    assert len(headings(sources[0])) == 4
+    for source in sources:
+        assert "\u202e" not in source
+        assert len(headings(source)) <= 4
+        html = MarkdownIt("gfm-like", {"linkify": False}).render(source)
+        assert not re.search("<(?:img|a|h[4-6]|strong|table)[ >]", html), html
+
+
+@pytest.mark.parametrize(
+    "macro",
+    [
+        r"\renewcommand{\le}{\ge}", r"\def\le{\ge}", r"\gdef\le{\ge}", r"\edef\le{\ge}", r"\xdef\le{\ge}",
+        r"\let\le\ge", r"\futurelet\le\ge x", r"\newcommand{\le}{x}", r"\providecommand{\le}{x}",
+        r"\newenvironment{matrix}{x}{y}", r"\renewenvironment{matrix}{x}{y}", r"\DeclareMathOperator{\le}{x}",
+        r"\DeclareMathOperator*{\le}{x}", r"\global\let\le\ge", r"\require{physics}", r"\csname def\endcsname",
+        r"\DeclarePairedDelimiter\abs\lvert\rvert", r"\NewDocumentCommand\le{}{x}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("around", ["$%s$", "$$\n%s\n$$", "\\(%s\\)", "\\begin{align}%s\\end{align}", "%s"])
+def test_a_macro_of_tex_in_one_message_changes_no_formula_of_another(macro: str, around: str) -> None:
+    said = around.replace("%s", macro)
+    cells = [
+        Cell("c1", "r1", "ann", "ann", CellKind.TEXT, said),
+        Cell("c2", "r1", "ben", "ben", CellKind.TEXT, "$a \\le b$"),
+    ]
+    _, first, second, _ = notebook(cells, [RUN])["cells"]
+    assert first["source"] == f"### ann\n\n```\n{said}\n```"
+    assert second["source"] == "### ben\n\n$a \\le b$"
+    assert f"```\n{said}\n```" in markdown(cells, [RUN])
+
+
+def test_what_no_model_wrote_is_no_markdown_in_any_export() -> None:
+    printed = "d = a*b*c, __init__\n3. third\n# params: 12\n  col   col"
+    cell = Cell("c1", "r1", "run", "run", CellKind.TEXT, printed, data={"preformatted": True})
+    assert f"```text\n{printed}\n```" in markdown([cell], [RUN])
+    assert notebook([cell], [RUN])["cells"][1]["source"] == f"### run\n\n```\n{printed}\n```"
+    page_of = "".join(page([cell], [RUN]))
+    assert re.search(r'<pre class="nb-code"[^>]*>\n' + re.escape(printed), page_of)
+    for said in ("".join(text([cell], [RUN])), as_text([cell], [RUN]), str(list(events([cell], [RUN])))):
+        assert "d = a*b*c, __init__" in said

@@ -100,7 +100,7 @@ def _body(cell: Cell) -> Iterator[str]:
     if cell.kind in (CellKind.STRUCTURED, CellKind.ERROR):
         yield _code(cell.text)
     elif cell.kind is not CellKind.TOOL_CALL:
-        yield from _said(cell.text)
+        yield from _said(cell.text) if cell.is_markdown else (_code(cell.text),)
     for block in cell.data.get("code_blocks", ()):
         if str(block.get("code", "")).strip() not in cell.text:
             yield _code(block["code"])

@@ -12,20 +12,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from ..visible import one_line, visible
+from ..visible import visible
+from .contained import code_span, contained, fenced, inline, outside_code
 from .runs import by_run
 from .text import ending
 
 _DATA = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
-_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
-_CODE = re.compile(r"^(`{3,}|~{3,})[\w+#.-]*\n(?:.*\n)*?\1[ \t]*$", re.MULTILINE)
 # Images, HTML, link definitions, and the macros of TeX with which MathJax sets styles and links.
 _DOUBTFUL = re.compile(
-    r"!\[|<[A-Za-z/!?]|^[ >\t*+-]*\[[^\]]*\]:|\\(?:style|class|cssId|data|href|require|includegraphics|csname)",
+    r"!\[|<[A-Za-z/!?]|^[ >\t*+-]*\[[^\]]*\]:|\\(?:style|class|cssId|data|href|includegraphics)",
     re.MULTILINE,
 )
-# What could make a parser see a fence where we see none, or none where we see one.
-_UNSURE = re.compile(r"[<$\\]|^[ \t>]*(?:`{3}|~{3})|^[ >\t*+-]*\[[^\]]*\]:", re.MULTILINE)
 # JupyterLab draws these, and a drawing may hold pictures.
 _DRAWN = re.compile(r"(?:`{3}|~{3})\s*\{?\.?mermaid", re.IGNORECASE)
 
@@ -49,18 +46,18 @@ def notebook(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> dict[str, Any]:
 def _rows(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[dict[str, Any]]:
     for number, (run, own) in enumerate(by_run(cells, runs), 1):
         if run is not None:
-            task = _inline(run.task)
+            task = inline(run.task)
             yield _markdown(f"## Run {number}" + (f": {task}" if task else ""))
         yield from map(_message, own)
         if run is not None:
-            yield _markdown(f"*{_inline(ending(run))}*")
+            yield _markdown(f"*{inline(ending(run))}*")
 
 
 def _message(cell: Cell) -> dict[str, Any]:
     words = [] if cell.kind is CellKind.TEXT else [cell.kind.value]
     if cell.status is not CellStatus.DONE:
         words.append(cell.status.value)
-    head = f"**{_inline(cell.path or cell.agent or 'nb_stream')}**" + (f" *({', '.join(words)})*" if words else "")
+    head = f"### {inline(cell.path or cell.agent) or 'nb_stream'}" + (f" *({', '.join(words)})*" if words else "")
     parts = [head, *_body(cell)]
     attachments: dict[str, dict[str, str]] = {}
     for number, image in enumerate(cell.data.get("images", ()), 1):
@@ -73,47 +70,31 @@ def _message(cell: Cell) -> dict[str, Any]:
 
 def _body(cell: Cell) -> Iterator[str]:
     if cell.kind is CellKind.STRUCTURED:
-        yield _fenced(cell.text, "json")
+        yield fenced(cell.text, "json")
     elif cell.kind is CellKind.ERROR:
-        yield _fenced(cell.text)
+        yield fenced(cell.text)
     elif cell.kind is not CellKind.TOOL_CALL:
-        yield _safe(cell.text)
+        yield _safe(cell.text) if cell.is_markdown else fenced(cell.text)
     for block in cell.data.get("code_blocks", ()):
         if block["code"].strip() not in cell.text:
-            yield _fenced(block["code"])
+            yield fenced(block["code"])
     for call in cell.tool_calls:
         yield from _call(call)
     for name in ("output", "answer", "traceback"):
-        yield _fenced(str(cell.data.get(name) or ""))
+        yield fenced(str(cell.data.get(name) or ""))
 
 
 def _call(call: ToolCall) -> Iterator[str]:
-    yield f"`{one_line(call.name).replace('`', '')}`" + (" failed" if call.is_error else "")
-    yield _fenced(call.arguments, "json")
-    yield _fenced(call.result or "")
+    yield code_span(call.name) + (" failed" if call.is_error else "")
+    yield fenced(call.arguments, "json")
+    yield fenced(call.result or "")
 
 
 def _safe(text: str) -> str:
     """A message as Markdown where it can do no harm, else as it was written in a code block."""
     text = visible(text)
-    rest, fences = _CODE.subn("", text)
-    sure = fences and not _UNSURE.search(rest)
-    return _fenced(text) if _DRAWN.search(text) or _DOUBTFUL.search(rest if sure else text) else text
-
-
-def _fenced(text: str, language: str = "") -> str:
-    """A code block that no run of backticks in the text can end."""
-    if not text.strip():
-        return ""
-    text = visible(text)
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-def _inline(text: str) -> str:
-    """A text on one line in which nothing is Markdown."""
-    return _SPECIAL.sub(r"\\\1", one_line(text))
+    doubtful = _DRAWN.search(text) or _DOUBTFUL.search(outside_code(text))
+    return fenced(text) if doubtful else contained(text)
 
 
 def _markdown(source: str) -> dict[str, Any]:

@@ -1,0 +1,163 @@
+"""A message's own Markdown in a document that is not its own: nothing in it reaches out of the message.
+
+In a document the speakers' heads are headings of the third level. So the headings of a message stand below them, HTML
+is text, a definition of a link or of a macro of TeX holds for no other message, and what is left open is closed. All
+else stays as it was written. Where that cannot be told for sure, the message stands in a code block.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ..visible import one_line, visible
+
+HEAD = 3
+"""The level of the headings that say who speaks."""
+
+MACROS = re.compile(
+    r"\\(?:[egx]?def|(?:future|global)?let|global|long|outer|protected|newif|newtheorem|newcounter|setcounter|newdimen"
+    r"|newlength|setlength|newcolumntype|(?:re|provide)?newcommand|providecommand|(?:re)?newenvironment"
+    r"|provideenvironment|(?:Declare|New|Renew|Provide)[A-Za-z]+|(?:math)?chardef|catcode|mathcode|delcode|definecolor"
+    r"|begingroup|endgroup|label|require|unicode|csname|expandafter)(?![A-Za-z])"
+)
+"""The commands of TeX that change what follows them, in other messages too where a page typesets all together."""
+
+_CODE = re.compile(r"^(`{3,}|~{3,})[\w+#.-]*\n(?:.*\n)*?\1[ \t]*$", re.MULTILINE)
+# What could make a parser see a fence where we see none, or none where we see one.
+_UNSURE = re.compile(r"[<$\\]|^[ \t>]*(?:`{3}|~{3})|^[ >\t*+-]*\[[^\]]*\]:", re.MULTILINE)
+_NO_LANGUAGE = re.compile(r"[^\w+#.-]")
+_LOOK = re.compile(r"[#<\]=]|-{1,}[ \t]*$|^[ \t>]*(?:`{3}|~{3})", re.MULTILINE)  # without these there is nothing to do
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_ATX = re.compile(r"^((?:[ \t]*(?:>|[-+*]|\d{1,9}[.)]))*[ \t]*)(#{1,6})(?=[ \t]|$)")
+_UNDERLINE = re.compile(r"^((?:[ \t]*>)*[ \t]*)([-=]+[ \t]*)$")
+_DEFINITION = re.compile(r"^([ \t>*+.)\d-]*)\[(?=[^\]]*\]:)")
+_TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
+_BREAK = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029](?=[ \t]*#)")  # a new line for some who read plain text
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<>!#|~${}&@^=]|(?<![^\W_])_|_(?![^\W_])|:(?=/)|(?<=www)\.|^[-+](?= |$)|^-+$", re.IGNORECASE
+)
+_ENDS = re.compile("(\r\n|\r|\n)")
+_TRIES = 4  # what was taken out may have hidden something
+
+_parser = MarkdownIt("commonmark").enable("table")
+
+
+def contained(text: str) -> str:
+    """A message as Markdown that reaches out of nothing."""
+    if MACROS.search(outside_code(text)):
+        return fenced(text)
+    text = _BREAK.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", closed(text))
+    if not _LOOK.search(text):
+        return text
+    for _ in range(_TRIES):
+        changed = _changed(text)
+        if changed == text:
+            return text
+        text = changed
+    return fenced(text)
+
+
+def inline(text: str, length: int = 120) -> str:
+    """A text on one line in which nothing is Markdown."""
+    return _SPECIAL.sub(r"\\\g<0>", one_line(text, length))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, as Markdown ends them."""
+    return _ENDS.split(text)[::2]
+
+
+def code_span(text: str) -> str:
+    """A text on one line as code, which no backtick in it ends."""
+    text = one_line(text)
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}" if text else ""
+
+
+def outside_code(text: str) -> str:
+    """A message without its code blocks, if it is sure where they are; else all of it."""
+    rest, fences = _CODE.subn("", text)
+    return rest if fences and not _UNSURE.search(rest) else text
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A code block that no run of backticks in the text can end; nothing for an empty text."""
+    if not text.strip():
+        return ""
+    text = visible(text)
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{_NO_LANGUAGE.sub('', language)}\n{text.rstrip()}\n{fence}"
+
+
+def closed(text: str) -> str:
+    """A message whose last code block is closed where it was left open, as in a cancelled one, so that it does not
+    swallow what follows."""
+    fence = ""
+    for line in lines_of(text):
+        mark = _FENCE.fullmatch(line)
+        if mark is None:
+            continue
+        if not fence and not (mark[1][0] == "`" and "`" in mark[2]):
+            fence = mark[1]
+        elif fence and mark[1].startswith(fence) and not mark[2].strip():
+            fence = ""
+    return f"{text}\n{fence}" if fence else text
+
+
+def _changed(text: str) -> str:
+    """The text with what its parser finds in it put right."""
+    parts = _ENDS.split(text)
+    lines, ends = parts[::2], [*parts[1::2], ""]
+    found: dict[str, object] = {}
+    tokens = _parser.parse(text, found)
+    code: set[int] = set()
+    for token in tokens:
+        if token.type in ("fence", "code_block") and token.map:
+            code.update(range(*token.map))
+    for token in tokens:
+        if token.map is None:
+            continue
+        first, end = token.map
+        if token.type == "heading_open":
+            _lower(lines, token, first, end)
+        elif token.type == "html_block":
+            for place in range(first, min(end, len(lines))):
+                lines[place] = _TAG.sub(r"\1\\<", lines[place])
+        elif token.type == "inline" and any(child.type == "html_inline" for child in token.children or ()):
+            lines[first:end] = _without_tags("\n".join(lines[first:end]), token.children or ()).split("\n")
+    if found.get("references"):
+        lines = [line if place in code else _DEFINITION.sub(r"\1\\[", line) for place, line in enumerate(lines)]
+    return "".join(line + end for line, end in zip(lines, ends, strict=True))
+
+
+def _without_tags(block: str, children: Sequence[Token]) -> str:
+    """A block of lines with its tags as text; what stands in code spans stays."""
+    at = 0
+    for child in children:
+        if child.type in ("html_inline", "code_inline"):
+            found = block.find(child.content.split("\n", 1)[0], at)
+            if found < 0:
+                return _TAG.sub(r"\1\\<", block)
+            if child.type == "html_inline":
+                block = f"{block[:found]}\\{block[found:]}"
+                found += 1
+            at = found + len(child.content.split("\n", 1)[0])
+    return block
+
+
+def _lower(lines: list[str], token: Token, first: int, end: int) -> None:
+    """Let a heading stand below those that say who speaks."""
+    if token.markup.startswith("#"):
+        if len(token.markup) > HEAD:
+            return
+        level = "#" * min(6, len(token.markup) + HEAD)
+        lines[first] = _ATX.sub(lambda found: found[1] + level, lines[first])
+    else:
+        place = end - 1
+        lines[place] = _UNDERLINE.sub(r"\1\\\2", lines[place])
