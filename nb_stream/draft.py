@@ -10,6 +10,7 @@ from .metrics import tokens_per_second
 from .model import Cell, CellKind, CellStatus, RunInfo, Usage
 from .patches import Appended, Opened, Patch, RunChanged, Settled
 from .text import clean
+from .think import is_turned
 from .transcript import Awaited, Live, Transcript, Writing, cell_id
 
 UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
@@ -64,13 +65,21 @@ class Draft:
         """Add text to the thought or to the answer of a call."""
         writing = live.thought if kind is CellKind.THOUGHT else live.answer
         if writing is None:
-            name = cell_id(live.number, thought=kind is CellKind.THOUGHT)
+            name = cell_id(live.number, thought=(kind is CellKind.THOUGHT) is not is_turned(live.phase))
             head = self._cell(name, kind, live, live.first_at, CellStatus.WRITING)
             writing = Writing(replace(head, ttft=live.ttft), opened=1 + self._last_opened())
             self._patches.append(Opened(writing.head))
         self._patches.append(Appended(writing.head.id, writing.length, text))
         writing = writing.grown(text)
         return replace(live, thought=writing) if kind is CellKind.THOUGHT else replace(live, answer=writing)
+
+    def turn(self, live: Live) -> Live:
+        """What was begun as a call's answer is its thought."""
+        if live.answer is None:
+            return live
+        head = replace(live.answer.head, kind=CellKind.THOUGHT)
+        self._patches.append(Opened(head))
+        return replace(live, thought=replace(live.answer, head=head), answer=None)
 
     def _last_opened(self) -> int:
         return max((writing.opened for live in self.live for writing in live.writings), default=0)

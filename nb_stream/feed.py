@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from . import think
 from .callbacks import Callbacks, drain
 from .gates import Pile
 from .metrics import cost, price_of
@@ -234,7 +235,7 @@ class Feed:
         if self.outlet is not None:
             self.outlet.put(native)
         if self.tokens:
-            token = Token(chunk.agent, chunk.path, chunk.text, chunk.message_id, chunk.at)
+            token = Token(chunk.agent, chunk.path, think.plain(chunk.text), chunk.message_id, chunk.at)
             self.tokens.send(token, chunk.path)
         if self.events:
             self.events.send(chunk, chunk.path)

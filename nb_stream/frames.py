@@ -120,7 +120,7 @@ class Frames:
         for patch in patches:
             if isinstance(patch, Opened):
                 self._opened[patch.cell.id] = patch.cell
-                self._texts[patch.cell.id] = _Text(patch.cell.path)
+                self._texts.setdefault(patch.cell.id, _Text(patch.cell.path))
             elif isinstance(patch, Appended):
                 self._texts[patch.cell_id].add(patch.text)
             elif isinstance(patch, Settled):

@@ -94,7 +94,7 @@ def is_aside(live: Live, text: str) -> bool:
 
 def in_thought(live: Live) -> bool:
     """Whether what is pending belongs to the thought."""
-    return live.phase in ("thought", "thought-start")
+    return live.phase in ("thought", "thought-start", "known-thought")
 
 
 def _first(lives: Sequence[Live], fits: Callable[[Live], bool]) -> Live | None:

@@ -13,7 +13,8 @@ from .model import Cell, RunInfo
 
 @dataclass(frozen=True)
 class Opened:
-    """A cell began to be written; its text comes by `Appended`."""
+    """A cell began to be written; its text comes by `Appended`. It comes again if the cell turns out to be of another
+    kind; then the text stays."""
 
     cell: Cell
 

@@ -85,8 +85,9 @@ def _chunk(draft: Draft, event: Chunk) -> None:
     live = _call_of(draft, event)
     text, half = clean_start(live.pending + event.text)
     phase, thought, answer, pending = think.split(live.phase, text)
+    turned = draft.turn(live) if think.is_turned(phase) and not think.is_turned(live.phase) else live
     grown = replace(
-        live,
+        turned,
         phase=phase,
         pending=pending + half,
         count=live.count + event.count,

@@ -175,6 +175,8 @@ class TeamStream:
         agent = resolve(self.agents, path)
         if not agent.can_stream:
             return agent.reason
+        if agent.path in self._backend.unable and self._gate.is_open(agent.path):
+            return self._backend.unable[agent.path]
         if self._replay is not None and self._gate.is_open(agent.path):
             return "Streams as it was recorded."
         return self._gate.word(agent.path)

@@ -1,31 +1,84 @@
-"""Thoughts that models write into their text as `<think>…</think>`, split off while they stream.
+"""Thoughts of models, split off from their answers while they stream.
 
-Only a mark at the very beginning of a text (after white space) opens a thought: the same letters further on may
-be part of an answer about such marks. AutoGen's OpenAI client writes the marks itself round `reasoning_content`
-and takes them off again by stripping characters, which eats letters of the thought (0.7.5, `_openai_client.py`);
-`heal` gives them back.
+Where the model client's shield saw what is a thought, it stands between `BEGIN` and `END`, and everything else is
+text. From other clients comes text with marks: `<think>…</think>` opens a thought at the very beginning of a text
+(after white space), and a text with `</think>` alone was a thought up to there, because the model's template has
+opened it. The same letters further on, or in backticks, may be part of an answer about such marks. AutoGen's OpenAI
+client writes the marks itself round `reasoning_content` and takes them off again by stripping characters, which eats
+letters of the thought (0.7.5, `_openai_client.py`); `heal` gives them back.
 """
 
 from __future__ import annotations
 
+import re
+
 OPEN, CLOSE = "<think>", "</think>"
+
+BEGIN, END = "\ufdd0", "\ufdd1"
+"""The same marks where it is known that they are marks, and not text: characters that Unicode keeps for use inside a
+program."""
+
+
+_QUOTED = "`" + CLOSE
+_BARE_MARK = re.compile(f"{OPEN}|`?{CLOSE}")
+_KNOWN_MARK = re.compile(f"([{BEGIN}{END}])")
 
 
 def split(phase: str, text: str) -> tuple[str, str, str, str]:
     """Place the next piece of a streamed text.
 
-    Takes the phase (`"start"`, `"thought-start"`, `"thought"`, `"gap"` or `"answer"`) and the text that is not
-    placed yet; returns the new phase, the text for the thought, the text for the answer, and what has to wait for
-    the next piece. However a text is cut, the pieces of its thought and of its answer join to the same two texts.
+    Takes the phase, at first `"start"`, and the text that is not placed yet; returns the new phase, the text for the
+    thought, the text for the answer, and what has to wait for the next piece. However a text is cut, the pieces of its
+    thought and of its answer join to the same two texts.
+
+    An answer without marks is `"bare"`: it was a thought, after all, if the phase goes on to `"turned-gap"` or
+    `"turned"`. From the first mark of a shield on, phases are `"known"` and `"known-thought"`: no letters are marks.
     """
-    thought = ""
+    if phase.startswith("known"):
+        return _known(phase, text)
+    before, begin, behind = text.partition(BEGIN)
+    if begin:
+        phase, thought, answer, pending = split(phase, before)
+        if phase in ("thought", "thought-start"):
+            thought += pending
+        else:
+            answer += pending
+        phase, more_thought, more_answer, pending = _known("known-thought", behind)
+        return phase, thought + more_thought, answer + more_answer, pending
+    return _marked(phase, text)
+
+
+def _known(phase: str, text: str) -> tuple[str, str, str, str]:
+    said = {"known": "", "known-thought": ""}
+    for part in _KNOWN_MARK.split(text):
+        if part in (BEGIN, END):
+            phase = "known-thought" if part == BEGIN else "known"
+        else:
+            said[phase] += part
+    return phase, said["known-thought"], said["known"], ""
+
+
+def _marked(phase: str, text: str) -> tuple[str, str, str, str]:
+    thought = answer = ""
     if phase == "start":
         body = text.lstrip()
-        if len(body) < len(OPEN) and OPEN.startswith(body):
+        if any(len(body) < len(mark) and mark.startswith(body) for mark in (OPEN, CLOSE)):
             return "start", "", "", text
-        if not body.startswith(OPEN):
-            return "answer", "", text, ""
-        phase, text = "thought-start", body[len(OPEN) :]
+        if body.startswith(OPEN):
+            phase, text = "thought-start", body[len(OPEN) :]
+        elif body.startswith(CLOSE):
+            phase, text = "turned-gap", body[len(CLOSE) :]
+        else:
+            phase = "bare"
+    if phase == "bare":
+        mark = _BARE_MARK.search(text)
+        if mark is None:
+            kept = _kept(text, OPEN, CLOSE, _QUOTED)
+            return "bare", "", text[: len(text) - kept], text[len(text) - kept :]
+        if mark[0] == CLOSE:
+            phase, thought, text = "turned-gap", text[: mark.start()], text[mark.end() :]
+        else:
+            phase = "text"
     if phase == "thought-start":
         text = text.lstrip("\n")
         if not text:
@@ -37,34 +90,60 @@ def split(phase: str, text: str) -> tuple[str, str, str, str]:
             kept = _tail(text)
             return "thought", text[: len(text) - kept], "", text[len(text) - kept :]
         thought, text, phase = text[:end].rstrip("\n"), text[end + len(CLOSE) :], "gap"
-    if phase == "gap":
-        text = text.lstrip("\n")
-        phase = "answer" if text else "gap"
+    if phase in ("gap", "turned-gap"):
+        answer = text.lstrip("\n")
+        if answer:
+            phase = "answer" if phase == "gap" else "turned"
+        return phase, thought, answer, ""
     return phase, thought, text, ""
+
+
+def is_turned(phase: str) -> bool:
+    """Whether a text that began like an answer was a thought."""
+    return phase in ("turned-gap", "turned")
 
 
 def _tail(text: str) -> int:
     """How many last characters may belong to the closing mark or to the line breaks before it."""
-    for length in range(min(len(CLOSE) - 1, len(text)), 0, -1):
-        if CLOSE.startswith(text[-length:]):
-            break
-    else:
-        length = 0
+    length = _kept(text, CLOSE)
     body = text[: len(text) - length]
     return length + len(body) - len(body.rstrip("\n"))
 
 
+def _kept(text: str, *marks: str) -> int:
+    """How many last characters may be the beginning of a mark."""
+    longest = max(map(len, marks)) - 1
+    lengths = range(min(longest, len(text)), 0, -1)
+    return next((n for n in lengths if any(len(mark) > n and mark.startswith(text[-n:]) for mark in marks)), 0)
+
+
 def whole(text: str) -> tuple[str, str]:
     """The thought and the answer of a finished text; the thought is empty where a mark is missing."""
-    if not opens(text) or CLOSE not in text:
+    if opens(text):
+        if CLOSE not in text:
+            return "", text
+        thought, answer = text.lstrip()[len(OPEN) :].split(CLOSE, 1)
+        return thought.strip("\n"), answer.lstrip("\n")
+    mark = _BARE_MARK.search(text)
+    if mark is None or mark[0] != CLOSE:
         return "", text
-    thought, answer = text.lstrip()[len(OPEN) :].split(CLOSE, 1)
-    return thought.strip("\n"), answer.lstrip("\n")
+    thought = text[: mark.start()]
+    return thought if thought.strip() else "", text[mark.end() :].lstrip("\n")
 
 
 def opens(text: str) -> bool:
     """Whether a text begins with the mark of a thought."""
     return text.lstrip().startswith(OPEN)
+
+
+def unmarked(text: str) -> str:
+    """A text without the characters that only we may use."""
+    return text.replace(BEGIN, "\ufffd").replace(END, "\ufffd")
+
+
+def plain(text: str) -> str:
+    """A streamed text with the marks that AutoGen writes in the place of ours."""
+    return text.replace(BEGIN, OPEN).replace(END, CLOSE)
 
 
 def same(said: str, streamed: str) -> bool:

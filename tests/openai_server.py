@@ -27,6 +27,7 @@ from openai_wire import (
     Body,
     Fault,
     HttpError,
+    Raw,
     Reply,
     ToolCall,
     by_system,
@@ -39,7 +40,7 @@ from openai_wire import (
     usage_of,
 )
 
-__all__ = ["Answer", "HttpError", "OpenAIServer", "Reply", "ToolCall", "by_system"]
+__all__ = ["Answer", "HttpError", "OpenAIServer", "Raw", "Reply", "ToolCall", "by_system"]
 
 
 class OpenAIServer:
@@ -153,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(answer, HttpError):
                 headers = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
                 self._send_json(error_body(answer.message), answer.status, headers)
+            elif isinstance(answer, Raw):
+                self._send_raw(answer, body)
             elif body.get("stream"):
                 self._send_stream(answer, body)
             else:
@@ -180,6 +183,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content[:half])
             self._strike(reply.fault)
             self.wfile.write(content[half:])
+
+    def _send_raw(self, answer: Raw, body: Body) -> None:
+        if not body.get("stream"):
+            self._send_json({**answer.whole, "model": body["model"]})
+        elif answer.refuses and answer.refuses in body:
+            self._send_json(error_body(f"Unrecognized request argument supplied: {answer.refuses}"), 400)
+        else:
+            self._send_headers(200, {"Transfer-Encoding": "chunked"}, answer.content_type)
+            for event in answer.events:
+                text = f"data: {json.dumps(event)}\n\n" if isinstance(event, dict) else event
+                self._write_chunk(text.encode() if isinstance(text, str) else text)
+            self._write_chunk(b"")
 
     def _send_stream(self, reply: Reply, body: Body) -> None:
         self._send_headers(200, {"Transfer-Encoding": "chunked"}, "text/event-stream")

@@ -59,7 +59,21 @@ class HttpError:
     retry_after: float | None = None
 
 
-Answer: TypeAlias = Reply | HttpError
+@dataclass(frozen=True)
+class Raw:
+    """An answer as some server really sends it: ``whole`` without streaming, ``events`` with it.
+
+    An event that is a mapping is sent as JSON behind ``data:``, a text as it stands, bytes without anything round them.
+    ``refuses`` names what of a streaming request is answered with status 400.
+    """
+
+    whole: Body
+    events: tuple[Body | str | bytes, ...]
+    content_type: str = "text/event-stream"
+    refuses: str = ""
+
+
+Answer: TypeAlias = Reply | HttpError | Raw
 
 
 def by_system(answers: Mapping[str, Answer]) -> Callable[[Body], Answer]:

@@ -123,11 +123,19 @@ def whole(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+LONE = re.compile(r"((?:(?!<think>|`?</think>).)*)</think>\n*(.*)", re.DOTALL)
+"""A text whose model's template had opened the thought."""
+
+
 def parts(raw: str) -> tuple[str, str]:
     """The thought and the answer of a text as far as it was streamed."""
     raw = whole(raw)
     marked = re.match(r"\s*<think>\n*", raw)
     if marked is None:
+        turned = LONE.fullmatch(raw)
+        if turned is not None:
+            thought, answer = turned.groups()
+            return thought if thought.strip() else "", answer
         return "", raw if raw.strip() else ""
     thought, closed, answer = raw[marked.end() :].partition("</think>")
     return (thought.rstrip("\n"), answer.lstrip("\n")) if closed else (thought if thought.strip("\n") else "", "")
@@ -163,11 +171,11 @@ def _of_message(event: Message, before: list[Expected]) -> Iterable[Expected]:
                 cell.text, cell.message_id = cell.text or text, cell.message_id or event.message_id
                 return
     if event.kind in (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION, CellKind.THOUGHT):
-        marked = re.fullmatch(r"\s*<think>\n*(.*?)\n*</think>\n*(.*)", text, re.DOTALL)
+        marked = re.fullmatch(r"\s*<think>\n*(.*?)\n*</think>\n*(.*)", text, re.DOTALL) or LONE.fullmatch(text)
         if marked is not None:
-            thought, answer = marked.groups()
+            opened, (thought, answer) = text.lstrip().startswith("<think>"), marked.groups()
             text = answer
-            if thought:
+            if thought and (opened or thought.strip()):
                 yield Expected(CellKind.THOUGHT, *said[1:], thought)
                 if event.kind is CellKind.THOUGHT and not answer:
                     return
@@ -230,9 +238,10 @@ class Mirror:
     def apply(self, patches: Sequence[Patch]) -> None:
         for patch in patches:
             if isinstance(patch, Opened):
-                assert patch.cell.id not in self.live
                 assert patch.cell.status is CellStatus.WRITING
-                self.live[patch.cell.id] = patch.cell
+                before = self.live.get(patch.cell.id)
+                assert before is None or (before.kind, patch.cell.kind) == (CellKind.TEXT, CellKind.THOUGHT)
+                self.live[patch.cell.id] = patch.cell if before is None else replace(patch.cell, text=before.text)
             elif isinstance(patch, Appended):
                 cell = self.live[patch.cell_id]
                 assert patch.at == len(cell.text)

@@ -13,7 +13,7 @@ from nb_stream import think
 
 MANY = settings(max_examples=10 * settings().max_examples)
 MARKED = st.lists(
-    st.sampled_from(("<think>", "</think>", "<", "</", "think>", "<thi", "\n", " ", "a", "b c", "🎉")), max_size=12
+    st.sampled_from(("<think>", "</think>", "<", "</", "think>", "<thi", "`", "\n", " ", "a", "b c", "🎉")), max_size=12
 ).map("".join)
 
 
@@ -21,7 +21,10 @@ def streamed(pieces: list[str]) -> tuple[str, str, str, str]:
     """The phase, the thought, the answer and what is pending after these pieces."""
     phase, thought, answer, pending = "start", "", "", ""
     for piece in pieces:
+        before = phase
         phase, more_thought, more_answer, pending = think.split(phase, pending + piece)
+        if think.is_turned(phase) and not think.is_turned(before):
+            thought, answer = answer, ""
         thought, answer = thought + more_thought, answer + more_answer
     return phase, thought, answer, pending
 
@@ -45,11 +48,17 @@ def whole_of(text: str) -> tuple[str, str, str]:
 @given(MARKED)
 def test_a_text_is_split_alike_streamed_and_whole(text: str) -> None:
     _, thought, answer, pending = streamed([text])
-    if think.opens(text) and think.CLOSE in text:
-        assert think.whole(text) == (thought, answer)
+    if (think.opens(text) and think.CLOSE in text) or is_lone(text):
+        assert think.whole(text) == (thought if thought.strip() else "", answer)
         assert pending == ""
     else:
         assert think.whole(text) == ("", text)
+
+
+def is_lone(text: str) -> bool:
+    """Whether a text has the mark that ends a thought, and neither the one that begins it nor a backtick before it."""
+    before, mark, _ = text.partition("</think>")
+    return bool(mark) and "<think>" not in before and not before.endswith("`")
 
 
 @MANY
@@ -57,17 +66,46 @@ def test_a_text_is_split_alike_streamed_and_whole(text: str) -> None:
 def test_nothing_of_a_text_is_lost_but_marks_and_the_line_breaks_beside_them(text: str) -> None:
     _, thought, answer, pending = streamed([text])
     kept = (thought + answer + pending).replace("\n", "").strip()
-    if not think.opens(text):
+    if is_lone(text):
+        assert kept == text.replace(think.CLOSE, "", 1).replace("\n", "").strip()
+    elif not think.opens(text):
         assert kept == text.replace("\n", "").strip()
     else:
         rest = text.lstrip()[len(think.OPEN) :].replace(think.CLOSE, "", 1)
         assert kept == rest.replace("\n", "").strip()
 
 
+@MANY
+@given(st.lists(st.tuples(st.booleans(), MARKED), max_size=5), st.sets(st.integers(0, 60)))
+def test_what_a_shield_has_marked_is_told_apart_whatever_letters_are_in_it(
+    parts: list[tuple[bool, str]], cuts: set[int]
+) -> None:
+    parts.insert(0, (True, "It thinks. "))
+    text = "".join(f"{think.BEGIN}{said}{think.END}" if thought else said for thought, said in parts)
+    borders = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    for pieces in ([text[start:end] for start, end in pairwise(borders)], list(text)):
+        _, thought, answer, pending = streamed(pieces)
+        assert thought == "".join(said for is_thought, said in parts if is_thought)
+        assert (answer, pending) == ("".join(said for is_thought, said in parts if not is_thought), "")
+
+
+def test_a_thought_that_only_its_template_opened_ends_at_the_mark() -> None:
+    assert streamed(["They want ", "a greeting.</thi", "nk>\n\nGood", " morning"]) == (
+        "turned",
+        "They want a greeting.",
+        "Good morning",
+        "",
+    )
+    assert think.whole("\n</think>\n\nGood morning") == ("", "Good morning")
+    for text in ("Close it with `</think>`.", "Write <think> and </think> round it."):
+        assert think.whole(text) == ("", text)
+        assert streamed(list(text)) == ("text", "", text, "")
+
+
 def test_what_may_be_a_mark_waits() -> None:
     assert think.split("start", " <thi") == ("start", "", "", " <thi")
     assert think.split("start", " <thin") == ("start", "", "", " <thin")
-    assert think.split("start", " <this") == ("answer", "", " <this", "")
+    assert think.split("start", " <this") == ("bare", "", " <this", "")
     assert think.split("thought", "Hm\n</th") == ("thought", "Hm", "", "\n</th")
     assert think.split("thought", "\n</this") == ("thought", "\n</this", "", "")
 

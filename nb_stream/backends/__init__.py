@@ -61,6 +61,9 @@ class Backend(Protocol):
     models: dict[str, str]
     """By path, the name of the model that an agent calls. Agents whose model is not known are missing."""
 
+    unable: dict[str, str]
+    """By path, why an agent cannot stream after all: its model client, or the client's server, has refused to."""
+
     wanted: dict[str, bool]
     """For each agent's path, whether it is to stream from its next turn. Written by the stream, from any thread."""
 

@@ -24,6 +24,7 @@ except ImportError as error:
         'Install it with: pip install "autogen-agentchat>=0.7.5,<0.8" "autogen-ext[openai]>=0.7.5,<0.8"'
     ) from error
 
+from .. import think
 from ..attempts import attempt, attempted
 from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
 from ..model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
@@ -63,7 +64,8 @@ class AutoGenBackend:
         self._factory = factory
         self._approve_code = approve_code
         self._out: Outlet | None = None
-        self._turns, self._calls = Turns(), Calls()
+        self.unable: dict[str, str] = {}
+        self._turns, self._calls = Turns(), Calls(self.unable)
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
         self._stop_wished = self._refused = self._streams_alike = False
@@ -177,7 +179,7 @@ class AutoGenBackend:
         self._ours = True
         self._streams_alike = reads_its_stream(self._root)  # asked before anything of it is replaced
         out = self._out = Outlet(emit, hear)
-        calls = self._calls = Calls()
+        calls = self._calls = Calls(self.unable)
         faults = Faults()
         given = set(map(id_of, _messages(task)))
         begun: list[bool] = []
@@ -240,8 +242,8 @@ class AutoGenBackend:
             stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
             stack.callback(stops.remove)
             await stops.install(self._teams)
-            tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, self.may_create, turns))
-            stack.enter_context(calls.heard(nodes))
+            tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, turns))
+            stack.enter_context(calls.heard(nodes, managers, self.wanted, self.may_create, turns.elsewhere))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
             stack.enter_context(tools.guarded(self._tree, lambda: calls.open, turns.tasks))
 
@@ -249,7 +251,9 @@ class AutoGenBackend:
                 await turns.know(teams)
                 await stops.install(teams)
                 chats = [chat for chat in self._tree.chats if chat.team in teams]
-                tap_managers([(chat, await private.manager(chat.team)) for chat in chats])
+                managers = [(chat, await private.manager(chat.team)) for chat in chats]
+                tap_managers(managers)
+                calls.hear_managers(managers, self.wanted, self.may_create, turns.elsewhere)
 
             stack.enter_context(recovery.healing(inner, turns, renewed))
             stack.enter_context(turns.watched(self._tree, self._root, approve))  # last: nobody comes in past it
@@ -266,7 +270,7 @@ class AutoGenBackend:
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""
-        return copied(first, text)
+        return copied(first, think.plain(text))
 
     # --- ends ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import operator
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -184,11 +185,49 @@ def set_model_client(owner: Any, client: Any) -> None:
     owner._model_client = client
 
 
-def stream_options(client: Any) -> Any | None:
-    """The `stream_options` with which a client of OpenAI's was made, None where it has none
-    (`_openai_client.py`: they are sent with every request, whether it streams or not)."""
-    arguments = getattr(client, "_create_args", None)
-    return arguments.get("stream_options") if isinstance(arguments, Mapping) else None
+_TWINS: dict[tuple[type, str], Any] = {}
+
+
+def twin(client: Any, name: str, value: Any) -> Any:
+    """The same client once more, with another value of one attribute: what either of the two notes down (usage, the
+    number of tool calls) both have, as they have one `__dict__`. Raises TypeError for a client without one.
+
+    For `_client` of AutoGen's clients, which is the SDK's client (`_openai_client.py`, `_ollama_client.py`,
+    `_anthropic_client.py`), and for `client` of a ChatCompletionCache.
+    """
+    kind: Any = type(client)
+    made = _TWINS.get((kind, name))
+    if made is None:
+        slot = "_nb_stream_" + name
+        own = {
+            "__slots__": (slot,),
+            "__module__": kind.__module__,
+            "__qualname__": kind.__qualname__,
+            "__del__": lambda self: None,  # the client goes on when its twin is forgotten
+            name: property(operator.attrgetter(slot)),
+        }
+        made = _TWINS[kind, name] = type(kind)(kind.__name__, (kind,), own)
+    other = made.__new__(made)
+    other.__dict__ = client.__dict__
+    setattr(other, "_nb_stream_" + name, value)
+    return other
+
+
+def sdk_client(client: Any) -> Any | None:
+    """The SDK's client that one of AutoGen's model clients calls, None where there is none."""
+    return getattr(client, "_client", None)
+
+
+def tool_name(name: str) -> str:
+    """The name of a tool as `create` of the OpenAI client corrects it, and `create_stream` does not."""
+    from autogen_ext.models.openai._openai_client import normalize_name
+
+    return normalize_name(name)
+
+
+def next_tool_id(client: Any) -> None:
+    """Count on the ids of tool calls, which `create` of the Ollama client does and `create_stream` forgets."""
+    client._tool_id = _get(client, "_tool_id") + 1
 
 
 # --- human input ----------------------------------------------------------------------------------------------------

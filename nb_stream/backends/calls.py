@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,14 +20,16 @@ from autogen_core.models import ChatCompletionClient, CreateResult
 
 from ..model import CellKind, Event, Message
 from . import autogen_private as private
-from .agents import Node
+from .agents import Chat, Node
+from .clients import HeardClient
+from .hearing import Hearing
 from .reading import tried
-from .streams import closing
 from .turns import caller
 
 _SAYS = {
     "length": "The answer of {} was cut short: its model reached the limit of tokens (finish reason: length).",
     "content_filter": "The answer of {} was cut short by the service's content filter.",
+    "thought": "The answer of {} is empty: its model has only thought.",
     "unknown": "The answer of {} may have been cut short: the stream ended without saying that the answer is complete.",
 }
 
@@ -40,41 +42,79 @@ class _Cut(NamedTuple):
 
 
 class Calls:
-    """The model calls of one run."""
+    """The model calls of one run. `unable` takes up, by path, which agents' clients cannot stream, and why."""
 
-    def __init__(self) -> None:
+    def __init__(self, unable: dict[str, str]) -> None:
         self.open = True
+        self.unable = unable
         self._cuts: list[_Cut] = []
         self._notices: list[str] = []
+        self._before: list[tuple[Any, Any]] = []
 
     @contextlib.contextmanager
-    def heard(self, nodes: Sequence[Node]) -> Iterator[None]:
-        """Listen to the model clients of these agents."""
-        before = []
+    def heard(
+        self,
+        nodes: Sequence[Node],
+        managers: Sequence[tuple[Chat, Any]],
+        wanted: Mapping[str, bool],
+        always: bool,
+        elsewhere: Callable[[Any], bool],
+    ) -> Iterator[None]:
+        """Listen to the model clients of these agents and managers. `wanted` says who is to stream, `always` that
+        agents that were built to stream may be switched, too, and `elsewhere` whether a team runs for others."""
         try:
             for node in nodes:
-                client = private.model_client(node.agent)
-                if isinstance(client, ChatCompletionClient):
-                    before.append((node.agent, client))
-                    private.set_model_client(node.agent, _Heard(client, self, node))
+                built = private.streams(node.agent)
+                switched = built is False or (always and built is not None)
+                listener = _Listener(self, node.info.path, node.agent.name, lambda: caller() is not None)
+                self._hear(node.agent, HeardClient(private.model_client(node.agent), listener, switched))
+            self.hear_managers(managers, wanted, always, elsewhere)
             yield
         finally:
-            for agent, client in before:
-                private.set_model_client(agent, client)
+            for owner, client in self._before:
+                private.set_model_client(owner, client)
+            self._before.clear()
+
+    def hear_managers(
+        self,
+        managers: Sequence[tuple[Chat, Any]],
+        wanted: Mapping[str, bool],
+        always: bool,
+        elsewhere: Callable[[Any], bool],
+    ) -> None:
+        """Listen to managers that are made in mid-run, too.
+
+        Only a selector that streams says in an event what it chose. So one that was built to stream, and is to answer
+        whole, goes on reading a stream, which has the whole answer alone.
+        """
+        for chat, manager in managers:
+            built = private.selector_streams(manager)
+            switched = built is False or (always and built is not None)
+            at_work = partial(_is_here, elsewhere, chat.team)
+            listener = _Listener(self, chat.path, private.manager_name(chat.team), at_work)
+            whole = (lambda path=chat.path: not wanted.get(path, True)) if built and always else None
+            self._hear(manager, HeardClient(private.model_client(manager), listener, switched, whole))
+
+    def _hear(self, owner: Any, heard: HeardClient) -> None:
+        if isinstance(heard, ChatCompletionClient):  # it says that it is what it stands for
+            self._before.append((owner, private.model_client(owner)))
+            private.set_model_client(owner, heard)
 
     def close(self) -> None:
         """The run was cut off: nobody may take up an answer any more."""
         self.open = False
 
     def marked(self, event: Event) -> Event:
-        """The event, with `cut_short` in its data where it is an answer that was cut short."""
+        """The event, with `cut_short` in its data if it is an answer that was cut short, with `only_thought` if it is
+        an empty one."""
         if not self._cuts or not isinstance(event, Message):
             return event
         for cut in self._cuts:
             if cut.path == event.path and tried(partial(_is_said, cut.content, event), False):
                 self._cuts.remove(cut)
                 self._notices.append(_SAYS[cut.reason].format(cut.name))
-                return replace(event, data={**event.data, "cut_short": cut.reason})
+                mark = {"only_thought": True} if cut.reason == "thought" else {"cut_short": cut.reason}
+                return replace(event, data={**event.data, **mark})
         return event
 
     def notices(self, last: bool = False) -> list[str]:
@@ -85,49 +125,38 @@ class Calls:
             self._cuts.clear()
         return notices
 
-    def ended(self, node: Node, client: Any, result: CreateResult, streamed: bool) -> None:
+    def ended(self, listener: _Listener, client: Any, result: CreateResult, hearing: Hearing) -> None:
         """A model call has its result. Raises CancelledError where nobody waits for it."""
         if not self.open:
             raise asyncio.CancelledError
-        reason = result.finish_reason
-        if reason == "unknown" and not (streamed and _tells(client) and not result.usage.completion_tokens):
-            return  # some services send the usage with every chunk, and then AutoGen overlooks the finish reason
+        reason: str = result.finish_reason
+        if reason == "unknown" and hearing.complete is not False:
+            return  # a word that AutoGen does not know, or no word from a server that sent the end
+        if reason not in _SAYS and not result.content and (result.thought or hearing.reasoned):
+            reason = "thought"
         if reason in _SAYS:
-            self._cuts.append(_Cut(node.info.path, node.agent.name, result.content, reason))
+            self._cuts.append(_Cut(listener.path, listener.name, result.content, reason))
 
 
-class _Heard:
-    """Stands before a model client. Everything but the two calls goes through as it is."""
+class _Listener:
+    """Hears the calls of one agent or manager."""
 
-    def __init__(self, client: Any, calls: Calls, node: Node) -> None:
-        self._client, self._calls, self._node = client, calls, node
+    def __init__(self, calls: Calls, path: str, name: str, is_at_work: Callable[[], bool]) -> None:
+        self._calls, self.path, self.name, self.is_at_work = calls, path, name, is_at_work
 
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Any]:  # code of the user's own may ask which client an agent has
-        return self._client.__class__  # type: ignore[no-any-return]
+    @property
+    def unable(self) -> bool:
+        return self.path in self._calls.unable
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+    def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
+        self._calls.ended(self, client, result, hearing)
 
-    async def create(self, *args: Any, **options: Any) -> Any:
-        in_run = caller() is not None  # others may call the agent, too
-        result = await self._client.create(*args, **options)
-        if in_run:
-            self._calls.ended(self._node, self._client, result, streamed=False)
-        return result
-
-    async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
-        in_run = caller() is not None
-        async with closing(self._client.create_stream(*args, **options)) as stream:
-            async for item in stream:
-                if in_run and item.__class__ is CreateResult:
-                    self._calls.ended(self._node, self._client, item, streamed=True)
-                yield item
+    def cannot_stream(self, why: str) -> None:
+        self._calls.unable[self.path] = f"{why} Its messages come whole."
 
 
-def _tells(client: Any) -> bool:
-    """Whether a client is one of AutoGen's own, which say how an answer ended wherever the service does."""
-    return any(kind.__module__.startswith("autogen_ext.models") for kind in client.__class__.__mro__)
+def _is_here(elsewhere: Callable[[Any], bool], team: Any) -> bool:
+    return not elsewhere(team)
 
 
 def _is_said(content: Any, event: Message) -> bool:

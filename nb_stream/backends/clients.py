@@ -1,93 +1,218 @@
-"""Model clients under a switch: whether a call streams must make no difference to what it reports, or whether it works.
+"""Model clients behind a proxy for the time of a run: text is told as it comes, and what a call reports is heard.
 
-OpenAI's service reports the usage of a streamed call only where the request asks for it, and refuses a request that
-asks without streaming. AutoGen 0.7.5 sets neither (`_openai_client.py`; issue #6548): an agent that was built without
-streaming would lose its usage figures while its box is ticked, and a `TokenUsageTermination` would never end the run.
-And of a streamed call that reasons it reports the thought with letters missing, or none at all.
+The proxy answers only calls of a turn of its agent; whoever else calls the same client, or the agent by itself, gets
+what AutoGen gives. A ticked box lets an agent call `create_stream` that was built to call `create`: where a shield
+knows the client (`shields.py`), `create` is still the call that is made, so it reports what it would have reported
+without the box. Other clients make the call that they are asked for, and their faults are mended here.
 """
 
 from __future__ import annotations
 
-import copy
+import asyncio
 import inspect
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, Protocol
+
+from autogen_core.models import CreateResult, RequestUsage
 
 from .. import think
-from . import autogen_private as private
-from .turns import caller
+from .hearing import Hearing, Proxy
+from .openai_answer import Piece
+from .shields import is_autogens, shielded
+from .streams import closing
+
+_PATIENCE_S = 0.5
+"""How long a call that is left waits for its own end. One that takes no notice is left to itself."""
 
 
-class SwitchedClient:
-    """Stands before a model client for the time of a run. Everything but the two calls goes through as it is."""
+class Listener(Protocol):
+    """Who wants to know of the calls of an agent or manager."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._asks = private.stream_options(client) is None and _takes(client, "include_usage")
+    @property
+    def unable(self) -> bool:
+        """Whether its client cannot stream."""
 
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Any]:  # code of the user's own may ask which client an agent has
-        return self._client.__class__  # type: ignore[no-any-return]
+    @property
+    def is_at_work(self) -> Callable[[], bool]:
+        """Says whether a call that is made now belongs to a turn of the run."""
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+    def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
+        """A call has its result."""
 
-    async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
-        """The client's stream, asked to end with its usage, and with the thought that the whole answer would have."""
-        if caller() is None:  # others call the agent
-            async for item in self._client.create_stream(*args, **options):
-                yield item
-            return
-        said: list[str] = []
-        try:
-            asked = {"include_usage": True, **options} if self._asks else options
-            async for item in self._client.create_stream(*args, **asked):
-                if isinstance(item, str):
-                    said.append(item)
-                    yield item
-                else:
-                    yield _with_its_thought(item, "".join(said))
-            return
-        except Exception as error:
-            if said or not self._asks or "stream_options" not in str(error):
-                raise
-        self._asks = False  # the service does not know the option: older ones of Azure's do not
-        async for item in self.create_stream(*args, **options):
-            yield item
+    def cannot_stream(self, why: str) -> None:
+        """A call that should stream could not."""
+
+
+class HeardClient(Proxy):
+    """Stands before a model client for the time of a run. Everything but the two calls goes through as it is.
+
+    `switched` says that its agent may be switched: then a streamed call reports what a whole one does. `whole` says
+    whether a stream is to have nothing but the whole answer.
+    """
+
+    def __init__(
+        self, client: Any, listener: Listener, switched: bool, whole: Callable[[], bool] | None = None
+    ) -> None:
+        super().__init__(client)
+        self._listener = listener
+        self._switched = switched
+        self._whole = whole
 
     async def create(self, *args: Any, **options: Any) -> Any:
-        """The client's whole answer, without the options of a stream."""
-        if caller() is not None and private.stream_options(self._client) is not None:
-            from openai import NOT_GIVEN
-
-            extra = {"stream_options": NOT_GIVEN, **options.get("extra_create_args", {})}
-            options["extra_create_args"] = extra
-        return await self._client.create(*args, **options)
-
-
-def switched(client: Any) -> Any:
-    """The client for a run in which its agent is switched. A cache stays in front of the client that it is for."""
-    if type(client).__module__.startswith("autogen_ext.models.cache"):
-        cache = copy.copy(client)
-        cache.client = switched(client.client)
-        return cache
-    return SwitchedClient(client)
-
-
-def _with_its_thought(result: Any, said: str) -> Any:
-    """The result of a streamed call, with its thought as it was said between marks.
-
-    AutoGen's OpenAI client strips the letters of the marks from the thought's ends, not the marks.
-    """
-    if not said.startswith(think.OPEN) or think.CLOSE not in said:
+        if not self._listener.is_at_work():
+            return await self._real.create(*args, **options)
+        hearing = Hearing()
+        result = await (shielded(self._real, hearing) or self._real).create(*args, **options)
+        self._listener.ended(self._real, result, hearing)
         return result
-    reason = said[len(think.OPEN) : said.index(think.CLOSE)]
-    eaten = f"{think.OPEN}{reason}{think.CLOSE}".lstrip(think.OPEN).rstrip(think.CLOSE)
-    return result.model_copy(update={"thought": reason}) if result.thought == eaten else result
+
+    async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        if not self._listener.is_at_work():
+            stream = self._real.create_stream(*args, **options)
+        elif (self._switched and self._listener.unable) or (self._whole is not None and self._whole()):
+            yield await self.create(*args, **options)
+            return
+        else:
+            stream = self._heard(args, options)
+        async with closing(stream):
+            async for item in stream:
+                yield item
+
+    async def _heard(self, args: Any, options: Any) -> AsyncGenerator[Any, None]:
+        autogens = is_autogens(self._real)
+        channel = _Channel()
+        hearing = Hearing(channel.tell if autogens else None, self._switched and autogens, asks=self._switched)
+        client = shielded(self._real, hearing)
+        if client is None or not autogens:
+            stream = self._own(client, args, options)
+        elif self._switched:
+            stream = channel.read(client.create(*args, **options))
+        else:
+            stream = channel.read(_drained(client.create_stream(*args, **options), hearing, channel.tell))
+        async with closing(stream):
+            async for item in stream:
+                if isinstance(item, CreateResult):
+                    self._listener.ended(self._real, item, hearing)
+                yield item
+        if hearing.refused:
+            self._listener.cannot_stream(hearing.refused)
+
+    async def _own(self, shield: Any | None, args: Any, options: Any) -> AsyncGenerator[Any, None]:
+        """What the client's own `create_stream` gives; for an agent that may be switched, with what it lacks."""
+        client = shield or self._real
+        if not self._switched:
+            async with closing(client.create_stream(*args, **options)) as stream:
+                async for item in stream:
+                    yield item
+            return
+        if shield is None and _takes(client, "include_usage"):
+            options = {"include_usage": True, **options}
+        said, result = list[str](), None
+        try:
+            async with closing(await _begun(client, args, options)) as stream:
+                async for item in stream:
+                    if isinstance(item, str):
+                        said.append(item)
+                        item = think.unmarked(item)
+                    elif isinstance(item, CreateResult):
+                        item = result = _with_its_text(item, "".join(said))
+                    yield item
+        except NotImplementedError:
+            if said:
+                raise
+            self._listener.cannot_stream("Its model client cannot stream.")
+            result = await self._real.create(*args, **{k: v for k, v in options.items() if k != "include_usage"})
+            yield result
+        except Exception as error:
+            if said or "stream_options" not in str(error) or not options.pop("include_usage", None):
+                raise
+            async for item in self._real.create_stream(*args, **options):  # the service does not know the option
+                yield item
+            return
+        if result is None and said:  # AutoGen would raise, and a whole answer would have been one
+            unknown = RequestUsage(prompt_tokens=0, completion_tokens=0)
+            yield CreateResult(content="".join(said), finish_reason="unknown", usage=unknown, cached=False)
+
+
+class _Channel:
+    """The way of a call's text out of the task in which it is made; a piece waits until it was taken."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece | str] = deque()
+        self._come, self._taken = asyncio.Event(), asyncio.Event()
+
+    async def tell(self, piece: Piece | str) -> None:
+        self._pieces.append(piece)
+        self._taken.clear()
+        self._come.set()
+        await self._taken.wait()
+
+    async def read(self, call: Coroutine[Any, Any, CreateResult]) -> AsyncGenerator[str | CreateResult, None]:
+        """The text of a call as it comes, its thought between marks, and then its result."""
+        task = asyncio.ensure_future(call)
+        task.add_done_callback(lambda _: self._come.set())
+        in_thought = False
+        try:
+            while not task.done() or self._pieces:
+                await self._come.wait()
+                self._come.clear()
+                while self._pieces:
+                    piece = self._pieces.popleft()
+                    text, thought = piece if isinstance(piece, Piece) else (piece, in_thought)
+                    text = think.unmarked(text)
+                    if thought is not in_thought:
+                        text = (think.BEGIN if thought else think.END) + text
+                    in_thought = thought
+                    yield text
+                self._taken.set()
+            if in_thought:
+                yield think.END
+            yield task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=_PATIENCE_S)
+            if task.done() and not task.cancelled():
+                task.exception()  # which is known, or of no interest any more
+
+
+async def _drained(
+    stream: AsyncGenerator[Any, None], hearing: Hearing, tell: Callable[[Any], Coroutine[Any, Any, None]]
+) -> CreateResult:
+    """The result of a stream whose text is told beneath it; or here, if a cache has it."""
+    result = None
+    async with closing(stream):
+        async for item in stream:
+            if isinstance(item, CreateResult):
+                result = item
+            elif not hearing.reached:
+                await tell(item)
+    if result is None:
+        raise RuntimeError("No final model result in streaming mode.")  # as an AssistantAgent says it
+    if hearing.thought is not None and isinstance(result.content, str):
+        result = result.model_copy(update={"thought": hearing.thought})  # AutoGen strips letters from its ends
+    return result
+
+
+async def _begun(client: Any, args: Any, options: Any) -> Any:
+    """A stream of a client. Raises NotImplementedError for a client that has none."""
+    method = getattr(client, "create_stream", None)
+    if method is None:
+        raise NotImplementedError
+    stream = method(*args, **options)
+    return await stream if inspect.isawaitable(stream) else stream
+
+
+def _with_its_text(result: CreateResult, said: str) -> CreateResult:
+    """The result of a stream, with the text that was said where the client has lost it."""
+    if result.content or not said.strip() or said.strip() == (result.thought or "").strip():
+        return result
+    return result.model_copy(update={"content": said})
 
 
 def _takes(client: Any, name: str) -> bool:
     try:
         return name in inspect.signature(client.create_stream).parameters
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         return False

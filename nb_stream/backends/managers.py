@@ -6,7 +6,7 @@ leave here, like those of agents.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from autogen_agentchat.messages import (
@@ -19,20 +19,16 @@ from autogen_agentchat.messages import (
 
 from . import autogen_private as private
 from .agents import Chat
-from .clients import switched
 from .messages import event_of
 from .outlet import Origin, Outlet, new_turn
 from .reading import id_of, source_of
-from .streams import closing
-from .turns import Turns, asker, caller, calling
+from .turns import Turns, asker, calling
 
 
 class ManagerTap:
-    """The tap of one manager; made when a run begins, removed when it ends. `always` is as for `AgentTap`."""
+    """The tap of one manager; made when a run begins, removed when it ends."""
 
-    def __init__(
-        self, chat: Chat, manager: Any, out: Outlet, wanted: Mapping[str, bool], always: bool, turns: Turns
-    ) -> None:
+    def __init__(self, chat: Chat, manager: Any, out: Outlet, wanted: Mapping[str, bool], turns: Turns) -> None:
         self._chat = chat
         self._turns = turns
         self._manager = manager
@@ -43,14 +39,8 @@ class ManagerTap:
         self._built = private.selector_streams(manager)
         self._queue = private.output_queue(manager)
         private.set_output_queue(manager, _Queue(self._queue, self._put))
-        self._client = None
         if chat.info is not None and chat.info.can_stream:
             manager.select_speaker = self._selecting(manager.select_speaker)
-            if always or self._built is False:
-                self._client = private.model_client(manager)
-        if self._client is not None:
-            client = switched(self._client)
-            private.set_model_client(manager, _Whole(client, self._whole) if self._built else client)
 
     def remove(self) -> None:
         """Leave the manager as it was."""
@@ -58,11 +48,6 @@ class ManagerTap:
         vars(self._manager).pop("select_speaker", None)
         if self._built is not None:
             private.set_selector_streams(self._manager, self._built)
-        if self._client is not None:
-            private.set_model_client(self._manager, self._client)
-
-    def _whole(self) -> bool:
-        return not self._wanted.get(self._chat.path, True)
 
     def _selecting(self, inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def select_speaker(*args: Any, **options: Any) -> Any:
@@ -106,29 +91,6 @@ class ManagerTap:
             return True
         self._out.mark(item, origin, takes)
         return False
-
-
-class _Whole:
-    """Stands before the client of a selector that was built to stream. Only a selector that streams says in an event
-    what it chose, so one that is to answer whole goes on reading a stream, which has the whole answer alone."""
-
-    def __init__(self, client: Any, whole: Callable[[], bool]) -> None:
-        self._client, self._wished = client, whole
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Any]:  # code of the user's own may ask which client a selector has
-        return self._client.__class__  # type: ignore[no-any-return]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
-        if caller() is not None and self._wished():
-            yield await self._client.create(*args, **options)
-            return
-        async with closing(self._client.create_stream(*args, **options)) as stream:
-            async for item in stream:
-                yield item
 
 
 class _Queue:

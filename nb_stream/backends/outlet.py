@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
+from .. import think
 from ..model import CellStatus, Chunk, Event, TurnEnded, TurnStarted
-from .messages import chunk_of
+from .messages import chunk_of, copied
 from .order import Order
 from .reading import id_of, source_of
 
@@ -35,6 +36,12 @@ _numbers = itertools.count(1)
 def new_turn() -> str:
     """A name for a turn, unique in this process."""
     return f"t{next(_numbers)}"
+
+
+def plain(item: Any, said: str) -> Any:
+    """A token that said this, as callers get it: with the marks of a thought that AutoGen writes."""
+    text = think.plain(said)
+    return item if text == said else copied(item, text)
 
 
 class Origin(NamedTuple):
@@ -102,6 +109,7 @@ class Outlet:
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
         """A token leaves the team here."""
         chunk = chunk_of(item, source_of(item, origin.name), origin.path, origin.turn)
+        item = plain(item, chunk.text)
         if self.order.free:
             self._hear(item, chunk)
         else:

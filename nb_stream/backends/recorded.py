@@ -25,6 +25,7 @@ class RecordedBackend:
         )
         self.streaming: dict[str, bool] = {}
         self.models: dict[str, str] = {}
+        self.unable: dict[str, str] = {}
         self.wanted: dict[str, bool] = {}
         self.may_create = False
         self._path = recording.path

@@ -65,6 +65,7 @@ class ReplayBackend:
         self.agents = replay.recording.agents
         self.streaming = dict(replay.recording.streaming)
         self.models: dict[str, str] = {}
+        self.unable: dict[str, str] = {}
         self.wanted: dict[str, bool] = {}
         self.may_create = False
         self._stop_wished = self._cancelled = False

@@ -26,9 +26,9 @@ from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
 from . import autogen_private as private
 from .agents import Chat, Node, Tree
-from .clients import switched
 from .managers import ManagerTap
-from .outlet import NUDGE, Origin, Outlet
+from .messages import chunk_of
+from .outlet import NUDGE, Origin, Outlet, plain
 from .reading import id_of, source_of
 from .streams import closing
 from .turns import Turns, begins, caller, given_to
@@ -40,26 +40,18 @@ Streaming = Callable[..., AsyncGenerator[Any, None]]
 
 
 class AgentTap:
-    """The tap of one agent; made when a run begins, removed when it ends.
+    """The tap of one agent; made when a run begins, removed when it ends."""
 
-    An agent that was built without streaming must report the same usage when it streams; `always` asks that of every
-    agent.
-    """
-
-    def __init__(self, node: Node, out: Outlet, wanted: Mapping[str, bool], always: bool) -> None:
+    def __init__(self, node: Node, out: Outlet, wanted: Mapping[str, bool]) -> None:
         self._node = node
         self._out = out
         self._wanted = wanted
         agent = self._agent = node.agent
         self._built = private.streams(agent)
-        switch = self._built is False or (always and self._built is not None)
-        self._client = private.model_client(agent) if switch else None
         self._before = {name: vars(agent).get(name) for name in ("on_messages_stream", "run_stream")}
         agent.on_messages_stream = self._turns(agent.on_messages_stream)
         if node.called and node.direct:
             agent.run_stream = self._called(agent.run_stream)
-        if self._client is not None:
-            private.set_model_client(agent, switched(self._client))
 
     def remove(self) -> None:
         """Leave the agent as it was."""
@@ -70,8 +62,6 @@ class AgentTap:
                 setattr(self._agent, name, before)
         if self._built is not None:
             private.set_streams(self._agent, self._built)
-        if self._client is not None:
-            private.set_model_client(self._agent, self._client)
 
     def _turns(self, inner: Streaming) -> Streaming:
         agent, node, out = self._agent, self._node, self._out
@@ -102,6 +92,7 @@ class AgentTap:
                                     await asyncio.sleep(0)
                                     breath = time.monotonic()
                                 continue
+                            item = plain(item, chunk_of(item, agent.name, path, turn).text)
                             out.mark(item, here, arrives=False)
                         elif isinstance(item, Response):
                             item = _without_chunks(item)
@@ -136,22 +127,17 @@ class AgentTap:
 
 @contextlib.contextmanager
 def tapped(
-    tree: Tree,
-    managers: Sequence[tuple[Chat, Any]],
-    out: Outlet,
-    wanted: Mapping[str, bool],
-    always: bool,
-    turns: Turns,
+    tree: Tree, managers: Sequence[tuple[Chat, Any]], out: Outlet, wanted: Mapping[str, bool], turns: Turns
 ) -> Iterator[Callable[[Sequence[tuple[Chat, Any]]], None]]:
     """For the time of a run, tap all agents and managers of a team that are shown; gives what taps managers that come
     later."""
     taps: list[AgentTap | ManagerTap] = []
 
     def tap_managers(managers: Sequence[tuple[Chat, Any]]) -> None:
-        taps.extend(ManagerTap(chat, manager, out, wanted, always, turns) for chat, manager in managers if chat.shown)
+        taps.extend(ManagerTap(chat, manager, out, wanted, turns) for chat, manager in managers if chat.shown)
 
     try:
-        taps += [AgentTap(node, out, wanted, always) for node in tree.nodes if node.shown]
+        taps += [AgentTap(node, out, wanted) for node in tree.nodes if node.shown]
         tap_managers(managers)
         yield tap_managers
     finally:
