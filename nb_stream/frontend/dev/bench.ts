@@ -6,7 +6,7 @@ import { Chunks } from "../src/chunks";
 import { h } from "../src/dom";
 import { Formulas } from "../src/markdown/formula_view";
 import { safePolicy } from "../src/markdown/policy";
-import { MarkdownWriter } from "../src/markdown/writer";
+import { MarkdownWriter, renderMarkdown } from "../src/markdown/writer";
 import { ESSAY } from "./essay";
 
 interface Engine {
@@ -60,6 +60,38 @@ const texts: Record<string, (length: number) => string> = {
   table: (length) =>
     repeated("| name | value | what it is |\n|---|---:|---|\n", 45) +
     repeated("| alpha | 12.5 | the *first* of them |\n", length),
+  word: (length) => repeated("Donaudampfschifffahrtsgesellschaft", length),
+  "one letter": (length) => repeated("a", length),
+  "escape characters": (length) => repeated("\x1b[", length),
+  "zero-width": (length) => repeated("\u200b", length),
+  "directional marks": (length) => repeated("a\u202eb\u200f", length),
+  "combining marks": (length) => repeated("\u0301\u0323", length),
+  "emphasized letters": (length) => repeated("*a*", length),
+  "open stars": (length) => repeated("*", length),
+  "open stars and words": (length) => repeated("*a ", length),
+  brackets: (length) => repeated("[", length),
+  "code spans": (length) => repeated("`a`", length),
+  ticks: (length) => repeated("`", length),
+  han: (length) => repeated("\u6f22\u5b57", length),
+  arabic: (length) => repeated("\u0645\u0631\u062d\u0628\u0627", length),
+  emoji: (length) => repeated("\u{1f469}\u200d\u{1f4bb}", length),
+  dots: (length) => repeated(".", length),
+  spaces: (length) => `${repeated(" ", length)}x`,
+  "empty lines": (length) => repeated("\n", length),
+  "short lines": (length) => repeated("a\n", length),
+  "short paragraphs": (length) => repeated("a\n\n", length),
+  quotes: (length) => repeated("> ", length),
+  "code word": (length) => `\`\`\`\n${repeated("x", length)}`,
+  "table cell": (length) => `| a |\n|---|\n| ${repeated("x", length)}`,
+  "list word": (length) => `- ${repeated("x", length)}`,
+  "heading word": (length) => `# ${repeated("x", length)}`,
+  "link text": (length) => `[${repeated("x", length)}](https://example.org)`,
+  address: (length) => `https://example.org/${repeated("x", length)}`,
+  formula: (length) => `$${repeated("x+", length)}x$`,
+  backslashes: (length) => repeated("\\", length),
+  angles: (length) => repeated("<", length),
+  entities: (length) => repeated("&amp;", length),
+  surrogates: (length) => repeated("\ud800", length),
 };
 
 /** Milliseconds of each frame, and of each task that was long. */
@@ -107,6 +139,19 @@ async function stream(engine: string, kind: string, length: number, step: number
   return { frames, tasks };
 }
 
+/** Milliseconds that showing the whole of a finished message takes, its layout included; and its elements. */
+async function whole(kind: string, length: number): Promise<[number, number, number]> {
+  const text = texts[kind]!(length);
+  const el = place();
+  await nextFrame();
+  await nextFrame();
+  const began = performance.now();
+  renderMarkdown(el, text, services);
+  const made = performance.now() - began;
+  el.getBoundingClientRect();
+  return [made, performance.now() - began, el.querySelectorAll("*").length];
+}
+
 /** Characters read for each of `length` that come in pieces of `step`. */
 function factor(kind: string, length: number, step: number): number {
   const text = texts[kind]!(length);
@@ -121,5 +166,5 @@ function nextFrame(): Promise<unknown> {
 }
 
 Object.assign(globalThis, {
-  bench: { stream, factor, kinds: Object.keys(texts), engines: Object.keys(engines) },
+  bench: { stream, whole, factor, kinds: Object.keys(texts), engines: Object.keys(engines) },
 });

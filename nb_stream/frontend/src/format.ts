@@ -28,8 +28,9 @@ export function pace(perSecond: number, estimated = false): string {
   return `${estimated ? "about " : ""}${perSecond.toFixed(perSecond < 9.95 ? 1 : 0)} tokens/s`;
 }
 
-/** The time of day in the reader's own way, "14:05". */
+/** The time of day in the reader's own way, "14:05"; nothing for what is no time. */
 export function timeOfDay(epoch: number): string {
+  if (!isTime(epoch)) return "";
   const now = Math.floor(epoch / 60);
   if (now !== minute) [minute, minuteText] = [now, TIME.format(epoch * 1000)];
   return minuteText;
@@ -40,7 +41,12 @@ let minute = Number.NaN;
 let minuteText = "";
 
 export function dateAndTime(epoch: number): string {
-  return DATE_AND_TIME.format(epoch * 1000);
+  return isTime(epoch) ? DATE_AND_TIME.format(epoch * 1000) : "";
+}
+
+/** Formatters throw for what a `Date` cannot hold. */
+function isTime(epoch: number): boolean {
+  return !Number.isNaN(new Date(epoch * 1000).getTime());
 }
 
 /**

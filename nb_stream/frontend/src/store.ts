@@ -17,6 +17,7 @@ import {
   type TotalsOp,
   VERSION,
 } from "./protocol";
+import { cellOf, headOf, rowOf, runOf } from "./shapes";
 
 export type Change =
   | { what: "snapshot" | "agents" | "switches" | "state" | "run" | "notice" | "version" }
@@ -180,7 +181,7 @@ export class Store {
   #operate(op: Op): boolean {
     switch (op.op) {
       case "agents":
-        this.agents = op.agents;
+        this.agents = op.agents.map(rowOf);
         this.#changes.push({ what: "agents" });
         return true;
       case "state":
@@ -194,10 +195,10 @@ export class Store {
         this.#changes.push({ what: "notice" });
         return true;
       case "run":
-        this.#putRun(op.run);
+        this.#putRun(runOf(op.run));
         return true;
       case "cell":
-        return this.#openCell(op.cell);
+        return this.#openCell(headOf(op.cell));
       case "append":
         return this.#append(op.id, op.at, op.text);
       case "settle":
@@ -246,12 +247,13 @@ export class Store {
   }
 
   #settle(op: SettleOp): boolean {
-    const { id } = op.cell;
+    const cell = headOf(op.cell);
+    const { id } = cell;
     const live = this.live.get(id);
     const known = this.#index.get(id);
     if (op.index > this.settled.length || (known ?? op.index) !== op.index) return false;
     if (op.index < this.settled.length && known === undefined) return false;
-    let text = op.cell.text;
+    let { text } = cell;
     let sound = true;
     if (text === undefined) {
       const had = live ?? settledText(this.settled[op.index]);
@@ -259,7 +261,7 @@ export class Store {
       sound = had.length === op.length && had.digest === op.digest;
     }
     this.live.delete(id);
-    this.settled[op.index] = { ...op.cell, text };
+    this.settled[op.index] = { ...cell, text };
     this.#index.set(id, op.index);
     this.#changes.push({ what: "settled", id });
     return sound;
@@ -280,18 +282,19 @@ export class Store {
     this.caution = snapshot.caution;
     this.state = snapshot.state;
     this.detail = snapshot.detail;
-    this.agents = snapshot.agents;
-    this.runs = [...snapshot.runs];
+    this.agents = snapshot.agents.map(rowOf);
+    this.runs = snapshot.runs.map(runOf);
     this.#putReplay(snapshot.replay ?? null);
     const before = this.settled;
-    this.settled = snapshot.settled.map((cell, index) => {
+    this.settled = snapshot.settled.map((said, index) => {
+      const cell = cellOf(said);
       const old = before[index];
       return old && same(old, cell) ? old : cell;
     });
     this.#index = new Map(this.settled.map((cell, index) => [cell.id, index]));
     const lives = new Map(this.live);
     this.live.clear();
-    for (const { text, ...head } of snapshot.live) {
+    for (const { text, ...head } of snapshot.live.map(cellOf)) {
       const live = lives.get(head.id) ?? new LiveCell(head);
       live.head = head;
       live.replace(text);

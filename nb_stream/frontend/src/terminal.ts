@@ -3,6 +3,7 @@
 import { hasSequences, overwritten, styled } from "./ansi";
 import { h } from "./dom";
 import { appendText } from "./marks";
+import { Work } from "./paced";
 import { BLOCK, renderText } from "./writer";
 
 /** Make `printed` the whole content of `el`. */
@@ -13,6 +14,10 @@ export function renderOutput(el: HTMLElement, printed: string): void {
     return;
   }
   el.replaceChildren();
+  new Work(el, coloured(el, text));
+}
+
+function* coloured(el: HTMLElement, text: string): Generator<number> {
   let block = el.appendChild(h("div", "nbs-block"));
   let length = 0;
   for (const piece of styled(text)) {
@@ -20,6 +25,7 @@ export function renderOutput(el: HTMLElement, printed: string): void {
       if (piece.style === "") appendText(block, line);
       else block.append(h("span", piece.style, line));
       length += line.length;
+      yield line.length;
       if (length < BLOCK || !line.endsWith("\n")) continue;
       block = el.appendChild(h("div", "nbs-block"));
       length = 0;

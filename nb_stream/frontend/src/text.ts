@@ -59,6 +59,11 @@ export function inRow(facts: readonly string[]): string {
   return facts.join("\u00a0· ");
 }
 
+/** A name as it stands in a line: one that is longer than any name is cut. */
+export function asName(name: string): string {
+  return firstWords(name, 120);
+}
+
 /** The beginning of `text` on one line, at most `limit` characters and an ellipsis. */
 export function firstWords(text: string, limit = 160): string {
   const line = text

@@ -7,6 +7,7 @@
 
 import { openEnd, withoutColours } from "./ansi";
 import { appendText } from "./marks";
+import { writeAll } from "./paced";
 
 /** Characters after which a block ends with its line. */
 export const BLOCK = 4096;
@@ -54,10 +55,8 @@ export class TextWriter {
   }
 }
 
-/** Make `text` the whole content of `el`. */
+/** Make `text` the whole content of `el`; a long one comes in portions (`paced.ts`). */
 export function renderText(el: HTMLElement, text: string): void {
   el.replaceChildren();
-  const writer = new TextWriter(el);
-  writer.write(text);
-  writer.end();
+  writeAll(el, new TextWriter(el), text);
 }

@@ -4,6 +4,7 @@ import { h } from "../dom";
 import { tokenizerOf } from "../highlight/languages";
 import { MAX_LINE, START, type State, type Token } from "../highlight/tokens";
 import { appendText, plain } from "../marks";
+import { Work } from "../paced";
 import { copyButton } from "../views/copy";
 import { opaque } from "./opaque";
 
@@ -107,6 +108,12 @@ export function codeBlock(code: string, language: string): HTMLElement {
   const view = new CodeView(language);
   const lines = code.split("\n");
   if (lines.at(-1) === "") lines.pop();
-  view.add(lines);
+  function* steps(): Generator<number> {
+    for (const line of lines) {
+      view.add([line]);
+      yield line.length + 1;
+    }
+  }
+  new Work(view.el, steps());
   return view.el;
 }

@@ -45,6 +45,8 @@ export function appendItems(
       const begin = index === from?.index ? from.offset : 0;
       const end = index === to?.index ? to.offset : item.text.length;
       text += item.text.slice(begin, end);
+    } else if (item.type === "run" && item.opens.length + item.closes.length === 0 && (index < last || !to)) {
+      text += item.mark.repeat(item.left);
     } else if (index < last || !to) {
       flush();
       appendItem(stack, item, services);

@@ -6,6 +6,7 @@
  */
 
 import { inLines, openEnd, withoutColours } from "../ansi";
+import { writeAll } from "../paced";
 import { BlockParser, PART } from "./blocks";
 import { holdsBack } from "./hold_back";
 import type { Services } from "./inline_view";
@@ -98,10 +99,8 @@ export class MarkdownWriter {
   }
 }
 
-/** Make `text` the whole content of `el`. */
+/** Make `text` the whole content of `el`; a long one comes in portions (`paced.ts`). */
 export function renderMarkdown(el: HTMLElement, text: string, services: Services): void {
   el.replaceChildren();
-  const writer = new MarkdownWriter(el, services);
-  writer.write(text);
-  writer.end();
+  writeAll(el, new MarkdownWriter(el, services), text);
 }

@@ -6,6 +6,7 @@ import { codeBlock } from "../markdown/code_view";
 import type { Services } from "../markdown/inline_view";
 import { renderMarkdown } from "../markdown/writer";
 import type { Cell, CellKind } from "../model";
+import { asName } from "../text";
 import { renderText } from "../writer";
 import { searchText } from "./cell_text";
 import { codeBlocks } from "./code";
@@ -102,7 +103,7 @@ function* asked(text: string, data: Record<string, unknown>): Generator<HTMLElem
   for (const block of blocks) yield codeBlock(block.code, block.language);
   if (code !== undefined && blocks.length === 0) yield codeBlock(String(code), String(language ?? ""));
   if (tool !== undefined) {
-    yield h("p", "nbs-call-head", h("code", "nbs-call-name", String(tool)));
+    yield h("p", "nbs-call-head", h("code", "nbs-call-name", asName(String(tool))));
     yield* toolArguments(givenTo(text, given));
   }
 }

@@ -2,9 +2,9 @@
 
 import type { Connection } from "../connection";
 import { focusedIn, focusTranscript, h, isInUse, takePlace } from "../dom";
-import { appendText, setText } from "../marks";
+import { appendText } from "../marks";
 import type { Cell } from "../model";
-import { inRow } from "../text";
+import { asName, inRow } from "../text";
 import type { Backlog } from "./backlog";
 import type { Item } from "./blocks";
 import { renderBody } from "./body";
@@ -164,7 +164,10 @@ export class CellView implements Item {
     const old = this.cell;
     const wasAsking = isAsking(old);
     this.cell = cell;
-    if (this.#light && lightText(old) !== lightText(cell)) setText(this.#light, lightText(cell));
+    if (this.#light && lightText(old) !== lightText(cell)) {
+      this.#light.replaceChildren();
+      appendText(this.#light, lightText(cell));
+    }
     if (!this.#el) return;
     this.#show();
     if (this.#content && wasAsking && isAsking(cell)) {
@@ -223,6 +226,16 @@ export class CellView implements Item {
   }
 
   #show(): void {
+    try {
+      this.#showLine();
+    } catch (error) {
+      // One line that cannot be drawn must not keep the others off the page.
+      console.error("nb_stream: a message's line is shown without its figures.", error);
+      this.line.replaceChildren(h("span", "nbs-first", asName(this.cell.text)));
+    }
+  }
+
+  #showLine(): void {
     const { cell } = this;
     const colour = colourClass(this.connection.store.agents, cell.path);
     const { el, line } = this;
@@ -231,9 +244,9 @@ export class CellView implements Item {
     el.dataset.kind = cell.kind;
     el.dataset.status = statusOf(cell);
     const texts = [
-      pathAbove(cell),
-      cell.agent ?? "",
-      kindWord(cell),
+      asName(pathAbove(cell)),
+      asName(cell.agent ?? ""),
+      asName(kindWord(cell)),
       statusWord(cell),
       headline(cell),
       inRow(meta(cell)),

@@ -1,15 +1,14 @@
 /** Copying the source of a cell, hidden characters included. */
 
 import { button, h } from "../dom";
-import { plain } from "../marks";
+import { hides } from "../marks";
 
 /** A button that copies what `source` gives; it says in words whether that worked. */
 export function copyButton(label: string, hint: string, source: () => string): HTMLButtonElement {
   const el = button("nbs-quiet", label, hint, async () => {
     const text = source();
     const done = await copy(text, el);
-    const hides = plain(text) !== text;
-    el.textContent = done ? (hides ? "Copied, with hidden characters" : "Copied") : "Could not copy";
+    el.textContent = done ? (hides(text) ? "Copied, with hidden characters" : "Copied") : "Could not copy";
   });
   for (const leave of ["blur", "pointerleave"]) {
     el.addEventListener(leave, () => {

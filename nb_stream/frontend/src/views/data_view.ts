@@ -2,6 +2,7 @@
 
 import { button, focusedIn, h } from "../dom";
 import { count, isExact } from "../format";
+import { finishIn, isUnfinished } from "../paced";
 import { source } from "./source";
 
 /** Entries of a list, and rows of a table, that are shown before the reader asks for more. */
@@ -101,13 +102,14 @@ function scalar(value: unknown): HTMLElement {
   return el;
 }
 
-/** Whether `el` has data that nobody asked for yet. */
+/** Whether `el` has data that nobody asked for yet, or that is still on its way to the page. */
 export function holdsMore(el: Element): boolean {
-  return el.querySelector(".nbs-more") !== null;
+  return el.querySelector(".nbs-more") !== null || isUnfinished(el);
 }
 
 /** Show at most `portions` more of the data that is left in `el`. */
 export function showMore(el: Element, portions: number): void {
+  finishIn(el);
   for (let left = portions; left > 0; left--) el.querySelector<HTMLButtonElement>(".nbs-more")?.click();
 }
 

@@ -5,6 +5,7 @@ import { count } from "../format";
 import { plain, setText } from "../marks";
 import type { CellHead } from "../model";
 import type { AgentRow } from "../protocol";
+import { asName } from "../text";
 import { colourClass } from "./colours";
 
 type Group = "agent" | "kind";
@@ -58,7 +59,7 @@ export class Filter {
   }
 
   #add(group: Group, value: string, label: string, colour = ""): void {
-    const chip = button(`nbs-chip ${colour}`, label, "", () => {
+    const chip = button(`nbs-chip ${colour}`, asName(label), "", () => {
       const chosen = this.#chosen[group];
       if (!chosen.delete(value)) chosen.add(value);
       chip.setAttribute("aria-pressed", String(chosen.has(value)));

@@ -7,17 +7,18 @@ import type { Connection } from "../connection";
 import { h, setChildren } from "../dom";
 import { plain, setText } from "../marks";
 import type { RunState } from "../model";
+import { asName } from "../text";
 import { AgentBox } from "./agent";
 
 /** A sign for each state, so that colour is not needed to tell them apart. */
-const CUES: Record<RunState, string> = {
-  idle: "○",
-  running: "▶",
-  stopping: "◼",
-  "waiting for input": "?",
-  failed: "✕",
-  cancelled: "⊘",
-};
+const CUES = new Map<RunState, string>([
+  ["idle", "○"],
+  ["running", "▶"],
+  ["stopping", "◼"],
+  ["waiting for input", "?"],
+  ["failed", "✕"],
+  ["cancelled", "⊘"],
+]);
 
 export class Header {
   readonly el = h("header", "nbs-header");
@@ -47,7 +48,7 @@ export class Header {
   update(): void {
     const { store } = this.connection;
     setText(this.#title, store.title || "Team");
-    setText(this.#cue, CUES[store.state] ?? "");
+    setText(this.#cue, CUES.get(store.state) ?? "");
     setText(this.#state, store.state);
     setText(this.#detail, store.detail);
     this.#detail.title = plain(store.detail);
@@ -105,7 +106,7 @@ export class Header {
     const known = this.#teams.get(path);
     if (known) return known;
     const list = h("ul", "nbs-agents");
-    const team = h("li", "nbs-subteam", h("span", "nbs-subteam-name", path.split("/").at(-1)!), list);
+    const team = h("li", "nbs-subteam", h("span", "nbs-subteam-name", asName(path.split("/").at(-1)!)), list);
     this.#teams.set(path, [team, list]);
     return [team, list];
   }

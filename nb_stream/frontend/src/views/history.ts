@@ -8,6 +8,7 @@
 import type { Connection } from "../connection";
 import { focusedIn, focusTranscript, h, isInUse } from "../dom";
 import type { Cell, CellHead, RunInfo } from "../model";
+import { finishIn, WRITTEN } from "../paced";
 import type { Change } from "../store";
 import { Attention } from "./attention";
 import { Backlog } from "./backlog";
@@ -64,6 +65,7 @@ export class History {
     });
     this.#bodies = new Bodies((view) => this.filled(view), signal);
     this.el.addEventListener("click", (event) => this.#clicked(event.target));
+    this.el.addEventListener(WRITTEN, (event) => this.#written(event.target));
     this.el.addEventListener("toggle", (event) => this.#toggled(event.target), { capture: true });
   }
 
@@ -213,6 +215,7 @@ export class History {
     for (const view of this.views()) {
       if (!view.isOpen) closed.push(view);
       view.setOpen(true);
+      finishIn(view.el);
     }
     return () => {
       for (const view of closed) view.setOpen(false);
@@ -233,6 +236,13 @@ export class History {
     this.filled(view);
   }
 
+  /** A long body is complete. */
+  #written(target: EventTarget | null): void {
+    const line = target instanceof Element ? target.closest(".nbs-cell")?.firstElementChild : null;
+    const view = CellView.of(line ?? null);
+    if (view?.content) this.filled(view);
+  }
+
   /** The browser opens cells by itself where it finds text in them, or where an address leads to them. */
   #toggled(target: EventTarget | null): void {
     const view = CellView.of(target instanceof HTMLDetailsElement ? target.firstElementChild : null);
@@ -244,6 +254,7 @@ export class History {
     const view = this.#items[place]?.view;
     if (!view) return;
     this.show(view);
+    finishIn(view.el);
     const [range] = text !== "" && view.content ? findRanges(view.content, exactly(text)) : [];
     if (range)
       document

@@ -7,6 +7,7 @@ import type { LiveCell } from "../live_text";
 import { checkLater } from "../markdown/check";
 import { MarkdownWriter } from "../markdown/writer";
 import { plain, setText } from "../marks";
+import { portions, Work } from "../paced";
 import { TextWriter } from "../writer";
 import { isMarkdown } from "./body";
 import { colourClass } from "./colours";
@@ -24,6 +25,7 @@ export class LiveView {
   #scroll = h("div", "nbs-live-text");
   #writer: MarkdownWriter | TextWriter;
   #painted = 0;
+  #work: Work | undefined;
   #revision: number;
 
   constructor(
@@ -66,10 +68,12 @@ export class LiveView {
     this.cell.replace(text); // the last words of a message may come with its end
     this.#paint();
     const writer = this.#writer;
-    writer.end();
-    if (writer instanceof MarkdownWriter) {
-      checkLater(this.text, text, writer.definitions, this.connection.services);
-    }
+    this.#work?.whenDone(() => {
+      writer.end();
+      if (writer instanceof MarkdownWriter) {
+        checkLater(this.text, text, writer.definitions, this.connection.services);
+      }
+    });
     return true;
   }
 
@@ -82,14 +86,26 @@ export class LiveView {
   #paint(): void {
     const { pieces, revision } = this.cell;
     if (revision !== this.#revision) {
+      this.#work?.stop();
       this.#revision = revision;
       this.#painted = 0;
       this.text.replaceChildren();
       this.#writer = this.#newWriter();
     }
     if (this.#painted === pieces.length) return;
-    this.#writer.write(pieces.slice(this.#painted).join(""));
-    this.#painted = pieces.length;
+    if (!this.#work || this.#work.isDone) this.#work = new Work(this.text, this.#write());
+  }
+
+  /** Write what has come, and what comes meanwhile. */
+  *#write(): Generator<number> {
+    while (this.#painted < this.cell.pieces.length) {
+      const fresh = this.cell.pieces.slice(this.#painted).join("");
+      this.#painted = this.cell.pieces.length;
+      for (const portion of portions(fresh)) {
+        this.#writer.write(portion);
+        yield portion.length;
+      }
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { count, duration, money, pace } from "../format";
 import { plain, setText } from "../marks";
 import type { Cell, CellHead, CellKind } from "../model";
 import { svg } from "../svg";
-import { firstWords, inRow } from "../text";
+import { asName, firstWords, inRow } from "../text";
 import { headline, kindWord } from "./summary";
 
 const WIDTH = 1000;
@@ -43,12 +43,12 @@ export interface RowFacts {
 
 const MESSAGES: CellKind[] = ["text", "structured output", "handoff"];
 
-const WHAT: Partial<Record<CellKind, What>> = {
-  "tool call": "working",
-  code: "working",
-  "human input": "waiting",
-  approval: "waiting",
-};
+const WHAT = new Map<CellKind, What>([
+  ["tool call", "working"],
+  ["code", "working"],
+  ["human input", "waiting"],
+  ["approval", "waiting"],
+]);
 
 /** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
 export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
@@ -69,7 +69,7 @@ export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
     };
     rows.set(path, row);
     row.bars.push({
-      what: WHAT[kind] ?? "writing",
+      what: WHAT.get(kind) ?? "writing",
       from,
       to: Math.max(from, cell.ended_at ?? end),
       cell,
@@ -98,7 +98,7 @@ export class Row {
       "aria-label": plain(path),
     });
     const track = h("span", "nbs-track", this.#picture);
-    const name = h("span", "nbs-agent-name", path);
+    const name = h("span", "nbs-agent-name", asName(path));
     this.el = h("div", `nbs-timeline-row ${colour}`, name, track, this.#facts);
   }
 

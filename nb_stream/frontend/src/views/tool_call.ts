@@ -4,6 +4,7 @@ import { hasSequences, inLines } from "../ansi";
 import { h } from "../dom";
 import { duration } from "../format";
 import type { Cell, ToolCall } from "../model";
+import { asName } from "../text";
 import { dataView, parseData } from "./data_view";
 import { label, output, source } from "./source";
 
@@ -15,7 +16,9 @@ export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElemen
   const seconds =
     alone && cell.ended_at !== undefined ? cell.ended_at - (cell.started_at ?? cell.ended_at) : 0;
   const said = seconds >= 0.05 ? `${outcome} · ${duration(seconds)}` : outcome;
-  el.append(h("p", "nbs-call-head", h("code", "nbs-call-name", call.name), h("span", "nbs-outcome", said)));
+  el.append(
+    h("p", "nbs-call-head", h("code", "nbs-call-name", asName(call.name)), h("span", "nbs-outcome", said)),
+  );
   el.append(...toolArguments(call.arguments));
   if (call.result != null) {
     el.append(label(call.is_error ? "error" : "result", call.is_error), result(call.result));

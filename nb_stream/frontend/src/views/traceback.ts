@@ -3,7 +3,10 @@
 import { withoutAnsi } from "../ansi";
 import { h } from "../dom";
 import { appendText } from "../marks";
+import { Work } from "../paced";
 
+/** Characters for which a line counts beside its own. */
+const LINE = 16;
 const FRAME = /^\s*File "(.*)", line \d+/;
 const LIBRARY = /[\\/](site-packages|dist-packages|lib[\\/]python\d)|^<frozen/;
 
@@ -13,18 +16,20 @@ export function tracebackFold(traceback: string): HTMLElement {
   pre.tabIndex = 0;
   pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", "Traceback");
-  let isLibrary = false;
-  withoutAnsi(traceback)
-    .trimEnd()
-    .split("\n")
-    .forEach((line, index) => {
-      const file = FRAME.exec(line)?.[1];
-      if (file !== undefined) isLibrary = LIBRARY.test(file);
-      else if (/^\S/.test(line)) isLibrary = false;
-      const raised = /^[\w.]+(Error|Exception|Interrupt|Exit|Warning|Group)\b/.test(line);
-      const el = h("span", raised ? "nbs-raised" : isLibrary ? "nbs-library" : file ? "nbs-frame" : "");
-      appendText(el, index === 0 ? line : `\n${line}`);
-      pre.append(el);
-    });
+  new Work(pre, lines(pre, withoutAnsi(traceback).trimEnd()));
   return h("details", "nbs-fold", h("summary", "", "Traceback"), pre);
+}
+
+function* lines(pre: HTMLElement, text: string): Generator<number> {
+  let isLibrary = false;
+  for (const [index, line] of text.split("\n").entries()) {
+    const file = FRAME.exec(line)?.[1];
+    if (file !== undefined) isLibrary = LIBRARY.test(file);
+    else if (/^\S/.test(line)) isLibrary = false;
+    const raised = /^[\w.]+(Error|Exception|Interrupt|Exit|Warning|Group)\b/.test(line);
+    const el = h("span", raised ? "nbs-raised" : isLibrary ? "nbs-library" : file ? "nbs-frame" : "");
+    appendText(el, index === 0 ? line : `\n${line}`);
+    pre.append(el);
+    yield line.length + LINE;
+  }
 }
