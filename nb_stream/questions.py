@@ -45,7 +45,7 @@ class Question:
 
 @dataclass(eq=False)
 class _Open:
-    """An open question. `settle` takes how it ended and the answer, None for none."""
+    """An open question. `settle` takes how it ended ("ended": what was to be read) and the answer, None for none."""
 
     question: Question
     settle: Callable[[str, str | None], None]
@@ -66,7 +66,7 @@ class Questions:
 
     `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
     questions came or went, and `heard` tells whether somebody watches who can answer: where nobody does, the questions
-    of a run are asked at the terminal, if there is one. After `timeout` seconds (None: never) a request for input is
+    of a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request for input is
     answered with `default`, and an approval is refused.
     """
 
@@ -117,7 +117,9 @@ class Questions:
         def settle(how: str, answer: str | None) -> None:
             if future.done():
                 return
-            if answer is None:
+            if how == "ended":
+                future.set_exception(EOFError("EOF when reading a line"))
+            elif answer is None:
                 future.cancel()
             else:
                 future.set_result((how, answer))
@@ -281,13 +283,20 @@ class Questions:
                 await entry.reported.wait()  # it reads better below the question
             self._say(Notice(time.time(), sentence), "")
 
-    async def _at_terminal(self, question: Question) -> str:
-        """What is typed, one question after the other, as AutoGen's agents ask where no stream runs them."""
+    async def _at_terminal(self, question: Question) -> str | None:
+        """What is typed, or comes by a pipe or from a file, one question after the other, as AutoGen's agents ask where
+        no stream runs them. If nothing comes any more, the question fails as theirs does."""
         approval = question.kind is CellKind.APPROVAL
         prompt = f"{question.agent}: {question.text.rstrip()} " + ("\nApprove or reject? " if approval else "")
         async with self._terminal:
             while True:
-                answer = await console.ask(prompt)
+                try:
+                    answer = await console.ask(prompt)
+                except EOFError:
+                    if not console.ends():
+                        raise
+                    self._settle(question.request_id, "ended", None)
+                    return None
                 word = answer.partition(":")[0].strip().lower()
                 if not approval or word in (*_YES, *_NO):
                     return answer

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import logging
 import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -497,3 +501,87 @@ def test_a_plain_script_asks_at_its_terminal_as_the_team_itself_does() -> None:
     os.close(theirs)
     assert out.count("human: Enter your response: ") == 2
     assert "said ['go', 'Yes.', 'No.']" in out
+
+
+def test_a_plain_script_reads_its_pipe_and_ends_although_it_stays_open() -> None:
+    code = (
+        SCRIPT.replace("stream =", "input(); stream =")
+        + """
+async def cut_off():
+    stream.start("go")
+    while not stream.questions:
+        await asyncio.sleep(0.01)
+    await stream.cancel()
+asyncio.run(cut_off())
+"""
+    )
+    script = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    assert script.stdin is not None
+    assert script.stdout is not None
+    script.stdin.write(b"The script itself reads this.\nYes.\nNo.\n")
+    script.stdin.flush()
+    assert script.wait(timeout=60) == 0
+    assert b"said ['go', 'Yes.', 'No.']" in script.stdout.read()
+    script.stdin.close()
+    script.stdout.close()
+
+
+@contextlib.contextmanager
+def reads(monkeypatch: pytest.MonkeyPatch, file: int, write: int | None = None) -> Iterator[None]:
+    """Standard input is a file of the system; what may still read from it ends at the end. Prompts go nowhere."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with open(file) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield
+        if write is not None:
+            os.close(write)
+        for thread in threading.enumerate():
+            if thread.name == "nb_stream stdin":
+                thread.join(10)
+        monkeypatch.undo()
+
+
+def person() -> TeamStream:
+    return TeamStream(RoundRobinGroupChat([UserProxyAgent("human")], max_turns=1))
+
+
+async def said(stream: TeamStream) -> str:
+    return (await asyncio.wait_for(stream.run("go"), 30)).messages[-1].to_text()
+
+
+async def test_a_file_is_read_and_its_end_fails_the_run_as_in_the_team(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "answers").write_text("Yes.\nNo.")
+    with reads(monkeypatch, os.open(tmp_path / "answers", os.O_RDONLY)):
+        stream = person()
+        assert [await said(stream), await said(stream)] == ["Yes.", "No."]
+        for runner in (stream, person()._backend._root):
+            with pytest.raises(RuntimeError, match="Failed to get user input: EOF when reading a line"):
+                await asyncio.wait_for(runner.run(task="go"), 30)
+
+
+async def test_a_line_that_comes_when_its_question_is_over_is_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    with reads(monkeypatch, read, write):
+        stream, other = person(), person()
+        stream.start("go")
+        await until(lambda: stream.questions and any(t.name == "nb_stream stdin" for t in threading.enumerate()))
+        await stream.cancel()
+        both = [asyncio.ensure_future(said(one)) for one in (stream, other)]
+        await until(lambda: stream.questions and other.questions)
+        os.write(write, b"Yes.\nNo.\n")
+        assert sorted(await asyncio.gather(*both)) == ["No.", "Yes."]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+async def test_a_terminal_is_read_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    with reads(monkeypatch, theirs):
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", None)  # it has no use for files there
+        os.write(ours, b"Yes.\n")
+        assert await said(person()) == "Yes."
+    os.close(ours)
