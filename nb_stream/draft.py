@@ -25,12 +25,13 @@ class Draft:
         self.runs = transcript.runs
         self.turns = transcript.turns
         self.awaited = transcript.awaited
+        self._agents = transcript.agents
         self._next_id = transcript.next_id
         self._patches: list[Patch] = []
 
     def result(self) -> tuple[Transcript, tuple[Patch, ...]]:
         """The changed transcript and what changed."""
-        after = Transcript(self.settled, self.live, self.runs, self._next_id, self.turns, self.awaited)
+        after = Transcript(self.settled, self.live, self.runs, self._next_id, self.turns, self.awaited, self._agents)
         return after, tuple(self._patches)
 
     # --- runs and turns -------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ UntestedVersionWarning (UserWarning)   AutoGen's version is outside the tested r
 from __future__ import annotations
 
 import traceback as tracebacks
+from collections.abc import Iterable
 
 
 class NbStreamError(Exception):
@@ -87,6 +88,12 @@ class UntestedVersionWarning(UserWarning):
     """AutoGen's version is outside the tested range."""
 
 
+def unknown_agent(name: object, known: Iterable[str], place: str) -> UnknownAgentError:
+    """What stands in the way of a name: nobody in `place` ("team") has it. `known` are the paths of those there."""
+    agents = ", ".join(map(repr, known)) or "none"
+    return UnknownAgentError(f"No agent is called {name!r}. The agents of this {place} are: {agents}.")
+
+
 def already_running(wish: str, *, left_early: bool = False) -> AlreadyRunningError:
     """What stands in the way of a wish; `left_early` says that it is a `run_stream` whose loop was left."""
     remedy = "Stop or cancel it first, or wait for its end."
@@ -111,4 +118,6 @@ def described(error: BaseException) -> tuple[str, str]:
     if mark and isinstance(error, RuntimeError):
         return said, trace
     trace = "".join(tracebacks.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, ReplayedError):  # it says what the recorded error was, class and all
+        return text, trace
     return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace

@@ -21,11 +21,13 @@ from .model import (
     AgentInfo,
     AgentStatus,
     CellKind,
+    CellStatus,
     Chunk,
     CodeResult,
     Event,
     Message,
     Notice,
+    RunFinished,
     RunStarted,
     Token,
     ToolResults,
@@ -83,7 +85,7 @@ class Feed:
         self._keep = self._kept.append
         self.outlet: Outlet | None = None
         self._joined = joined
-        self._begun = Transcript()  # as it was when the run began
+        self._begun = Transcript(agents=agents)  # as it was when the run began
         self._said = self._begun, Pile()  # and what is on its way into it: changed as one, for readers elsewhere
         self._held = Pile()  # kept by a closed gate
 
@@ -156,7 +158,9 @@ class Feed:
             self._set_status(path, AgentStatus.SILENT)
         elif isinstance(event, TurnEnded):
             self._forget(path, event.turn)
-            self._set_status(path, AgentStatus.DONE)
+            self._set_status(path, AgentStatus.FAILED if event.status is CellStatus.FAILED else AgentStatus.DONE)
+        elif isinstance(event, RunFinished) and event.path:
+            self._set_status(event.path, AgentStatus.FAILED)
         elif path and isinstance(event, (ToolResults, CodeResult)):
             self._meet(event.agent, path, streams=False)
         elif path and isinstance(event, Message):
@@ -199,7 +203,8 @@ class Feed:
 
     def restore(self, transcript: Transcript, events: Iterable[Event]) -> None:
         """Begin with what was recorded earlier: its transcript, and the events that it came from."""
-        self._begun, self._said = transcript, (transcript, Pile())
+        self._begun = replace(transcript, agents=self.agents)
+        self._said = self._begun, Pile()
         self.tape.keep(events)
 
     def begin(self, outlet: Outlet | None) -> None:
@@ -210,8 +215,9 @@ class Feed:
     def end(self) -> None:
         """A run ended: nobody is writing any more."""
         self._held = Pile()
-        for path in self.status:
-            self.status[path] = AgentStatus.DONE
+        for path, status in self.status.items():
+            if status is not AgentStatus.FAILED:
+                self.status[path] = AgentStatus.DONE
         self.tell_agents()
 
     def tell_agents(self) -> None:
@@ -284,6 +290,8 @@ class Feed:
             agent = replace(agent, can_stream=False, reason=f"{name} has not streamed so far.")
         self.gate.meet(path, streams)  # first, as others look up whom they find in `agents`
         self.agents = (*(agent if other is known else other for other in self.agents), *([] if known else [agent]))
+        self._begun = replace(self._begun, agents=self.agents)
+        self._said = replace(self._said[0], agents=self.agents), self._said[1]
         self.tell_agents()
 
     def _set_status(self, path: str, status: AgentStatus) -> None:

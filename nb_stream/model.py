@@ -84,6 +84,7 @@ class AgentStatus(_Word):
     SILENT = "silent"
     WRITING = "writing"
     DONE = "done"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -351,7 +352,8 @@ class Notice:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """A run ended. `status` is DONE, FAILED or CANCELLED; `error` and `traceback` are the failure's texts."""
+    """A run ended. `status` is DONE, FAILED or CANCELLED; `error` and `traceback` are the failure's texts. `agent` and
+    `path` are those of the agent whose turn failed, and empty if it was nobody's."""
 
     run: str
     at: float
@@ -359,6 +361,8 @@ class RunFinished:
     stop_reason: str | None = None
     error: str = ""
     traceback: str = ""
+    agent: str = ""
+    path: str = ""
 
 
 Event = Union[

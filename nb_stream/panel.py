@@ -7,15 +7,17 @@ import functools
 import inspect
 import logging
 import os
+import sys
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import anywidget
 import ipywidgets
 import traitlets
 
+from .awaiting import needs_await
 from .batching import Batcher
 from .errors import NbStreamError
-from .export import export
 from .metrics import Prices
 from .model import AgentInfo, Event, RunState, Token
 from .options import names_options
@@ -107,6 +109,7 @@ class TeamPanel(FrameWidget):
         self._static = StaticOutput.of(self.stream)
         super().__init__(has_team=self.stream.has_team, static_mark=self._static.mark)
         show_in_boxes()
+        _complete_by_dir()
         self._forget.append(self.stream.watch(self._batcher))
         self._forget.append(self.stream.watch(_Traits(self)))
         if leave != "nothing":
@@ -153,6 +156,7 @@ class TeamPanel(FrameWidget):
         """Begin a run in the background; see `TeamStream.start`."""
         return self.stream.start(task, output_task_messages=output_task_messages)
 
+    @needs_await("; or panel.start(…), which runs it in the background, or panel.run_sync(…), which waits for it")
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
         """Run the team and return its `TaskResult`; see `TeamStream.run`. A text may be the answer to a handoff, as for
         `start`. Raises EmptyTaskError for an empty task."""
@@ -179,14 +183,17 @@ class TeamPanel(FrameWidget):
         """Run the team and wait for its end without `await`; see `TeamStream.run_sync`."""
         return self.stream.run_sync(task, output_task_messages=output_task_messages)
 
+    @needs_await()
     async def stop(self) -> None:
         """End the run after the current turn."""
         await self.stream.stop()
 
+    @needs_await()
     async def cancel(self) -> None:
         """End the run now; the team stays usable, with its history."""
         await self.stream.cancel()
 
+    @needs_await()
     async def reset(self) -> None:
         """Let the team forget the conversation."""
         await self.stream.reset()
@@ -231,13 +238,15 @@ class TeamPanel(FrameWidget):
         self.stream.save(path, state=state, redact=redact)
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the transcript; the suffix says as what (`nb_stream.export`)."""
-        export(self.transcript, path)
+        """Write the transcript; the suffix says as what. See `TeamStream.export`."""
+        self.stream.export(path)
 
+    @needs_await()
     async def save_state(self) -> dict[str, Any]:
         """The team's own state, for `load_state`."""
         return await self.stream.save_state()
 
+    @needs_await()
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a state of the team; see `TeamStream.load_state`."""
         await self.stream.load_state(state)
@@ -354,8 +363,20 @@ class TeamPanel(FrameWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**data, **instead(repr(self), self._leave)}, metadata
 
+    def __dir__(self) -> list[str]:
+        """What Tab offers: nothing that only the panel's own parts call."""
+        inside = vars(FrameWidget).keys() - set(dir(anywidget.AnyWidget))
+        return sorted(set(super().__dir__()) - inside)
+
     def __repr__(self) -> str:
         return f"TeamPanel({', '.join(agent.path for agent in self.agents)})"
+
+
+def _complete_by_dir() -> None:
+    """Let Tab offer what `dir(panel)` says: IPython's plain completer adds all names of the class."""
+    generics: Any = sys.modules.get("IPython.utils.generics")
+    if generics is not None:
+        generics.complete_object.register(TeamPanel, lambda panel, _words: dir(panel))
 
 
 class _Traits:

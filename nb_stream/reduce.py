@@ -122,7 +122,7 @@ def _message(draft: Draft, event: Message) -> None:
         _thought(draft, event)
     elif event.kind in (CellKind.INPUT, CellKind.APPROVAL):
         _request(draft, event)
-    else:
+    elif not _is_chosen(draft, event):
         _other(draft, event)
     if event.kind in linkage.REPLACES or event.kind is CellKind.HANDOFF:
         for index, cell in draft.waiting(event, CellKind.INPUT):  # it was answered outside the panel
@@ -168,6 +168,25 @@ def _other(draft: Draft, event: Message) -> None:
         draft.close(other for other in own if other is not live)
     draft.close(other for other in inside if other is not live)
     _place(draft, event, live)
+
+
+def _is_chosen(draft: Draft, event: Message) -> bool:
+    """Whether a message only says whom the words before it chose: then both are one cell, the choice first.
+
+    A selector that streams reports its model's words and then the choice (AutoGen 0.7.5, SelectorEvent and
+    SelectSpeakerEvent); one that does not stream reports the choice alone.
+    """
+    if event.kind is not CellKind.SELECTION or "agents" not in event.data or linkage.own(draft.live, event):
+        return False
+    own = ((index, cell) for index, cell in draft.of_run() if (cell.path, cell.agent) == (event.path, event.agent))
+    index, cell = next(own, (0, None))
+    if cell is None or cell.kind is not CellKind.SELECTION or "agents" in cell.data:
+        return False
+    chosen = event.text
+    text = chosen if cell.text.strip() == chosen else f"{chosen}\n\n{cell.text}"
+    data = {**cell.data, **event.data, "result_message_id": event.message_id}
+    draft.put(index, replace(cell, text=text, ended_at=event.at, usage=cell.usage or event.usage, data=data))
+    return True
 
 
 def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
@@ -307,7 +326,8 @@ def _run_finished(draft: Draft, event: RunFinished) -> None:
     if event.error:
         cell = draft.new(CellKind.ERROR, None, event.at, CellStatus.FAILED)
         data = {"traceback": event.traceback} if event.traceback else {}
-        draft.place(replace(cell, text=event.error, ended_at=event.at, data=data))
+        cell = replace(cell, agent=event.agent, path=event.path, text=event.error)
+        draft.place(replace(cell, ended_at=event.at, data=data))
     draft.turns = {}
     if draft.runs:
         run = replace(draft.runs[-1], status=event.status, stop_reason=event.stop_reason, ended_at=event.at)

@@ -363,8 +363,9 @@ class Runner:
             event, state, detail = RunFinished(run.id, now, CellStatus.CANCELLED), RunState.CANCELLED, ""
         else:
             said, trace = described(error)
-            event = RunFinished(run.id, now, CellStatus.FAILED, None, said, trace)
-            state, detail = RunState.FAILED, said.partition("\n")[0]
+            agent, path = self._backend.failed_agent(error)
+            event = RunFinished(run.id, now, CellStatus.FAILED, None, said, trace, agent, path)
+            state, detail = RunState.FAILED, f"{path} failed: {said}".removeprefix(" failed: ").partition("\n")[0]
         if error is not None and self._mending is None:
             self._mending = asyncio.ensure_future(self._mend())
             with contextlib.suppress(asyncio.CancelledError):  # the loop ends: the last words are said all the same

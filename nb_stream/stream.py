@@ -19,6 +19,7 @@ from .backends import Backend, open_backend
 from .callbacks import name_of
 from .errors import EmptyTaskError
 from .events import header
+from .export import export
 from .feed import Feed, Watcher
 from .metrics import Prices, checked
 from .model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
@@ -258,6 +259,10 @@ class TeamStream:
         """
         head = self._head if state is None else {**self._head, "state": dict(state)}
         self._feed.tape.save(path, head, redact=redact)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the transcript; the suffix says as what (`nb_stream.export`)."""
+        export(self.transcript, path)
 
     def _complain(self, sentence: str) -> None:
         self.call(lambda: self._feed.complain(sentence))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 
-from .errors import CannotStreamError, UnknownAgentError
+from .errors import CannotStreamError, UnknownAgentError, unknown_agent
 from .model import AgentInfo
 
 
@@ -19,8 +19,7 @@ def resolve(agents: Sequence[AgentInfo], key: str) -> AgentInfo:
     if named:
         paths = ", ".join(repr(agent.path) for agent in named)
         raise UnknownAgentError(f"More than one agent is called {key!r}. Use the path: {paths}.")
-    known = ", ".join(repr(agent.path) for agent in agents) or "none"
-    raise UnknownAgentError(f"No agent is called {key!r}. The agents of this team are: {known}.")
+    raise unknown_agent(key, (agent.path for agent in agents), "team")
 
 
 def cannot_stream(agent: AgentInfo) -> CannotStreamError:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from .errors import unknown_agent
 from .metrics import Figures, by_agent
-from .model import Cell, RunInfo
+from .model import AgentInfo, Cell, RunInfo
 
 VERSION = 1
 """The version of the dictionary that `Transcript.to_dict` writes."""
@@ -100,6 +101,8 @@ class Transcript:
     next_id: int = field(default=1, compare=False)
     turns: Mapping[str, float] = field(default_factory=dict)
     awaited: tuple[Awaited, ...] = ()
+    agents: tuple[AgentInfo, ...] = field(default=(), compare=False)
+    """Those of the team, also if they have said nothing yet; none in a transcript that was read from a file."""
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -119,8 +122,15 @@ class Transcript:
         return len(self.cells)
 
     def of(self, agent: str) -> tuple[Cell, ...]:
-        """The cells of one agent, by name or by path."""
-        return tuple(cell for cell in self.cells if agent in (cell.path, cell.agent))
+        """The cells of one agent, by name or by path; none if it has said nothing yet.
+
+        Raises UnknownAgentError for a name that no agent has.
+        """
+        found = tuple(cell for cell in self.cells if agent in (cell.path, cell.agent))
+        if not found and not any(agent in (info.path, info.name) for info in self.agents):
+            known = [*(info.path for info in self.agents), *(cell.path for cell in self.cells)]
+            raise unknown_agent(agent, dict.fromkeys(filter(None, known)), "transcript")
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The transcript as JSON values. Text that is still being written is kept as it stands."""

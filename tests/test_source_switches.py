@@ -190,7 +190,7 @@ async def test_ticking_a_selector_changes_nothing_that_its_team_gives(on: bool) 
     assert [type(m) for m in whole] == [type(m) for m in expected]
     assert len(given[-1].messages) == len(expected[-1].messages)
     chosen = [cell.text for cell in stream.transcript.of(SELECTOR)]
-    assert chosen == (["I choose ben.", "ben", "ann"] if on else ["ben", "ann"])
+    assert chosen == (["ben\n\nI choose ben.", "ann"] if on else ["ben", "ann"])
 
 
 async def test_ticking_a_selector_inside_a_team_streams_its_choice_and_harms_nobody() -> None:
@@ -204,7 +204,10 @@ async def test_ticking_a_selector_inside_a_team_streams_its_choice_and_harms_nob
     result = await stream.run("go")
     assert shape.methods(path) == ["create_stream"]
     assert "".join(tokens) == "I choose ben."
-    assert [(cell.path, cell.text) for cell in stream.transcript][1:3] == [(path, "I choose ben."), (path, "ben")]
+    assert [(cell.path, cell.text) for cell in stream.transcript][1:3] == [
+        (path, "ben\n\nI choose ben."),
+        ("mid/ben", "mid/ben says some words."),
+    ]
     assert not any(isinstance(m, SelectorEvent) for m in result.messages)
 
 
@@ -221,7 +224,7 @@ async def test_a_selector_that_has_to_be_asked_again_streams_every_attempt() -> 
     await stream.run("go")
     assert shape.methods(SELECTOR) == ["create_stream"] * 3
     texts = [cell.text for cell in stream.transcript.of(SELECTOR)]
-    assert texts == ["Nobody.", "ann and ben", "ben", "ben", "ann"]
+    assert texts == ["Nobody.", "ann and ben", "ben", "ann"]
 
 
 # --- classes -------------------------------------------------------------------------------------------------------

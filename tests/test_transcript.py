@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from oracle import folded
 from scenarios import Author
 
-from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
+from nb_stream.errors import UnknownAgentError
+from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
 from nb_stream.reduce import fold
 from nb_stream.transcript import Transcript, Writing
 
@@ -84,7 +86,15 @@ def test_cells_of_an_agent_are_found_by_name_and_by_path() -> None:
     transcript = folded([RUN, said("outer"), said("inner", path="team/ann"), said("other", "ben", "ben")])
     assert [cell.text for cell in transcript.of("ann")] == ["outer", "inner"]
     assert [cell.text for cell in transcript.of("team/ann")] == ["inner"]
-    assert transcript.of("nobody") == ()
+    with pytest.raises(UnknownAgentError, match=r"No agent is called 'nobody'.*: 'ann', 'team/ann', 'ben'\."):
+        transcript.of("nobody")
+
+
+def test_an_agent_of_the_team_that_has_said_nothing_yet_has_no_cells() -> None:
+    transcript = replace(folded([RUN, said("outer")]), agents=(AgentInfo("cy", "team/cy"),))
+    assert transcript.of("cy") == transcript.of("team/cy") == ()
+    with pytest.raises(KeyError, match="'team/cy', 'ann'"):
+        transcript.of("bob")
 
 
 def test_transcripts_are_compared_by_what_they_say() -> None:

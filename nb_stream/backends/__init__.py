@@ -113,6 +113,9 @@ class Backend(Protocol):
     def abandon(self) -> None:
         """Cut off what did not follow `request_cancel`: nothing of it may reach the next run."""
 
+    def failed_agent(self, error: BaseException) -> tuple[str, str]:
+        """Name and path of the agent whose turn ended the run with `error`; empty if it was nobody's."""
+
     async def handoff(self, result: Any) -> Handoff | None:
         """The handoff after which a team waits for somebody outside it. `result` is that of the last run, None for a
         run that failed or was cancelled, and where a state was loaded."""

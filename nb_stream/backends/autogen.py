@@ -295,6 +295,10 @@ class AutoGenBackend:
         for team in self._own_teams():
             attempt(f"The team {team.name}", functools.partial(self._cut_off, team))
 
+    def failed_agent(self, error: BaseException) -> tuple[str, str]:
+        """The agent or the manager whose turn a failed run broke off in."""
+        return ("", "") if self._out is None else self._out.failed_agent(error)
+
     async def handoff(self, result: Any) -> Handoff | None:
         """The handoff that was said last, where it goes to nobody in the team."""
         said = getattr(result, "messages", ())

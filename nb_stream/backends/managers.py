@@ -61,7 +61,11 @@ class ManagerTap:
                 self._out.begin(self._name, path, self._turn)
                 if built is False and path in self._wanted:
                     private.set_selector_streams(self._manager, self._wanted[path])
-                return await inner(*args, **options)
+                try:
+                    return await inner(*args, **options)
+                except Exception as error:
+                    self._out.fails(self._name, path, error)
+                    raise
 
         return select_speaker
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
 from .. import think
+from ..errors import described
 from ..model import CellStatus, Chunk, Event, TurnEnded, TurnStarted
 from .messages import chunk_of, copied
 from .order import Order
@@ -66,6 +67,7 @@ class Outlet:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unfinished: set[str] = set()  # turns whose last message was not said yet
         self._under_way: set[str] = set()  # turns whose last message is to come out of the team
+        self._failures: list[tuple[str, str, str]] = []  # agent, path and text, the inner ones of a chain first
         self._inside: dict[str, list[TurnEnded]] = {}  # by the turn in which they lie: how other turns end, if at all
 
     def begin(self, agent: str, path: str, turn: str) -> None:
@@ -85,6 +87,7 @@ class Outlet:
             try:
                 yield turn
             except BaseException as error:
+                self.fails(agent, path, error)
                 if self.open and turn in self._unfinished:
                     status = CellStatus.FAILED if isinstance(error, Exception) else CellStatus.CANCELLED
                     ended = TurnEnded(agent, path, time.time(), turn, status)
@@ -92,6 +95,23 @@ class Outlet:
                 raise
             finally:
                 _TURN.set(outer)
+
+    def fails(self, agent: str, path: str, error: BaseException) -> None:
+        """A turn ends with an error, which may end the run."""
+        if self.open and isinstance(error, Exception):
+            self._failures.append((agent, path, described(error)[0]))
+
+    def failed_agent(self, error: BaseException) -> tuple[str, str]:
+        """Name and path of the agent whose turn ended the run with `error`, empty if it was nobody's.
+
+        AgentChat hands an error on as a text. An agent inside another fails first; the other one hands on what it
+        failed of.
+        """
+        said, found = described(error)[0], ("", "")
+        for agent, path, text in reversed(self._failures):
+            if text in said and (not found[1] or path.startswith(f"{found[1]}/")):
+                found = agent, path
+        return found
 
     def end_inside(self, turn: str) -> None:
         """An agent is about to say its last message: the turns inside its own are over, also those whose messages it

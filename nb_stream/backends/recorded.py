@@ -77,6 +77,10 @@ class RecordedBackend:
     def abandon(self) -> None:
         """Nothing runs."""
 
+    def failed_agent(self, error: BaseException) -> tuple[str, str]:
+        """Nothing runs."""
+        return "", ""
+
     async def handoff(self, result: Any) -> Handoff | None:
         """There is no run to go on with."""
         return None

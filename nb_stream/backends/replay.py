@@ -135,6 +135,10 @@ class ReplayBackend:
             f'it there; or play another one of the same file: Replay("{self._replay.recording.path.name}").'
         )
 
+    def failed_agent(self, error: BaseException) -> tuple[str, str]:
+        """Whom the recording names."""
+        return ("", "") if self._end is None else (self._end.agent, self._end.path)
+
     async def handoff(self, result: Any) -> Handoff | None:
         """Nobody goes on with a recorded run."""
         return None

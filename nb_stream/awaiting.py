@@ -1,0 +1,82 @@
+"""Calls that need `await`, and say so: a cell that only writes `panel.run("…")` would do nothing, without a word.
+
+What such a call gives is a coroutine in every respect, for `await`, tasks and `gather`. It differs where it is shown,
+and where it is dropped before anybody awaits it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Call(Coroutine[Any, Any, T]):
+    """A call that waits to be awaited. Its `repr` says what to write; so does a RuntimeWarning if it is dropped."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], sentence: str) -> None:
+        self._coroutine, self._sentence = coroutine, sentence
+        self._is_taken = self._is_told = False
+        for name in ("__name__", "__qualname__"):  # a task is shown by them
+            setattr(self, name, getattr(coroutine, name))
+
+    def send(self, value: Any) -> Any:
+        """Go on, as Python does with a coroutine."""
+        self._is_taken = True
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an exception."""
+        self._is_taken = True
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        """End it where it stands."""
+        self._is_taken = True
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        self._is_taken = True
+        return self._coroutine.__await__()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("cr_"):  # what asyncio and debuggers ask a coroutine for
+            return getattr(self._coroutine, name)
+        raise AttributeError(name)
+
+    def __repr__(self) -> str:
+        if self._is_taken:
+            return repr(self._coroutine)
+        self._is_told = True
+        return self._sentence
+
+    def __del__(self) -> None:
+        if self._is_taken:  # an `await` has what it needs, and goes on without this object
+            return
+        self._coroutine.close()  # else Python warns too, in words that name no remedy
+        if not self._is_told:
+            warnings.warn(self._sentence, RuntimeWarning, stacklevel=2)
+
+
+def needs_await(
+    otherwise: str = "",
+) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
+    """For a coroutine method of the panel: what it gives tells a reader to await it, or what to write `otherwise`."""
+
+    def of(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        call = f"panel.{function.__name__}(…)"
+        sentence = f"{call} has not begun: nothing happens until it is awaited. Write: await {call}{otherwise}."
+
+        @functools.wraps(function)
+        def called(*args: P.args, **options: P.kwargs) -> Call[T]:
+            return Call(function(*args, **options), sentence)
+
+        mark = getattr(inspect, "markcoroutinefunction", None)  # Python 3.12
+        return called if mark is None else mark(called)
+
+    return of
