@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import pathlib
 import shutil
@@ -13,6 +14,9 @@ import tempfile
 from collections.abc import Sequence
 
 from . import cli
+
+_NOTIFICATION = "@jupyterlab/apputils-extension:notification"
+"""JupyterLab's settings for its notifications (4.6, `schemas/@jupyterlab/apputils-extension/notification.json`)."""
 
 QUICKSTART = pathlib.Path("notebooks", "01_quickstart.ipynb")
 
@@ -65,7 +69,19 @@ def demo(port: int, *, browser: bool) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container there is nobody else; the server listens on this machine only
     print(f"Opening {folder / QUICKSTART}. Stop with Ctrl-C.")
-    return subprocess.run(command, cwd=folder, check=False).returncode
+    with tempfile.TemporaryDirectory(prefix="nb_stream-demo-") as defaults:
+        return subprocess.run(command, cwd=folder, env=_without_news(pathlib.Path(defaults)), check=False).returncode
+
+
+def _without_news(folder: pathlib.Path) -> dict[str, str]:
+    """An environment in which JupyterLab neither asks, over the notebook, whether it may fetch news, nor looks for
+    updates. `folder` is put before where it reads its defaults (`JUPYTER_CONFIG_PATH`): a user's own settings stay, and
+    go before them."""
+    file = folder / "labconfig" / "default_setting_overrides.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({_NOTIFICATION: {"fetchNews": "false", "checkForUpdates": False}}))
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_CONFIG_PATH")]))
+    return {**os.environ, "JUPYTER_CONFIG_PATH": path}
 
 
 def _folder() -> pathlib.Path:

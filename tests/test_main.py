@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -45,6 +46,14 @@ def test_the_demo_opens_jupyterlab_on_the_quick_start(tmp_path) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:  # it is there, and asks for the token in the address
             urllib.request.urlopen(f"http://127.0.0.1:{taken}/api/contents", timeout=10)
         assert refused.value.code == 403
+        token = re.search(r"token=(\w+)", log.read_text())
+        assert token is not None
+        asking = f"/lab/api/settings/@jupyterlab/apputils-extension:notification?token={token[1]}"
+        with urllib.request.urlopen(f"http://127.0.0.1:{taken}{asking}", timeout=30) as answer:
+            defaults = json.load(answer)["schema"]["properties"]
+        assert defaults["fetchNews"]["default"] == "false", "it asks over the notebook whether it may fetch news"
+        assert defaults["checkForUpdates"]["default"] is False
+        assert list((tmp_path / "config").rglob("*.json")) == []  # nothing of it is written down for the user
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
