@@ -44,6 +44,7 @@ _holds: dict[object, contextvars.Context] = globals().get("_holds", {})
 _cells: list[Message] = globals().get("_cells", [])  # requests of the cells on the main thread, the innermost last
 _endings: list[Callable[[], object]] = globals().get("_endings", [])
 _gate: _Gate | None = globals().get("_gate")
+_cell: contextvars.ContextVar[Message | None] = globals().get("_cell") or contextvars.ContextVar("nb_stream_cell")
 
 
 @contextmanager
@@ -147,10 +148,22 @@ def at_cell_end(call: Callable[[], object]) -> None:
         _endings.append(call)
 
 
+def in_cell() -> bool:
+    """Whether the caller belongs to the cell that the kernel is running, and not to a task of an earlier one."""
+    _watch_cells()
+    return _find_kernel() is not None and _cell.get(None) is _running_cell()
+
+
+def cell_task() -> asyncio.Task[Any] | None:
+    """The task in which a cell that awaits is run, on the running loop; None for a cell that does not."""
+    code = getattr(getattr(_ipython(), "run_cell_async", None), "__code__", None)
+    tasks = asyncio.all_tasks() if code is not None else ()
+    return next((task for task in tasks if getattr(task.get_coro(), "cr_code", None) is code), None)
+
+
 def _watch_cells() -> None:
     """Know from now on which cells run; a cell that has begun already stays unknown."""
-    ipython: Any = sys.modules.get("IPython")
-    events = getattr(ipython.get_ipython(), "events", None) if ipython else None
+    events = getattr(_ipython(), "events", None)
     if events is not None and _cell_begins not in events.callbacks["pre_run_cell"]:
         events.register("pre_run_cell", _cell_begins)
         events.register("post_run_cell", _cell_ends)
@@ -160,12 +173,14 @@ def _cell_begins(_info: object) -> None:
     cell = request()
     if cell is not None and threading.current_thread() is threading.main_thread():
         _cells.append(cell)
+        _cell.set(cell)
 
 
 def _cell_ends(_result: object) -> None:
     if threading.current_thread() is threading.main_thread():
         if _cells:
             _cells.pop()
+            _cell.set(_running_cell())
         for call in list(_endings):
             call()
 
@@ -214,9 +229,14 @@ def _interrupts_put_off() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+def _ipython() -> Any:
+    """IPython's shell, or None."""
+    ipython: Any = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
 def _find_kernel() -> Any:
-    ipython = sys.modules.get("IPython")
-    return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+    return getattr(_ipython(), "kernel", None)
 
 
 def _is_known(kernel: Any) -> bool:

@@ -8,8 +8,9 @@ import contextlib
 import contextvars
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -18,6 +19,10 @@ from . import kernel_gate
 from .errors import LoopError
 
 T = TypeVar("T")
+
+ENDING = 2.0
+"""Seconds that a cancelled or interrupted wait for a run stays with it until it has ended. It takes less than one; but
+its event loop may stand still."""
 
 
 def running() -> asyncio.AbstractEventLoop | None:
@@ -133,6 +138,15 @@ async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
     """Whether a task or future ends within `seconds`. It is left alone either way."""
     done, _ = await asyncio.wait([asyncio.ensure_future(waiting)], timeout=seconds)
     return bool(done)
+
+
+async def outlast(waiting: Iterable[Awaitable[Any]]) -> None:
+    """Wait until all have ended, for up to `ENDING` seconds, also where the caller is cancelled meanwhile."""
+    going_on = {asyncio.ensure_future(one) for one in waiting}
+    until = time.monotonic() + ENDING
+    while going_on and (left := until - time.monotonic()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            _, going_on = await asyncio.wait(going_on, timeout=left)
 
 
 def in_thread(call: Callable[[], Any], name: str) -> asyncio.Future[Any]:

@@ -5,22 +5,31 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
-from . import loops
+from . import interrupts, loops
 from .errors import NotRunningError
+
+WITHIN: contextvars.ContextVar[weakref.ref[Run] | None] = contextvars.ContextVar("nb_stream_run", default=None)
+"""Set in the tasks of a run, those of its agents, tools and callbacks included. What they leave in the background keeps
+neither the run nor its result."""
 
 
 class Run:
     """A run of a team. Await it for the team's result; it raises what the team raised.
 
-    Waiting for a run never owns it: a wait that is cancelled leaves the run alone. May be awaited on any event loop.
+    Waiting for a run never owns it: a wait that is cancelled leaves the run alone. An interrupt of a cell that waits
+    ends it. May be awaited on any event loop.
     """
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.end: Callable[[bool], object] = _nothing  # of the runner, on the loop
         self.left: Callable[[], bool] = lambda: False  # whether it is a `run_stream` that nobody holds any more
         self._outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
@@ -52,6 +61,23 @@ class Run:
 
     async def _wait(self) -> Any:
         if not self.done():
+            async with self.waited_for():
+                await self.settled()
+        return self.result()
+
+    def __repr__(self) -> str:
+        state = "cancelled" if self.cancelled() else "done" if self.done() else "running"
+        return f"<Run {self.id}: {state}>"
+
+    # --- for the stream --------------------------------------------------------------------------------------------
+
+    def waited_for(self) -> contextlib.AbstractAsyncContextManager[interrupts.Wait]:
+        """Around a wait: an interrupt of a cell that waits ends the run."""
+        return interrupts.caught(self, part_of_run=WITHIN.get() is not None)
+
+    async def settled(self) -> None:
+        """Wait for the end, whatever it is. Interrupts do nothing to this wait."""
+        if not self.done():
             loop = asyncio.get_running_loop()
             waiter = loop.create_future()
 
@@ -61,18 +87,16 @@ class Run:
 
             self._outcome.add_done_callback(wake)
             await waiter
-        return self.result()
 
-    def __repr__(self) -> str:
-        state = "cancelled" if self.cancelled() else "done" if self.done() else "running"
-        return f"<Run {self.id}: {state}>"
-
-    # --- for the stream --------------------------------------------------------------------------------------------
+    def holds_up(self) -> bool:
+        """Whether the code that runs right now in this thread is part of the run."""
+        return is_within(self)
 
     def finish(self, result: Any = None, error: BaseException | None = None) -> None:
         """Settle the outcome; a CancelledError cancels it. Does nothing where it is settled."""
         if self.done():
             return
+        self.end = _nothing  # whoever keeps the run keeps nothing of its team
         if isinstance(error, asyncio.CancelledError):
             self._outcome.cancel()
             self._outcome.set_running_or_notify_cancel()
@@ -80,6 +104,16 @@ class Run:
             self._outcome.set_exception(error)
         else:
             self._outcome.set_result(result)
+
+
+def is_within(run: Run) -> bool:
+    """Whether this is a part of a run: then it cannot wait for its end."""
+    found = WITHIN.get()
+    return found is not None and found() is run
+
+
+def _nothing(at_once: bool) -> None:
+    """How to end a run that has ended."""
 
 
 class Outlet:

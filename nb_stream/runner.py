@@ -19,7 +19,7 @@ from .feed import Feed
 from .loops import Home, ended, keep, seen
 from .model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
 from .questions import Questions
-from .run import Outlet, Run
+from .run import WITHIN, Outlet, Run
 
 PATIENCE = (0.25, 0.15, 0.1)
 """Seconds that a run has to end when it is cancelled: by its token, by cancelling the agents' tasks, by cancelling its
@@ -30,17 +30,6 @@ MENDING = 0.3
 
 CALLBACKS = 0.5
 """Seconds that the end of a run waits for slow callbacks, which get what is left later."""
-
-
-_WITHIN: contextvars.ContextVar[weakref.ref[Run] | None] = contextvars.ContextVar("nb_stream_run", default=None)
-"""Set in the tasks of a run, those of its agents, tools and callbacks included. What they leave in the background keeps
-neither the run nor its result."""
-
-
-def is_within(run: Run) -> bool:
-    """Whether this is a part of a run: then it cannot wait for its end."""
-    found = _WITHIN.get()
-    return found is not None and found() is run
 
 
 class _Order(NamedTuple):
@@ -148,6 +137,7 @@ class Runner:
             self._backend.claim()
             self._count += 1
             run = self.run = Run(f"r{self._count}")
+            run.loop, run.end = loop, lambda at_once: self.cancel(run, at_once=at_once)
             moved, self._loop = self._loop not in (None, loop), loop
             self._pump, self._cancelled, self._cancelling, self._heard = None, None, False, None
             self.questions.stopping = False
@@ -200,9 +190,13 @@ class Runner:
         self._set_state(RunState.STOPPING, "The run ends after the current turn.")
         self.questions.stop()
 
-    def cancel(self, run: Run) -> None:
-        """End a run now. On the loop."""
-        if run is not self.run or run.done() or self._cancelling:
+    def cancel(self, run: Run, *, at_once: bool = False) -> None:
+        """End a run now; `at_once` leaves behind what does not end by itself. On the loop."""
+        if run is not self.run or run.done():
+            return
+        if at_once and self._cancelled is not None and not self._cancelled.done():
+            self._cancelled.set_result(None)
+        if self._cancelling:
             return
         self._cancelling = True  # first: what the cancel calls may wish for it again
         attempt("A cancel", self._backend.request_cancel)
@@ -212,14 +206,13 @@ class Runner:
         self.questions.cancel()
 
     async def _cut(self, pump: asyncio.Task[Any] | None, cancelled: asyncio.Future[None] | None) -> None:
-        """End a run ever harder."""
-        if pump is not None:
-            steps: tuple[Callable[[], object], ...] = (self._backend.abandon, pump.cancel, pump.cancel)
-            for harder, seconds in zip(steps, PATIENCE, strict=True):
-                if await ended(pump, seconds):
+        """End a run ever harder, until it has ended or nobody waits for it any more."""
+        if pump is not None and cancelled is not None:
+            steps: tuple[Callable[[], object], ...] = (self._backend.abandon, pump.cancel, pump.cancel, lambda: None)
+            for harder, seconds in zip(steps, (*PATIENCE, 0.05), strict=True):
+                if (await asyncio.wait((pump, cancelled), timeout=seconds, return_when=asyncio.FIRST_COMPLETED))[0]:
                     break
                 attempt("A cancel", harder)
-            await ended(pump, 0.05)
         if cancelled is not None and not cancelled.done():
             cancelled.set_result(None)
 
@@ -227,7 +220,7 @@ class Runner:
 
     async def _supervise(self, run: Run, order: _Order) -> None:
         """Own a run from its start to its last word."""
-        _WITHIN.set(weakref.ref(run))
+        WITHIN.set(weakref.ref(run))
         result: Any = None
         error: BaseException | None = None
         try:

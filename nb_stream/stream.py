@@ -6,7 +6,6 @@ It needs no widget and no notebook. `TeamPanel` is a face over it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import os
 import time
@@ -14,7 +13,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import loops
+from . import interrupts, loops
 from .backends import Backend, open_backend
 from .callbacks import name_of
 from .errors import EmptyTaskError
@@ -28,8 +27,8 @@ from .questions import Question
 from .recording import Recording
 from .redaction import Redact
 from .replay import Replay
-from .run import Outlet, Run
-from .runner import Runner, is_within
+from .run import Outlet, Run, is_within
+from .runner import Runner
 from .switches import Switches, resolve
 from .terminal import terminal_view
 from .token_gate import Streaming, TokenGate
@@ -37,10 +36,6 @@ from .transcript import Transcript
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-ENDING = 2.0
-"""Seconds that a cancelled wait for a run stays with it until it has ended. It takes less than one; but its event loop
-may stand still."""
 
 
 class TeamStream:
@@ -306,12 +301,15 @@ class TeamStream:
         outlet = Outlet()
         run = self._runner.begin(task, self._text(task), output_task_messages, outlet, token)
         run.left = left
-        try:
-            async for message in outlet:
-                yield message
-            await run
-        finally:
-            await self._end(run)
+        async with run.waited_for() as wait:
+            try:
+                async for message in outlet:
+                    wait.away = True
+                    yield message
+                    wait.away = False
+                await run
+            finally:
+                await self._end(run)
 
     def run_sync(self, task: Any = None, *, output_task_messages: bool = True) -> Any:
         """Run the team, wait for its end without `await`, and return its `TaskResult`.
@@ -321,13 +319,15 @@ class TeamStream:
         """
 
         async def work() -> Any:
+            wait.stand_for_task()
             await self._freed()
             return await self._awaited(self.start(task, output_task_messages=output_task_messages))
 
         self.check_task(task)
         if self._runner.left is None:
             self._runner.check_free("start a run")  # what cannot begin is refused before anything is patched
-        return loops.run_sync(work, self._home, self.cancel)
+        with interrupts.caught_blocking() as wait:
+            return loops.run_sync(work, self._home, self.cancel)
 
     async def stop(self) -> None:
         """End the run after the current turn, and wait for its end: a question that the turn waits for is dismissed.
@@ -336,7 +336,8 @@ class TeamStream:
         if run is not None and not run.done():
             self.call(lambda: self._runner.stop(run))
             if not is_within(run):
-                await asyncio.wait([asyncio.ensure_future(_quiet(run))])
+                async with run.waited_for():
+                    await run.settled()
 
     async def cancel(self) -> None:
         """End the run now, and wait for its end. The team stays usable, with its history; text that was being written
@@ -388,23 +389,19 @@ class TeamStream:
 
     async def _cancel(self, run: Run) -> None:
         self.call(lambda: self._runner.cancel(run))
-        await _quiet(run)
+        await run.settled()
 
     async def _freed(self) -> None:
         """See the end of a run whose `run_stream` was left; it takes as long as a cancel."""
         run = self._runner.left
         if run is not None and not is_within(run):
-            await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=ENDING)
+            await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=loops.ENDING)
 
     async def _end(self, run: Run) -> None:
         """Cancel a run that nobody waits for any more, and see it end, also where this is cancelled itself: it is
         brief, and who waits must find the team free afterwards."""
-        if run.done():
-            return
-        ending, until = asyncio.ensure_future(self._cancel(run)), time.monotonic() + ENDING
-        while not ending.done() and (left := until - time.monotonic()) > 0:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([ending], timeout=left)
+        if not run.done():
+            await loops.outlast([self._cancel(run)])
 
     async def _save_state(self) -> dict[str, Any]:
         await self._runner.ready()
@@ -473,12 +470,3 @@ class TeamStream:
     def _set_switch(self, path: str, on: bool) -> None:
         self._gate.set(path, on)
         self.call(self._feed.gates_changed)
-
-
-async def _quiet(run: Run) -> None:
-    """Wait for the end of a run, whatever it is."""
-    try:
-        await run
-    except (Exception, asyncio.CancelledError):
-        if not run.done():
-            raise

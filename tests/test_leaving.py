@@ -161,6 +161,49 @@ def test_an_interrupt_ends_a_blocking_run_however_often_it_comes() -> None:
     stream.loop.close()
 
 
+SCRIPTS = {
+    "asyncio.run": "asyncio.run(stream.run('go'))",
+    "run_stream": "asyncio.run(by_hand())",
+    "run_sync": "stream.run_sync('go')",
+    "run_sync inside asyncio.run": "asyncio.run(nested())",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts by a POSIX signal")
+@pytest.mark.parametrize("code", SCRIPTS.values(), ids=SCRIPTS)
+def test_ctrl_c_ends_the_run_of_a_script_and_then_the_script(code: str) -> None:
+    script = f"""
+import asyncio, signal, sys
+from nb_stream import TeamStream
+from nb_stream.demo import TEAMS
+stream = TeamStream(TEAMS["writers"](pace=0.05))
+stream.on_token(lambda _: print("begun", flush=True))
+
+async def by_hand():
+    async for _ in stream.run_stream(task="go"):
+        pass
+
+async def nested():
+    stream.run_sync("go")
+
+before = signal.getsignal(signal.SIGINT)
+try:
+    {code}
+finally:
+    print(stream.state.value, signal.getsignal(signal.SIGINT) is before, flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "begun\n"
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert out.splitlines()[-1] == "cancelled True", out + err
+    assert err.splitlines()[-1] == "KeyboardInterrupt", err
+    assert child.returncode == -signal.SIGINT
+
+
 @pytest.mark.parametrize("wish", ["stop", "cancel"])
 async def test_a_wish_that_comes_while_a_run_waits_for_its_callbacks_changes_nothing_any_more(wish: str) -> None:
     async def slow(_: Any) -> None:

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -272,3 +273,9 @@ class Kernel:
         comm_id = uuid.uuid4().hex
         self.send("comm_open", {"comm_id": comm_id, "target_name": target, "data": {}}, metadata=metadata)
         return comm_id
+
+
+def at_once(kernels: list[Kernel], work: Callable[[Kernel], Any]) -> list[Any]:
+    """Do the same with all kernels at the same time, as most of it is waiting."""
+    with ThreadPoolExecutor(len(kernels)) as pool:
+        return list(pool.map(work, kernels))
