@@ -5,7 +5,7 @@ import { isExact } from "../format";
 import { codeBlock } from "../markdown/code_view";
 import type { Services } from "../markdown/inline_view";
 import { renderMarkdown } from "../markdown/writer";
-import type { Cell, CellKind } from "../model";
+import type { Cell, CellHead, CellKind } from "../model";
 import { asName } from "../text";
 import { renderText } from "../writer";
 import { searchText } from "./cell_text";
@@ -18,9 +18,9 @@ import { tracebackFold } from "./traceback";
 
 const MARKDOWN: ReadonlySet<CellKind> = new Set(["text", "thought"]);
 
-/** Whether the text of a cell of this kind is Markdown: what models say is, what programs say is not. */
-export function isMarkdown(kind: CellKind): boolean {
-  return MARKDOWN.has(kind);
+/** Whether the text of a cell is Markdown: what models say is, what programs say is not. */
+export function isMarkdown(cell: CellHead): boolean {
+  return MARKDOWN.has(cell.kind) && !cell.data?.preformatted;
 }
 
 /** Fill `el` with the content of `cell`; with its plain text where that fails, so that nothing is lost. */
@@ -64,7 +64,8 @@ function fill(el: HTMLElement, cell: Cell, services: Services): void {
       if (data.traceback) el.append(tracebackFold(String(data.traceback)));
       break;
     default:
-      el.append(isMarkdown(cell.kind) ? rich(cell.text, services) : prose(cell.text));
+      if (data.preformatted) el.append(output(cell.text, "Output"));
+      else el.append(isMarkdown(cell) ? rich(cell.text, services) : prose(cell.text));
   }
   el.append(...images(data.images, cell.agent ?? ""));
 }

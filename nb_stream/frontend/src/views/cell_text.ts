@@ -23,7 +23,7 @@ export function asMarkdown(cell: Cell): string {
   const data = cell.data ?? {};
   const parts: string[] = [];
   if (cell.kind === "structured output") parts.push(fence(cell.text, "json"));
-  else if (cell.text) parts.push(cell.text);
+  else if (cell.text) parts.push(data.preformatted ? fence(cell.text) : cell.text);
   for (const call of cell.tool_calls ?? []) {
     parts.push(`**${call.name}**`, fence(call.arguments, "json"));
     if (call.result != null) parts.push(call.is_error ? "Error:" : "Result:", fence(call.result));

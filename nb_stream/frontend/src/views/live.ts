@@ -78,7 +78,7 @@ export class LiveView {
   }
 
   #newWriter(): MarkdownWriter | TextWriter {
-    const isRich = isMarkdown(this.cell.head.kind);
+    const isRich = isMarkdown(this.cell.head);
     this.text.classList.toggle("nbs-md", isRich);
     return isRich ? new MarkdownWriter(this.text, this.connection.services) : new TextWriter(this.text);
   }
