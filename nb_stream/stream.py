@@ -14,9 +14,9 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import interrupts, loops
-from .backends import Backend, open_backend
+from .backends import Backend, open_backend, tell
 from .callbacks import name_of
-from .errors import EmptyTaskError
+from .errors import EmptyTaskError, NoTeamError
 from .events import header
 from .export import export
 from .feed import Feed, Watcher
@@ -29,6 +29,7 @@ from .redaction import Redact
 from .replay import Replay
 from .run import Outlet, Run, is_within
 from .runner import Runner
+from .stand_in import StandIn
 from .switches import Switches, resolve
 from .terminal import terminal_view
 from .token_gate import Streaming, TokenGate
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class TeamStream:
+class TeamStream(StandIn):
     """Runs an AgentChat team, a single agent, or what a zero-argument factory returns.
 
     `run` and `run_stream` take what AgentChat's `TaskRunner` takes and give what it gives, so that a TeamStream can
@@ -134,6 +135,13 @@ class TeamStream:
     def has_team(self) -> bool:
         """Whether there is somebody to run: not where `load` was given no team."""
         return self._backend.has_team
+
+    @property
+    def team(self) -> Any:
+        """The team or agent itself. Raises NoTeamError for a recording."""
+        if self._backend.root is None:
+            raise NoTeamError("There is no team behind a recording. Pass a team: TeamStream(team).")
+        return self._backend.root
 
     @property
     def switches(self) -> Switches:
@@ -353,6 +361,14 @@ class TeamStream:
         """
         await self._freed()
         await self._home.do(self._reset)
+
+    async def pause(self) -> None:
+        """Pause the team's agents, as its own `pause` does; AutoGen's agents take no notice."""
+        await tell(self.team, "pause")
+
+    async def resume(self) -> None:
+        """Let the team's agents go on after `pause`."""
+        await tell(self.team, "resume")
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state (AgentChat's `save_state`), without a trace of streaming; bare teams take it up too."""

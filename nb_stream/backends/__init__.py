@@ -54,6 +54,9 @@ class Backend(Protocol):
     has_team: bool
     """Whether there is somebody to run: not where a recording is only looked at."""
 
+    root: Any
+    """The team or agent itself, None for a recording."""
+
     agents: tuple[AgentInfo, ...]
     streaming: dict[str, bool]
     """By path, whether an agent was built to stream. Agents whose streaming cannot be switched are missing."""
@@ -131,6 +134,17 @@ class Backend(Protocol):
 
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a saved state."""
+
+
+async def tell(root: Any, what: str) -> None:
+    """Tell a team, or an agent, to "pause" or to "resume"."""
+    own = getattr(root, what, None)
+    if own is not None:
+        await own()
+    else:
+        from autogen_core import CancellationToken
+
+        await getattr(root, f"on_{what}")(CancellationToken())
 
 
 def open_backend(team: Any, *, approve_code: bool = False) -> Backend:

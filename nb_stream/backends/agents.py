@@ -11,6 +11,7 @@ from autogen_agentchat.base import ChatAgent
 from autogen_agentchat.teams import BaseGroupChat, MagenticOneGroupChat, SelectorGroupChat
 
 from ..model import AgentInfo
+from ..stand_in import StandIn
 from . import autogen_private as private
 
 
@@ -124,6 +125,11 @@ class _Search:
         called: bool = False,
         behind: int = 0,
     ) -> None:
+        if isinstance(thing, StandIn):
+            self._hold(thing, prefix, [thing.team])
+            if not self.claim([thing.team]):
+                return
+            thing = thing.team
         if isinstance(thing, BaseGroupChat):
             inside = "" if thing is self._root else self._unique(_join(prefix, thing.name))
             self._team(thing, inside, direct, shown, behind)
@@ -144,8 +150,10 @@ class _Search:
         self.tree.nodes.append(Node(info, agent, direct, shown, called, behind if direct else 0))
         self.tree.rows.append(info)
         direct = direct and _hands_on(agent, "on_messages_stream")
-        teams = private.inner_teams(agent)
-        self._hold(agent, path, teams)
+        teams, stand_in = private.inner_teams(agent), private.inner_stand_in(agent)
+        self._hold(agent, path, teams if stand_in is None else [stand_in])
+        if stand_in is not None:
+            self._hold(stand_in, path, teams)
         for team in self.claim(teams):
             self._team(team, path, direct, shown, behind)
         tools = [used for used in private.tool_runners(agent) if used.shown and self.claim([used.runner])]

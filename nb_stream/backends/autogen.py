@@ -28,6 +28,7 @@ from .. import think
 from ..attempts import attempt, attempted
 from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
 from ..model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
+from ..stand_in import StandIn, behind
 from . import Handoff, HumanInput, Item, claims, human, recovery, states, stopping, tools
 from . import autogen_private as private
 from .agents import discover, is_runner
@@ -40,6 +41,8 @@ from .reading import id_of, is_a, source_of
 from .streams import closing
 from .taps import tapped
 from .turns import Turns, called
+
+Team.register(StandIn)  # a container runs a participant as a team if it is of this class
 
 
 def check_version() -> None:
@@ -60,7 +63,7 @@ class AutoGenBackend:
     has_team = True
 
     def __init__(self, root: Any, factory: Callable[[], Any] | None = None, *, approve_code: bool = False) -> None:
-        self._root = root
+        self.root = root
         self._factory = factory
         self._approve_code = approve_code
         self._out: Outlet | None = None
@@ -92,6 +95,7 @@ class AutoGenBackend:
                     f"The team factory {_name(factory)} is asynchronous. Await it first and pass the team, "
                     "or pass a plain function."
                 )
+        team = behind(team)
         if not is_runner(team) or inspect.isclass(team):
             raise NotATeamError(
                 f"{_name(team)} is not an AutoGen team or agent. Pass an AgentChat team such as RoundRobinGroupChat, "
@@ -100,7 +104,7 @@ class AutoGenBackend:
         return cls(team, factory, approve_code=approve_code)
 
     def _find(self) -> None:
-        tree = self._tree = discover(self._root)
+        tree = self._tree = discover(self.root)
         self._teams: list[BaseGroupChat] = [chat.team for chat in tree.chats]
         self.agents: tuple[AgentInfo, ...] = tuple(tree.rows)
         flags = {node.info.path: private.streams(node.agent) for node in tree.nodes}
@@ -177,7 +181,7 @@ class AutoGenBackend:
         self.check_free()
         self._refused = False
         self._ours = True
-        self._streams_alike = reads_its_stream(self._root)  # asked before anything of it is replaced
+        self._streams_alike = reads_its_stream(self.root)  # asked before anything of it is replaced
         out = self._out = Outlet(emit, hear)
         calls = self._calls = Calls(self.unable)
         faults = Faults()
@@ -222,7 +226,7 @@ class AutoGenBackend:
     def _begun(self, task: Any, output_task_messages: bool, as_stream: bool) -> AsyncGenerator[Any, None]:
         """What is said in the run: all that `run_stream` yields, or, if nobody reads that, what passes in `run`."""
         options = {"cancellation_token": self._token, "output_task_messages": output_task_messages}
-        run, root = self._turns.run, self._root
+        run, root = self._turns.run, self.root
         if as_stream or self._streams_alike or run is None:
             return called(run, lambda: root.run_stream(task=task, **options))
         return own_run(root, self._tree, run, task, options)
@@ -236,7 +240,7 @@ class AutoGenBackend:
         self._turns = turns
         managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
         await turns.know(self._teams)
-        inner = [team for team in self._teams if team is not self._root]
+        inner = [team for team in self._teams if team is not self.root]
         approve = human.approving(ask, out.order)
         with contextlib.ExitStack() as stack:
             stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
@@ -256,8 +260,8 @@ class AutoGenBackend:
                 calls.hear_managers(managers, self.wanted, self.may_create, turns.elsewhere)
 
             stack.enter_context(recovery.healing(inner, turns, renewed))
-            stack.enter_context(turns.watched(self._tree, self._root, approve))  # last: nobody comes in past it
-            stack.enter_context(stopping.prompt_failure(self._root, self._own_teams, self._cut_off))
+            stack.enter_context(turns.watched(self._tree, self.root, approve))  # last: nobody comes in past it
+            stack.enter_context(stopping.prompt_failure(self.root, self._own_teams, self._cut_off))
             self._stack = stack.pop_all()
         return self._stack
 
@@ -302,11 +306,11 @@ class AutoGenBackend:
     async def handoff(self, result: Any) -> Handoff | None:
         """The handoff that was said last, where it goes to nobody in the team."""
         said = getattr(result, "messages", ())
-        if isinstance(self._root, BaseGroupChat):
-            said = private.thread(await private.manager(self._root))
+        if isinstance(self.root, BaseGroupChat):
+            said = private.thread(await private.manager(self.root))
         names = dict.fromkeys([*(team.name for team in self._teams), *(n.agent.name for n in self._tree.nodes)], True)
-        if isinstance(self._root, Swarm):  # it takes no handoff to anybody but its participants
-            names = {**dict.fromkeys(names, False), **{part.name: True for part in private.participants(self._root)}}
+        if isinstance(self.root, Swarm):  # it takes no handoff to anybody but its participants
+            names = {**dict.fromkeys(names, False), **{part.name: True for part in private.participants(self.root)}}
         return human.handoff(said, names)
 
     async def recover(self) -> None:
@@ -329,12 +333,12 @@ class AutoGenBackend:
     async def _build_anew(self, factory: Callable[[], Any]) -> None:
         """A new team in the place of one that cannot be made fit, with its state. Raises RuntimeError where that is
         lost; the new team is fit all the same."""
-        old = self._root
+        old = self.root
 
         async def take_over() -> None:
-            await states.load(self._root, await states.save(old))
+            await states.load(self.root, await states.save(old))
 
-        self._root = factory()
+        self.root = factory()
         self._find()
         self._ours = False
         if await attempted("The state of the old team", take_over) is not None:
@@ -342,22 +346,22 @@ class AutoGenBackend:
 
     async def reset(self) -> None:
         """Forget the conversation, as the team's or the agent's own reset does."""
-        if isinstance(self._root, Team):
-            await self._root.reset()
+        if isinstance(self.root, Team):
+            await self.root.reset()
         else:
-            await self._root.on_reset(stopping.RunToken())
+            await self.root.on_reset(stopping.RunToken())
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state, with what AutoGen leaves out of it."""
-        return await states.save(self._root)
+        return await states.save(self.root)
 
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a saved state. Raises StateError for one that the team refuses."""
         try:
-            await states.load(self._root, state)
+            await states.load(self.root, state)
         except Exception as error:
             raise StateError(
-                f"{self._root.name} cannot take up this state: {error} Give the state that save_state() of a team with "
+                f"{self.root.name} cannot take up this state: {error} Give the state that save_state() of a team with "
                 "the same agents returned; reset() goes on without one."
             ) from error
 

@@ -26,6 +26,7 @@ from autogen_core.models import ModelFamily
 from autogen_core.tools import StaticStreamWorkbench
 
 from ..errors import BackendError
+from ..stand_in import StandIn, behind
 
 TESTED = "0.7.5"
 
@@ -55,8 +56,14 @@ def participants(team: BaseGroupChat) -> list[Any]:
 
 def inner_team(agent: Any) -> Any | None:
     """The team inside a SocietyOfMindAgent, None for other agents (`_society_of_mind_agent.py`)."""
-    team = getattr(agent, "_team", None)
+    team = behind(getattr(agent, "_team", None))
     return team if isinstance(team, BaseGroupChat) else None
+
+
+def inner_stand_in(agent: Any) -> StandIn | None:
+    """What stands in for the team inside a SocietyOfMindAgent, if anything does."""
+    team = getattr(agent, "_team", None) if is_autogens(agent) else None
+    return team if isinstance(team, StandIn) else None
 
 
 def inner_teams(thing: Any) -> list[BaseGroupChat]:

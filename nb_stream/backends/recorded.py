@@ -18,6 +18,7 @@ class RecordedBackend:
     """The agents of a `Recording`. Whatever needs a team raises NoTeamError."""
 
     has_team = False
+    root: Any = None
 
     def __init__(self, recording: Recording) -> None:
         self.agents: tuple[AgentInfo, ...] = tuple(

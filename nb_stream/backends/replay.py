@@ -59,6 +59,7 @@ class ReplayBackend:
     """Plays a `Replay`. All methods are called on the stream's event loop."""
 
     has_team = True
+    root: Any = None
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay

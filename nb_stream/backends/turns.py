@@ -24,6 +24,7 @@ from autogen_agentchat.agents import SocietyOfMindAgent
 from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 
+from ..stand_in import StandIn, behind
 from . import autogen_private as private
 from .agents import Tree, reach
 from .streams import closing
@@ -148,12 +149,15 @@ class Turns:
             agent = holder.thing
             method = "on_messages_stream" if hasattr(agent, "on_messages_stream") else "run_stream"
             inside = reach(tree, agent) - {id(agent)}
-            doors.append((agent, method, Caller(holder.path, _name(agent), scope, inside)))
+            who = Caller(holder.path, _name(agent), scope, inside)
+            doors.append((agent, method, who))
+            if isinstance(agent, StandIn):  # its team runs, and it looks on
+                doors += [(agent, "run", who), (agent, "reset", who)]
         doors += [(chat.team, "run_stream", run) for chat in tree.chats]
         before = [(thing, method, vars(thing).get(method)) for thing, method, _ in doors]
         try:
             for thing, method, who in doors:
-                vars(thing)[method] = self._door(thing, getattr(thing, method), who)
+                vars(thing)[method] = self._door(thing, method, who)
             yield
         finally:
             scope.approve = None
@@ -174,7 +178,11 @@ class Turns:
                 return all(id(team) != key for team in self._elsewhere)
         return False
 
-    def _door(self, thing: Any, inner: Callable[..., AsyncGenerator[Any, None]], who: Caller) -> Any:
+    def _door(self, thing: Any, method: str, who: Caller) -> Any:
+        inner = getattr(thing, method)
+        ours = inner if behind(thing) is thing else lambda *a, **o: getattr(behind(thing), method)(*a, **o)
+        if method in ("run", "reset"):
+            return self._whole(thing, inner, ours, who)
         built = private.streams(thing)
 
         def begin(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
@@ -183,12 +191,21 @@ class Turns:
                 return self._of_others(thing, built, lambda: inner(*args, **options))
             task = asyncio.current_task()
             if isinstance(thing, BaseGroupChat):
-                return called(asker() or who, lambda: inner(*args, **options))
+                return called(asker() or who, lambda: ours(*args, **options))
             self.given[id(thing)] = list(given) if isinstance(given, (list, tuple)) else []
             if task is not None:
                 self.tasks.add(task)
-            stream = called(who, lambda: inner(*args, **options))
+            stream = called(who, lambda: ours(*args, **options))
             return self._to_its_end(thing, stream) if isinstance(thing, SocietyOfMindAgent) else stream
+
+        return begin
+
+    def _whole(self, thing: Any, inner: Callable[..., Any], ours: Callable[..., Any], who: Caller) -> Any:
+        async def begin(*args: Any, **options: Any) -> Any:
+            if not self._is_of_run(thing, given_to(args, options), who.scope):
+                return await inner(*args, **options)
+            with calling(who):
+                return await ours(*args, **options)
 
         return begin
 
