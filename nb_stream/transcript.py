@@ -91,7 +91,7 @@ class Awaited(NamedTuple):
     turn: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Transcript:
     """The runs of a stream and their cells. Compare two of them with `==`."""
 
@@ -131,6 +131,21 @@ class Transcript:
             known = [*(info.path for info in self.agents), *(cell.path for cell in self.cells)]
             raise unknown_agent(agent, dict.fromkeys(filter(None, known)), "transcript")
         return found
+
+    def __repr__(self) -> str:
+        return f"Transcript(runs={len(self.runs)}, cells={len(self)})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows of it: the newest messages, as HTML, Markdown and plain text."""
+        from .export.shown import shown
+
+        return shown(self.cells, self.runs)
+
+    def _repr_html_(self) -> str:
+        return self._repr_mimebundle_()["text/html"]
+
+    def _repr_markdown_(self) -> str:
+        return self._repr_mimebundle_()["text/markdown"]
 
     def to_dict(self) -> dict[str, Any]:
         """The transcript as JSON values. Text that is still being written is kept as it stands."""

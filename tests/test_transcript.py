@@ -111,3 +111,31 @@ def test_a_text_in_pieces_is_the_text_and_has_few_of_them(pieces: list[str]) -> 
     text = "".join(pieces)
     assert (writing.text, writing.length, writing.cell.text) == (text, len(text), text)
     assert len(writing.pieces) <= len(text).bit_length()
+
+
+# --- as the last line of a cell ------------------------------------------------------------------------------------
+
+
+def test_a_transcript_shows_itself_in_a_notebook_as_html_markdown_and_text() -> None:
+    transcript = folded([RUN, said("It is <b>late</b>."), RunFinished("r1", 2.0, CellStatus.DONE, "Enough.")])
+    bundle = transcript._repr_mimebundle_()
+    assert sorted(bundle) == ["text/html", "text/markdown", "text/plain"]
+    assert "It is &lt;b&gt;late&lt;/b&gt;." in bundle["text/html"]
+    assert all("Enough." in form and "ann" in form for form in bundle.values())
+    assert transcript._repr_html_() == bundle["text/html"]
+    assert transcript._repr_markdown_() == bundle["text/markdown"]
+    assert repr(transcript) == "Transcript(runs=1, cells=1)"
+    assert not any("not shown" in form for form in Transcript()._repr_mimebundle_().values())
+
+
+@pytest.mark.parametrize("text", ["word " * 20, "word " * 200_000], ids=["many", "long"])
+def test_what_a_notebook_shows_of_it_has_a_bound_and_says_what_is_left_out(text: str) -> None:
+    events = [
+        RunStarted("r1", 0.0, text),
+        *(said(f"{number} {text}") for number in range(3_000 if len(text) < 200 else 3)),
+    ]
+    bundle = folded(events)._repr_mimebundle_()
+    for form in bundle.values():
+        assert len(form) < 400_000
+        assert "earlier messages are not shown here" in form or "(cut: " in form
+        assert "2999 word" in form or "2 word" in form  # the newest

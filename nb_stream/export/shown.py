@@ -1,0 +1,54 @@
+"""A transcript as the last line of a cell: what a notebook shows of it by itself.
+
+A notebook keeps what it shows, so this has a bound: the newest messages, and a line that says what is left out. The
+whole transcript is what `to_html`, `to_markdown` and the other exports are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+
+from ..model import Cell, RunInfo
+from .html import fragment
+from .markdown import markdown
+from .outputs import said_in
+from .text import text
+
+LIMIT = 40_000
+"""Characters of messages that are shown, in each of the three forms."""
+
+RUNS = 100
+"""Runs up to which each has a heading."""
+
+
+def shown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> dict[str, str]:
+    """Runs and cells as a MIME bundle: HTML, Markdown and plain text."""
+    last = _last(cells)
+    left_out = len(cells) - len(last)
+    heads = runs if len(runs) <= RUNS else ()
+    note = f"{left_out} earlier messages are not shown here. transcript.to_html() has them all." if left_out else ""
+    said = markdown(last, heads)
+    return {
+        "text/html": (f"<p><small>{escape(note)}</small></p>\n" if note else "") + "".join(fragment(last, heads)),
+        "text/markdown": f"*{note}*\n\n{said}" if note else said,
+        "text/plain": (f"{note}\n" if note else "") + "".join(text(last, heads)),
+    }
+
+
+def _last(cells: Sequence[Cell]) -> list[Cell]:
+    """The newest cells that fit, the last one in any case; what is too long by itself is cut."""
+    last: list[Cell] = []
+    room = LIMIT
+    for cell in reversed(cells):
+        length = len(said_in(cell)) + sum(len(str(image)) for image in cell.data.get("images", ()))
+        if length > LIMIT:
+            cut = said_in(cell)[: LIMIT // 4]
+            cell = replace(cell, text=f"{cut}… (cut: {length} characters)", tool_calls=(), data={})
+            length = len(cut)
+        if length > room:
+            break
+        room -= length + 40  # a head takes room too
+        last.append(cell)
+    return last[::-1]
