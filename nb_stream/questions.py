@@ -65,9 +65,9 @@ class Questions:
     """The open questions of a stream. All but `answer`, `dismiss`, `listed` and `on_question` belongs to its loop.
 
     `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
-    questions came or went, and `heard` tells whether somebody watches who can answer: where nobody does, the questions
-    of a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request for input is
-    answered with `default`, and an approval is refused.
+    questions came or went, and `heard` tells whether somebody watches who can answer: if nobody does, the questions of
+    a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request for input
+    is answered with `default`, and an approval is refused.
     """
 
     def __init__(
