@@ -10,8 +10,8 @@ from typing import Any
 
 
 class StandIn:
-    """Stands where AgentChat takes a team: as a participant (not in a Swarm or a MagenticOneGroupChat, which take
-    agents only), in a SocietyOfMindAgent, an AgentTool or a TeamTool."""
+    """Stands where AgentChat takes a team: as a participant (not in a Swarm, a GraphFlow or a MagenticOneGroupChat,
+    which take agents only), in a SocietyOfMindAgent, an AgentTool or a TeamTool."""
 
     component_type = "team"
 

@@ -9,7 +9,7 @@ import pytest
 from autogen_agentchat.agents import AssistantAgent, SocietyOfMindAgent
 from autogen_agentchat.base import Team
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
-from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
+from autogen_agentchat.teams import MagenticOneGroupChat, RoundRobinGroupChat, SelectorGroupChat, Swarm
 from autogen_agentchat.tools import AgentTool, TeamTool
 
 from nb_stream import TeamStream
@@ -76,6 +76,13 @@ async def test_an_outer_stream_finds_the_agents_inside_and_shows_what_they_say(p
     assert inside <= heard
     assert any(isinstance(m, ModelClientStreamingChunkEvent) and m.source == "ann" for m in seen)
     assert {cell.path for cell in stream.transcript} >= inside
+
+
+@pytest.mark.parametrize("kind", [Swarm, MagenticOneGroupChat])
+def test_a_team_that_takes_agents_alone_says_so(kind: Any) -> None:
+    options = {} if kind is Swarm else {"model_client": ScriptedClient([Say("no")])}
+    with pytest.raises(TypeError, match="must be a ChatAgent"):
+        kind([TeamStream(crew())], **options)
 
 
 async def test_a_stream_over_an_agent_is_a_tool_and_a_participant() -> None:
