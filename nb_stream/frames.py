@@ -7,7 +7,7 @@ and browsers have it already. What a closed gate holds is not told, only how muc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,6 +47,8 @@ class Source(Protocol):
     def switches(self) -> Any: ...
     @property
     def statuses(self) -> dict[str, AgentStatus]: ...
+    @property
+    def models(self) -> Mapping[str, str]: ...
     @property
     def transcript(self) -> Transcript: ...
     @property
@@ -231,6 +233,7 @@ class Frames:
                 "path": agent.path,
                 "name": agent.name,
                 "description": agent.description,
+                "model": self._source.models.get(agent.path, ""),
                 "parent": agent.parent,
                 "can_stream": agent.can_stream,
                 "on": switches[agent.path],

@@ -26,11 +26,13 @@ VERSION = 1
 
 
 class AgentRow(TypedDict):
-    """An agent in the panel's header. `note` is a sentence on how its switch acts, or why it cannot."""
+    """An agent in the panel's header. `note` is a sentence on how its switch acts, or why it cannot; `model` is what
+    its model is called, empty where that is not known."""
 
     path: str
     name: str
     description: str
+    model: str
     parent: str | None
     can_stream: bool
     on: bool

@@ -174,6 +174,11 @@ class TeamStream(StandIn):
         """What each agent is doing, by path; agents that had no turn yet are missing."""
         return dict(self._feed.status)
 
+    @property
+    def models(self) -> dict[str, str]:
+        """What the model of each agent is called, by path; agents are missing where nobody knows."""
+        return dict(self._feed.models)
+
     def note(self, path: str) -> str:
         """A sentence on what the switch of an agent does, and from when, or why it cannot."""
         agent = resolve(self.agents, path)

@@ -91,6 +91,10 @@ class Stage:
         return dict(self.feed.status)
 
     @property
+    def models(self) -> dict[str, str]:
+        return self.feed.models
+
+    @property
     def transcript(self) -> Transcript:
         return self.feed.transcript
 

@@ -111,6 +111,7 @@ export class ScriptedKernel {
       path: name,
       name,
       description: `The ${name}.`,
+      model: "gpt-4o",
       parent: null,
       can_stream: true,
       on: true,

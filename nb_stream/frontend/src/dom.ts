@@ -26,6 +26,20 @@ export function button(className: string, label: string, hint: string, click: ()
   return el;
 }
 
+/** Whether a key belongs to the input of a word, as in Japanese: Safari has ended it by the time it tells of its Enter. */
+export function isComposed({ isComposing, keyCode }: KeyboardEvent): boolean {
+  return isComposing || keyCode === 229;
+}
+
+/** Call `act` for the Enter key in `field`; Shift+Enter begins a new line, and another Enter takes a composed word. */
+export function onEnter(field: HTMLElement, act: () => void): void {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || isComposed(event)) return;
+    event.preventDefault();
+    act();
+  });
+}
+
 /** Milliseconds in which the same once more is a double click, or a key that is held down. */
 const TWICE = 1000;
 

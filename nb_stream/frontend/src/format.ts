@@ -10,8 +10,9 @@ export function count(amount: number, noun: string, nouns = `${noun}s`): string 
   return `${NUMBER.format(amount)} ${amount === 1 ? noun : nouns}`;
 }
 
-/** Seconds as "0.4 s", "12 s" or "3 min 5 s". */
+/** Seconds as "40 ms", "0.4 s", "12 s" or "3 min 5 s". */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.0995) return `${Math.max(1, Math.round(1000 * seconds))} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;

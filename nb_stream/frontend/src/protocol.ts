@@ -12,6 +12,8 @@ export interface AgentRow {
   path: string;
   name: string;
   description: string;
+  /** What its model is called; empty where nobody knows. */
+  model: string;
   parent: string | null;
   can_stream: boolean;
   on: boolean;

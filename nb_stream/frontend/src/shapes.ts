@@ -35,7 +35,7 @@ const RUN = new Map([
   ...all(isObject, "usage"),
 ]);
 const ROW = new Map([
-  ...all(isText, "path", "name", "description", "parent", "note", "status"),
+  ...all(isText, "path", "name", "description", "model", "parent", "note", "status"),
   ...all(isFlag, "can_stream", "on"),
   ...all(isNumber, "held"),
 ]);
@@ -64,7 +64,7 @@ export function runOf(said: RunInfo): RunInfo {
 }
 
 export function rowOf(said: AgentRow): AgentRow {
-  const empty = { path: "", name: "", description: "", parent: null, note: "", status: "" };
+  const empty = { path: "", name: "", description: "", model: "", parent: null, note: "", status: "" };
   return { ...empty, can_stream: false, on: false, held: 0, ...fitting(said, ROW) };
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { colourClass } from "../src/views/colours";
+import { COLOURS, colourClass, MARKS, placeClass } from "../src/views/colours";
 
 type Colour = [number, number, number];
 
@@ -109,21 +109,43 @@ test("the distance is CIEDE2000", () => {
   expect(distance([50, 2.5, 0], [73, 25, -18])).toBeCloseTo(27.1492, 3);
 });
 
+const agents = (place: 2 | 3) => colours.filter(([, name]) => name === "agent").map((found) => found[place]!);
+
+/** The least distance between two of `some` colours. */
+function least(some: string[], matrix: Colour[]): number {
+  const seen = some.map((colour) => lab(times(matrix, linear(colour))));
+  return Math.min(...seen.flatMap((one, at) => seen.slice(at + 1).map((other) => distance(one, other))));
+}
+
+test.each([
+  ["light", 2, "#1f2328"],
+  ["dark", 3, "#e6e6e6"],
+] as const)("no two agents of a team of twelve look alike in %s, nor like the text", (_theme, place, ink) => {
+  expect(agents(place).length).toBe(COLOURS);
+  expect(least(agents(place), EYES.trichromacy!)).toBeGreaterThan(14.5);
+  for (const colour of agents(place)) {
+    expect(least([colour, ink], EYES.trichromacy!), colour).toBeGreaterThan(12);
+    expect(luminance(colour), `${colour} is nearly black`).toBeGreaterThan(0.05);
+  }
+});
+
 test.each([
   ["light", 2],
   ["dark", 3],
-] as const)("no two agents of a team of eight look alike in %s, to any eyes", (theme, place) => {
-  const agents = colours.filter(([, name]) => name === "agent").map((found) => found[place]!);
-  expect(agents.length).toBe(8);
-  const least: Record<string, number> = {};
-  for (const [eyes, matrix] of Object.entries(EYES)) {
-    const seen = agents.map((colour) => lab(times(matrix, linear(colour))));
-    const distances = seen.flatMap((one, at) => seen.slice(at + 1).map((other) => distance(one, other)));
-    least[eyes] = Math.min(...distances);
-  }
-  console.log(theme, least);
-  expect(least.trichromacy).toBeGreaterThan(15);
-  for (const eyes of Object.keys(EYES)) expect(least[eyes], eyes).toBeGreaterThan(10);
+] as const)("no two agents of a team of eight look alike in %s, to any eyes", (_theme, place) => {
+  const eight = agents(place).slice(0, 8);
+  expect(least(eight, EYES.trichromacy!)).toBeGreaterThan(15);
+  for (const [eyes, matrix] of Object.entries(EYES)) expect(least(eight, matrix), eyes).toBeGreaterThan(10);
+});
+
+test("a larger team has marks too, and no two of its agents share colour and mark", () => {
+  const classes = Array.from({ length: 72 }, (_, place) => placeClass(place));
+  expect(new Set(classes).size).toBe(72);
+  expect(classes.slice(0, 12).filter((name) => name.includes("mark"))).toEqual([]);
+  for (let mark = 1; mark <= MARKS; mark++) expect(css).toContain(`.nbs-mark${mark} {`);
+  const kernel = new ScriptedKernel();
+  const rows = Array.from({ length: 30 }, (_, place) => kernel.agent(`a${place}`));
+  expect(colourClass(rows, "a29")).toBe("nbs-c5 nbs-mark2");
 });
 
 test("people are neutral wherever they speak, and nobody else is", () => {
@@ -132,5 +154,5 @@ test("people are neutral wherever they speak, and nobody else is", () => {
   expect(colourClass(rows, "boss")).toBe("nbs-c0");
   expect(colourClass(rows, "crew/user")).toBe("nbs-c1");
   for (const path of ["user", "boss/user", "", undefined]) expect(colourClass(rows, path)).toBe("nbs-c-none");
-  expect(colourClass(rows, "boss/diver")).toMatch(/^nbs-c\d$/);
+  expect(colourClass(rows, "boss/diver")).toMatch(/^nbs-c\d+$/);
 });

@@ -37,6 +37,27 @@ test("agents and kinds that were seen can be chosen; none chosen means all", () 
   expect(chip("critic").getAttribute("aria-pressed")).toBe("true");
 });
 
+test("one agent or kind can be hidden, which ends its being chosen", async () => {
+  const hide = (name: string) => one<HTMLButtonElement>(panel.el, `[aria-label="Hide ${name}"]`);
+  hide("thought").click();
+  expect([shown(), status()]).toEqual([["one", "two"], "2 of 3 messages shown"]);
+  expect([hide("thought").getAttribute("aria-pressed"), hide("thought").title]).toEqual([
+    "true",
+    "Hide thought",
+  ]);
+  kernel.put("c4", "critic", "thought", "four");
+  kernel.put("c5", "critic", "handoff", "five");
+  await painted();
+  expect(shown()).toEqual(["one", "two", "five"]);
+  chip("poet").click();
+  expect(shown()).toEqual(["one"]);
+  hide("poet").click();
+  expect([shown(), chip("poet").getAttribute("aria-pressed")]).toEqual([["two", "five"], "false"]);
+  hide("poet").click();
+  hide("thought").click();
+  expect([shown().length, status()]).toEqual([5, "All messages are shown."]);
+});
+
 test("what comes later is filtered too, also while it is written", async () => {
   chip("poet").click();
   kernel.begin("c4", "critic");

@@ -166,9 +166,23 @@ describe("an approval", () => {
       },
     });
     await painted();
-    expect(texts(panel.el, "[data-kind=approval]:last-child .nbs-first")).toEqual([
-      'send({"to":"ann"}) → approve',
-    ]);
+    const last = "[data-kind=approval]:last-child";
+    expect(texts(panel.el, `${last} .nbs-first`)).toEqual(['send({"to":"ann"})']);
+    expect(texts(panel.el, `${last} .nbs-end`)).toEqual(["approved"]);
+  });
+
+  test.each([
+    ["approve", "approved", "done", "x = 1"],
+    ["reject", "rejected", "failed", "x = 1"],
+    ["reject: too long", "rejected", "failed", "x = 1 → too long"],
+  ])("that ended with %s says so before all that can be cut off", async (answer, word, status, first) => {
+    kernel.put("c4", "coder", "approval", "May this code be run?", {
+      data: { request_id: "q4", what: { code: "x = 1" }, how: "answered", answer },
+    });
+    await painted();
+    const cell = one(panel.el, "[data-kind=approval]:last-child");
+    expect([one(cell, ".nbs-end").textContent, one(cell, ".nbs-first").textContent]).toEqual([word, first]);
+    expect(cell.dataset.status).toBe(status);
   });
 
   test("is given by one button, and refused by another, with or without a reason", () => {

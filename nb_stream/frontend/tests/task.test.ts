@@ -24,6 +24,7 @@ test("Enter runs the task, Shift+Enter and a key of an input method do not", () 
   box().value = "Write a poem.";
   expect(press("Enter", { shiftKey: true })).toBe(true);
   expect(press("Enter", { isComposing: true })).toBe(true);
+  expect(press("Enter", { keyCode: 229 })).toBe(true); // Safari's, behind the end of the composition
   expect(kernel.commands).toEqual([]);
   expect(press("Enter")).toBe(false);
   expect(kernel.commands).toEqual([{ type: "start", task: "Write a poem." }]);
@@ -176,4 +177,39 @@ test("a recording without a team says so in the place of controls that would do 
   expect(all(shown.el, ".nbs-task :is(button, textarea)")).toEqual([]);
   expect(one(shown.el, ".nbs-task").textContent).toContain("there is no team to run");
   shown.close();
+});
+
+const hint = () => one(panel.el, ".nbs-hint").textContent;
+
+test("Enter during a run keeps the text and says why nothing happens, until the run has ended", async () => {
+  kernel.setState("running");
+  await painted();
+  box().value = "And then this.";
+  expect([hint(), press("Enter")]).toEqual(["", false]);
+  expect(hint()).toContain("A run is under way");
+  expect([box().value, kernel.commands]).toEqual(["And then this.", []]);
+  kernel.setState("idle");
+  await painted();
+  expect([hint(), box().value]).toEqual(["", "And then this."]);
+});
+
+test("a reset is asked about, because nothing brings back what the team forgot", async () => {
+  kernel.run("r1", "Write.");
+  kernel.put("c1", "poet", "text", "one");
+  kernel.endRun({});
+  await painted();
+  named("Reset").click();
+  expect(document.activeElement).toBe(named("Keep"));
+  named("Keep").click();
+  expect([named("Keep"), document.activeElement]).toEqual([undefined, named("Reset")]);
+  named("Reset").click();
+  named("Keep").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  expect([named("Keep"), kernel.commands]).toEqual([undefined, []]);
+  named("Reset").click();
+  named("Reset the team").click();
+  expect([named("Keep"), kernel.commands]).toEqual([undefined, [{ type: "reset" }]]);
+  named("Reset").click();
+  kernel.setState("running");
+  await painted();
+  expect([named("Keep"), document.activeElement]).toEqual([undefined, box()]);
 });

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
+import { duration } from "../src/format";
 import { svg } from "../src/svg";
 import { rowsOf } from "../src/views/timeline_row";
-import { all, type Mounted, mount, one, texts } from "./helpers";
+import { all, type Mounted, mount, one, painted, texts } from "./helpers";
 
 let kernel: ScriptedKernel;
 let panel: Mounted;
@@ -170,4 +171,40 @@ test("a run of ten thousand messages is still a small picture", () => {
 test("a picture takes no attribute that is not on the list", () => {
   expect(() => svg("rect", { onclick: "alert(1)" } as never)).toThrow(/no attribute onclick/);
   expect(() => svg("rect", { href: "javascript:alert(1)" } as never)).toThrow(/no attribute href/);
+});
+
+test("the figures are a table of all runs, with a row for each agent and its model, and a sum", async () => {
+  kernel.agent("poet", { model: "gpt-4o-mini" });
+  kernel.sendAgents();
+  kernel.run("r3", "Once more.");
+  kernel.put("c5", "critic", "text", "five", {
+    started_at: kernel.now,
+    ended_at: kernel.now + 2,
+    usage: { prompt_tokens: 1000, completion_tokens: 8 },
+  });
+  await painted();
+  one(panel.el, '[aria-label="Times and token figures"]').click();
+  const rows = () => all(panel.el, ".nbs-figures-table tr").map((row) => texts(row, "th, td"));
+  expect(rows()).toEqual([
+    ["Agent", "Model", "Calls", "Prompt tokens", "Completion tokens", "First token", "Pace", "Time", "Cost"],
+    ["poet", "gpt-4o-mini", "1", "30", "12", "0.5 s", "about 3.0 tokens/s", "5.0 s", "$0.0020"],
+    ["editor", "–", "–", "–", "–", "–", "–", "–", "–"],
+    ["critic", "–", "1", "1,000", "8", "–", "–", "2.0 s", "–"],
+    ["All", "", "2", "1,030", "20", "0.5 s", "about 3.0 tokens/s", "7.0 s", "$0.0020"],
+  ]);
+  const table = one(panel.el, ".nbs-figures-table table");
+  kernel.put("c6", "critic", "text", "six", { usage: { prompt_tokens: 1, completion_tokens: 1 } });
+  await expect.poll(() => rows()[3]![3]).toBe("1,001");
+  expect(table.isConnected).toBe(false);
+});
+
+test.each([
+  [0, "0.0 s"],
+  [0.0004, "1 ms"],
+  [0.042, "42 ms"],
+  [0.0994, "99 ms"],
+  [0.0996, "0.1 s"],
+  [12.3, "12 s"],
+])("%d seconds are %s", (seconds, words) => {
+  expect(duration(seconds)).toBe(words);
 });

@@ -62,7 +62,7 @@ test("figures are shown where somebody asks for them", () => {
   expect(root.classList.contains("nbs-with-figures")).toBe(false);
   tool("Times and token figures").click();
   expect(root.classList.contains("nbs-with-figures")).toBe(true);
-  expect(tool("Times and token figures").getAttribute("aria-pressed")).toBe("true");
+  expect(tool("Times and token figures").getAttribute("aria-expanded")).toBe("true");
 });
 
 test("the help lists every key that does something", () => {
@@ -171,4 +171,74 @@ test("two panels of one page have no element name in common", () => {
   expect(names(second.el).filter((name) => name.startsWith("nbs-r1-")).length).toBe(1);
   expect(names(second.el).filter((name) => own.has(name))).toEqual([]);
   second.close();
+});
+
+describe("a key", () => {
+  const from = () => one(panel.el, ".nbs-line");
+  const approvals = () => all(panel.el, "[data-kind=approval]");
+  const request = (id: string) =>
+    kernel.put(id, "coder", "approval", "May this run?", { status: "waiting", data: { request_id: id } });
+
+  test("stops, cancels, and leads to the task box", async () => {
+    kernel.setState("running");
+    await painted();
+    key(from(), "S");
+    key(from(), "X");
+    expect(kernel.commands.map(({ type }) => type)).toEqual(["stop", "cancel"]);
+    key(from(), "n");
+    const box = one<HTMLTextAreaElement>(panel.el, ".nbs-task textarea");
+    expect(document.activeElement).toBe(box);
+    key(box, "S");
+    key(box, "1");
+    expect(kernel.commands.length).toBe(2);
+  });
+
+  test("sets the switch of each of nine agents, and leads to those of all", async () => {
+    for (let number = 1; number < 12; number++) kernel.agent(`a${number}`, { can_stream: number !== 2 });
+    kernel.sendAgents();
+    await painted();
+    const boxes = all<HTMLInputElement>(panel.el, ".nbs-agent .nbs-check");
+    key(from(), "3");
+    key(from(), "2");
+    expect(boxes.map(({ checked }) => checked).slice(0, 4)).toEqual([true, false, false, true]);
+    expect(kernel.commands).toMatchObject([{ type: "toggle", path: "a3", on: false }]);
+    expect(one(panel.el, ".nbs-drawers > .nbs-hidden").textContent).toBe("a2: cannot stream");
+    key(from(), "b");
+    expect(document.activeElement).toBe(one(panel.el, ".nbs-all .nbs-check"));
+    key(document.activeElement!, "ArrowDown");
+    key(document.activeElement!, "ArrowDown");
+    expect(document.activeElement).toBe(boxes[2]);
+    key(boxes[2]!, "ArrowUp");
+    expect(document.activeElement).toBe(boxes[0]);
+  });
+
+  test("approves and rejects; of two requests that in which the focus is, and none where it is elsewhere", async () => {
+    request("q1");
+    request("q2");
+    await painted();
+    key(from(), "A");
+    expect(kernel.commands).toEqual([]);
+    expect(document.activeElement?.textContent).toBe("Approve");
+    key(approvals()[1]!.querySelector(".nbs-line")!, "R");
+    expect(kernel.commands).toEqual([{ type: "answer", request_id: "q2", text: "reject" }]);
+    kernel.put("q2", "coder", "approval", "May this run?", { data: { request_id: "q2", answer: "reject" } });
+    await painted();
+    key(from(), "A");
+    expect(kernel.commands.at(-1)).toEqual({ type: "answer", request_id: "q1", text: "approve" });
+  });
+
+  test("leads from the transcript to a message", async () => {
+    const scroller = one(panel.el, ".nbs-scroller");
+    const lines = all(panel.el, ".nbs-line");
+    for (const [name, at] of [
+      ["ArrowDown", 0],
+      ["ArrowUp", 1],
+      ["Home", 0],
+      ["End", 1],
+    ] as const) {
+      scroller.focus();
+      key(scroller, name);
+      expect(document.activeElement, name).toBe(lines[at]);
+    }
+  });
 });

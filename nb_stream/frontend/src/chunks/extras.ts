@@ -2,6 +2,8 @@
 
 import type { Sheet } from "../dress";
 
+export { FiguresTable } from "../views/figures";
+export { showKeys } from "../views/help";
 export { ReplayBar } from "../views/replay";
 export { Timeline } from "../views/timeline";
 

@@ -5,6 +5,7 @@ import { h, uniqueId } from "../dom";
 import { count } from "../format";
 import { plain, setText } from "../marks";
 import type { AgentRow } from "../protocol";
+import { placeClass } from "./colours";
 
 export class AgentBox {
   readonly el = h("li", "nbs-agent");
@@ -35,10 +36,12 @@ export class AgentBox {
     this.row = row;
     const { switches } = this.connection;
     const on = row.can_stream && switches.isOn(row);
-    this.el.className = `nbs-agent nbs-c${index % 8}`;
+    this.el.className = `nbs-agent ${placeClass(index)}`;
     this.el.dataset.status = row.status;
     if (this.#check.checked !== on) this.#check.checked = on;
     this.#check.disabled = !row.can_stream;
+    if (index < 9) this.#check.setAttribute("aria-keyshortcuts", String(index + 1));
+    else this.#check.removeAttribute("aria-keyshortcuts");
     setText(this.#name, row.name);
     setText(this.#status, !on && row.held > 0 ? `${count(row.held, "character")} held` : row.status);
     setText(this.#pending, switches.isUnconfirmed(row) ? "not confirmed yet" : "");
@@ -46,6 +49,8 @@ export class AgentBox {
     this.#note.hidden = row.note === "";
     if (row.note === "") this.#check.removeAttribute("aria-describedby");
     else this.#check.setAttribute("aria-describedby", this.#note.id);
-    this.#label.title = plain([row.path, row.description].filter(Boolean).join("\n"));
+    this.#label.title = plain(
+      [row.path, row.description, index < 9 && `Key ${index + 1}`].filter(Boolean).join("\n"),
+    );
   }
 }

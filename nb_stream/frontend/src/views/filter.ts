@@ -1,4 +1,4 @@
-/** Which agents and kinds of cell the reader wants to see: none chosen means all. */
+/** Which agents and kinds of cell the reader wants to see: those that are chosen, or all but those that are hidden. */
 
 import { button, h } from "../dom";
 import { count } from "../format";
@@ -7,13 +7,17 @@ import type { CellHead } from "../model";
 import type { AgentRow } from "../protocol";
 import { asName } from "../text";
 import { colourClass } from "./colours";
+import { icon } from "./icons";
 
 type Group = "agent" | "kind";
+type Wish = "only" | "hide";
+/** Its buttons: the name chooses it, the sign behind the name hides it. */
+type Chip = Record<Wish, HTMLButtonElement>;
 
 export class Filter {
   readonly el = h("div", "nbs-drawer nbs-filter");
-  #chosen: Record<Group, Set<string>> = { agent: new Set(), kind: new Set() };
-  #chips: Record<Group, Map<string, HTMLButtonElement>> = { agent: new Map(), kind: new Map() };
+  #wishes: Record<Group, Map<string, Wish>> = { agent: new Map(), kind: new Map() };
+  #chips: Record<Group, Map<string, Chip>> = { agent: new Map(), kind: new Map() };
   #rows: Record<Group, HTMLElement>;
   #status = h("span", "nbs-count");
   #clear: HTMLButtonElement;
@@ -48,39 +52,56 @@ export class Filter {
 
   /** Say how many cells are shown. */
   tell(): void {
-    const isFree = this.#chosen.agent.size + this.#chosen.kind.size === 0;
+    const isFree = this.#wishes.agent.size + this.#wishes.kind.size === 0;
     const [shown, all] = this.counts();
     this.#clear.hidden = isFree;
     setText(this.#status, isFree ? "All messages are shown." : `${shown} of ${count(all, "message")} shown`);
   }
 
   #admits(group: Group, value: string): boolean {
-    return this.#chosen[group].size === 0 || this.#chosen[group].has(value);
+    const wishes = this.#wishes[group];
+    const wish = wishes.get(value);
+    return wish ? wish === "only" : ![...wishes.values()].includes("only");
   }
 
   #add(group: Group, value: string, label: string, colour = ""): void {
-    const chip = button(`nbs-chip ${colour}`, asName(label), "", () => {
-      const chosen = this.#chosen[group];
-      if (!chosen.delete(value)) chosen.add(value);
-      chip.setAttribute("aria-pressed", String(chosen.has(value)));
-      this.#choose();
-    });
-    chip.setAttribute("aria-pressed", "false");
-    chip.setAttribute("aria-label", plain(label));
-    this.#chips[group].set(value, chip);
-    this.#rows[group].append(chip);
+    const name = asName(label);
+    const part = (wish: Wish, className: string, words: string, hint: string) =>
+      button(className, words, plain(hint), () => {
+        const wishes = this.#wishes[group];
+        if (wishes.get(value) === wish) wishes.delete(value);
+        else wishes.set(value, wish);
+        this.#choose();
+      });
+    const only = part("only", "nbs-chip", name, `Show ${name}, and of the others what is chosen too`);
+    const hide = part("hide", "nbs-chip-hide", "", `Hide ${name}`);
+    only.setAttribute("aria-label", plain(name));
+    hide.setAttribute("aria-label", plain(`Hide ${name}`));
+    hide.append(icon("hide"));
+    this.#chips[group].set(value, { only, hide });
+    this.#rows[group].append(h("span", `nbs-chip-pair ${colour}`, only, hide));
+    this.#reflect();
+  }
+
+  #reflect(): void {
+    for (const group of ["agent", "kind"] as const) {
+      for (const [value, chip] of this.#chips[group]) {
+        const wish = this.#wishes[group].get(value);
+        for (const name of ["only", "hide"] as const)
+          chip[name].setAttribute("aria-pressed", String(wish === name));
+      }
+    }
   }
 
   /** Show all again. */
   clear(): void {
-    for (const group of ["agent", "kind"] as const) {
-      this.#chosen[group].clear();
-      for (const chip of this.#chips[group].values()) chip.setAttribute("aria-pressed", "false");
-    }
+    this.#wishes.agent.clear();
+    this.#wishes.kind.clear();
     this.#choose();
   }
 
   #choose(): void {
+    this.#reflect();
     this.changed();
     this.tell();
   }

@@ -40,6 +40,8 @@ export class Header {
     this.#cue.setAttribute("aria-hidden", "true");
     this.#all.type = "checkbox";
     this.#all.addEventListener("change", () => connection.switches.toggleAll(this.#all.checked));
+    this.#all.setAttribute("aria-keyshortcuts", "b");
+    this.#agents.addEventListener("keydown", (event) => this.#move(event));
     this.#agents.setAttribute("role", "group");
     this.#agents.setAttribute("aria-label", "Stream tokens of");
     this.el.append(this.heading, this.#agents, this.#caution);
@@ -57,6 +59,16 @@ export class Header {
     this.#caution.hidden = store.caution === "";
     this.#updateAgents();
     this.#updateAll();
+  }
+
+  /** From box to box. */
+  #move(event: KeyboardEvent): void {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const all = this.#agents.querySelectorAll<HTMLInputElement>(".nbs-check");
+    const boxes = [...all].filter(({ disabled, labels }) => !disabled && !labels?.[0]?.hidden);
+    boxes[boxes.indexOf(event.target as HTMLInputElement) + step]?.focus({ preventScroll: true });
+    event.preventDefault();
   }
 
   #updateAll(): void {

@@ -14,6 +14,7 @@ const STROKES = {
   previous: "M4 10l4-4 4 4",
   next: "M4 6l4 4 4-4",
   earlier: "M10 4l-4 4 4 4",
+  hide: "M1.5 8C4 3.5 12 3.5 14.5 8 12 12.5 4 12.5 1.5 8ZM2.5 13.5l11-11",
   later: "M6 4l4 4-4 4",
 };
 

@@ -1,6 +1,6 @@
 /** The forms in which a team asks a person: the answer goes to the kernel, which ends the request. */
 
-import { button, h, once } from "../dom";
+import { button, h, once, onEnter } from "../dom";
 import { plain } from "../marks";
 import type { Cell } from "../model";
 import type { Command } from "../protocol";
@@ -33,17 +33,8 @@ function answerForm(cell: Cell, send: Send): HTMLFormElement {
     event.preventDefault();
     submit({ type: "answer", request_id, text: box.value });
   });
-  onEnter(box, () => form.requestSubmit());
+  onEnter(box, () => form.requestSubmit()); // JupyterLab keeps the Enter key from submitting forms by itself
   return form;
-}
-
-/** JupyterLab keeps the Enter key from submitting forms by itself. */
-function onEnter(field: HTMLElement, act: () => void): void {
-  field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    act();
-  });
 }
 
 /** Two buttons; Enter in the reason's box rejects, because a reason is given for nothing else. */
@@ -58,10 +49,13 @@ function approvalForm(cell: Cell, send: Send): HTMLFormElement {
     const why = reason.value.trim();
     submit({ type: "answer", request_id, text: why === "" ? "reject" : `reject: ${why}` });
   };
-  const approve = button("nbs-button nbs-primary", "Approve", "", () =>
+  const approve = button("nbs-button nbs-primary", "Approve", "Approve (Shift+A)", () =>
     submit({ type: "answer", request_id, text: "approve" }),
   );
-  const buttons = h("div", "nbs-buttons", approve, button("nbs-button", "Reject", "", reject), reason, sent);
+  const refuse = button("nbs-button", "Reject", "Reject, with the reason if there is one (Shift+R)", reject);
+  approve.setAttribute("aria-keyshortcuts", "Shift+A");
+  refuse.setAttribute("aria-keyshortcuts", "Shift+R");
+  const buttons = h("div", "nbs-buttons", approve, refuse, reason, sent);
   const form = h("form", "nbs-input", buttons);
   form.addEventListener("submit", (event) => event.preventDefault());
   onEnter(reason, reject);

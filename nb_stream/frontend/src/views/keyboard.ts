@@ -1,23 +1,25 @@
 /** The keys of the transcript: arrows from message to message, single letters for the tools. */
 
-import { h } from "../dom";
+import { isComposed } from "../dom";
 import { CellView } from "./cell";
 import type { History } from "./history";
-import type { Tool } from "./toolbar";
 
 /** One message at a time takes part in the order of the Tab key; the arrows go on from there. */
 export class Roving {
   #stop: CellView | undefined;
   #chosen = false;
 
-  constructor(private readonly history: History) {
+  constructor(
+    private readonly history: History,
+    private readonly scroller: HTMLElement,
+  ) {
     history.el.addEventListener("focusin", ({ target }) => {
       const view = CellView.of(target);
       if (!view) return;
       this.#chosen = true;
       this.#setStop(view);
     });
-    history.el.addEventListener("keydown", (event) => this.#move(event));
+    scroller.addEventListener("keydown", (event) => this.#move(event));
   }
 
   /** Keep the place that the reader chose while it is on the page, or follow the last message that is. */
@@ -26,6 +28,17 @@ export class Roving {
     if (this.#chosen && isThere) return;
     this.#chosen = false;
     this.#setStop(this.history.lastOnPage);
+  }
+
+  /** The messages whose lines the reader sees; else the one at which the Tab key stops. */
+  get #inSight(): CellView[] {
+    const { top, bottom } = this.scroller.getBoundingClientRect();
+    const seen = [...this.history.views()].filter((view) => {
+      if (!view.isOnPage || view.hidden) return false;
+      const line = view.line.getBoundingClientRect();
+      return line.top >= top - 1 && line.bottom <= bottom + 1;
+    });
+    return seen.length > 0 || !this.#stop ? seen : [this.#stop];
   }
 
   #setStop(view: CellView | undefined): void {
@@ -37,36 +50,30 @@ export class Roving {
 
   #move(event: KeyboardEvent): void {
     const view = CellView.of(event.target);
-    if (!view || event.ctrlKey || event.metaKey || event.altKey) return;
+    const isOutside = event.target === this.scroller;
+    if (!(view || isOutside) || event.ctrlKey || event.metaKey || event.altKey) return;
     const { history } = this;
     const wanted: Record<string, () => CellView | undefined> = {
-      ArrowDown: () => history.neighbour(view, 1),
-      ArrowUp: () => history.neighbour(view, -1),
+      ArrowDown: () => (view ? history.neighbour(view, 1) : this.#inSight[0]),
+      ArrowUp: () => (view ? history.neighbour(view, -1) : this.#inSight.at(-1)),
       Home: () => history.neighbour(undefined, 1),
       End: () => history.neighbour(undefined, -1),
     };
-    if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+    if (view && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
       if (view.isOpen !== (event.key === "ArrowRight")) view.line.click();
     } else if (wanted[event.key]) {
       const next = wanted[event.key]!();
-      if (next) history.build(next);
-      const line = next?.line;
-      line?.focus({ preventScroll: true });
-      line?.scrollIntoView({ block: "nearest" });
+      if (!next) {
+        if (isOutside) return; // there is text that only scrolls
+      } else {
+        history.build(next);
+        next.line.focus({ preventScroll: true });
+        next.line.scrollIntoView({ block: "nearest" });
+      }
     } else return;
     event.preventDefault();
   }
 }
-
-const KEYS: [string, string][] = [
-  ["↑ ↓", "from message to message"],
-  ["Home End", "first and last message"],
-  ["Enter, Space", "open or close a message"],
-  ["→ ←", "open, close"],
-  ["← → ↑ ↓", "from bar to bar in the timeline"],
-  ["Enter, Shift+Enter", "next and previous hit, while searching"],
-  ["Esc", "close what was opened last"],
-];
 
 const SPARE = "data-lm-suppress-shortcuts";
 
@@ -102,19 +109,20 @@ export function listenForKeys(
       target instanceof HTMLElement &&
       target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     if (isTyping && event.key !== "Escape") return;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isComposed(event)) return;
     if (press(event.key, target)) event.preventDefault();
   });
 }
 
-export function helpDrawer(tools: readonly Tool[]): HTMLElement {
-  const list = h("dl", "nbs-keys");
-  for (const [keys, words] of [
-    ...KEYS,
-    ...tools.map(({ key, name }): [string, string] => [key, name.toLowerCase()]),
-  ]) {
-    const names = keys.split(" ").map((key) => h("kbd", "", key.replace(",", "")));
-    list.append(h("div", "", h("dt", "", ...names), h("dd", "", words)));
-  }
-  return h("div", "nbs-drawer nbs-help", h("p", "nbs-label", "While the focus is in the panel:"), list);
+/**
+ * The control in `root` that names `key` as its own. Of several requests for approval it is the one that `target` is in;
+ * else nobody knows which is meant, and they are all returned.
+ */
+export function controlsOf(root: Element, key: string, target: EventTarget | null): HTMLElement[] {
+  const name = /^[A-Z]$/.test(key) ? `Shift+${key}` : key;
+  const found = [...root.querySelectorAll<HTMLElement>("[aria-keyshortcuts]")].filter(
+    (el) => el.getAttribute("aria-keyshortcuts") === name,
+  );
+  const here = found.filter((el) => el.closest(".nbs-cell")?.contains(target as Node));
+  return here.length > 0 ? here : found;
 }

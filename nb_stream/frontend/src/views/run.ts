@@ -20,7 +20,7 @@ export class RunLine implements Item {
   ) {
     this.#title.setAttribute("role", "heading");
     this.#title.setAttribute("aria-level", "3");
-    this.el.append(this.#title, this.#task, this.#end);
+    this.el.append(h("div", "nbs-run-head", this.#title, this.#task), this.#end);
     this.update(run);
   }
 

@@ -1,6 +1,6 @@
 /** Where the reader types what to look for, and walks from hit to hit. */
 
-import { button, h } from "../dom";
+import { button, h, isComposed } from "../dom";
 import { type Icon, icon } from "./icons";
 import type { Search } from "./search";
 
@@ -29,7 +29,7 @@ export class SearchBar {
       this.#typing = window.setTimeout(() => this.#look(), PAUSE);
     });
     this.#box.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.isComposing) return;
+      if (event.key !== "Enter" || isComposed(event)) return;
       event.preventDefault();
       this.#walk(event.shiftKey ? -1 : 1);
     });

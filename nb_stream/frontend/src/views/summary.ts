@@ -12,9 +12,17 @@ export function kindWord(cell: CellHead): string {
   return cell.kind;
 }
 
+/** How a person decided on what was to be approved; empty while nobody has, and for all else. */
+function verdict({ kind, data }: CellHead): string {
+  if (kind !== "approval" || data?.answer == null) return "";
+  return String(data.answer).startsWith("approve") ? "approved" : "rejected";
+}
+
 /** A word for an end or a state that is not the ordinary one. */
 export function statusWord(cell: CellHead & { text?: string }): string {
   if (cell.kind === "error") return "";
+  const decided = verdict(cell);
+  if (decided) return decided;
   const partial = cell.text && (cell.kind === "text" || cell.kind === "thought") ? ", partial" : "";
   if (cell.status === "failed" || cell.status === "cancelled") return `${cell.status}${partial}`;
   if (cell.status === "running" || cell.status === "waiting") return cell.status;
@@ -22,9 +30,10 @@ export function statusWord(cell: CellHead & { text?: string }): string {
   return (cell.tool_calls ?? []).some((call) => call.is_error) ? "error" : "";
 }
 
-/** The status as it is coloured: what a tool or a piece of code failed in counts as failed. */
+/** The status as it is coloured: what a tool or a piece of code failed in counts as failed, and what was rejected. */
 export function statusOf(cell: Cell): CellStatus {
-  return cell.status === "done" && statusWord(cell) !== "" ? "failed" : cell.status;
+  const word = cell.status === "done" ? statusWord(cell) : "";
+  return word === "" || word === "approved" ? cell.status : "failed";
 }
 
 /** The first words of a cell, or the line that says the same in its stead. */
@@ -37,7 +46,9 @@ export function headline(cell: Cell): string {
   }
   if (cell.kind === "human input" || cell.kind === "approval") {
     const asked = askedFor(data.what) ?? cell.text;
-    return firstWords(data.answer ? `${asked} → ${data.answer}` : asked);
+    // The verdict stands before it, where no narrow panel cuts it off; a reason is worth reading here.
+    const answer = verdict(cell) ? String(data.answer).replace(/^(approve|reject):?\s*/, "") : data.answer;
+    return firstWords(answer ? `${asked} → ${answer}` : asked);
   }
   return firstWords(cell.kind === "text" || cell.kind === "thought" ? unmarked(cell.text) : cell.text);
 }

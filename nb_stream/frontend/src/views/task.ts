@@ -1,10 +1,21 @@
 /** The task box, and the buttons that start and end a run. */
 
 import type { Connection } from "../connection";
-import { button, focusedIn, h, once } from "../dom";
-import { isActive } from "../model";
+import { button, focusedIn, h, once, onEnter } from "../dom";
+import { setText } from "../marks";
+import { isActive, type RunState } from "../model";
 
 const RECORDED = "A recording: there is no team to run. TeamPanel.load(path, team=team) goes on with one.";
+
+/** What Enter says while a run is under way. */
+const BUSY: Partial<Record<RunState, string>> = {
+  running:
+    "A run is under way. Your text stays here: run it when that has ended, or end it by Stop or Cancel.",
+  stopping: "The run is about to end. Your text stays here: run it then.",
+  "waiting for input":
+    "The team waits for an answer below. Your text stays here: run it when the run has ended.",
+};
+const ASK = "Shall the team forget what was said? The transcript stays here.";
 
 export class TaskBox {
   readonly el = h("form", "nbs-task");
@@ -13,6 +24,8 @@ export class TaskBox {
   #stop: HTMLButtonElement;
   #cancel: HTMLButtonElement;
   #reset: HTMLButtonElement;
+  #hint = h("p", "nbs-hint");
+  #ask = h("div", "nbs-ask");
   /** The task that was sent and that the kernel has not taken yet. */
   #sent: string | null = null;
   #runs = 0;
@@ -31,20 +44,31 @@ export class TaskBox {
       store.setNotice("");
       connection.send({ type: "start", task });
     });
-    this.#stop = button("nbs-button", "Stop", "Stop after the current turn", end("stop"));
-    this.#cancel = button("nbs-button", "Cancel", "Cancel now, in the middle of the turn", end("cancel"));
-    this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", () =>
-      connection.send({ type: "reset" }),
-    );
+    this.#stop = button("nbs-button", "Stop", "Stop after the current turn (Shift+S)", end("stop"));
+    this.#cancel = button("nbs-button", "Cancel", "Cancel now, in mid-turn (Shift+X)", end("cancel"));
+    this.#stop.setAttribute("aria-keyshortcuts", "Shift+S");
+    this.#cancel.setAttribute("aria-keyshortcuts", "Shift+X");
+    this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", () => {
+      if (store.runs.length + store.cells.length > 0) this.#askForReset();
+      else connection.send({ type: "reset" });
+    });
+    this.#hint.setAttribute("role", "status");
+    this.#ask.setAttribute("role", "group");
+    this.#ask.setAttribute("aria-label", ASK);
+    this.#ask.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.#endAsking();
+    });
     this.#run.title = "Give the team this task (Enter)";
     this.#box.rows = 1;
     this.#box.setAttribute("aria-label", "Task");
-    this.#box.title = "Enter runs the task, Shift+Enter begins a new line";
+    this.#box.title = "Enter runs the task, Shift+Enter begins a new line; the key N leads here";
+    this.#box.setAttribute("aria-keyshortcuts", "n");
     this.#box.addEventListener("input", () => this.#grow());
-    this.#box.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      if (!this.#run.disabled) this.el.requestSubmit();
+    onEnter(this.#box, () => {
+      if (this.#run.disabled) setText(this.#hint, BUSY[store.state] ?? "");
+      else this.el.requestSubmit();
     });
     this.el.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -55,6 +79,7 @@ export class TaskBox {
       return;
     }
     this.el.append(this.#box, h("div", "nbs-buttons", this.#run, this.#stop, this.#cancel, this.#reset));
+    this.el.append(this.#hint);
   }
 
   update(): void {
@@ -70,7 +95,10 @@ export class TaskBox {
     } else if (notice !== "") this.#sent = null;
     this.#enable(this.#run, !active);
     this.#enable(this.#stop, active && state !== "stopping");
-    if (!active) this.#cancelled = null;
+    if (!active) {
+      this.#cancelled = null;
+      setText(this.#hint, "");
+    } else this.#endAsking();
     const isCancelled = state === "stopping" && this.#cancelled !== null && this.#cancelled !== detail;
     this.#enable(this.#cancel, active && !isCancelled);
     this.#enable(this.#reset, !active);
@@ -81,6 +109,25 @@ export class TaskBox {
     if (el.disabled === !enabled) return;
     if (!enabled && focusedIn(el)) this.#box.focus({ preventScroll: true });
     el.disabled = !enabled;
+  }
+
+  /** What is forgotten does not come back. The focus goes to what does no harm: a key can be held down. */
+  #askForReset(): void {
+    if (this.#ask.isConnected) return;
+    const yes = button("nbs-button", "Reset the team", "", () => {
+      this.#endAsking();
+      this.connection.send({ type: "reset" });
+    });
+    const no = button("nbs-button", "Keep", "", () => this.#endAsking());
+    this.#ask.replaceChildren(h("span", "", ASK), h("div", "nbs-buttons", yes, no));
+    this.#hint.before(this.#ask);
+    no.focus({ preventScroll: true });
+  }
+
+  #endAsking(): void {
+    const focused = focusedIn(this.#ask);
+    this.#ask.remove();
+    if (focused) (this.#reset.disabled ? this.#box : this.#reset).focus({ preventScroll: true });
   }
 
   #grow(): void {

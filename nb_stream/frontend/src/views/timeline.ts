@@ -7,11 +7,8 @@ import type { Cell, CellHead, RunInfo } from "../model";
 import { svg } from "../svg";
 import { colourClass } from "./colours";
 import { type Icon, icon } from "./icons";
+import { Redraw } from "./redraw";
 import { Row, rowsOf, type What } from "./timeline_row";
-
-/** Milliseconds between two drawings, at least, and how many times the last one's: a long run costs no more. */
-const PAUSE = 500;
-const REST = 100;
 
 export class Timeline {
   #rows = h("div", "nbs-timeline-rows");
@@ -23,16 +20,16 @@ export class Timeline {
   #stop: SVGElement | undefined;
   /** The run that is shown; the last one unless the reader went back. */
   #run: string | undefined;
-  #timer = 0;
-  #pause = PAUSE;
+  #redraw: Redraw;
 
   constructor(
     private readonly el: HTMLElement,
     private readonly connection: Connection,
     /** Take the reader to a cell. */
     private readonly reveal: (id: string) => void,
-    private readonly signal: AbortSignal,
+    signal: AbortSignal,
   ) {
+    this.#redraw = new Redraw(el, signal, () => this.draw());
     this.el.replaceChildren(
       h("div", "nbs-timeline-head", this.#title, this.#back, this.#on),
       this.#rows,
@@ -47,19 +44,10 @@ export class Timeline {
     this.#rows.addEventListener("click", ({ target }) => this.#go(target));
     this.#rows.addEventListener("keydown", (event) => this.#move(event));
     this.#rows.addEventListener("focusin", ({ target }) => this.#setStop(target as SVGElement));
-    signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
   }
 
-  /** Draw anew, soon; nothing is done while the drawer is closed. */
   update(): void {
-    if (this.el.hidden || this.#timer !== 0 || this.signal.aborted) return;
-    this.#timer = window.setTimeout(() => {
-      this.#timer = 0;
-      if (this.el.hidden) return;
-      const begin = performance.now();
-      this.draw();
-      this.#pause = Math.max(PAUSE, REST * (performance.now() - begin));
-    }, this.#pause);
+    this.#redraw.soon();
   }
 
   draw(): void {

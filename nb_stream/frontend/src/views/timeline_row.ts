@@ -35,9 +35,12 @@ export interface RowFacts {
   agent: string;
   bars: Bar[];
   messages: number;
-  tokens: number;
+  prompt: number;
+  completion: number;
   cost: number;
-  /** Its streamed model calls by when they began: a thought and its answer are two cells of one call. */
+  /** When its model calls began: a thought and its answer are two cells of one call. */
+  began: Set<number>;
+  /** Its streamed model calls by when they began. */
   calls: Map<number, CellHead>;
 }
 
@@ -63,8 +66,10 @@ export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
       agent,
       bars: [],
       messages: 0,
-      tokens: 0,
+      prompt: 0,
+      completion: 0,
       cost: 0,
+      began: new Set(),
       calls: new Map(),
     };
     rows.set(path, row);
@@ -75,9 +80,12 @@ export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
       cell,
     });
     if (MESSAGES.includes(kind)) row.messages++;
-    row.tokens += (cell.usage?.prompt_tokens ?? 0) + (cell.usage?.completion_tokens ?? 0);
+    row.prompt += cell.usage?.prompt_tokens ?? 0;
+    row.completion += cell.usage?.completion_tokens ?? 0;
     row.cost += cell.cost ?? 0;
-    if (cell.ttft !== undefined || cell.tokens_per_s !== undefined) row.calls.set(from, cell);
+    const isStreamed = cell.ttft !== undefined || cell.tokens_per_s !== undefined;
+    if (isStreamed) row.calls.set(from, cell);
+    if (isStreamed || cell.usage) row.began.add(from);
   }
   return [...rows.values()];
 }
@@ -157,17 +165,23 @@ function wordsOf({ what, from, to, cell }: Bar): string {
 }
 
 /** What an agent did, in words. The figures are those of `figures_of` in `metrics.py`. */
-function factsOf({ bars, messages, tokens, cost, calls }: RowFacts): string {
-  const seconds = together(bars.filter(({ what }) => what !== "waiting"));
+function factsOf(facts: RowFacts): string {
+  const { messages, cost } = facts;
+  const seconds = workOf(facts.bars);
+  const tokens = facts.prompt + facts.completion;
   const parts: string[] = seconds >= 0.05 ? [duration(seconds)] : [];
   if (messages > 0) parts.push(count(messages, "message"));
   if (tokens > 0) parts.push(count(tokens, "token"));
   if (cost > 0) parts.push(money(cost));
-  return inRow([...parts, ...paceOf([...calls.values()])]);
+  const { ttft, perSecond } = paceOf(facts);
+  if (ttft) parts.push(`first token after ${ttft}`);
+  if (perSecond) parts.push(perSecond);
+  return inRow(parts);
 }
 
-/** The mean time to the first token of some model calls, and their pace, where longer ones count more. */
-function paceOf(calls: CellHead[]): string[] {
+/** The mean time to the first token of an agent's model calls, and their pace, where longer ones count more. */
+export function paceOf(facts: RowFacts): { ttft: string; perSecond: string } {
+  const calls = [...facts.calls.values()];
   const waits = calls.flatMap(({ ttft }) => ttft ?? []);
   let written = 0;
   let seconds = 0;
@@ -177,17 +191,18 @@ function paceOf(calls: CellHead[]): string[] {
     seconds += ended_at - started_at;
   }
   const estimated = calls.some((call) => call.estimated);
-  return [
-    ...(waits.length > 0 ? [`first token after ${duration(sum(waits) / waits.length)}`] : []),
-    ...(seconds > 0 ? [pace(written / seconds, estimated)] : []),
-  ];
+  return {
+    ttft: waits.length > 0 ? duration(sum(waits) / waits.length) : "",
+    perSecond: seconds > 0 ? pace(written / seconds, estimated) : "",
+  };
 }
 
-/** The seconds that bars cover; where several do, they count once. */
-function together(bars: Bar[]): number {
+/** The seconds that bars of work cover; where several do, they count once. */
+export function workOf(all: Bar[]): number {
+  const bars = all.filter(({ what }) => what !== "waiting");
   let until = Number.NEGATIVE_INFINITY;
   let seconds = 0;
-  for (const { from, to } of [...bars].sort((a, b) => a.from - b.from)) {
+  for (const { from, to } of bars.sort((a, b) => a.from - b.from)) {
     seconds += Math.max(0, to - Math.max(from, until));
     until = Math.max(until, to);
   }

@@ -77,11 +77,16 @@ export class Toolbar {
     return el;
   }
 
+  /** Tell what a key did to those who do not see it. */
+  say(words: string): void {
+    setText(this.#said, words);
+  }
+
   #say(index: number): void {
     const { name, drawer, isSwitch } = this.tools[index]!;
     const state = drawer ? "aria-expanded" : isSwitch ? "aria-pressed" : "";
     const isOn = this.#buttons[index]!.getAttribute(state) === "true";
-    setText(this.#said, state === "" ? name : `${name}: ${isOn ? "on" : "off"}`);
+    this.say(state === "" ? name : `${name}: ${isOn ? "on" : "off"}`);
   }
 
   #pressed(index: number): void {

@@ -4,10 +4,11 @@ import type { Connection } from "../connection";
 import { h } from "../dom";
 import type { Change } from "../store";
 import { Extra } from "./extra";
+import type { FiguresTable } from "./figures";
 import { Filter } from "./filter";
 import { Fullscreen } from "./fullscreen";
 import type { History } from "./history";
-import { helpDrawer, listenForKeys, Roving } from "./keyboard";
+import { controlsOf, listenForKeys, Roving } from "./keyboard";
 import type { LiveArea } from "./live";
 import { anchorOf } from "./place";
 import { openForPrint } from "./print";
@@ -18,6 +19,8 @@ import type { Tail } from "./tail";
 import type { Timeline } from "./timeline";
 import { type Tool, Toolbar } from "./toolbar";
 
+/** The key that leads to the box of the first agent; the arrows go on from there. */
+const FIRST_SWITCH = "b";
 const COMING = "This comes from the kernel, as soon as it answers.";
 
 /** The parts of a view on which the tools work. */
@@ -35,6 +38,7 @@ export class Tools {
   #filter: Filter;
   #searchBar: SearchBar;
   #timeline: Extra<Timeline>;
+  #figures: Extra<FiguresTable>;
   #roving: Roving;
 
   constructor(
@@ -42,7 +46,7 @@ export class Tools {
     private readonly parts: Parts,
     private readonly signal: AbortSignal,
   ) {
-    const { root, history, tail } = parts;
+    const { root, scroller, history, tail } = parts;
     const search = new Search(history, (place) => this.#show(place));
     history.filled = (view) => search.mark(view);
     history.shown = (view) => {
@@ -59,7 +63,12 @@ export class Tools {
       timeline.draw();
       return timeline;
     });
-    this.#roving = new Roving(history);
+    this.#figures = this.#later("nbs-figures-table", ({ FiguresTable }) => {
+      const table = new FiguresTable(this.#figures.el, connection, signal);
+      table.draw();
+      return table;
+    });
+    this.#roving = new Roving(history, scroller);
     history.scrolled = () => this.#roving.update();
     const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
     const tools: Tool[] = [
@@ -84,19 +93,26 @@ export class Tools {
         icon: "figures",
         name: "Times and token figures",
         key: "i",
-        isSwitch: true,
-        act: (on) => root.classList.toggle("nbs-with-figures", on),
+        drawer: this.#figures.el,
+        act: (on) => {
+          root.classList.toggle("nbs-with-figures", on);
+          if (on) this.#figures.part?.draw();
+        },
       },
       { icon: "fullscreen", name: "Full screen", key: "F", act: () => void screen.toggle() },
     ];
-    const help = helpDrawer([...tools, { icon: "next", name: "Jump to latest", key: "l", act: () => {} }]);
-    tools.push({ icon: "keys", name: "Keyboard shortcuts", key: "?", drawer: help, act: () => {} });
+    const help = this.#later("nbs-help", ({ showKeys }) => {
+      showKeys(help.el, [...tools, { key: "l", name: "Jump to latest" }]);
+      return true;
+    });
+    const name = "Keyboard shortcuts";
+    tools.push({ icon: "keys", name, key: "?", drawer: help.el, act: () => help.part });
     const bar = new Toolbar(tools);
     this.el = bar.el;
     this.drawers = bar.drawers;
     listenForKeys(root, (key, target) => {
       if (key === "Escape") return bar.close(target) || screen.leave();
-      if (key !== "l") return bar.press(key);
+      if (key !== "l") return bar.press(key) || this.#press(key, target, bar);
       tail.toEnd();
       return true;
     });
@@ -130,6 +146,7 @@ export class Tools {
       this.#filter.tell();
     }
     this.#timeline.part?.update();
+    this.#figures.part?.update();
   }
 
   /**
@@ -144,6 +161,22 @@ export class Tools {
     if (!view) return;
     this.parts.history.show(view);
     leadPage(this.parts.scroller, this.signal);
+  }
+
+  /** Use the control that has `key`; false where none has. */
+  #press(key: string, target: EventTarget | null, bar: Toolbar): boolean {
+    const [control, ...others] = controlsOf(this.parts.root, key, target);
+    if (!control) return false;
+    const isText = control instanceof HTMLTextAreaElement;
+    if (isText || others.length > 0 || key === FIRST_SWITCH) {
+      control.focus({ preventScroll: true });
+      if (this.parts.scroller.contains(control)) this.#show(control);
+    } else control.click();
+    if (control instanceof HTMLInputElement && key !== FIRST_SWITCH) {
+      const state = control.disabled ? "cannot stream" : control.checked ? "on" : "off";
+      bar.say(`${control.closest("label")!.textContent}: ${state}`);
+    }
+    return true;
   }
 
   /** A drawer whose content comes later. */

@@ -1,0 +1,112 @@
+/** What the team took, as a table: a row for each agent and its model, all runs together. */
+
+import type { Connection } from "../connection";
+import { h } from "../dom";
+import { duration, money } from "../format";
+import type { CellHead } from "../model";
+import { colourClass } from "./colours";
+import { Redraw } from "./redraw";
+import { paceOf, type RowFacts, rowsOf, workOf } from "./timeline_row";
+
+const COLUMNS = [
+  "Agent",
+  "Model",
+  "Calls",
+  "Prompt tokens",
+  "Completion tokens",
+  "First token",
+  "Pace",
+  "Time",
+  "Cost",
+];
+const NUMBER = new Intl.NumberFormat("en");
+const NONE = "–";
+
+export class FiguresTable {
+  #redraw: Redraw;
+  #drawn = "";
+
+  constructor(
+    private readonly el: HTMLElement,
+    private readonly connection: Connection,
+    signal: AbortSignal,
+  ) {
+    this.#redraw = new Redraw(el, signal, () => this.draw());
+  }
+
+  update(): void {
+    this.#redraw.soon();
+  }
+
+  draw(): void {
+    const { store } = this.connection;
+    const live: CellHead[] = [...store.live.values()].map(({ head }) => head);
+    const rows = rowsOf([...store.settled, ...live], Date.now() / 1000).filter(({ path }) => path !== "user");
+    const models = new Map(store.agents.map(({ path, model }) => [path, model]));
+    const cells = rows.map((row) => [row.path, models.get(row.path) || NONE, ...figuresOf(row)]);
+    const sum = rows.length > 1 ? ["All", "", ...figuresOf(together(rows))] : undefined;
+    const now = JSON.stringify([cells, sum]);
+    if (now === this.#drawn) return; // what the reader selects in it stays
+    this.#drawn = now;
+    if (rows.length === 0) {
+      this.el.replaceChildren(h("p", "nbs-label", "No figures yet: they come with the first message."));
+      return;
+    }
+    const line = ([name = "", ...values]: string[], colour: string) => {
+      const head = h("th", colour && "nbs-agent-name", name);
+      head.scope = "row";
+      return h("tr", colour, head, ...values.map((value) => h("td", "", value)));
+    };
+    const heads = COLUMNS.map((name) => {
+      const head = h("th", "", name);
+      head.scope = "col";
+      return head;
+    });
+    const table = h(
+      "table",
+      "",
+      h("thead", "", h("tr", "", ...heads)),
+      h("tbody", "", ...cells.map((row) => line(row, colourClass(store.agents, row[0])))),
+    );
+    if (sum) table.append(h("tfoot", "", line(sum, "")));
+    const scrolled = this.el.firstElementChild?.scrollLeft ?? 0;
+    const box = h("div", "nbs-data", table);
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "Figures of all runs, by agent and model");
+    this.el.replaceChildren(box);
+    box.scrollLeft = scrolled;
+  }
+}
+
+function figuresOf(row: RowFacts): string[] {
+  const { ttft, perSecond } = paceOf(row);
+  const seconds = workOf(row.bars);
+  return [
+    row.began.size > 0 ? NUMBER.format(row.began.size) : NONE,
+    row.prompt > 0 ? NUMBER.format(row.prompt) : NONE,
+    row.completion > 0 ? NUMBER.format(row.completion) : NONE,
+    ttft || NONE,
+    perSecond || NONE,
+    seconds > 0 ? duration(seconds) : NONE,
+    row.cost > 0 ? money(row.cost) : NONE,
+  ];
+}
+
+/** All agents as if they were one; calls of different agents stay apart, also those that began at the same moment. */
+function together(rows: RowFacts[]): RowFacts {
+  const calls = rows.flatMap((row) => [...row.calls.values()]);
+  const began = rows.flatMap((row) => [...row.began]);
+  const sum = (of: (row: RowFacts) => number) => rows.reduce((total, row) => total + of(row), 0);
+  return {
+    path: "",
+    agent: "",
+    bars: rows.flatMap(({ bars }) => bars),
+    messages: sum(({ messages }) => messages),
+    prompt: sum(({ prompt }) => prompt),
+    completion: sum(({ completion }) => completion),
+    cost: sum(({ cost }) => cost),
+    calls: new Map(calls.entries()),
+    began: new Set(began.keys()),
+  };
+}
