@@ -182,6 +182,25 @@ def test_arrows_walk_through_the_messages_and_enter_opens_them(dev: DevPage) -> 
     assert page.locator(".nbs-line[tabindex='0']").count() == 1
 
 
+def test_the_tab_stop_of_the_transcript_answers_the_arrows_and_keys_act_on_the_team(dev: DevPage) -> None:
+    page = dev.open("approval")
+    transcript = page.locator(".nbs-scroller")
+    for key in ("ArrowDown", "ArrowUp"):
+        transcript.focus()
+        page.keyboard.press(key)
+        expect(page.locator(".nbs-line:focus")).to_be_in_viewport()
+    transcript.focus()
+    page.keyboard.press("1")
+    expect(page.get_by_role("checkbox", name="poet")).not_to_be_checked()
+    page.locator("[data-kind=approval] .nbs-line").first.focus()
+    for key in ("Shift+R", "Shift+S", "Shift+X"):
+        page.keyboard.press(key)
+    sent = page.evaluate("() => kernel.commands.map(({type, text}) => text ?? type)")
+    assert [what for what in sent if what != "chunk"] == ["toggle", "reject", "stop", "cancel"]
+    page.keyboard.press("n")
+    expect(page.get_by_role("textbox", name="Task")).to_be_focused()
+
+
 def test_letters_press_the_tools_but_not_while_somebody_types(dev: DevPage) -> None:
     page = dev.open("finished")
     search = page.get_by_role("searchbox")

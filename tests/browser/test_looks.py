@@ -75,6 +75,49 @@ def test_a_word_beside_the_state_is_not_cut_to_a_letter(dev: DevPage) -> None:
     assert box["width"] > 56
 
 
+LONG = (
+    "Plan a trip of three weeks through all of the harbours of the north, with trains, and say at the end what it costs"
+)
+
+
+def test_a_run_says_its_task_and_an_approval_its_verdict_in_any_width(dev: DevPage) -> None:
+    page = dev.open("finished")
+    page.evaluate(
+        """task => {
+            const what = {code: 'remove_all_the_drafts_of_the_team_and_of_all_the_others()'};
+            for (const [id, answer] of [['yes', 'approve'], ['no', 'reject: not all']])
+                kernel.put(id, 'critic', 'approval', 'May this run?', {data: {request_id: id, what, answer}});
+            kernel.run('long', task);
+            kernel.endRun({usage: {prompt_tokens: 80, completion_tokens: 50}, ttft: 0.02, tokens_per_s: 40});
+        }""",
+        LONG,
+    )
+    for width in (170, 340, 700, 1200):
+        page.set_viewport_size({"width": width + 32, "height": 800})
+        page.evaluate(FRAME)
+        seen = page.evaluate(
+            """() => [...document.querySelectorAll('.nbs-run')].map(run => {
+                const [head, end] = run.children, task = head.lastElementChild;
+                const cut = task.scrollWidth > task.clientWidth || task.scrollHeight > task.clientHeight + 1;
+                const gap = run.getBoundingClientRect().right - task.getBoundingClientRect().right;
+                const beside = end.getBoundingClientRect().top < head.getBoundingClientRect().bottom - 4;
+                return {cut, gap, beside, wide: task.clientWidth, lines: end.getClientRects().length};
+            })"""
+        )
+        for run in seen:
+            assert not run["cut"] or (run["gap"] < 40 and not run["beside"]), (
+                f"{run} is cut beside free room at {width}"
+            )
+            assert run["wide"] > 70, f"{run} shows a letter or two at {width}"
+        for word in page.locator("[data-kind=approval] .nbs-end").all():
+            box, panel = word.bounding_box(), page.locator(".nbs-panel").bounding_box()
+            assert box is not None
+            assert panel is not None
+            assert panel["x"] <= box["x"]
+            assert box["x"] + box["width"] <= panel["x"] + panel["width"], f"the verdict is cut at {width}"
+        assert page.locator("[data-kind=approval] .nbs-end").all_inner_texts() == ["approved", "rejected"]
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright, served() as origin:

@@ -4,6 +4,7 @@ import type { Connection } from "../connection";
 import { h } from "../dom";
 import { duration, money } from "../format";
 import type { CellHead } from "../model";
+import { asName } from "../text";
 import { colourClass } from "./colours";
 import { Redraw } from "./redraw";
 import { paceOf, type RowFacts, rowsOf, workOf } from "./timeline_row";
@@ -43,7 +44,11 @@ export class FiguresTable {
     const live: CellHead[] = [...store.live.values()].map(({ head }) => head);
     const rows = rowsOf([...store.settled, ...live], Date.now() / 1000).filter(({ path }) => path !== "user");
     const models = new Map(store.agents.map(({ path, model }) => [path, model]));
-    const cells = rows.map((row) => [row.path, models.get(row.path) || NONE, ...figuresOf(row)]);
+    const cells = rows.map((row) => [
+      asName(row.path),
+      asName(models.get(row.path) ?? "") || NONE,
+      ...figuresOf(row),
+    ]);
     const sum = rows.length > 1 ? ["All", "", ...figuresOf(together(rows))] : undefined;
     const now = JSON.stringify([cells, sum]);
     if (now === this.#drawn) return; // what the reader selects in it stays
@@ -66,7 +71,7 @@ export class FiguresTable {
       "table",
       "",
       h("thead", "", h("tr", "", ...heads)),
-      h("tbody", "", ...cells.map((row) => line(row, colourClass(store.agents, row[0])))),
+      h("tbody", "", ...cells.map((row, index) => line(row, colourClass(store.agents, rows[index]!.path)))),
     );
     if (sum) table.append(h("tfoot", "", line(sum, "")));
     const scrolled = this.el.firstElementChild?.scrollLeft ?? 0;
