@@ -99,5 +99,5 @@ def test_the_browser_sends_the_commands_that_are_described() -> None:
     source = (ROOT / "nb_stream" / "protocol.py").read_text("utf-8")
     described = source[source.index("Command = ") : source.index("def digest")]
     arguments = {"type", "path", "on", "at", "task", "request_id", "text", "name", "math", "page", "seq", "run"}
-    arguments |= {"extras", "act", "pause", "resume", "step", "seek", "speed", "value"}
+    arguments |= {"extras", "parts", "act", "pause", "resume", "step", "seek", "speed", "value"}
     assert sent == set(re.findall(r"`(\w+)`", described)) - arguments

@@ -39,6 +39,7 @@ export class Tools {
   #searchBar: SearchBar;
   #timeline: Extra<Timeline>;
   #figures: Extra<FiguresTable>;
+  #help: Extra<unknown>;
   #roving: Roving;
 
   constructor(
@@ -101,12 +102,12 @@ export class Tools {
       },
       { icon: "fullscreen", name: "Full screen", key: "F", act: () => void screen.toggle() },
     ];
-    const help = this.#later("nbs-help", ({ showKeys }) => {
-      showKeys(help.el, [...tools, { key: "l", name: "Jump to latest" }]);
+    this.#help = this.#later("nbs-help", ({ showKeys }) => {
+      showKeys(this.#help.el, [...tools, { key: "l", name: "Jump to latest" }]);
       return true;
     });
     const name = "Keyboard shortcuts";
-    tools.push({ icon: "keys", name, key: "?", drawer: help.el, act: () => help.part });
+    tools.push({ icon: "keys", name, key: "?", drawer: this.#help.el, act: () => {} });
     const bar = new Toolbar(tools);
     this.el = bar.el;
     this.drawers = bar.drawers;
@@ -147,6 +148,7 @@ export class Tools {
     }
     this.#timeline.part?.update();
     this.#figures.part?.update();
+    void this.#help.part;
   }
 
   /**
