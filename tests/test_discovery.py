@@ -365,7 +365,7 @@ async def test_a_hidden_agents_first_sign_may_be_a_tool_result() -> None:
             yield Response(chat_message=TextMessage(content="Done.", source=self.name))
 
     stream = TeamStream(Reporting("boss", "d"))
-    await stream.run("go")
+    assert [m async for m in stream.run_stream(task="go")]  # its `run` does not ask for its stream
     assert [info.path for info in stream.agents] == ["boss", "boss/hand"]
 
 
