@@ -20,6 +20,15 @@ from conftest import ROOT
 from nb_stream.__main__ import main
 
 
+def listens(port: int) -> bool:
+    """Whether somebody listens at a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_the_demo_opens_jupyterlab_on_the_quick_start(tmp_path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -43,6 +52,9 @@ def test_the_demo_opens_jupyterlab_on_the_quick_start(tmp_path) -> None:
             time.sleep(0.2)
         taken = int(told[1])
         assert port <= taken < port + 5, "neither the port that was asked for nor one of the next free ones"
+        while not listens(taken):  # it tells its address a moment before it does
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
         with pytest.raises(urllib.error.HTTPError) as refused:  # it is there, and asks for the token in the address
             urllib.request.urlopen(f"http://127.0.0.1:{taken}/api/contents", timeout=10)
         assert refused.value.code == 403
