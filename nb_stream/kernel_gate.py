@@ -104,6 +104,12 @@ def available() -> str | None:
     """None where comm messages are delivered while a cell runs; otherwise a sentence for the user saying why not."""
     kernel = _find_kernel()
     if kernel is None:
+        marimo: Any = sys.modules.get("marimo")
+        if marimo is not None and marimo.running_in_notebook():  # it takes a page's requests one at a time
+            return (
+                "Clicks act at once in a run that was started from this panel or with panel.start(...). In marimo a "
+                "cell that awaits a run gets them when it ends."
+            )
         return (
             "There is no Jupyter kernel here that nb_stream knows, so clicks made while code runs may take effect only "
             "when that code has ended."
@@ -163,8 +169,8 @@ def cell_task() -> asyncio.Task[Any] | None:
 
 def _watch_cells() -> None:
     """Know from now on which cells run; a cell that has begun already stays unknown."""
-    events = getattr(_ipython(), "events", None)
-    if events is not None and _cell_begins not in events.callbacks["pre_run_cell"]:
+    events: Any = getattr(_ipython(), "events", None)
+    if _cell_begins not in getattr(events, "callbacks", {}).get("pre_run_cell", (_cell_begins,)):
         events.register("pre_run_cell", _cell_begins)
         events.register("post_run_cell", _cell_ends)
 

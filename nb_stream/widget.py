@@ -198,13 +198,13 @@ def deliver(
 
 
 def show_in_boxes() -> None:
-    """Let IPython call `leave_static` also for widgets that are shown inside of boxes, tabs and the like."""
+    """Let IPython call `leave_static` also for widgets that are shown inside of boxes, tabs and the like. Hosts without
+    cells have a shell without formatters (Solara's, for one)."""
     ipython: Any = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    if shell is not None:
-        formatter = shell.display_formatter.mimebundle_formatter
-        if ipywidgets.Box not in formatter.type_printers:
-            formatter.for_type(ipywidgets.Box, _box_bundle)
+    formatters = None if ipython is None else getattr(ipython.get_ipython(), "display_formatter", None)
+    formatter = getattr(formatters, "mimebundle_formatter", None)
+    if formatter is not None and ipywidgets.Box not in formatter.type_printers:
+        formatter.for_type(ipywidgets.Box, _box_bundle)
 
 
 def _box_bundle(box: ipywidgets.Box) -> Any:

@@ -6,9 +6,12 @@ import asyncio
 import gc
 import inspect
 import sys
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import comm
+import IPython
 import ipywidgets
 import pytest
 from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
@@ -237,3 +240,36 @@ def test_a_wrong_option_is_answered_with_the_right_ones(call: Any) -> None:
 def test_a_wrong_name_is_answered_with_the_agents() -> None:
     with pytest.raises(UnknownAgentError, match="'narrator', 'archivist'"):
         TeamPanel(silent(), streaming=["narator"])
+
+
+# --- hosts ---------------------------------------------------------------------------------------------------------
+
+SHELLS = {
+    "nothing": SimpleNamespace(),
+    "empty parts": SimpleNamespace(display_formatter=None, events=None, kernel=None),
+    "parts of parts": SimpleNamespace(
+        display_formatter=SimpleNamespace(), events=SimpleNamespace(callbacks={}), kernel=SimpleNamespace()
+    ),
+    "stand-ins": SimpleNamespace(events=MagicMock(), kernel=SimpleNamespace(session=None)),  # as Solara's
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+async def test_a_panel_works_where_the_host_has_a_shell_without_the_parts_of_ipython(
+    shell: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    panel = TeamPanel(writers(pace=0))
+    ipywidgets.VBox([panel])._repr_mimebundle_()
+    panel._repr_mimebundle_()
+    assert len((await panel.run("Go")).messages) == 5
+    panel.close()
+
+
+def test_in_marimo_the_caution_says_what_holds_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(running_in_notebook=lambda: True))
+    sentence = kernel_gate.available()
+    assert sentence is not None
+    assert sentence.startswith("Clicks act at once in a run that was started from this panel or with panel.start(...)")
+    monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(running_in_notebook=lambda: False))  # a script
+    assert "no Jupyter kernel" in str(kernel_gate.available())
