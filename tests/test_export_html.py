@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import pathlib
+from dataclasses import replace
 
 import pytest
 from hostile import OWN, cells_of, corpus, run_of
@@ -15,7 +16,7 @@ from nb_stream.export import export
 from nb_stream.export.html import fragment, page
 from nb_stream.export.text import seconds
 from nb_stream.export.text import text as plain
-from nb_stream.model import Cell, CellKind, CellStatus, RunInfo
+from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, Usage
 from nb_stream.visible import visible
 
 TAGS = {
@@ -163,6 +164,47 @@ def test_it_follows_the_colours_of_the_reader_and_is_legible_in_both(browser, tm
             assert _contrast(_rgb(tab.evaluate(f"{style}('{selector}').color")), ground) >= 4.5
         tab.close()
     assert _light(found["light"]) > 0.8 > 0.2 > _light(found["dark"])
+
+
+def test_no_page_scrolls_sideways(browser, tmp_path) -> None:
+    """Whatever its names, headings, tools and texts are made of; in a narrow window and in a wide one."""
+    words = [
+        "x" * 400,
+        "WWWWWWWW" * 50,
+        "a_b" * 200,
+        "/" * 300,
+        "\u00a0" * 200 + "x",
+        "\u4e00" * 200,
+        "\U0001f600" * 200,
+    ]
+    words += [
+        "\t" * 100 + "x",
+        "long-name." * 60,
+        "\ufdfd" * 40,
+        "e\u0301" * 300,
+        "\u202e" * 60,
+        "x " * 300,
+        "\u2060".join("x" * 99),
+    ]
+    texts = [*words, *OWN]
+    cells = [
+        replace(cell, agent=text, path=text, usage=Usage(2**50, 2**50), cost=1e15)
+        for number, text in enumerate(texts)
+        for cell in cells_of(text, 6 * number)
+    ]
+    runs = [replace(run_of(text), id=f"r{number}") for number, text in enumerate(texts, 1)]
+    path = tmp_path / "run.html"
+    path.write_bytes("".join(page(cells, runs, "W" * 300)).encode("utf-8", "replace"))
+    tab = browser.new_page()
+    tab.goto(path.as_uri())
+    for is_open in ("true", "false"):
+        tab.evaluate(f"document.querySelectorAll('details').forEach(cell => {{ cell.open = {is_open} }})")
+        for width in (320, 1000):
+            tab.set_viewport_size({"width": width, "height": 700})
+            root = "document.documentElement"
+            wide, room = tab.evaluate(f"[{root}.scrollWidth, {root}.clientWidth]")
+            assert wide <= room, width
+    tab.close()
 
 
 def test_printing_unfolds_every_message(browser, tmp_path) -> None:

@@ -22,7 +22,7 @@ IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _ASIDE = (CellKind.THOUGHT, CellKind.TOOL_CALL, CellKind.SELECTION, CellKind.MEMORY)
 
-_CELL = "margin:4px 0;padding:2px 0 2px 10px;border-left:3px solid hsl({hue},45%,50%)"
+_CELL = "overflow-wrap:anywhere;margin:4px 0;padding:2px 0 2px 10px;border-left:3px solid hsl({hue},45%,50%)"
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;font:inherit"
 _CODE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;padding:6px 8px;border:1px solid rgba(128,128,128,.4)"
 
@@ -30,7 +30,7 @@ _SHEET = """
 :root{color-scheme:light dark;--page:#fff;--ink:#1c1e21;--soft:#59636e;--edge:#d8dee4;--code:#f5f7f9}
 @media(prefers-color-scheme:dark){:root{--page:#14171a;--ink:#e4e7ea;--soft:#9aa5b1;--edge:#343b43;--code:#1c2126}}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:52rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+main{max-width:52rem;margin:0 auto;padding:1.5rem 1rem 4rem;overflow-wrap:anywhere}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}
 h2{font-size:1.1rem;margin:2rem 0 .5rem;padding-top:1rem;border-top:1px solid var(--edge)}
 summary{cursor:pointer;padding:2px 0}
