@@ -8,13 +8,13 @@ gate keeps is given as one piece when it opens, or dropped when the whole messag
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from . import think
 from .callbacks import Callbacks, drain
+from .clock import now
 from .gates import Pile
 from .metrics import cost, price_of
 from .model import (
@@ -235,7 +235,7 @@ class Feed:
     def complain(self, sentence: str) -> None:
         """Tell the reader something that no agent said."""
         log.warning(sentence)
-        self.event(Notice(time.time(), sentence))
+        self.event(Notice(now(), sentence))
 
     def _pass(self, native: Any, chunk: Chunk) -> None:
         if self.outlet is not None:

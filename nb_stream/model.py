@@ -166,7 +166,7 @@ class Cell:
         None where either is unknown."""
         if self.started_at is None or self.ended_at is None:
             return None
-        return self.ended_at - self.started_at
+        return max(0.0, self.ended_at - self.started_at)  # a file of another clock may say anything
 
     def to_dict(self) -> dict[str, Any]:
         """The cell as JSON values; `from_dict` gives back an equal cell."""
@@ -210,7 +210,7 @@ class RunInfo:
     @property
     def duration(self) -> float | None:
         """Seconds from the run's beginning to its end, or None where either is unknown."""
-        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
+        return None if self.started_at is None or self.ended_at is None else max(0.0, self.ended_at - self.started_at)
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON values; `from_dict` gives back an equal run."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from typing import Any
 
 from . import console, loops
 from .callbacks import is_async, name_of
+from .clock import now
 from .errors import NotRunningError
 from .model import CellKind, InputResolved, Message, Notice
 
@@ -211,9 +211,7 @@ class Questions:
         if question.what:
             data["what"] = dict(question.what)
         kind = "ApprovalRequest" if question.kind is CellKind.APPROVAL else "UserInputRequestedEvent"
-        entry.unreported = Message(
-            question.agent, question.path, time.time(), question.kind, question.text, kind, data=data
-        )
+        entry.unreported = Message(question.agent, question.path, now(), question.kind, question.text, kind, data=data)
         self._open[question.request_id] = entry
         if at_once:
             self._report(entry)
@@ -250,7 +248,7 @@ class Questions:
             with contextlib.suppress(RuntimeError):  # its loop is closed
                 task.cancel()
         question = entry.question
-        self._say(InputResolved(question.agent, question.path, time.time(), request_id, how, answer), entry.path)
+        self._say(InputResolved(question.agent, question.path, now(), request_id, how, answer), entry.path)
         self._changed()
 
     def _report(self, entry: _Open) -> None:
@@ -281,7 +279,7 @@ class Questions:
             log.exception(sentence)
             if (entry := self._open.get(question.request_id)) is not None:
                 await entry.reported.wait()  # it reads better below the question
-            self._say(Notice(time.time(), sentence), "")
+            self._say(Notice(now(), sentence), "")
 
     async def _at_terminal(self, question: Question) -> str | None:
         """What is typed, or comes by a pipe or from a file, one question after the other, as AutoGen's agents ask where

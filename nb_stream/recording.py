@@ -99,7 +99,7 @@ class Recording:
                             lengths.append(0.0)
                             began = event.at
                         elif isinstance(event, RunFinished) and began is not None:
-                            lengths[-1], began = event.at - began, None
+                            lengths[-1], began = max(0.0, event.at - began), None
                 last = line if line.endswith("}\n") else last
         if began is not None:
             for event in _good(last):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import contextvars
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from . import kernel_gate
 from .attempts import attempt, attempted
 from .backends import Backend, Handoff, Rewound
+from .clock import counting, now
 from .errors import AlreadyRunningError, already_running, described
 from .feed import Feed
 from .loops import Home, ended, keep, seen
@@ -221,6 +221,10 @@ class Runner:
     async def _supervise(self, run: Run, order: _Order) -> None:
         """Own a run from its start to its last word."""
         WITHIN.set(weakref.ref(run))
+        with counting():
+            await self._to_its_end(run, order)
+
+    async def _to_its_end(self, run: Run, order: _Order) -> None:
         result: Any = None
         error: BaseException | None = None
         try:
@@ -251,7 +255,7 @@ class Runner:
             order.token.add_callback(self._canceller(run))
         self.questions.begin(order.answer)
         self._feed.begin(order.outlet)
-        for event in self._backend.opening(RunStarted(run.id, time.time(), order.text)):
+        for event in self._backend.opening(RunStarted(run.id, now(), order.text)):
             self._feed.event(event)
         await self._mended(order.moved)
         if self._cancelling:
@@ -349,15 +353,15 @@ class Runner:
 
     async def _close(self, run: Run, order: _Order, result: Any, error: BaseException | None) -> None:
         self.questions.cancel()
-        now, reason = time.time(), getattr(result, "stop_reason", None)
+        at, reason = now(), getattr(result, "stop_reason", None)
         if error is None:
-            event, state, detail = RunFinished(run.id, now, CellStatus.DONE, reason), RunState.IDLE, reason or ""
+            event, state, detail = RunFinished(run.id, at, CellStatus.DONE, reason), RunState.IDLE, reason or ""
         elif isinstance(error, asyncio.CancelledError):
-            event, state, detail = RunFinished(run.id, now, CellStatus.CANCELLED), RunState.CANCELLED, ""
+            event, state, detail = RunFinished(run.id, at, CellStatus.CANCELLED), RunState.CANCELLED, ""
         else:
             said, trace = described(error)
             agent, path = self._backend.failed_agent(error)
-            event = RunFinished(run.id, now, CellStatus.FAILED, None, said, trace, agent, path)
+            event = RunFinished(run.id, at, CellStatus.FAILED, None, said, trace, agent, path)
             state, detail = RunState.FAILED, f"{path} failed: {said}".removeprefix(" failed: ").partition("\n")[0]
         if error is not None and self._mending is None:
             self._mending = asyncio.ensure_future(self._mend())
@@ -382,9 +386,7 @@ class Runner:
     async def _mend(self) -> None:
         error = await attempted("To make the team ready for another run", self._backend.recover)
         if error is not None:
-            self._feed.event(
-                Notice(time.time(), f"The team could not be made ready for another run: {error} Build it anew.")
-            )
+            self._feed.event(Notice(now(), f"The team could not be made ready for another run: {error} Build it anew."))
 
     async def _offer(self, result: Any) -> None:
         """Where the team handed over to somebody outside, ask for the words with which it goes on."""
@@ -407,7 +409,7 @@ class Runner:
         self._set_state(RunState.CANCELLED, "Its event loop was closed.")
         if self._feed.outlet is not None:
             self._feed.outlet.close()
-        for closing in self._backend.closing(RunFinished(run.id, time.time(), CellStatus.CANCELLED)):
+        for closing in self._backend.closing(RunFinished(run.id, now(), CellStatus.CANCELLED)):
             self._feed.event(closing)
 
     # --- state -----------------------------------------------------------------------------------------------------

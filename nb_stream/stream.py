@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import interrupts, loops
 from .backends import Backend, open_backend, tell
 from .callbacks import name_of
+from .clock import now
 from .errors import EmptyTaskError, NoTeamError
 from .events import header
 from .export import export
@@ -441,7 +442,7 @@ class TeamStream(StandIn):
             await self._runner.ready()
             await self._backend.reset()
             await self._runner.changed()
-        self._feed.event(Notice(time.time(), "The team was reset: its agents remember nothing from above."))
+        self._feed.event(Notice(now(), "The team was reset: its agents remember nothing from above."))
 
     # --- questions -------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from rich.live import Live
 from rich.rule import Rule
 from rich.text import Text
 
+from .clock import now
 from .export.text import beginning, body, ending, head, result
 from .model import Cell, CellKind, CellStatus, RunInfo
 from .patches import Patch, RunChanged, Settled
@@ -174,7 +174,7 @@ class LiveTerminalView:
     def _foot(self) -> Text:
         run = self._source.transcript.runs[-1:]
         began = run[0].started_at if run else None
-        words = [self._note() or ("" if began is None else f"{max(0.0, time.time() - began):.0f} s")]
+        words = [self._note() or ("" if began is None else f"{max(0.0, now() - began):.0f} s")]
         return Text(" · ".join([f"run {len(self._runs)}", *filter(None, words)]), "dim")
 
     def _shown(self, cell: Cell) -> bool:

@@ -14,7 +14,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "nb_stream"
 
 LAYERS = (
-    "attempts errors awaiting model options stand_in text think typed visible",
+    "attempts clock errors awaiting model options stand_in text think typed visible",
     "metrics packed redaction patches",
     "events",
     "export export.*",

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import functools
 import inspect
-import time
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from importlib import metadata
@@ -26,6 +25,7 @@ except ImportError as error:
 
 from .. import think
 from ..attempts import attempt, attempted
+from ..clock import now
 from ..errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
 from ..model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
 from ..stand_in import StandIn, behind
@@ -202,7 +202,7 @@ class AutoGenBackend:
                         yield Item(message, calls.marked(self._event(message, origin, faults)), is_task)
                         out.order.arrived(message_id)
                         for sentence in (*faults.news(), *calls.notices()):
-                            emit(Notice(time.time(), sentence))
+                            emit(Notice(now(), sentence))
             self._ours = False
         except Exception:
             if not begun and not self._turns.given:  # the task was refused before anything in the team could hear of it
@@ -210,7 +210,7 @@ class AutoGenBackend:
             raise
         finally:
             for sentence in calls.notices(last=True):
-                emit(Notice(time.time(), sentence))
+                emit(Notice(now(), sentence))
 
     def _event(self, message: Any, origin: Origin | None, faults: Faults) -> Event:
         """What a message means, with the path of its agent: somebody inside an agent who has no tap stands below it."""

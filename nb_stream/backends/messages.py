@@ -11,7 +11,6 @@ single message by its `metadata={"preformatted": "true"}`.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -37,6 +36,7 @@ from autogen_agentchat.messages import (
 from autogen_core import Image
 from pydantic import BaseModel
 
+from ..clock import now
 from ..model import CellKind, Chunk, CodeResult, Event, Message, ToolCall, ToolResults, Usage
 from .reading import ENDS, brief, class_name, is_a, plain, reason, source_of, tried, words
 
@@ -65,7 +65,7 @@ def event_of(
     said: dict[str, Any] = {
         "agent": source_of(message, name),
         "path": path,
-        "at": time.time(),
+        "at": now(),
         "message_id": reader.text_or_none("id"),
         "turn": turn,
     }
@@ -175,7 +175,7 @@ def chunk_of(message: Any, agent: str, path: str, turn: str | None) -> Chunk:
     return Chunk(
         agent,
         path,
-        time.time(),
+        now(),
         text if type(text) is str else words(text),
         message_id if type(message_id) is str else None,
         turn,

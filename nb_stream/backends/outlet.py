@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
 from .. import think
+from ..clock import now
 from ..errors import described
 from ..model import CellStatus, Chunk, Event, TurnEnded, TurnStarted
 from .messages import chunk_of, copied
@@ -73,7 +73,7 @@ class Outlet:
     def begin(self, agent: str, path: str, turn: str) -> None:
         """A turn begins."""
         self._unfinished.add(turn)
-        self.order.after_all(functools.partial(self.emit, TurnStarted(agent, path, time.time(), turn)), turn)
+        self.order.after_all(functools.partial(self.emit, TurnStarted(agent, path, now(), turn)), turn)
 
     @contextlib.contextmanager
     def turn(self, agent: str, path: str) -> Iterator[str]:
@@ -90,7 +90,7 @@ class Outlet:
                 self.fails(agent, path, error)
                 if self.open and turn in self._unfinished:
                     status = CellStatus.FAILED if isinstance(error, Exception) else CellStatus.CANCELLED
-                    ended = TurnEnded(agent, path, time.time(), turn, status)
+                    ended = TurnEnded(agent, path, now(), turn, status)
                     self.order.after_all(functools.partial(self.emit, ended), turn)
                 raise
             finally:
@@ -124,7 +124,7 @@ class Outlet:
         for ended in turns:
             if ended.turn in self._under_way:
                 self.order.lost(ended.turn)
-                self.emit(replace(ended, at=time.time()))
+                self.emit(replace(ended, at=now()))
 
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
         """A token leaves the team here."""

@@ -39,8 +39,8 @@ def ending(run: RunInfo) -> str:
     if run.stop_reason:
         words += f": {one_line(run.stop_reason)}"
     figures = []
-    if run.started_at is not None and run.ended_at is not None:
-        figures.append(seconds(run.ended_at - run.started_at))
+    if run.duration is not None:
+        figures.append(seconds(run.duration))
     if run.usage:
         figures.append(f"{run.usage.prompt_tokens} + {run.usage.completion_tokens} tokens")
     if run.cost:

@@ -1,0 +1,36 @@
+"""The clock of events: the time of day for a reader, and never a step back while a run goes on.
+
+Somebody, or a time service, may set the computer's clock during a run. Then durations would be wrong, or below zero. So
+the time of day is read when a run begins and no other goes on, and counted on from there by a clock that nobody sets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+_lock = threading.Lock()
+_running = 0
+_ahead = time.time() - time.monotonic()
+
+
+def now() -> float:
+    """The time in seconds since the epoch, while a run goes on as counted since the first of those that do."""
+    return time.monotonic() + _ahead if _running else time.time()
+
+
+@contextlib.contextmanager
+def counting() -> Iterator[None]:
+    """For the time of a run. Any thread."""
+    global _running, _ahead
+    with _lock:
+        if not _running:
+            _ahead = time.time() - time.monotonic()
+        _running += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _running -= 1
