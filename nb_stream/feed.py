@@ -76,6 +76,7 @@ class Feed:
         self.status: dict[str, AgentStatus] = {}
         self.tokens: Callbacks[Token] = Callbacks(self.complain)
         self.events: Callbacks[Event] = Callbacks(self.complain)
+        self._unpriced: set[str] = set()  # models of which that was said
         self.watchers: list[Watcher] = []
         self._faulty: list[Watcher] = []  # told about in the log
         self.prices: dict[str, tuple[float, float]] = {}
@@ -276,8 +277,17 @@ class Feed:
             log.error("A display of this stream failed: %s", type(watcher).__qualname__, exc_info=error)
 
     def _priced(self, event: Message, path: str) -> Message:
-        price = price_of(self.models.get(path, ""), self.prices)
-        return event if price is None or event.usage is None else replace(event, cost=cost(event.usage, price))
+        model = self.models.get(path, "")
+        price = price_of(model, self.prices)
+        if event.usage is None or not self.prices:
+            return event
+        if price is not None:
+            return replace(event, cost=cost(event.usage, price))
+        if model not in self._unpriced:
+            self._unpriced.add(model)
+            which = f"the model {model}, which {event.agent} calls" if model else f"the model that {event.agent} calls"
+            self.complain(f"There is no price for {which}: what it costs is in no sum. Name it in prices.")
+        return event
 
     def _meet(self, name: str, path: str, *, streams: bool) -> None:
         """An agent gives a sign: one that nobody announced gets a switch, and one that streams after all can."""

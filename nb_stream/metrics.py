@@ -45,8 +45,9 @@ class Figures:
     `ttft` is the mean time to the first token of its model calls, `tokens_per_s` their pace, where longer ones count
     more; both are None where nothing was streamed. `estimated` says that the pace of a call was counted from chunks.
 
-    Usage is what the messages report. AutoGen 0.7.5 reports none for the calls of a selector, of MagenticOne's
-    orchestrator, and of a CodeExecutorAgent that writes code or decides to try again: they are in no sum.
+    Usage is what servers counted, also of calls that AutoGen 0.7.5 reports none of: streamed ones that nobody asked to
+    count, a selector's, an orchestrator's, code drafts. A call is in the figures of the next message of its agent; one
+    without a message behind it (a selector's in a team without `emit_team_events`) is in no sum.
     """
 
     messages: int = 0
@@ -119,5 +120,5 @@ def tokens_per_second(usage: Usage | None, chunks: int, first_at: float, last_at
     seconds = last_at - first_at
     if chunks < 2 or seconds <= 0:
         return None, False
-    counted = usage.completion_tokens if usage is not None else 0
+    counted = usage.completion_tokens if usage is not None and not usage.about else 0
     return (counted or chunks) * (chunks - 1) / chunks / seconds, not counted

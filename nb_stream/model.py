@@ -102,13 +102,22 @@ class AgentInfo:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that the server counted for a model call, or a sum of such counts."""
+    """Tokens that the server counted for a model call, or a sum of such counts.
+
+    `about` says that it counted nothing: the numbers are estimated from the length of the texts, or a part of the sum
+    is.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    about: bool = False
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.about or other.about,
+        )
 
     def __bool__(self) -> bool:
         return bool(self.prompt_tokens or self.completion_tokens)

@@ -13,6 +13,7 @@ from autogen_ext.models.cache import ChatCompletionCache
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from openai_server import OpenAIServer, Reply
+from shapes import selector
 
 from nb_stream import TeamStream
 from nb_stream.demo import Say, ScriptedClient
@@ -76,19 +77,23 @@ async def test_messages_agents_and_runs_have_their_cost(stream: bool) -> None:
     assert dollars(spoken[0].cost) in team.transcript.to_html()
 
 
-async def test_a_server_that_counts_nothing_gives_an_estimated_pace_and_neither_tokens_nor_a_cost() -> None:
-    with OpenAIServer(lambda body: Reply("Four words are enough.", pace=0.02)) as server:
+async def test_a_server_that_counts_nothing_gives_estimates_that_say_so() -> None:
+    with OpenAIServer(lambda body: Reply("Four words are enough.", pace=0.02, usage="never")) as server:
         client = OpenAIChatCompletionClient(model="gpt-4o", base_url=server.url, api_key="test")
         agent = AssistantAgent("ann", client, model_client_stream=True)
         stream = TeamStream(RoundRobinGroupChat([agent], max_turns=1), prices={"gpt-4o": (2.5, 10.0)})
         await stream.run("go")
     [_, cell] = stream.transcript.cells
     run = stream.transcript.runs[0]
-    assert (cell.usage, cell.cost) == (None, None)
+    assert cell.usage is not None
+    assert cell.usage.about
+    assert cell.usage.completion_tokens == 6  # a token for four bytes
     assert cell.estimated
     assert cell.tokens_per_s
     assert cell.ttft is not None
-    assert (run.usage, run.cost, run.estimated) == (Usage(), 0.0, True)
+    assert (run.usage, run.estimated) == (cell.usage, True)
+    assert "about 6 completion tokens" in stream.transcript.to_html()
+    assert f"at least {cell.usage.prompt_tokens} prompt + 6 completion tokens" in stream.transcript.to_html()
     assert run.tokens_per_s == pytest.approx(cell.tokens_per_s)
     assert stream.transcript.figures()["ann"].estimated
 
@@ -167,3 +172,40 @@ async def test_without_a_price_there_is_no_cost() -> None:
     assert {cell.cost for cell in team.transcript} == {None}
     assert team.transcript.runs[0].cost == 0.0
     assert team.transcript.figures()["poet"].usage.completion_tokens > 0
+
+
+async def test_an_agent_built_to_stream_has_figures_although_it_asked_for_none_and_agents_see_none() -> None:
+    with OpenAIServer(lambda body: Reply("Four words are enough.")) as server:
+        client = OpenAIChatCompletionClient(model="gpt-4o", base_url=server.url, api_key="test")
+        stream = TeamStream(RoundRobinGroupChat([AssistantAgent("ann", client, model_client_stream=True)], max_turns=1))
+        result = await stream.run("go")
+    usage = result.messages[-1].models_usage
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (0, 0)  # as bare: it decides when a team stops
+    assert client.total_usage().completion_tokens == 0
+    assert stream.transcript.cells[-1].usage == stream.transcript.runs[0].usage
+    assert stream.transcript.runs[0].usage.completion_tokens == 4
+
+
+async def test_a_model_without_a_price_says_so_once() -> None:
+    stream = TeamStream(AssistantAgent("ann", ScriptedClient([Say("One.")])), prices={"gpt-4o": (2.5, 10.0)})
+    for _ in range(2):
+        await stream.run("go")
+    notices = [cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE]
+    assert len(notices) == 1
+    assert "There is no price for the model that ann calls" in notices[0]
+
+
+async def test_a_selectors_choices_are_in_the_sums() -> None:
+    shape = selector(stream=False)
+    stream = TeamStream(shape.team)
+    await stream.run("go")
+    chosen = [cell for cell in stream.transcript if cell.kind is CellKind.SELECTION]
+    assert any(cell.usage for cell in chosen)
+    calls = sum((Usage(u.prompt_tokens, u.completion_tokens) for u in used(shape)), Usage())
+    assert stream.transcript.runs[0].usage == calls
+
+
+def used(shape: Any) -> list[Any]:
+    """What all clients of a shape have counted."""
+    return [client.total_usage() for client in {id(one): one for one in shape.clients.values()}.values()]

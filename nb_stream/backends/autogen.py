@@ -113,6 +113,7 @@ class AutoGenBackend:
         self.streaming = {path: flag for path, flag in flags.items() if flag is not None and path in able}
         self._programs = {node.info.path for node in tree.nodes if private.runs_code_only(node.agent)}
         models = {node.info.path: private.model_name(private.model_client(node.agent)) for node in tree.nodes}
+        models.update({chat.path: private.model_name(private.model_client(chat.team)) for chat in tree.chats})
         self.models = {path: model for path, model in models.items() if model is not None}
 
     # --- tasks -----------------------------------------------------------------------------------------------------

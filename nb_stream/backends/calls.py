@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from autogen_core.models import ChatCompletionClient, CreateResult
 
-from ..model import CellKind, Event, Message
+from ..model import CellKind, Event, Message, Usage
 from . import autogen_private as private
 from .agents import Chat, Node
 from .clients import HeardClient
@@ -41,6 +41,12 @@ class _Cut(NamedTuple):
     reason: str
 
 
+class _Call(NamedTuple):
+    path: str
+    content: Any
+    usage: Usage
+
+
 class Calls:
     """The model calls of one run. `unable` takes up, by path, which agents' clients cannot stream, and why."""
 
@@ -48,6 +54,7 @@ class Calls:
         self.open = True
         self.unable = unable
         self._cuts: list[_Cut] = []
+        self._uncounted: list[_Call] = []
         self._notices: list[str] = []
         self._before: list[tuple[Any, Any]] = []
 
@@ -107,8 +114,9 @@ class Calls:
     def marked(self, event: Event) -> Event:
         """The event, with `cut_short` in its data if it is an answer that was cut short, with `only_thought` if it is
         an empty one."""
-        if not self._cuts or not isinstance(event, Message):
+        if not isinstance(event, Message):
             return event
+        event = self._counted(event)
         for cut in self._cuts:
             if cut.path == event.path and tried(partial(_is_said, cut.content, event), False):
                 self._cuts.remove(cut)
@@ -116,6 +124,22 @@ class Calls:
                 mark = {"only_thought": True} if cut.reason == "thought" else {"cut_short": cut.reason}
                 return replace(event, data={**event.data, **mark})
         return event
+
+    def _counted(self, event: Message) -> Message:
+        """The event with the usage of the call that it came from, and of its agent's calls before, which have no
+        message."""
+        if event.kind in (CellKind.THOUGHT, CellKind.INPUT, CellKind.APPROVAL):
+            return event
+        own = [call for call in self._uncounted if call.path == event.path]
+        found = next((n for n, call in enumerate(own) if tried(partial(_is_said, call.content, event), False)), None)
+        if found is None:  # AutoGen has made another text of it
+            found = next((n for n, call in enumerate(own) if event.usage is None or call.usage == event.usage), None)
+        if found is None:
+            return event
+        taken = own[: found + 1]
+        gone = set(map(id, taken))  # two calls may say the same
+        self._uncounted = [call for call in self._uncounted if id(call) not in gone]
+        return replace(event, usage=sum((call.usage for call in taken), Usage()))
 
     def notices(self, last: bool = False) -> list[str]:
         """What the reader is to know since the last call; the `last` time also of answers that became no message."""
@@ -129,6 +153,10 @@ class Calls:
         """A model call has its result. Raises CancelledError where nobody waits for it."""
         if not self.open:
             raise asyncio.CancelledError
+        usage = hearing.usage or Usage(result.usage.prompt_tokens, result.usage.completion_tokens)
+        usage = usage if usage or result.cached else _estimated(hearing.given, result)
+        if usage:
+            self._uncounted.append(_Call(listener.path, result.content, usage))
         reason: str = result.finish_reason
         if reason == "unknown" and hearing.complete is not False:
             return  # a word that AutoGen does not know, or no word from a server that sent the end
@@ -153,6 +181,22 @@ class _Listener:
 
     def cannot_stream(self, why: str) -> None:
         self._calls.unable[self.path] = f"{why} Its messages come whole."
+
+
+def _estimated(given: Any, result: CreateResult) -> Usage:
+    """The tokens of a call that nobody counted: about one for four bytes of text."""
+    asked = [getattr(message, "content", "") for message in (given if isinstance(given, (list, tuple)) else ())]
+    said = (
+        result.content if isinstance(result.content, str) else [str(call) for call in result.content],
+        result.thought,
+    )
+    return Usage(_tokens(asked), _tokens(said), about=True)
+
+
+def _tokens(texts: Any) -> int:
+    if isinstance(texts, str):
+        return -(-len(texts.encode("utf-8", "replace")) // 4)
+    return sum(map(_tokens, texts)) if isinstance(texts, (list, tuple)) else 0
 
 
 def _is_here(elsewhere: Callable[[Any], bool], team: Any) -> bool:

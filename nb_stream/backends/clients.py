@@ -63,6 +63,7 @@ class HeardClient(Proxy):
         if not self._listener.is_at_work():
             return await self._real.create(*args, **options)
         hearing = Hearing()
+        hearing.given = args[0] if args else options.get("messages")
         result = await (shielded(self._real, hearing) or self._real).create(*args, **options)
         self._listener.ended(self._real, result, hearing)
         return result
@@ -83,6 +84,7 @@ class HeardClient(Proxy):
         autogens = is_autogens(self._real)
         channel = _Channel()
         hearing = Hearing(channel.tell if autogens else None, self._switched and autogens, asks=self._switched)
+        hearing.given = args[0] if args else options.get("messages")
         client = shielded(self._real, hearing)
         if client is None or not autogens:
             stream = self._own(client, args, options)

@@ -25,6 +25,8 @@ class Hearing:
         self.complete: bool | None = None
         """Whether a stream said that the answer is complete; None where there was no stream."""
         self.usage: Usage | None = None
+        self.given: Any = None
+        """The messages that the model was given."""
         self.thought: str | None = None
         """The thought as a whole answer reports it to AutoGen."""
         self.reasoned = False

@@ -170,7 +170,7 @@ def figures(cell: Cell) -> str:
     if cell.tokens_per_s:
         words.append(f"{'about ' if cell.estimated else ''}{cell.tokens_per_s:.0f} tokens/s")
     if cell.usage:
-        words.append(f"{cell.usage.completion_tokens} tokens")
+        words.append(f"{'about ' if cell.usage.about else ''}{cell.usage.completion_tokens} completion tokens")
     if cell.cost:
         words.append(dollars(cell.cost))
     return ", ".join(words)

@@ -42,7 +42,8 @@ def ending(run: RunInfo) -> str:
     if run.duration is not None:
         figures.append(seconds(run.duration))
     if run.usage:
-        figures.append(f"{run.usage.prompt_tokens} + {run.usage.completion_tokens} tokens")
+        least = "at least " if run.usage.about else ""
+        figures.append(f"{least}{run.usage.prompt_tokens} prompt + {run.usage.completion_tokens} completion tokens")
     if run.cost:
         figures.append(dollars(run.cost))
     return f"{words} ({', '.join(figures)})" if figures else words

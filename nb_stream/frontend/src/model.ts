@@ -20,6 +20,8 @@ export type CellStatus = "writing" | "running" | "waiting" | "done" | "failed" |
 export type RunState = "idle" | "running" | "stopping" | "waiting for input" | "failed" | "cancelled";
 
 export interface Usage {
+  /** Estimated from the length of the texts, or partly so. */
+  about?: boolean;
   prompt_tokens: number;
   completion_tokens: number;
 }

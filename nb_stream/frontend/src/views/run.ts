@@ -40,8 +40,11 @@ export class RunLine implements Item {
 
 function ending(run: RunInfo): string {
   const parts = [run.stop_reason ? `${run.status}: ${firstWords(run.stop_reason)}` : run.status];
-  const { prompt_tokens, completion_tokens } = run.usage;
-  if (prompt_tokens + completion_tokens > 0) parts.push(count(prompt_tokens + completion_tokens, "token"));
+  const { prompt_tokens, completion_tokens, about } = run.usage;
+  if (prompt_tokens + completion_tokens > 0) {
+    const sum = `${prompt_tokens.toLocaleString("en")} prompt + ${count(completion_tokens, "completion token")}`;
+    parts.push(about ? `at least ${sum}` : sum);
+  }
   if (run.cost) parts.push(money(run.cost));
   if (run.ttft != null) parts.push(`first token after ${duration(run.ttft)}`);
   if (run.tokens_per_s != null) parts.push(pace(run.tokens_per_s, run.estimated));

@@ -78,7 +78,9 @@ function callLine(call: { name: string; arguments: string; result?: string | nul
 /** What a cell took, for the end of its line: tokens, cost, duration, time of day. */
 export function meta(cell: Cell): string[] {
   const parts: string[] = [];
-  if (cell.usage?.completion_tokens) parts.push(count(cell.usage.completion_tokens, "token"));
+  if (cell.usage?.completion_tokens) {
+    parts.push(`${cell.usage.about ? "about " : ""}${count(cell.usage.completion_tokens, "token")}`);
+  }
   if (cell.cost) parts.push(money(cell.cost));
   if (cell.started_at !== undefined && cell.ended_at !== undefined) {
     const seconds = cell.ended_at - cell.started_at;
@@ -93,8 +95,8 @@ export function meta(cell: Cell): string[] {
 export function figures(cell: Cell): string {
   const parts: string[] = [];
   if (cell.usage) {
-    const { prompt_tokens, completion_tokens } = cell.usage;
-    parts.push(`${count(prompt_tokens, "prompt token")}, ${count(completion_tokens, "completion token")}`);
+    const { prompt_tokens, completion_tokens, about } = cell.usage;
+    parts.push(`${about ? "about " : ""}${count(prompt_tokens, "prompt token")}, ${count(completion_tokens, "completion token")}`);
   }
   if (cell.cost !== undefined) parts.push(money(cell.cost));
   if (cell.ttft !== undefined) parts.push(`first token after ${duration(cell.ttft)}`);
