@@ -96,7 +96,9 @@ export function figures(cell: Cell): string {
   const parts: string[] = [];
   if (cell.usage) {
     const { prompt_tokens, completion_tokens, about } = cell.usage;
-    parts.push(`${about ? "about " : ""}${count(prompt_tokens, "prompt token")}, ${count(completion_tokens, "completion token")}`);
+    parts.push(
+      `${about ? "about " : ""}${count(prompt_tokens, "prompt token")}, ${count(completion_tokens, "completion token")}`,
+    );
   }
   if (cell.cost !== undefined) parts.push(money(cell.cost));
   if (cell.ttft !== undefined) parts.push(`first token after ${duration(cell.ttft)}`);
