@@ -6,6 +6,7 @@
  */
 
 import { Chunks } from "./chunks";
+import { onKernelGone } from "./kernel";
 import { Lines } from "./lines";
 import { Formulas } from "./markdown/formula_view";
 import type { Services } from "./markdown/inline_view";
@@ -30,6 +31,7 @@ export const QUIET = 15_000;
 const QUIET_MAX = 240_000;
 const SILENCE =
   "The kernel does not answer. Where it is not busy but gone, run the cell that shows this panel again.";
+const GONE = "The kernel cannot be reached: run the cell that shows this panel again.";
 const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
 /** Requests without an answer after which the panel waits for the kernel to speak first. */
 const ATTEMPTS = 8;
@@ -64,6 +66,8 @@ export class Connection {
   #quiet = QUIET;
   #paintFrame = 0;
   #paintTimer = 0;
+  /** Whether the kernel has gone, and has not spoken since. */
+  #isLost = false;
 
   constructor(
     private readonly model: Model,
@@ -76,6 +80,7 @@ export class Connection {
       (content) => this.#receive(content as Frame),
       (command) => this.send(command),
     );
+    onKernelGone(model, () => this.#lose(), signal);
     signal.addEventListener("abort", () => this.#dispose(), { once: true });
     this.hasTeam = model.get("has_team") !== false;
     const snapshot = model.get("snapshot");
@@ -86,6 +91,7 @@ export class Connection {
   }
 
   send(command: Command): void {
+    if (this.#isLost) return;
     if (WISHES.includes(command.type)) {
       window.clearTimeout(this.#wishTimer);
       this.#wishTimer = window.setTimeout(() => this.store.setNotice(SILENCE), PATIENCE);
@@ -94,14 +100,21 @@ export class Connection {
       this.model.send(command);
     } catch (error) {
       console.debug(error); // what a restarted kernel leaves on the page is no fault
-      window.clearTimeout(this.#wishTimer);
-      this.store.setNotice("The kernel cannot be reached: run the cell that shows this panel again.");
+      this.#lose();
     }
+  }
+
+  #lose(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#rest();
+    this.store.lose(GONE);
   }
 
   #receive(frame: Frame): void {
     if (!Array.isArray(frame?.ops)) return;
     window.clearTimeout(this.#wishTimer);
+    this.#isLost = false;
     if (this.store.notice === SILENCE) this.store.setNotice("");
     if (frame.seq < 0) {
       for (const heard of this.beside) heard(frame.ops);
@@ -180,11 +193,16 @@ export class Connection {
   }
 
   #dispose(): void {
+    this.#rest();
+    this.switches.dispose();
+  }
+
+  #rest(): void {
     window.clearTimeout(this.#wishTimer);
     window.clearTimeout(this.#quietTimer);
     this.#forgetPainting();
     window.clearTimeout(this.#gapTimer);
     window.clearTimeout(this.#retryTimer);
-    this.switches.dispose();
+    this.#gapTimer = this.#retryTimer = 0;
   }
 }

@@ -15,9 +15,18 @@ export type CellKind =
   | "notice"
   | "other";
 
-export type CellStatus = "writing" | "running" | "waiting" | "done" | "failed" | "cancelled";
+/** "cut off" is this page's own word for what the kernel left when it went. */
+export type CellStatus = "writing" | "running" | "waiting" | "done" | "failed" | "cancelled" | "cut off";
 
-export type RunState = "idle" | "running" | "stopping" | "waiting for input" | "failed" | "cancelled";
+/** "no kernel" is this page's own word, too. */
+export type RunState =
+  | "idle"
+  | "running"
+  | "stopping"
+  | "waiting for input"
+  | "failed"
+  | "cancelled"
+  | "no kernel";
 
 export interface Usage {
   /** Estimated from the length of the texts, or partly so. */
@@ -78,4 +87,9 @@ export interface RunInfo {
 /** Whether a run is under way; `RunState.active` in Python. */
 export function isActive(state: RunState): boolean {
   return state === "running" || state === "stopping" || state === "waiting for input";
+}
+
+/** Whether more is to come of a cell or a run. */
+export function isUnfinished(status: CellStatus): boolean {
+  return status === "writing" || status === "running" || status === "waiting";
 }

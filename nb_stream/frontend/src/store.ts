@@ -6,7 +6,7 @@
  */
 
 import { LiveCell } from "./live_text";
-import { type Cell, isActive, type RunInfo, type RunState } from "./model";
+import { type Cell, isActive, isUnfinished, type RunInfo, type RunState } from "./model";
 import {
   type AgentRow,
   type Frame,
@@ -132,6 +132,35 @@ export class Store {
   setNotice(text: string): void {
     this.notice = text;
     this.notify({ what: "notice" });
+  }
+
+  /** The kernel has gone: what it was about is cut off, and nothing that needs it can be done. `why` tells the reader.
+   * Should it come back, it has to send everything anew. */
+  lose(why: string): void {
+    const known = [...this.cells, ...this.runs].reduce(
+      (end, { started_at, ended_at }) => Math.max(end, ended_at ?? started_at ?? 0),
+      0,
+    );
+    const now = Date.now() / 1000; // the kernel's clock may differ from ours
+    const cut = { status: "cut off", ended_at: now - known < 3600 ? Math.max(now, known) : known } as const;
+    const settle = (index: number, cell: Cell) =>
+      this.#settle({ op: "settle", index, cell: { ...cell, ...cut }, length: 0, digest: 0 });
+    this.settled.forEach((cell, index) => {
+      if (isUnfinished(cell.status)) settle(index, cell);
+    });
+    for (const { head, text } of this.live.values()) settle(this.settled.length, { ...head, text });
+    for (const run of this.runs) if (run.ended_at === null) this.#putRun({ ...run, ...cut });
+    this.agents = this.agents.map((row) => {
+      const status = row.status === "writing" || row.status === "silent" ? cut.status : row.status;
+      return { ...row, can_stream: false, held: 0, note: "", status };
+    });
+    this.state = "no kernel";
+    this.detail = "";
+    this.replay = null;
+    this.caution = this.notice = why;
+    this.stale = true;
+    this.#changes.push({ what: "agents" }, { what: "state" }, { what: "notice" });
+    this.#tell();
   }
 
   #take(seq: number): Frame | undefined {

@@ -18,6 +18,7 @@ const CUES = new Map<RunState, string>([
   ["waiting for input", "?"],
   ["failed", "✕"],
   ["cancelled", "⊘"],
+  ["no kernel", "⊘"],
 ]);
 
 export class Header {

@@ -24,7 +24,7 @@ export function statusWord(cell: CellHead & { text?: string }): string {
   const decided = verdict(cell);
   if (decided) return decided;
   const partial = cell.text && (cell.kind === "text" || cell.kind === "thought") ? ", partial" : "";
-  if (cell.status === "failed" || cell.status === "cancelled") return `${cell.status}${partial}`;
+  if (["failed", "cancelled", "cut off"].includes(cell.status)) return `${cell.status}${partial}`;
   if (cell.status === "running" || cell.status === "waiting") return cell.status;
   if (cell.kind === "code" && cell.data?.exit_code) return `exit code ${cell.data.exit_code}`;
   return (cell.tool_calls ?? []).some((call) => call.is_error) ? "error" : "";

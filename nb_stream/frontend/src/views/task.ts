@@ -83,29 +83,34 @@ export class TaskBox {
   }
 
   update(): void {
-    const { state, detail, notice, replay, runs } = this.connection.store;
+    const { state, detail, notice, replay, runs, caution } = this.connection.store;
     const active = isActive(state);
+    const why = state === "no kernel" ? caution : "";
+    this.#box.readOnly = why !== "";
     this.#box.placeholder =
-      replay === null ? "A task for the team" : "A recording: Run plays it, with its own task";
+      why || (replay === null ? "A task for the team" : "A recording: Run plays it, with its own task");
     // A short run is over before it could be painted.
     if (this.#sent !== null && (active || runs.length > this.#runs)) {
       if (this.#box.value === this.#sent) this.#box.value = "";
       this.#sent = null;
       this.#grow();
     } else if (notice !== "") this.#sent = null;
-    this.#enable(this.#run, !active);
-    this.#enable(this.#stop, active && state !== "stopping");
+    this.#enable(this.#run, !active, why);
+    this.#enable(this.#stop, active && state !== "stopping", why);
     if (!active) {
       this.#cancelled = null;
       setText(this.#hint, "");
     } else this.#endAsking();
     const isCancelled = state === "stopping" && this.#cancelled !== null && this.#cancelled !== detail;
-    this.#enable(this.#cancel, active && !isCancelled);
-    this.#enable(this.#reset, !active);
+    this.#enable(this.#cancel, active && !isCancelled, why);
+    this.#enable(this.#reset, !active, why);
   }
 
-  /** A button that is shut while it has the focus would drop it; the box beside it takes it. */
-  #enable(el: HTMLButtonElement, enabled: boolean): void {
+  /** A button tells why it is shut. One that is shut while it has the focus would drop it; the box beside it takes it. */
+  #enable(el: HTMLButtonElement, could: boolean, why: string): void {
+    const enabled = could && why === "";
+    el.dataset.title ??= el.title;
+    el.title = why || el.dataset.title;
     if (el.disabled === !enabled) return;
     if (!enabled && focusedIn(el)) this.#box.focus({ preventScroll: true });
     el.disabled = !enabled;
