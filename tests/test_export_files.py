@@ -268,3 +268,16 @@ def check(transcript: Transcript) -> None:
         if cell.kind in (CellKind.TEXT, CellKind.THOUGHT):
             assert texts.get(cell.id, "") == cell.text
         assert results >= {call.result for call in cell.tool_calls if call.result is not None}
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".json"])
+def test_code_that_looks_like_a_word_of_the_text_is_not_taken_for_it(tmp_path, suffix: str) -> None:
+    def exported(text: str) -> str:
+        data = {"code_blocks": [{"code": "xyzzy", "language": "sh"}]}
+        cell = Cell("c1", "r1", "ann", "ann", CellKind.CODE, text, data=data)
+        path = tmp_path / f"run{suffix}"
+        export(Transcript((cell,), runs=(RunInfo("r1", "Go on"),)), path)
+        return path.read_text("utf-8")
+
+    once = exported("```sh\nxyzzy\n```").count("xyzzy")
+    assert exported("I say xyzzy.").count("xyzzy") == once + 1

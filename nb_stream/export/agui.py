@@ -13,6 +13,7 @@ from typing import Any
 
 from ..events import dumps
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
+from .code import unshown
 from .runs import by_run
 
 PROTOCOL = "1.0"
@@ -116,7 +117,7 @@ def _usage(usage: Usage) -> Row:
 def _text(cell: Cell) -> str:
     """The text of a message, with the code and the output of a code cell."""
     parts = [cell.text]
-    parts.extend(block["code"] for block in cell.data.get("code_blocks", ()) if block["code"].strip() not in cell.text)
+    parts.extend(code for code, _ in unshown(cell))
     parts.append(str(cell.data.get("output") or ""))
     return "\n\n".join(part for part in parts if part)
 

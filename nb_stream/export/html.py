@@ -15,6 +15,7 @@ from html import escape
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from ..visible import one_line, visible
+from .code import unshown
 from .runs import by_run
 from .text import dollars, ending, seconds
 
@@ -101,9 +102,8 @@ def _body(cell: Cell) -> Iterator[str]:
         yield _code(cell.text)
     elif cell.kind is not CellKind.TOOL_CALL:
         yield from _said(cell.text) if cell.is_markdown else (_code(cell.text),)
-    for block in cell.data.get("code_blocks", ()):
-        if str(block.get("code", "")).strip() not in cell.text:
-            yield _code(block["code"])
+    for code, _ in unshown(cell):
+        yield _code(code)
     for call in cell.tool_calls:
         yield from _call(call)
     for name, label in (("output", "Output"), ("answer", "Answer"), ("traceback", "Traceback")):

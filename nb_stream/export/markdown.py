@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from .code import unshown
 from .contained import code_span, contained, fenced, inline, lines_of
 from .html import IMAGE
 from .runs import by_run
@@ -42,9 +43,8 @@ def _body(cell: Cell) -> Iterator[str]:
         yield fenced(cell.text, "json")
     elif cell.kind is CellKind.CODE:
         yield contained(cell.text)
-        for block in cell.data.get("code_blocks", ()):
-            if block["code"].strip() not in cell.text:
-                yield fenced(block["code"], block["language"])
+        for code, language in unshown(cell):
+            yield fenced(code, language)
         yield fenced(cell.data.get("output", ""), "text")
     elif cell.kind is CellKind.ERROR:
         yield fenced(cell.text, "text")

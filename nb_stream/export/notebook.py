@@ -13,6 +13,7 @@ from typing import Any
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from ..visible import visible
+from .code import unshown
 from .contained import code_span, contained, fenced, inline, outside_code
 from .runs import by_run
 from .text import ending
@@ -75,9 +76,8 @@ def _body(cell: Cell) -> Iterator[str]:
         yield fenced(cell.text)
     elif cell.kind is not CellKind.TOOL_CALL:
         yield _safe(cell.text) if cell.is_markdown else fenced(cell.text)
-    for block in cell.data.get("code_blocks", ()):
-        if block["code"].strip() not in cell.text:
-            yield fenced(block["code"])
+    for code, _ in unshown(cell):
+        yield fenced(code)
     for call in cell.tool_calls:
         yield from _call(call)
     for name in ("output", "answer", "traceback"):

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 
 from ..model import Cell, CellKind, CellStatus, RunInfo
 from ..visible import one_line, quoted, visible
+from .code import unshown
 from .html import capital, figures, image, marks
 from .text import ending
 
@@ -27,7 +28,7 @@ _PAGE = "white-space:pre-wrap;word-break:normal"  # JupyterLab would break words
 _FOLDED = 48
 """Characters of a message that stand in its head while it is folded."""
 
-_SHORT, _BRIEF = 160, 40
+_SHORT, _BRIEF = 100, 40
 """Characters up to which a message is never folded, and up to which its agent has no colour."""
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
@@ -173,9 +174,7 @@ def said_in(cell: Cell) -> str:
     """
     text = "" if cell.kind is CellKind.TOOL_CALL else visible(cell.text)
     parts = [text]
-    for block in cell.data.get("code_blocks", ()):
-        if (code := visible(str(block.get("code", "")))).strip() not in text:
-            parts.append(code)
+    parts.extend(visible(code) for code, _ in unshown(cell))
     for call in cell.tool_calls:
         parts.append(f"{one_line(call.name)}({visible(call.arguments)})")
         if call.result is not None:

@@ -2,8 +2,7 @@
 
 An output of a notebook can only be changed as a whole. If it held everything, each run would cost more than the run
 before. So what is finished moves on: out of the last part, which is small, into a larger one, and from there into the
-first, which has no limit. A byte moves twice, however long the transcript grows, and is sent with its part each time
-that the part grows.
+first, which has no limit. A short transcript stands in the first part alone.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from ..model import Cell, RunInfo
 from .outputs import Entry, Renderer, framed
 
 LIMITS = (None, 256_000, 32_000)
-"""Characters of both forms up to which a part takes what is finished."""
+"""Characters of both forms up to which a part takes what is finished. The last limit is that of the first part, too, as
+long as it is alone."""
 
 
 @dataclass(frozen=True)
@@ -47,34 +47,40 @@ class Parts:
     def __init__(self) -> None:
         self.parts: tuple[Part, ...] = tuple(Part() for _ in LIMITS)
         self._renderer = Renderer()
-        self._closed: tuple[Cell, ...] = ()  # what stands in all parts but the last one
+        self._closed: tuple[Cell, ...] = ()  # what is finished and stays as it stands
         self._begun = 0  # the runs whose heads stand there
         self._ended: tuple[RunInfo, ...] = ()  # and those whose ends do
+        self._at = 0  # the part in which everything else stands
 
     def update(self, settled: Sequence[Cell], live: Sequence[Cell], runs: Sequence[RunInfo]) -> None:
         """Bring the parts up to date. They begin anew where something is different that stood already."""
-        settled, runs = tuple(settled), tuple(runs)
-        *before, last = self.parts
+        settled, runs, parts = tuple(settled), tuple(runs), list(self.parts)
         if settled[: len(self._closed)] != self._closed or runs[: len(self._ended)] != self._ended:
-            before = [part.turned("", "") for part in before]
-            self._closed, self._begun, self._ended, self._renderer = (), 0, (), Renderer()
+            parts = [part.turned("", "") for part in parts]
+            self._closed, self._begun, self._ended, self._renderer, self._at = (), 0, (), Renderer(), 0
         fresh = settled[len(self._closed) :]
         entries = list(self._renderer.entries((*fresh, *live), runs, self._begun))
         finished = entries[: _cut(entries, max(0, len(fresh) - 1))]
         if sum(len(entry.text) + len(entry.html) for entry in finished) > LIMITS[-1]:
             entries = entries[len(finished) :]
-            before[-1] = before[-1].grown(*_forms(finished))
+            text, html = _forms(finished)
+            if self._at == 0:
+                parts[0] = parts[0].turned(text, html)
+                self._at = len(parts) - 1
+            else:
+                parts[-2] = parts[-2].grown(text, html)
             count = sum(entry.kind == "message" for entry in finished)
             self._renderer.drop(fresh[:count])
             self._closed = settled[: len(self._closed) + count]
             self._begun += sum(entry.kind == "head" for entry in finished)
             self._ended = runs[: max(0, self._begun - 1)]
-        for place in range(len(before) - 1, 0, -1):
-            limit, part = LIMITS[place], before[place]
+        for place in range(len(parts) - 2, 0, -1):
+            limit, part = LIMITS[place], parts[place]
             if limit is not None and len(part.text) + len(part.html) > limit:
-                before[place - 1] = before[place - 1].grown(part.text, part.html)
-                before[place] = part.turned("", "")
-        self.parts = (*before, last.turned(*_forms(entries)))
+                parts[place - 1] = parts[place - 1].grown(part.text, part.html)
+                parts[place] = part.turned("", "")
+        parts[self._at] = parts[self._at].turned(*_forms(entries))
+        self.parts = tuple(parts)
 
 
 def _cut(entries: Sequence[Entry], messages: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from ..visible import one_line, quoted, visible
+from .code import unshown
 from .runs import by_run
 
 WIDTH = 72
@@ -75,8 +76,7 @@ def body(cell: Cell) -> str:
     parts = [] if cell.kind is CellKind.TOOL_CALL else [visible(cell.text)]
     parts.extend(_call(call) for call in cell.tool_calls)
     if cell.kind is CellKind.CODE:
-        blocks = [visible(block.get("code", "")) for block in cell.data.get("code_blocks", ())]
-        parts.extend(block for block in blocks if block.strip() not in parts[0])
+        parts.extend(visible(code) for code, _ in unshown(cell))
     parts.append(result(cell))
     return quoted("\n".join(part for part in parts if part))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import pathlib
+import re
 import signal
 
 import nbformat
@@ -163,19 +164,40 @@ panel
 """
 
 
-def test_a_kernel_that_is_killed_leaves_what_was_finished_and_what_was_being_written(notebook: Open) -> None:
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+GOES = (f"() => {KERNEL}.restart()", "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+
+def test_a_kernel_that_is_killed_restarted_or_shut_down_leaves_what_was_said_and_nothing_that_looks_alive(
+    notebook: Open,
+) -> None:
     book = notebook([KILLED, "import os\nos.getpid()"])
-    book.run(0)
-    book.run(1)
-    panel = PanelPage(book.page).shown()
-    panel.ask("Go on")
-    panel.wait_live("ben", 100)
-    written = panel.live_text("ben")[:90]
-    book.page.wait_for_function(f"text => {CONTENT}.includes(text)", arg=written, timeout=20_000)
-    os.kill(int(book.output(1)), signal.SIGKILL)
-    book.page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", timeout=60_000
-    )
+    for goes in ("killed", *GOES):
+        book.run(0)
+        book.run(1)
+        panel = PanelPage(book.page).shown()
+        panel.ask("Go on")
+        panel.wait_live("ben", 100)
+        written = panel.live_text("ben")[:90]
+        book.page.wait_for_function(f"text => {CONTENT}.includes(text)", arg=written, timeout=20_000)
+        if goes == "killed":
+            os.kill(int(book.output(1)), signal.SIGKILL)
+        else:
+            book.page.evaluate(goes)
+        panel.state("no kernel")
+        if goes == "killed":
+            book.page.locator(".jp-Dialog button.jp-mod-accept").click()  # it says that it starts another one
+        for name in ("Run", "Stop", "Cancel", "Reset"):
+            expect(panel.root.get_by_role("button", name=name, exact=True)).to_be_disabled()
+        for agent in ("ann", "ben"):
+            expect(panel.box(agent)).to_be_disabled()
+        expect(panel.root.locator(".nbs-live-cell")).to_have_count(0)
+        expect(panel.root.locator(".nbs-caution")).to_have_text(re.compile("run the cell that shows this panel again"))
+        panel.ended(1, "cut off")
+        panel.cell("ann").locator("summary").first.click()
+        expect(panel.cell("ann")).to_contain_text("What is finished stands.")
+        if goes != GOES[1]:
+            book.page.wait_for_function(f"() => {KERNEL}.status === 'idle'", timeout=60_000)
     text = left(saved(book))
     assert "--- ann: What is finished stands.\n--- ben (cut off): Sentence 0 of many." in text
     assert text.endswith("\n--- Cut off\n")

@@ -28,6 +28,8 @@ test("what is searched is what is read, and nothing twice", () => {
   expect(searchText(cell({ text: "plain" }))).toBe("plain");
   expect(searchText(cell({ kind: "code", text: "```\nprint(1)\n```", data }))).toBe("```\nprint(1)\n```\n1");
   expect(searchText(cell({ kind: "code", data }))).toBe("print(1)\n1");
+  const word = "I call print(1) now.";
+  expect(searchText(cell({ kind: "code", text: word, data }))).toBe(`${word}\nprint(1)\n1`);
 });
 
 test("an agent of a team inside the team stands under the path above it", () => {

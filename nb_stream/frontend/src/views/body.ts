@@ -9,7 +9,7 @@ import type { Cell, CellHead, CellKind } from "../model";
 import { asName } from "../text";
 import { renderText } from "../writer";
 import { searchText } from "./cell_text";
-import { codeBlocks } from "./code";
+import { codeBlocks, unshown } from "./code";
 import { dataView, parseData } from "./data_view";
 import { images } from "./images";
 import { field, label, output, source } from "./source";
@@ -124,9 +124,7 @@ function* ending(data: Record<string, unknown>): Generator<HTMLElement> {
 
 function* code(cell: Cell, data: Record<string, unknown>, services: Services): Generator<HTMLElement> {
   if (cell.text) yield rich(cell.text, services);
-  for (const block of codeBlocks(data.code_blocks)) {
-    if (!cell.text.includes(block.code.trim())) yield codeBlock(block.code, block.language);
-  }
+  for (const block of unshown(cell)) yield codeBlock(block.code, block.language);
   if (data.output !== undefined) {
     const failed = data.exit_code !== undefined && data.exit_code !== 0;
     yield label(failed ? `output, exit code ${data.exit_code}` : "output", failed);

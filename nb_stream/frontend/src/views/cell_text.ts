@@ -1,7 +1,7 @@
 /** What a finished cell says, as one text: for the clipboard as Markdown, for searching as it is read. */
 
 import type { Cell } from "../model";
-import { codeBlocks } from "./code";
+import { unshown } from "./code";
 
 /** All that a reader finds in the body of `cell`. */
 export function searchText(cell: Cell): string {
@@ -11,8 +11,7 @@ export function searchText(cell: Cell): string {
   const parts: unknown[] = [cell.text];
   for (const { name, arguments: given, result } of calls ?? []) parts.push(name, given, result);
   if (data) {
-    for (const { code } of codeBlocks(data.code_blocks))
-      if (!cell.text.includes(code.trim())) parts.push(code);
+    for (const { code } of unshown(cell)) parts.push(code);
     parts.push(data.target, data.output, data.answer, data.traceback);
   }
   return parts.filter((part) => part != null && part !== "").join("\n");
@@ -28,9 +27,7 @@ export function asMarkdown(cell: Cell): string {
     parts.push(`**${call.name}**`, fence(call.arguments, "json"));
     if (call.result != null) parts.push(call.is_error ? "Error:" : "Result:", fence(call.result));
   }
-  for (const { code, language } of codeBlocks(data.code_blocks)) {
-    if (!cell.text.includes(code.trim())) parts.push(fence(code, language));
-  }
+  for (const { code, language } of unshown(cell)) parts.push(fence(code, language));
   for (const [name, title] of [
     ["output", "Output:"],
     ["answer", "Answer:"],

@@ -1,5 +1,7 @@
 /** The code of a code cell, as its `data` has it. */
 
+import type { Cell } from "../model";
+
 export interface CodeBlock {
   code: string;
   language: string;
@@ -12,4 +14,14 @@ export function codeBlocks(value: unknown): CodeBlock[] {
     const { code = "", language = "" } = (block ?? {}) as Record<string, unknown>;
     return { code: String(code), language: String(language) };
   });
+}
+
+const FENCED = /(`{3,}|~{3,})[^\n`]*\n([\s\S]*?)(?:\1|$(?![\s\S]))/g;
+
+/** The blocks that do not stand in the text of `cell` between fences: a word that looks like code is not that code. */
+export function unshown(cell: Cell): CodeBlock[] {
+  const blocks = codeBlocks(cell.data?.code_blocks);
+  if (blocks.length === 0) return [];
+  const shown = [...cell.text.matchAll(FENCED)].map((fenced) => fenced[2]!.trim());
+  return blocks.filter(({ code }) => !shown.includes(code.trim()));
 }

@@ -68,7 +68,9 @@ function approvalForm(cell: Cell, send: Send): HTMLFormElement {
  */
 export function lateAnswer(field: Element, cell: Cell): HTMLTextAreaElement | undefined {
   const isField = field instanceof HTMLTextAreaElement || field instanceof HTMLInputElement;
-  if (!isField || String(cell.data?.answer ?? "").includes(field.value.trim())) return undefined;
+  if (!isField) return undefined;
+  const [answer, mine] = [String(cell.data?.answer ?? "").trim(), field.value.trim()];
+  if (mine === "" || answer === mine || answer.endsWith(`: ${mine}`)) return undefined; // with its verdict before it
   const box = h("textarea", "nbs-box");
   box.value = field.value;
   box.readOnly = true;
