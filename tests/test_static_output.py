@@ -410,26 +410,26 @@ STEPS = st.tuples(
 
 @given(st.lists(STEPS, max_size=30))
 @settings(max_examples=60, deadline=None)
-@patch.object(parts_of, "LIMITS", (None, 2_000, 400))
 def test_parts_that_are_brought_up_to_date_step_by_step_are_as_those_made_at_once(steps: list[Any]) -> None:
     """With equal messages, empty ones, messages that end late, runs without any, and a replay that goes back."""
-    parts = Parts()
-    settled, live, runs = list[Cell](), list[Cell](), list[RunInfo]()
-    for number, (begins, text, status, becomes) in enumerate(steps):
-        runs += [RunInfo(f"r{number}.{more}", "Go on", CellStatus.RUNNING) for more in range(begins)]
-        if becomes == "all end":
-            runs = [replace(run, status=CellStatus.DONE) for run in runs]
-            settled = [replace(cell, status=CellStatus.DONE) for cell in settled]
-        elif becomes == "back":
-            settled, live = settled[:5], []
-        cell = Cell(f"c{number}", runs[-1].id if runs else "", "ann", "ann", CellKind.TEXT, text, status)
-        if status is CellStatus.WRITING:
-            live = [*live[-1:], cell]
-        else:
-            settled.append(cell)
-        parts.update(settled, live, runs)
-        assert "".join(part.text for part in parts.parts) == as_text((*settled, *live), runs)
-        assert framed("".join(part.html for part in parts.parts)) == as_html((*settled, *live), runs)
+    with patch.object(parts_of, "LIMITS", (None, 2_000, 400)):
+        parts = Parts()
+        settled, live, runs = list[Cell](), list[Cell](), list[RunInfo]()
+        for number, (begins, text, status, becomes) in enumerate(steps):
+            runs += [RunInfo(f"r{number}.{more}", "Go on", CellStatus.RUNNING) for more in range(begins)]
+            if becomes == "all end":
+                runs = [replace(run, status=CellStatus.DONE) for run in runs]
+                settled = [replace(cell, status=CellStatus.DONE) for cell in settled]
+            elif becomes == "back":
+                settled, live = settled[:5], []
+            cell = Cell(f"c{number}", runs[-1].id if runs else "", "ann", "ann", CellKind.TEXT, text, status)
+            if status is CellStatus.WRITING:
+                live = [*live[-1:], cell]
+            else:
+                settled.append(cell)
+            parts.update(settled, live, runs)
+            assert "".join(part.text for part in parts.parts) == as_text((*settled, *live), runs)
+            assert framed("".join(part.html for part in parts.parts)) == as_html((*settled, *live), runs)
 
 
 ACTS = st.lists(st.sampled_from(["run", "run", "save", "reload", "show", "restart"]), max_size=12)
