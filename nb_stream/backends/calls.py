@@ -153,6 +153,10 @@ class Calls:
         """A model call has its result. Raises CancelledError where nobody waits for it."""
         if not self.open:
             raise asyncio.CancelledError
+        tried(lambda: self._take(listener, result, hearing), None)  # a client of the user's own may give anything
+
+    def _take(self, listener: _Listener, result: CreateResult, hearing: Hearing) -> None:
+        """Note what a result says of its call."""
         usage = hearing.usage or Usage(result.usage.prompt_tokens, result.usage.completion_tokens)
         usage = usage if usage or result.cached else _estimated(hearing.given, result)
         if usage:
