@@ -76,8 +76,9 @@ def _turn(path: pathlib.Path, alone: bool) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the tests that passed have printed: figures and seeds; and what this machine has no Python for."""
-    from environments import find_python
+    """What the tests that passed have printed: figures and seeds; and what this machine has no Python or no
+    Firefox for."""
+    from environments import FIREFOX, find_python
 
     told = [report for report in terminalreporter.getreports("passed") if report.capstdout.strip()]
     if told:
@@ -89,3 +90,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for version in ("3.10", "3.11", "3.12", "3.13"):
         if find_python(version) is None:
             terminalreporter.write_line(f"not run: Python {version}: no such interpreter on PATH or under pyenv")
+    if FIREFOX is None:
+        terminalreporter.write_line("not run: Firefox: no firefox-esr or firefox on PATH")

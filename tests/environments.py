@@ -18,6 +18,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
