@@ -23,6 +23,7 @@ OLD = (
     "ipywidgets>=8.1",
     "anywidget>=0.11,<0.12",
     "nest-asyncio2>=1.7.3",
+    "markdown-it-py>=3",
     "nbval>=0.11",
 )
 
