@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from . import think
 from .callbacks import Callbacks, drain
@@ -26,6 +26,7 @@ from .model import (
     CodeResult,
     Event,
     Message,
+    ModelCalls,
     Notice,
     RunFinished,
     RunStarted,
@@ -44,6 +45,9 @@ log = logging.getLogger("nb_stream")
 
 _AMID = (CellKind.INPUT, CellKind.APPROVAL, CellKind.THOUGHT, CellKind.OTHER)
 """The kinds of messages that may come before the end of a text of the same turn."""
+
+
+Priced = TypeVar("Priced", bound=Message | ModelCalls)
 
 
 class Watcher(Protocol):
@@ -151,8 +155,8 @@ class Feed:
     def event(self, event: Event, path: str = "") -> None:
         """Take in anything else."""
         self.drain()
-        if path and isinstance(event, Message):
-            event = self._priced(event, path)
+        if isinstance(event, ModelCalls) or (path and isinstance(event, Message)):
+            event = self._priced(event, event.path)
         self.tape(event)
         if isinstance(event, TurnStarted):
             self.gate.turn_begins(path)
@@ -276,7 +280,7 @@ class Feed:
             self._faulty.append(watcher)
             log.error("A display of this stream failed: %s", type(watcher).__qualname__, exc_info=error)
 
-    def _priced(self, event: Message, path: str) -> Message:
+    def _priced(self, event: Priced, path: str) -> Priced:
         model = self.models.get(path, "")
         price = price_of(model, self.prices)
         if event.usage is None or not self.prices:

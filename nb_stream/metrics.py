@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .model import Cell, CellKind, Usage
+from .model import Cell, CellKind, ModelCalls, Usage
 
 Prices = Mapping[str, tuple[float, float]]
 """By model, USD for a million prompt tokens and for a million completion tokens."""
@@ -40,14 +40,14 @@ _RELEASE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 @dataclass(frozen=True)
 class Figures:
     """What an agent did, or a whole run: its messages, the tokens and the cost (USD) of its model calls, and the
-    seconds in which it was at work; waiting for a person does not count.
+    seconds in which it was at work; those in which it waited for a person are `waited`.
 
     `ttft` is the mean time to the first token of its model calls, `tokens_per_s` their pace, where longer ones count
     more; both are None where nothing was streamed. `estimated` says that the pace of a call was counted from chunks.
 
     Usage is what servers counted, also of calls that AutoGen 0.7.5 reports none of: streamed ones that nobody asked to
-    count, a selector's, an orchestrator's, code drafts. A call is in the figures of the next message of its agent; one
-    without a message behind it (a selector's in a team without `emit_team_events`) is in no sum.
+    count, a selector's, an orchestrator's, code drafts. `unpriced` says that a model has no price, so that the
+    cost is the least.
     """
 
     messages: int = 0
@@ -57,54 +57,89 @@ class Figures:
     ttft: float | None = None
     tokens_per_s: float | None = None
     estimated: bool = False
+    waited: float = 0.0
+    unpriced: bool = False
 
 
 _MESSAGES = (CellKind.TEXT, CellKind.STRUCTURED, CellKind.HANDOFF)
 _WAITING = (CellKind.INPUT, CellKind.APPROVAL)
 
 
-def figures_of(cells: Iterable[Cell]) -> Figures:
-    """The figures of what agents said in some cells. The task counts for nobody."""
+def figures_of(
+    cells: Sequence[Cell], asked: Iterable[Cell] | None = None, unseen: Iterable[ModelCalls] = ()
+) -> Figures:
+    """The figures of what agents said in some cells. The task counts for nobody.
+
+    `asked` are the cells that may have waited for a person, `cells` where it is None; `unseen` are model calls that no
+    message tells of.
+    """
     said = [cell for cell in cells if cell.path and cell.path != "user"]
+    waits = [*_spans(cell for cell in (cells if asked is None else asked) if cell.kind in _WAITING)]
+    work = [*_spans(cell for cell in said if cell.kind not in _WAITING)]
     # A thought and its answer are two cells of one call, and begin with it.
     calls = {(cell.path, cell.started_at): cell for cell in said if cell.ttft is not None or cell.tokens_per_s}
-    waits = [cell.ttft for cell in calls.values() if cell.ttft is not None]
+    spoken: list[Cell | ModelCalls] = [*said, *unseen]
+    used = [call for call in spoken if call.usage]
+    firsts = [cell.ttft for cell in calls.values() if cell.ttft is not None]
     paces = [
         (cell.tokens_per_s, cell.duration) for cell in calls.values() if cell.tokens_per_s and cell.duration is not None
     ]
     written = sum(seconds for _, seconds in paces)
     return Figures(
         messages=sum(cell.kind in _MESSAGES for cell in said),
-        usage=sum((cell.usage for cell in said if cell.usage), Usage()),
-        cost=sum(cell.cost or 0.0 for cell in said),
-        seconds=_together(cell for cell in said if cell.kind not in _WAITING),
-        ttft=sum(waits) / len(waits) if waits else None,
+        usage=sum((call.usage for call in used if call.usage), Usage()),
+        cost=sum(call.cost or 0.0 for call in used),
+        seconds=max(0.0, _together([*work, *waits]) - _together(waits)),
+        ttft=sum(firsts) / len(firsts) if firsts else None,
         tokens_per_s=sum(pace * seconds for pace, seconds in paces) / written if written else None,
         estimated=any(cell.estimated for cell in calls.values()),
+        waited=_together(waits),
+        unpriced=any(call.cost is None for call in used),
     )
 
 
-def first_token(cells: Iterable[Cell], since: float | None) -> float | None:
-    """Seconds until the first token of all; None where nothing was streamed."""
+def first_token(cells: Sequence[Cell], since: float | None) -> float | None:
+    """Seconds until the first token of all, without those that a person took; None where nothing was streamed."""
     streamed = (c.started_at for c in cells if c.ttft is not None or c.tokens_per_s is not None)
     first = min((at for at in streamed if at is not None), default=None)
-    return None if first is None or since is None else max(0.0, first - since)
+    if first is None or since is None:
+        return None
+    waits = _spans(cell for cell in cells if cell.kind in _WAITING)
+    return max(0.0, first - since - _together((begin, min(end, first)) for begin, end in waits))
 
 
-def by_agent(cells: Iterable[Cell]) -> dict[str, Figures]:
-    """The figures of each agent, by path, in the order in which they first spoke. The task counts for nobody."""
+def by_agent(cells: Iterable[Cell], unseen: Iterable[ModelCalls] = ()) -> dict[str, Figures]:
+    """The figures of each agent, by path, in the order in which they first spoke; last those of whom there are only
+    `unseen` calls. The task counts for nobody. An agent waits for a person, too, while one inside it does."""
     said: dict[str, list[Cell]] = {}
+    asked: list[Cell] = []
     for cell in cells:
+        if cell.kind in _WAITING:
+            asked.append(cell)
         if cell.path and cell.path != "user":
             said.setdefault(cell.path, []).append(cell)
-    return {path: figures_of(own) for path, own in said.items()}
+    calls: dict[str, list[ModelCalls]] = {}
+    for call in unseen:
+        calls.setdefault(call.path, []).append(call)
+    return {
+        path: figures_of(
+            said.get(path, []),
+            [cell for cell in asked if f"{cell.path}/".startswith(f"{path}/")],
+            calls.get(path, ()),
+        )
+        for path in dict.fromkeys([*said, *calls])
+    }
 
 
-def _together(cells: Iterable[Cell]) -> float:
-    """The seconds that cells cover; where several do, they count once."""
-    spans = sorted((c.started_at, c.ended_at) for c in cells if c.started_at is not None and c.ended_at is not None)
+def _spans(cells: Iterable[Cell]) -> Iterator[tuple[float, float]]:
+    """From when to when cells were under way, as far as they have ended."""
+    return ((c.started_at, c.ended_at) for c in cells if c.started_at is not None and c.ended_at is not None)
+
+
+def _together(spans: Iterable[tuple[float, float]]) -> float:
+    """The seconds that spans cover; where several do, they count once."""
     seconds, until = 0.0, float("-inf")
-    for begin, end in spans:
+    for begin, end in sorted(spans):
         seconds += max(0.0, end - max(begin, until))
         until = max(until, end)
     return seconds

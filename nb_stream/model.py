@@ -200,8 +200,10 @@ class Cell:
 class RunInfo:
     """One run of a team: its task, how it ended and what it used.
 
-    `ttft` is the time from its beginning to the first token of all, `tokens_per_s` the pace of its model calls; both
-    are there once it has ended.
+    `ttft` is the time from its beginning to the first token of all, `tokens_per_s` the pace of its model calls,
+    `waited` the seconds in which it waited for a person (waits at the same time count once); all are there once it has
+    ended. `cost` is in USD; `unpriced` says that a model has no price, so that the cost is the least. `calls` are the
+    model calls that no message tells of, which are in the sums.
     """
 
     id: str
@@ -215,15 +217,24 @@ class RunInfo:
     ttft: float | None = None
     tokens_per_s: float | None = None
     estimated: bool = False
+    waited: float = 0.0
+    unpriced: bool = False
+    calls: tuple[ModelCalls, ...] = ()
 
     @property
     def duration(self) -> float | None:
         """Seconds from the run's beginning to its end, or None where either is unknown."""
         return None if self.started_at is None or self.ended_at is None else max(0.0, self.ended_at - self.started_at)
 
+    @property
+    def worked(self) -> float | None:
+        """The seconds of `duration` in which nobody waited for a person."""
+        return None if self.duration is None else max(0.0, self.duration - self.waited)
+
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON values; `from_dict` gives back an equal run."""
-        return {**dataclasses.asdict(self), "status": str(self.status.value)}
+        calls = [dataclasses.asdict(call) for call in self.calls]
+        return {**dataclasses.asdict(self), "status": str(self.status.value), "calls": calls}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunInfo:
@@ -352,6 +363,19 @@ class InputResolved:
 
 
 @dataclass(frozen=True)
+class ModelCalls:
+    """Model calls of an agent or a manager that no message tells of: the choices of a selector in a team without
+    `emit_team_events`, what an orchestrator asks itself, an answer that was broken off. `count` of them together."""
+
+    agent: str
+    path: str
+    at: float
+    usage: Usage
+    count: int = 1
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that a reader should know and that no agent said."""
 
@@ -383,6 +407,7 @@ Event = Union[
     ToolResults,
     CodeResult,
     InputResolved,
+    ModelCalls,
     Notice,
     RunFinished,
 ]

@@ -25,6 +25,7 @@ from .model import (
     Event,
     InputResolved,
     Message,
+    ModelCalls,
     Notice,
     RunFinished,
     RunInfo,
@@ -33,6 +34,7 @@ from .model import (
     ToolResults,
     TurnEnded,
     TurnStarted,
+    Usage,
 )
 from .patches import Appended, Opened, Patch, RunChanged, Settled
 from .text import clean_start, cleaned
@@ -70,6 +72,8 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
         _run_finished(draft, event)
     elif isinstance(event, InputResolved):
         _input_resolved(draft, event)
+    elif isinstance(event, ModelCalls):
+        _use(draft, event)
     elif isinstance(event, Notice):
         cell = draft.new(CellKind.NOTICE, None, event.at, CellStatus.DONE)
         draft.place(replace(cell, text=event.text, ended_at=event.at))
@@ -127,13 +131,21 @@ def _message(draft: Draft, event: Message) -> None:
     if event.kind in linkage.REPLACES or event.kind is CellKind.HANDOFF:
         for index, cell in draft.waiting(event, CellKind.INPUT):  # it was answered outside the panel
             draft.put(index, replace(cell, status=CellStatus.DONE, ended_at=event.at))
-    if event.usage is not None and draft.runs:
-        run = draft.runs[-1]
-        draft.change_run(replace(run, usage=run.usage + event.usage, cost=run.cost + (event.cost or 0.0)))
+    _use(draft, event)
     if event.kind is not CellKind.THOUGHT:  # it comes with its answer, at the end of the same model call
         draft.mark(event.turn, event.at)
     if event.final:
         draft.forget(event.turn)
+
+
+def _use(draft: Draft, event: Message | ModelCalls) -> None:
+    """Add the tokens and the cost of model calls to the run's."""
+    if event.usage is None or not draft.runs:
+        return
+    run = draft.runs[-1]
+    unpriced = run.unpriced or bool(event.usage and event.cost is None)
+    run = replace(run, usage=run.usage + event.usage, cost=run.cost + (event.cost or 0.0), unpriced=unpriced)
+    draft.change_run(replace(run, calls=(*run.calls, event)) if isinstance(event, ModelCalls) else run)
 
 
 def _thought(draft: Draft, event: Message) -> None:
@@ -185,7 +197,10 @@ def _is_chosen(draft: Draft, event: Message) -> bool:
     chosen = event.text
     text = chosen if cell.text.strip() == chosen else f"{chosen}\n\n{cell.text}"
     data = {**cell.data, **event.data, "result_message_id": event.message_id}
-    draft.put(index, replace(cell, text=text, ended_at=event.at, usage=cell.usage or event.usage, data=data))
+    usages = [usage for usage in (cell.usage, event.usage) if usage is not None]
+    costs = [cost for cost in (cell.cost, event.cost) if cost is not None]
+    usage, cost = sum(usages, Usage()) if usages else None, sum(costs) if costs else None
+    draft.put(index, replace(cell, text=text, ended_at=event.at, usage=usage, cost=cost, data=data))
     return True
 
 
@@ -301,9 +316,11 @@ def _request(draft: Draft, event: Message) -> None:
 
 
 def _input_resolved(draft: Draft, event: InputResolved) -> None:
-    for index, _ in draft.awaited:
+    for index, turn in draft.awaited:
         cell = draft.settled[index]
         if cell.data.get("request_id") == event.request_id and cell.status is CellStatus.WAITING:
+            if turn in draft.turns:  # what the person took is not the time to the agent's next token
+                draft.mark(turn, event.at)
             status = CellStatus.CANCELLED if event.answer is None else CellStatus.DONE
             data = {**cell.data, "how": event.how, "answer": event.answer}
             draft.put(index, replace(cell, status=status, ended_at=event.at, data=data))
@@ -333,4 +350,5 @@ def _run_finished(draft: Draft, event: RunFinished) -> None:
         run = replace(draft.runs[-1], status=event.status, stop_reason=event.stop_reason, ended_at=event.at)
         own = [cell for _, cell in draft.of_run()]
         figures, ttft = figures_of(own), first_token(own, run.started_at)
-        draft.change_run(replace(run, ttft=ttft, tokens_per_s=figures.tokens_per_s, estimated=figures.estimated))
+        run = replace(run, ttft=ttft, waited=figures.waited)
+        draft.change_run(replace(run, tokens_per_s=figures.tokens_per_s, estimated=figures.estimated))

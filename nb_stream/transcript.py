@@ -176,7 +176,8 @@ class Transcript:
 
     def figures(self, run: str | None = None) -> dict[str, Figures]:
         """What each agent did in all runs, or in the one with this id, by path: messages, tokens, cost, times."""
-        return by_agent(cell for cell in self.cells if run is None or cell.run == run)
+        unseen = [call for info in self.runs if run is None or info.id == run for call in info.calls]
+        return by_agent((cell for cell in self.cells if run is None or cell.run == run), unseen)
 
     def to_markdown(self) -> str:
         """The transcript as Markdown, a heading for each run and each cell."""

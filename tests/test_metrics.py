@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import time
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core.models import ModelInfo
+from autogen_core.tools import FunctionTool
 from autogen_ext.models.cache import ChatCompletionCache
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from openai_server import OpenAIServer, Reply
-from shapes import selector
+from shapes import agent_tool, magentic_one, selector, selector_inside, society, team_tool
+from waiting import until
 
-from nb_stream import TeamStream
-from nb_stream.demo import Say, ScriptedClient
+from nb_stream import TeamStream, needs_approval
+from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.export.text import dollars
 from nb_stream.metrics import by_agent, checked, cost, first_token, price_of, tokens_per_second
-from nb_stream.model import Cell, CellKind, Usage
+from nb_stream.model import Cell, CellKind, CellStatus, Usage
+from nb_stream.recording import load
 
 
 def test_pace_is_the_servers_count_over_the_time_between_chunks() -> None:
@@ -196,14 +202,108 @@ async def test_a_model_without_a_price_says_so_once() -> None:
     assert "There is no price for the model that ann calls" in notices[0]
 
 
-async def test_a_selectors_choices_are_in_the_sums() -> None:
-    shape = selector(stream=False)
-    stream = TeamStream(shape.team)
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize(
+    "build", [selector, partial(selector, events=False), magentic_one, selector_inside, society, agent_tool, team_tool]
+)
+async def test_all_calls_are_in_the_sums_of_run_and_agents_also_those_without_a_message(
+    build: Any, streams: bool, tmp_path: Path
+) -> None:
+    shape = build(streams)
+    stream = TeamStream(shape.team, prices={"gpt-4o": (2.5, 10.0)}, record=tmp_path / "run.jsonl")
     await stream.run("go")
-    chosen = [cell for cell in stream.transcript if cell.kind is CellKind.SELECTION]
-    assert any(cell.usage for cell in chosen)
     calls = sum((Usage(u.prompt_tokens, u.completion_tokens) for u in used(shape)), Usage())
-    assert stream.transcript.runs[0].usage == calls
+    for transcript in (stream.transcript, load(tmp_path / "run.jsonl")):
+        assert transcript.runs[0].usage == calls
+        assert sum((figures.usage for figures in transcript.figures().values()), Usage()) == calls
+
+
+async def test_an_answer_that_was_broken_off_is_in_the_sums_as_an_estimate() -> None:
+    with OpenAIServer(lambda body: Reply("word " * 200, pace=0.02)) as server:
+        client = OpenAIChatCompletionClient(model="gpt-4o", base_url=server.url, api_key="test")
+        stream = TeamStream(AssistantAgent("ann", client, model_client_stream=True), prices={"gpt-4o": (2.5, 10.0)})
+        stream.start("go")
+        await until(lambda: any("word word" in cell.text for cell in stream.transcript))
+        await stream.cancel()
+    [info] = stream.transcript.runs
+    assert info.usage.about
+    assert info.usage.completion_tokens > 1
+    assert info.cost > 0
+    assert "at least" in stream.transcript.to_html()
+    assert stream.transcript.figures()["ann"].usage == info.usage
+
+
+async def test_what_a_person_took_is_neither_the_agents_time_nor_the_runs(tmp_path: Path, monkeypatch: Any) -> None:
+    real, ahead = time.monotonic, 0.0
+    monkeypatch.setattr("nb_stream.clock.time", SimpleNamespace(time=time.time, monotonic=lambda: real() + ahead))
+    began = real()
+    writer = AssistantAgent("ann", ScriptedClient([Say("word " * 5)], pace=0.01), model_client_stream=True)
+    asker = needs_approval(FunctionTool(lambda: "done", "Does it.", name="act"))
+    lead = AssistantAgent("lead", ScriptedClient([Call("act", {}, "Yes."), Say("Done.")]), tools=[asker])
+    team = RoundRobinGroupChat([UserProxyAgent("human"), writer, lead], max_turns=3)
+    stream = TeamStream(team, record=tmp_path / "run.jsonl")
+    run = stream.start("go")
+    for seconds, answer in ((60.0, "Write."), (120.0, "approve")):
+        await until(lambda: waiting(stream))
+        ahead += seconds
+        stream.answer(stream.questions[0].request_id, answer)
+        await until(lambda: not waiting(stream))
+    await run
+    took = real() - began
+    for transcript in (stream.transcript, load(tmp_path / "run.jsonl")):
+        [info] = transcript.runs
+        assert 180.0 <= info.waited <= 180.0 + took
+        assert info.duration == pytest.approx(info.waited + info.worked)
+        assert 0 < info.worked <= took
+        assert info.ttft is not None
+        assert info.ttft <= took
+        figures = transcript.figures()
+        assert figures["human"].seconds == 0.0
+        assert 60.0 <= figures["human"].waited <= 60.0 + took
+        assert 120.0 <= figures["lead"].waited <= 120.0 + took
+        assert max(one.seconds for one in figures.values()) <= took
+        assert f"waited {info.waited:.1f} s for a person" in transcript.to_html()
+
+
+async def test_a_wait_that_is_open_when_its_run_is_cancelled_counts_until_then(monkeypatch: Any) -> None:
+    real, ahead = time.monotonic, 0.0
+    monkeypatch.setattr("nb_stream.clock.time", SimpleNamespace(time=time.time, monotonic=lambda: real() + ahead))
+    stream = TeamStream(RoundRobinGroupChat([UserProxyAgent("human")], max_turns=1))
+    stream.start("go")
+    await until(lambda: waiting(stream))
+    ahead = 60.0
+    await stream.cancel()
+    assert stream.transcript.runs[0].waited >= 60.0
+
+
+def test_waits_at_the_same_time_count_once_and_are_not_the_time_of_who_holds_the_agent() -> None:
+    def cell(kind: CellKind, begin: float, end: float, path: str) -> Cell:
+        return Cell("c", "r", path, path, kind, started_at=begin, ended_at=end)
+
+    cells = [
+        cell(CellKind.TOOL_CALL, 0.0, 10.0, "lead"),
+        cell(CellKind.APPROVAL, 2.0, 6.0, "lead/ann"),
+        cell(CellKind.INPUT, 4.0, 8.0, "lead/ann"),
+        cell(CellKind.TEXT, 3.0, 5.0, "leader"),
+    ]
+    figures = by_agent(cells)
+    assert [(one.seconds, one.waited) for one in figures.values()] == [(4.0, 6.0), (0.0, 6.0), (2.0, 0.0)]
+
+
+async def test_the_cost_of_a_run_with_a_model_that_has_no_price_is_the_least() -> None:
+    with OpenAIServer(lambda body: Reply("Four words are enough.")) as server:
+        paid = OpenAIChatCompletionClient(model="gpt-4o", base_url=server.url, api_key="test")
+        agents = [AssistantAgent("ann", paid), AssistantAgent("ben", ScriptedClient([Say("One.")]))]
+        stream = TeamStream(RoundRobinGroupChat(agents, max_turns=2), prices={"gpt-4o": (2.5, 10.0)})
+        await stream.run("go")
+    assert stream.transcript.runs[0].unpriced
+    assert {path: one.unpriced for path, one in stream.transcript.figures().items()} == {"ann": False, "ben": True}
+    assert f"at least {dollars(stream.transcript.runs[0].cost)}" in stream.transcript.to_html()
+
+
+def waiting(stream: TeamStream) -> bool:
+    """Whether a question stands in the transcript, and nobody has answered."""
+    return any(cell.status is CellStatus.WAITING for cell in stream.transcript)
 
 
 def used(shape: Any) -> list[Any]:

@@ -42,7 +42,7 @@ def test_a_cell_leaves_out_what_is_empty_and_keeps_what_is_zero() -> None:
         "text": "",
         "ttft": 0.0,
         "started_at": 0.0,
-        "usage": {"prompt_tokens": 0, "completion_tokens": 0},
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "about": False},
         "data": {"exit_code": 0},
     }
 

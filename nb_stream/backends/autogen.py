@@ -145,8 +145,8 @@ class AutoGenBackend:
         return (event,)
 
     def closing(self, event: RunFinished) -> Iterable[Event]:
-        """A run ends as the stream says."""
-        return (event,)
+        """What nobody has heard of the run's calls, which may have ended with it, and then `event`."""
+        return (*self._calls.unseen(), event)
 
     def claim(self) -> None:
         """Take the team and its agents for the next run."""

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from autogen_core.models import ChatCompletionClient, CreateResult
 
-from ..model import CellKind, Event, Message, Usage
+from ..clock import now
+from ..model import CellKind, Event, Message, ModelCalls, Usage
 from . import autogen_private as private
 from .agents import Chat, Node
 from .clients import HeardClient
@@ -42,6 +43,7 @@ class _Cut(NamedTuple):
 
 
 class _Call(NamedTuple):
+    name: str
     path: str
     content: Any
     usage: Usage
@@ -141,6 +143,14 @@ class Calls:
         self._uncounted = [call for call in self._uncounted if id(call) not in gone]
         return replace(event, usage=sum((call.usage for call in taken), Usage()))
 
+    def unseen(self) -> list[ModelCalls]:
+        """At the end of the run: the calls that no message came from, together for each agent and manager."""
+        own: dict[tuple[str, str], list[Usage]] = {}
+        for call in self._uncounted:
+            own.setdefault((call.name, call.path), []).append(call.usage)
+        self._uncounted.clear()
+        return [ModelCalls(*who, now(), sum(usages, Usage()), len(usages)) for who, usages in own.items()]
+
     def notices(self, last: bool = False) -> list[str]:
         """What the reader is to know since the last call; the `last` time also of answers that became no message."""
         notices, self._notices = self._notices, []
@@ -158,9 +168,10 @@ class Calls:
     def _take(self, listener: _Listener, result: CreateResult, hearing: Hearing) -> None:
         """Note what a result says of its call."""
         usage = hearing.usage or Usage(result.usage.prompt_tokens, result.usage.completion_tokens)
-        usage = usage if usage or result.cached else _estimated(hearing.given, result)
+        said = result.content if isinstance(result.content, str) else [str(call) for call in result.content]
+        usage = usage if usage or result.cached else _estimated(hearing.given, said, result.thought)
         if usage:
-            self._uncounted.append(_Call(listener.path, result.content, usage))
+            self._uncounted.append(_Call(listener.name, listener.path, result.content, usage))
         reason: str = result.finish_reason
         if reason == "unknown" and hearing.complete is not False:
             return  # a word that AutoGen does not know, or no word from a server that sent the end
@@ -168,6 +179,11 @@ class Calls:
             reason = "thought"
         if reason in _SAYS:
             self._cuts.append(_Cut(listener.path, listener.name, result.content, reason))
+
+    def broken_off(self, listener: _Listener, hearing: Hearing, said: str) -> None:
+        """A model was cut off in the middle of its answer: servers charge for what it has read and written."""
+        usage = hearing.usage or _estimated(hearing.given, said)
+        self._uncounted.append(_Call(listener.name, listener.path, said, usage))
 
 
 class _Listener:
@@ -183,17 +199,16 @@ class _Listener:
     def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
         self._calls.ended(self, client, result, hearing)
 
+    def broken_off(self, hearing: Hearing, said: str) -> None:
+        self._calls.broken_off(self, hearing, said)
+
     def cannot_stream(self, why: str) -> None:
         self._calls.unable[self.path] = f"{why} Its messages come whole."
 
 
-def _estimated(given: Any, result: CreateResult) -> Usage:
+def _estimated(given: Any, *said: Any) -> Usage:
     """The tokens of a call that nobody counted: about one for four bytes of text."""
     asked = [getattr(message, "content", "") for message in (given if isinstance(given, (list, tuple)) else ())]
-    said = (
-        result.content if isinstance(result.content, str) else [str(call) for call in result.content],
-        result.thought,
-    )
     return Usage(_tokens(asked), _tokens(said), about=True)
 
 

@@ -40,6 +40,9 @@ class Listener(Protocol):
     def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
         """A call has its result."""
 
+    def broken_off(self, hearing: Hearing, said: str) -> None:
+        """A stream ended with no result behind what it had `said`."""
+
     def cannot_stream(self, why: str) -> None:
         """A call that should stream could not."""
 
@@ -92,11 +95,19 @@ class HeardClient(Proxy):
             stream = channel.read(client.create(*args, **options))
         else:
             stream = channel.read(_drained(client.create_stream(*args, **options), hearing, channel.tell))
-        async with closing(stream):
-            async for item in stream:
-                if isinstance(item, CreateResult):
-                    self._listener.ended(self._real, item, hearing)
-                yield item
+        said: list[str] | None = []
+        try:
+            async with closing(stream):
+                async for item in stream:
+                    if isinstance(item, CreateResult):
+                        said = None
+                        self._listener.ended(self._real, item, hearing)
+                    elif said is not None and isinstance(item, str):
+                        said.append(item)
+                    yield item
+        finally:
+            if said:
+                self._listener.broken_off(hearing, "".join(said))
         if hearing.refused:
             self._listener.cannot_stream(hearing.refused)
 

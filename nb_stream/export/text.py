@@ -40,13 +40,15 @@ def ending(run: RunInfo) -> str:
     if run.stop_reason:
         words += f": {one_line(run.stop_reason)}"
     figures = []
-    if run.duration is not None:
-        figures.append(seconds(run.duration))
+    if run.worked is not None:
+        figures.append(seconds(run.worked))
+    if run.waited:
+        figures.append(f"waited {seconds(run.waited)} for a person")
     if run.usage:
         least = "at least " if run.usage.about else ""
         figures.append(f"{least}{run.usage.prompt_tokens} prompt + {run.usage.completion_tokens} completion tokens")
     if run.cost:
-        figures.append(dollars(run.cost))
+        figures.append(f"{'at least ' if run.unpriced else ''}{dollars(run.cost)}")
     return f"{words} ({', '.join(figures)})" if figures else words
 
 

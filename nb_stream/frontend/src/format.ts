@@ -1,5 +1,7 @@
 /** Numbers, times and durations as a reader sees them. */
 
+import type { Usage } from "./model";
+
 const NUMBER = new Intl.NumberFormat("en");
 // Made once: a formatter costs more than all that it formats.
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -22,6 +24,13 @@ export function duration(seconds: number): string {
 export function money(dollars: number): string {
   const zeros = dollars > 0 ? -Math.floor(Math.log10(dollars)) : 0;
   return `$${dollars.toFixed(Math.min(6, Math.max(2, zeros + 1)))}`;
+}
+
+/** The tokens of a call or a sum, with `word` before them if nobody counted them all; nothing if there are none. */
+export function tokens({ prompt_tokens, completion_tokens, about }: Usage, word: string): string {
+  if (prompt_tokens + completion_tokens === 0) return "";
+  const both = `${NUMBER.format(prompt_tokens)} prompt + ${count(completion_tokens, "completion token")}`;
+  return about ? `${word} ${both}` : both;
 }
 
 /** A pace as "31 tokens/s", or "about 31 tokens/s" where it was counted from chunks. */

@@ -82,6 +82,12 @@ export interface RunInfo {
   ttft?: number | null;
   tokens_per_s?: number | null;
   estimated?: boolean;
+  /** Seconds in which it waited for a person. */
+  waited?: number;
+  /** A model has no price: the cost is the least. */
+  unpriced?: boolean;
+  /** Model calls that no message tells of, `count` of an agent together; they are in the sums. */
+  calls?: (CellHead & { count?: number })[];
 }
 
 /** Whether a run is under way; `RunState.active` in Python. */

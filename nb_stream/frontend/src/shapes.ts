@@ -21,7 +21,7 @@ function all(check: Check, ...names: string[]): [string, Check][] {
 
 const CELL = new Map([
   ...all(isText, "id", "kind", "status", "run", "agent", "path", "type", "message_id", "text"),
-  ...all(isNumber, "started_at", "ended_at", "ttft", "tokens_per_s", "cost"),
+  ...all(isNumber, "started_at", "ended_at", "ttft", "tokens_per_s", "cost", "count"),
   ...all(isFlag, "estimated"),
   ...all(isObject, "usage", "data"),
   ...all(Array.isArray, "tool_calls"),
@@ -30,9 +30,10 @@ const CALL = new Map([...all(isText, "id", "name", "arguments", "result"), ...al
 const USAGE = new Map(all(isNumber, "prompt_tokens", "completion_tokens"));
 const RUN = new Map([
   ...all(isText, "id", "task", "status", "stop_reason"),
-  ...all(isNumber, "started_at", "ended_at", "cost", "ttft", "tokens_per_s"),
-  ...all(isFlag, "estimated"),
+  ...all(isNumber, "started_at", "ended_at", "cost", "ttft", "tokens_per_s", "waited"),
+  ...all(isFlag, "estimated", "unpriced"),
   ...all(isObject, "usage"),
+  ...all(Array.isArray, "calls"),
 ]);
 const ROW = new Map([
   ...all(isText, "path", "name", "description", "model", "parent", "note", "status"),
@@ -60,7 +61,7 @@ export function cellOf(said: Cell): Cell {
 export function runOf(said: RunInfo): RunInfo {
   const empty = { id: "", task: "", status: "done", stop_reason: null, started_at: null, ended_at: null };
   const run = { ...empty, ...fitting(said, RUN) } as RunInfo;
-  return { ...run, usage: usageOf(run.usage ?? {}) };
+  return { ...run, usage: usageOf(run.usage ?? {}), calls: (run.calls ?? []).filter(isObject).map(headOf) };
 }
 
 export function rowOf(said: AgentRow): AgentRow {

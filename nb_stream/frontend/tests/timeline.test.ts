@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { duration } from "../src/format";
+import type { CellHead } from "../src/model";
 import { svg } from "../src/svg";
 import { rowsOf } from "../src/views/timeline_row";
 import { all, type Mounted, mount, one, painted, texts } from "./helpers";
@@ -44,8 +45,8 @@ test("each agent has a row with what it did, and the sums beside it", () => {
   expect(title()).toBe("Run 1, 10 s");
   expect(texts(panel.el, ".nbs-timeline-row .nbs-agent-name")).toEqual(["poet", "editor"]);
   expect(texts(panel.el, ".nbs-timeline-facts")).toEqual([
-    "5.0 s\u00a0· 1 message\u00a0· 42 tokens\u00a0· $0.0020\u00a0· first token after 0.5 s\u00a0· about 3.0 tokens/s",
-    "",
+    "5.0 s\u00a0· 1 message\u00a0· 30 prompt + 12 completion tokens\u00a0· $0.0020\u00a0· first token after 0.5 s\u00a0· about 3.0 tokens/s",
+    "waited 4.0 s for a person",
   ]);
   const bars = all<HTMLElement>(panel.el, ".nbs-timeline-rows rect");
   expect(bars.map((bar) => bar.getAttribute("class"))).toEqual([
@@ -71,6 +72,33 @@ test("a thought and its answer count as one call, and long calls more than short
   expect(one(panel.el, ".nbs-timeline-facts").textContent).toMatch(
     /^10 s\u00a0· 2 messages\u00a0· first token after 2\.0 s\u00a0· 11 tokens\/s$/,
   );
+});
+
+test("what a person took is nobody's work, and what no message tells of is in the sums", async () => {
+  const at = kernel.now;
+  const whole = { started_at: at, ended_at: at + 10 };
+  kernel.run("r3", "Ask.");
+  kernel.put("d1", "lead", "tool call", "", whole);
+  kernel.put("d2", "lead/ann", "approval", "May I?", { started_at: at + 2, ended_at: at + 6 });
+  kernel.put("d3", "lead/ann", "human input", "And?", { started_at: at + 4, ended_at: at + 8 });
+  kernel.now += 10;
+  const usage = { prompt_tokens: 1, completion_tokens: 2, about: true };
+  const calls = [{ path: "chooser", agent: "chooser", count: 3, usage }] as unknown as CellHead[];
+  kernel.endRun({ waited: 6, usage, cost: 0.5, unpriced: true, calls });
+  await painted();
+  press("Earlier run");
+  press("Later run");
+  expect(texts(panel.el, ".nbs-timeline-facts")).toEqual([
+    "4.0 s\u00a0· waited 6.0 s for a person",
+    "waited 6.0 s for a person",
+    "at least 1 prompt + 2 completion tokens",
+  ]);
+  expect(texts(panel.el, ".nbs-run-end").at(-1)).toBe(
+    "done\u00a0· at least 1 prompt + 2 completion tokens\u00a0· at least $0.50\u00a0· 4.0 s\u00a0· waited 6.0 s for a person",
+  );
+  one(panel.el, '[aria-label="Times and token figures"]').click();
+  const rows = all(panel.el, ".nbs-figures-table tr").map((row) => texts(row, "th, td"));
+  expect(rows.find(([name]) => name === "chooser")!.slice(2, 5)).toEqual(["3", "at least 1", "at least 2"]);
 });
 
 test("a bar leads to its message", () => {
@@ -185,12 +213,13 @@ test("the figures are a table of all runs, with a row for each agent and its mod
   await painted();
   one(panel.el, '[aria-label="Times and token figures"]').click();
   const rows = () => all(panel.el, ".nbs-figures-table tr").map((row) => texts(row, "th, td"));
+  const heads = ["Agent", "Model", "Calls", "Prompt tokens", "Completion tokens"];
   expect(rows()).toEqual([
-    ["Agent", "Model", "Calls", "Prompt tokens", "Completion tokens", "First token", "Pace", "Time", "Cost"],
-    ["poet", "gpt-4o-mini", "1", "30", "12", "0.5 s", "about 3.0 tokens/s", "5.0 s", "$0.0020"],
-    ["editor", "–", "–", "–", "–", "–", "–", "–", "–"],
-    ["critic", "–", "1", "1,000", "8", "–", "–", "2.0 s", "–"],
-    ["All", "", "2", "1,030", "20", "0.5 s", "about 3.0 tokens/s", "7.0 s", "$0.0020"],
+    [...heads, "First token", "Pace", "Time", "Waited for a person", "Cost"],
+    ["poet", "gpt-4o-mini", "1", "30", "12", "0.5 s", "about 3.0 tokens/s", "5.0 s", "–", "$0.0020"],
+    ["editor", "–", "–", "–", "–", "–", "–", "–", "4.0 s", "–"],
+    ["critic", "–", "1", "1,000", "8", "–", "–", "2.0 s", "–", "no price"],
+    ["All", "", "2", "1,030", "20", "0.5 s", "about 3.0 tokens/s", "7.0 s", "4.0 s", "at least $0.0020"],
   ]);
   const table = one(panel.el, ".nbs-figures-table table");
   kernel.put("c6", "critic", "text", "six", { usage: { prompt_tokens: 1, completion_tokens: 1 } });

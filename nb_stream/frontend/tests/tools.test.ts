@@ -56,7 +56,7 @@ test("a message that is closed hands the focus to its line", () => {
 test("figures are shown where somebody asks for them", () => {
   one(panel.el, ".nbs-line").click();
   expect(one(panel.el, ".nbs-figures").textContent).toMatch(
-    /^311 prompt tokens, 87 completion tokens\u00a0· \$0\.00042\u00a0· first token after 0\.4 s\u00a0· /,
+    /^311 prompt \+ 87 completion tokens\u00a0· \$0\.00042\u00a0· first token after 0\.4 s\u00a0· /,
   );
   const root = one(panel.el, ".nbs-root");
   expect(root.classList.contains("nbs-with-figures")).toBe(false);

@@ -2,12 +2,12 @@
 
 import type { Connection } from "../connection";
 import { h } from "../dom";
-import { duration, money } from "../format";
+import { duration } from "../format";
 import type { CellHead } from "../model";
 import { asName } from "../text";
 import { colourClass } from "./colours";
 import { Redraw } from "./redraw";
-import { paceOf, type RowFacts, rowsOf, workOf } from "./timeline_row";
+import { costOf, emptyRow, paceOf, plus, type RowFacts, rowsOf, timesOf } from "./timeline_row";
 
 const COLUMNS = [
   "Agent",
@@ -18,6 +18,7 @@ const COLUMNS = [
   "First token",
   "Pace",
   "Time",
+  "Waited for a person",
   "Cost",
 ];
 const NUMBER = new Intl.NumberFormat("en");
@@ -42,7 +43,8 @@ export class FiguresTable {
   draw(): void {
     const { store } = this.connection;
     const live: CellHead[] = [...store.live.values()].map(({ head }) => head);
-    const rows = rowsOf([...store.settled, ...live], Date.now() / 1000).filter(({ path }) => path !== "user");
+    const found = rowsOf([...store.settled, ...live], Date.now() / 1000, store.runs);
+    const rows = found.filter(({ path }) => path !== "user");
     const models = new Map(store.agents.map(({ path, model }) => [path, model]));
     const cells = rows.map((row) => [
       asName(row.path),
@@ -86,15 +88,19 @@ export class FiguresTable {
 
 function figuresOf(row: RowFacts): string[] {
   const { ttft, perSecond } = paceOf(row);
-  const seconds = workOf(row.bars);
+  const [seconds, waited] = timesOf(row);
+  const calls = row.began.size + row.unseen;
+  const least = row.usage.about ? "at least " : "";
+  const number = (amount: number) => (amount > 0 ? least + NUMBER.format(amount) : NONE);
   return [
-    row.began.size > 0 ? NUMBER.format(row.began.size) : NONE,
-    row.prompt > 0 ? NUMBER.format(row.prompt) : NONE,
-    row.completion > 0 ? NUMBER.format(row.completion) : NONE,
+    calls > 0 ? NUMBER.format(calls) : NONE,
+    number(row.usage.prompt_tokens),
+    number(row.usage.completion_tokens),
     ttft || NONE,
     perSecond || NONE,
     seconds > 0 ? duration(seconds) : NONE,
-    row.cost > 0 ? money(row.cost) : NONE,
+    waited > 0 ? duration(waited) : NONE,
+    costOf(row) || NONE,
   ];
 }
 
@@ -104,13 +110,13 @@ function together(rows: RowFacts[]): RowFacts {
   const began = rows.flatMap((row) => [...row.began]);
   const sum = (of: (row: RowFacts) => number) => rows.reduce((total, row) => total + of(row), 0);
   return {
-    path: "",
-    agent: "",
+    ...emptyRow("", ""),
     bars: rows.flatMap(({ bars }) => bars),
-    messages: sum(({ messages }) => messages),
-    prompt: sum(({ prompt }) => prompt),
-    completion: sum(({ completion }) => completion),
+    waits: rows.flatMap(({ waits }) => waits),
+    usage: rows.map(({ usage }) => usage).reduce(plus),
     cost: sum(({ cost }) => cost),
+    unpriced: rows.some(({ unpriced }) => unpriced),
+    unseen: sum(({ unseen }) => unseen),
     calls: new Map(calls.entries()),
     began: new Set(began.keys()),
   };

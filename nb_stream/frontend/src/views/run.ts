@@ -1,7 +1,7 @@
 /** The line before a run's cells: its number, its task, and how it ended. */
 
 import { h } from "../dom";
-import { count, duration, money, pace } from "../format";
+import { duration, money, pace, tokens } from "../format";
 import { setText } from "../marks";
 import type { RunInfo } from "../model";
 import { firstWords, inRow } from "../text";
@@ -40,14 +40,15 @@ export class RunLine implements Item {
 
 function ending(run: RunInfo): string {
   const parts = [run.stop_reason ? `${run.status}: ${firstWords(run.stop_reason)}` : run.status];
-  const { prompt_tokens, completion_tokens, about } = run.usage;
-  if (prompt_tokens + completion_tokens > 0) {
-    const sum = `${prompt_tokens.toLocaleString("en")} prompt + ${count(completion_tokens, "completion token")}`;
-    parts.push(about ? `at least ${sum}` : sum);
-  }
-  if (run.cost) parts.push(money(run.cost));
+  const used = tokens(run.usage, "at least");
+  if (used) parts.push(used);
+  if (run.cost) parts.push((run.unpriced ? "at least " : "") + money(run.cost));
   if (run.ttft != null) parts.push(`first token after ${duration(run.ttft)}`);
   if (run.tokens_per_s != null) parts.push(pace(run.tokens_per_s, run.estimated));
-  if (run.started_at !== null && run.ended_at !== null) parts.push(duration(run.ended_at - run.started_at));
+  const waited = run.waited ?? 0;
+  if (run.started_at !== null && run.ended_at !== null) {
+    parts.push(duration(Math.max(0, run.ended_at - run.started_at - waited)));
+  }
+  if (waited >= 0.05) parts.push(`waited ${duration(waited)} for a person`);
   return inRow(parts);
 }

@@ -1,6 +1,6 @@
 /** The one line of a cell: which kind it is, its first words, and what it took. */
 
-import { count, dateAndTime, duration, money, pace, timeOfDay } from "../format";
+import { count, dateAndTime, duration, money, pace, timeOfDay, tokens } from "../format";
 import type { Cell, CellHead, CellStatus } from "../model";
 import { firstWords, inRow } from "../text";
 import { codeBlocks } from "./code";
@@ -79,7 +79,9 @@ function callLine(call: { name: string; arguments: string; result?: string | nul
 export function meta(cell: Cell): string[] {
   const parts: string[] = [];
   if (cell.usage?.completion_tokens) {
-    parts.push(`${cell.usage.about ? "about " : ""}${count(cell.usage.completion_tokens, "token")}`);
+    parts.push(
+      `${cell.usage.about ? "about " : ""}${count(cell.usage.completion_tokens, "completion token")}`,
+    );
   }
   if (cell.cost) parts.push(money(cell.cost));
   if (cell.started_at !== undefined && cell.ended_at !== undefined) {
@@ -94,12 +96,8 @@ export function meta(cell: Cell): string[] {
 /** All that is known of the making of a cell, for those who ask. */
 export function figures(cell: Cell): string {
   const parts: string[] = [];
-  if (cell.usage) {
-    const { prompt_tokens, completion_tokens, about } = cell.usage;
-    parts.push(
-      `${about ? "about " : ""}${count(prompt_tokens, "prompt token")}, ${count(completion_tokens, "completion token")}`,
-    );
-  }
+  const used = cell.usage && tokens(cell.usage, "about");
+  if (used) parts.push(used);
   if (cell.cost !== undefined) parts.push(money(cell.cost));
   if (cell.ttft !== undefined) parts.push(`first token after ${duration(cell.ttft)}`);
   if (cell.tokens_per_s !== undefined) parts.push(pace(cell.tokens_per_s, cell.estimated));

@@ -72,7 +72,7 @@ export class Timeline {
     const before = this.#drawn;
     const focused = focusedIn(this.#rows);
     this.#drawn = new Map();
-    for (const facts of rowsOf(cells, end)) {
+    for (const facts of rowsOf(cells, end, [run])) {
       const { path } = facts;
       const row = before.get(path) ?? new Row(path, colourClass(store.agents, path));
       row.draw(facts, begin, end, this.#stop);

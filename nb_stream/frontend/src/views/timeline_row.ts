@@ -1,9 +1,9 @@
 /** One agent's row in the timeline of a run: a bar for each thing that it did, and the sums. */
 
 import { h, setChildren } from "../dom";
-import { count, duration, money, pace } from "../format";
+import { count, duration, money, pace, tokens } from "../format";
 import { plain, setText } from "../marks";
-import type { Cell, CellHead, CellKind } from "../model";
+import type { Cell, CellHead, CellKind, RunInfo, Usage } from "../model";
 import { svg } from "../svg";
 import { asName, firstWords, inRow } from "../text";
 import { headline, kindWord } from "./summary";
@@ -35,9 +35,14 @@ export interface RowFacts {
   agent: string;
   bars: Bar[];
   messages: number;
-  prompt: number;
-  completion: number;
+  usage: Usage;
   cost: number;
+  /** Somebody's calls have a price, but not all of its own. */
+  unpriced: boolean;
+  /** How many of its calls no message tells of. */
+  unseen: number;
+  /** When somebody inside it waited for a person. */
+  waits: Bar[];
   /** When its model calls began: a thought and its answer are two cells of one call. */
   began: Set<number>;
   /** Its streamed model calls by when they began. */
@@ -54,24 +59,14 @@ const WHAT = new Map<CellKind, What>([
 ]);
 
 /** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
-export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
+export function rowsOf(cells: Iterable<Shown>, end: number, runs: RunInfo[] = []): RowFacts[] {
   const rows = new Map<string, RowFacts>();
   // What is being written comes last of all cells, and must not change its place when it is finished.
   const inTime = [...cells].sort((a, b) => (a.started_at ?? 0) - (b.started_at ?? 0));
   for (const cell of inTime) {
     const { path = "", agent = "", kind, started_at: from } = cell;
     if (path === "" || from === undefined) continue;
-    const row: RowFacts = rows.get(path) ?? {
-      path,
-      agent,
-      bars: [],
-      messages: 0,
-      prompt: 0,
-      completion: 0,
-      cost: 0,
-      began: new Set(),
-      calls: new Map(),
-    };
+    const row = rows.get(path) ?? emptyRow(path, agent);
     rows.set(path, row);
     row.bars.push({
       what: WHAT.get(kind) ?? "writing",
@@ -80,14 +75,47 @@ export function rowsOf(cells: Iterable<Shown>, end: number): RowFacts[] {
       cell,
     });
     if (MESSAGES.includes(kind)) row.messages++;
-    row.prompt += cell.usage?.prompt_tokens ?? 0;
-    row.completion += cell.usage?.completion_tokens ?? 0;
-    row.cost += cell.cost ?? 0;
+    use(row, cell);
     const isStreamed = cell.ttft !== undefined || cell.tokens_per_s !== undefined;
     if (isStreamed) row.calls.set(from, cell);
     if (isStreamed || cell.usage) row.began.add(from);
   }
-  return [...rows.values()];
+  for (const call of runs.flatMap((run) => run.calls ?? [])) {
+    const { path = "", agent = "" } = call;
+    const row = rows.get(path) ?? emptyRow(path, agent);
+    rows.set(path, row);
+    use(row, call);
+    row.unseen += call.count ?? 1;
+  }
+  const all = [...rows.values()];
+  const arePriced = all.some(({ cost }) => cost > 0);
+  for (const row of all) {
+    row.unpriced &&= arePriced;
+    const inside = all.filter(({ path }) => `${path}/`.startsWith(`${row.path}/`));
+    row.waits = inside.flatMap(({ bars }) => bars.filter(({ what }) => what === "waiting"));
+  }
+  return all;
+}
+
+export function emptyRow(path: string, agent: string): RowFacts {
+  const usage = { prompt_tokens: 0, completion_tokens: 0 };
+  const none = { messages: 0, usage, cost: 0, unpriced: false, unseen: 0 };
+  return { path, agent, ...none, bars: [], waits: [], began: new Set(), calls: new Map() };
+}
+
+function use(row: RowFacts, { usage, cost }: CellHead): void {
+  if (!usage) return;
+  row.usage = plus(row.usage, usage);
+  row.cost += cost ?? 0;
+  row.unpriced ||= cost === undefined && usage.prompt_tokens + usage.completion_tokens > 0;
+}
+
+export function plus(one: Usage, other: Usage): Usage {
+  return {
+    prompt_tokens: one.prompt_tokens + other.prompt_tokens,
+    completion_tokens: one.completion_tokens + other.completion_tokens,
+    about: Boolean(one.about || other.about),
+  };
 }
 
 /** What stays the same from one drawing to the next keeps its element, and the focus. */
@@ -166,13 +194,15 @@ function wordsOf({ what, from, to, cell }: Bar): string {
 
 /** What an agent did, in words. The figures are those of `figures_of` in `metrics.py`. */
 function factsOf(facts: RowFacts): string {
-  const { messages, cost } = facts;
-  const seconds = workOf(facts.bars);
-  const tokens = facts.prompt + facts.completion;
+  const { messages } = facts;
+  const [seconds, waited] = timesOf(facts);
   const parts: string[] = seconds >= 0.05 ? [duration(seconds)] : [];
+  if (waited >= 0.05) parts.push(`waited ${duration(waited)} for a person`);
   if (messages > 0) parts.push(count(messages, "message"));
-  if (tokens > 0) parts.push(count(tokens, "token"));
-  if (cost > 0) parts.push(money(cost));
+  const used = tokens(facts.usage, "at least");
+  if (used) parts.push(used);
+  const cost = costOf(facts);
+  if (cost) parts.push(cost);
   const { ttft, perSecond } = paceOf(facts);
   if (ttft) parts.push(`first token after ${ttft}`);
   if (perSecond) parts.push(perSecond);
@@ -197,9 +227,20 @@ export function paceOf(facts: RowFacts): { ttft: string; perSecond: string } {
   };
 }
 
-/** The seconds that bars of work cover; where several do, they count once. */
-export function workOf(all: Bar[]): number {
-  const bars = all.filter(({ what }) => what !== "waiting");
+/** The cost in words, also if a model has no price; nothing if none has. */
+export function costOf({ cost, unpriced }: RowFacts): string {
+  if (cost > 0) return (unpriced ? "at least " : "") + money(cost);
+  return unpriced ? "no price" : "";
+}
+
+/** The seconds of work, and those in which a person was waited for, which are none of it. */
+export function timesOf({ bars, waits }: RowFacts): [number, number] {
+  const waited = covered(waits);
+  return [Math.max(0, covered([...bars, ...waits]) - waited), waited];
+}
+
+/** The seconds that bars cover; where several do, they count once. */
+function covered(bars: Bar[]): number {
   let until = Number.NEGATIVE_INFINITY;
   let seconds = 0;
   for (const { from, to } of bars.sort((a, b) => a.from - b.from)) {
