@@ -21,6 +21,8 @@ team = TEAMS["parallel"]()
 clients = {agent.name: agent._model_client for agent in team._participants}
 def say(value):
     return JSON([value])
+def said(agent):
+    return panel.transcript.of(agent)[-1].text
 def pace(seconds):
     for name, client in clients.items():
         client._pace = 0 if name in ("planner", "editor") else seconds

@@ -9,6 +9,8 @@ import { launch } from "puppeteer-core";
 
 const [executablePath, address, picture] = process.argv.slice(2);
 const TIMEOUT = 60_000;
+const NAME = address.match(/[^/]+\.ipynb/)[0];
+const CELL = ".nbs-panel details.nbs-cell";
 const LIVE = ".nbs-live-cell";
 const RESEARCHERS = ["historian", "physicist", "mechanic"];
 
@@ -23,6 +25,9 @@ page.on("pageerror", ({ stack, message }) => {
   if (stack?.includes("blob:") || !stack?.includes("/static/")) errors.push(stack || message);
 });
 page.on("console", (line) => line.type() === "error" && errors.push(line.text()));
+
+// A run under way writes into the notebook, so JupyterLab asks whether the page may be left.
+page.on("dialog", (asked) => asked.accept());
 
 const until = (condition, ...values) => page.waitForFunction(condition, { polling: 50 }, ...values);
 
@@ -71,6 +76,30 @@ const writing = (agents, length) =>
 const ended = (runs) =>
   until((runs) => document.querySelectorAll(".nbs-run-end")[runs - 1]?.textContent.includes("done"), runs);
 
+/** What the Copy buttons of the finished messages give, with the names of who said it. */
+async function copied() {
+  await page.evaluate(() => {
+    const { clipboard } = navigator;
+    const write = clipboard.writeText.bind(clipboard);
+    clipboard.writeText = (text) => {
+      window.copied = text;
+      return write(text);
+    };
+  });
+  const all = [];
+  for (const cell of await page.$$(CELL)) {
+    if (!(await cell.evaluate(({ open }) => open))) await (await cell.$("summary")).click();
+    const button = await cell.waitForSelector(".nbs-foot button:first-child");
+    await button.click();
+    await until((button) => button.textContent.startsWith("Copied"), button);
+    all.push([
+      await cell.$eval(".nbs-agent-name", ({ textContent }) => textContent),
+      await page.evaluate(() => window.copied),
+    ]);
+  }
+  return all;
+}
+
 async function step(name, work) {
   try {
     await work();
@@ -94,9 +123,104 @@ await step("agents that write at the same time stream at the same time", async (
   await writing(RESEARCHERS, 30);
 });
 
-await step("no error is told in the console", async () => assert.deepEqual(errors, []));
-await page.screenshot({ path: picture });
-await kernel("pace(0)");
-await ended(1);
+await step(
+  "an agent that is unticked in mid-message holds its text, and ticked gives all of it",
+  async () => {
+    const tick = await control("historian", "checkbox");
+    await tick.click();
+    await until((live) => /\d characters held/.test(document.querySelector(live).textContent), LIVE);
+    const painted = await page.$eval(`${LIVE} .nbs-text`, (text) => text.textContent);
+    const heard = await kernel("len(said('historian'))");
+    while ((await kernel("len(said('historian'))")) < heard + 40);
+    assert.equal(await page.$eval(`${LIVE} .nbs-text`, (text) => text.textContent), painted);
+    await tick.click();
+    await writing(["historian"], painted.length + 40);
+  },
+);
 
+await step("finished messages fold, but for the last", async () => {
+  await kernel("pace(0)");
+  await ended(1);
+  const shown = await page.$$eval(CELL, (cells) =>
+    cells.map((cell) => [cell.querySelector(".nbs-agent-name").textContent, cell.open]),
+  );
+  assert.deepEqual(
+    shown.map(([agent]) => agent).sort(),
+    ["editor", "planner", "user", ...RESEARCHERS].sort(),
+  );
+  assert.deepEqual(
+    shown.filter(([, isOpen]) => isOpen),
+    [["editor", true]],
+  );
+});
+
+await step(
+  "the keyboard comes to the messages, goes from one to the next, and opens and closes them",
+  async () => {
+    const isThere = () =>
+      page.evaluate(() => document.activeElement.matches(".nbs-panel .nbs-line:focus-visible"));
+    await page.evaluate(() => window.jupyterapp.shell.currentWidget.content.activeCell.node.focus());
+    for (let tabs = 0; tabs < 60 && !(await isThere()); tabs += 1) await page.keyboard.press("Tab");
+    const agent = () =>
+      page.evaluate(() => document.activeElement.querySelector(".nbs-agent-name")?.textContent);
+    const isOpen = () => page.evaluate(() => document.activeElement.parentElement.open);
+    assert.equal(await agent(), "editor", "the Tab key stops at the last message");
+    await page.keyboard.press("Home");
+    assert.equal(await agent(), "user");
+    for (let steps = 0; steps < 4 && (await agent()) !== "physicist"; steps += 1)
+      await page.keyboard.press("ArrowDown");
+    assert.equal(await agent(), "physicist");
+    for (const [key, opens] of Object.entries({ Enter: true, ArrowLeft: false, ArrowRight: true })) {
+      await page.keyboard.press(key);
+      assert.equal(await isOpen(), opens, key);
+    }
+    assert.equal(await kernel("len(get_ipython().user_ns['In'])"), 2, "a key has run a cell");
+  },
+);
+
+await step("a formula is MathML, and Firefox sets it", async () => {
+  await page.waitForSelector(`${CELL}[open] math mfrac`);
+  const [height, ofLetter, space] = await page.$eval(`${CELL}[open] math mfrac`, (fraction) => [
+    fraction.getBoundingClientRect().height,
+    fraction.querySelector("mi").getBoundingClientRect().height,
+    fraction.namespaceURI,
+  ]);
+  assert.equal(space, "http://www.w3.org/1998/Math/MathML");
+  assert.ok(
+    height > 1.5 * ofLetter && ofLetter > 0,
+    `a fraction of ${height} px with letters of ${ofLetter} px`,
+  );
+});
+
+await step("a page that is loaded again in mid-run ends with the kernel's transcript", async () => {
+  await kernel("pace(0.2)");
+  await ask("Once more");
+  await writing(RESEARCHERS, 30);
+  await execute("docmanager:save");
+  await open(address);
+  await writing(RESEARCHERS, 40);
+  await kernel("pace(0)");
+  await ended(2);
+  assert.deepEqual(await copied(), await kernel("[(cell.agent, cell.text) for cell in panel.transcript]"));
+});
+
+await step("a saved notebook has the transcript where its kernel is not", async () => {
+  const said = await kernel("[cell.text for cell in panel.transcript]");
+  await execute("docmanager:save");
+  const copy = await page.evaluate(async (name) => {
+    const { contents } = window.jupyterapp.serviceManager;
+    return (await contents.copy(name, "")).path;
+  }, NAME);
+  await open(address.replace(NAME, copy));
+  await assert.rejects(kernel("panel"), /NameError/);
+  await until((said) => {
+    const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
+    const shown = outputs
+      .filter((output) => output.checkVisibility() && !output.querySelector(".nbs-root"))
+      .map((output) => output.textContent);
+    return said.every((text) => shown.join("\n").includes(text.trim()));
+  }, said);
+});
+
+await step("no error is told in the console", async () => assert.deepEqual(errors, []));
 await browser.close();
