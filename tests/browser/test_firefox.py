@@ -26,7 +26,7 @@ def said(agent):
 def pace(seconds):
     for name, client in clients.items():
         client._pace = 0 if name in ("planner", "editor") else seconds
-pace(0.2)
+pace(0.4)
 panel = TeamPanel(team, title="parallel")
 panel
 """
