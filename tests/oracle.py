@@ -170,6 +170,13 @@ def _of_message(event: Message, before: list[Expected]) -> Iterable[Expected]:
             if cell.data.get("request_id") == event.data["request_id"]:
                 cell.text, cell.message_id = cell.text or text, cell.message_id or event.message_id
                 return
+    if event.kind is CellKind.SELECTION and "agents" in event.data:  # the words of a choice, and then the choice
+        own = [cell for cell in before if (cell.path, cell.agent) == (event.path, event.agent)]
+        if own and own[-1].kind is CellKind.SELECTION and "agents" not in own[-1].data:
+            words = own[-1].text
+            own[-1].text = text if words.strip() == text else f"{text}\n\n{words}"
+            own[-1].data.update(event.data, result_message_id=event.message_id)
+            return
     if event.kind in (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION, CellKind.THOUGHT):
         marked = re.fullmatch(r"\s*<think>\n*(.*?)\n*</think>\n*(.*)", text, re.DOTALL) or LONE.fullmatch(text)
         if marked is not None:

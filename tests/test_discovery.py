@@ -375,7 +375,7 @@ class Duck:
     name = "duck"
 
     async def run(self, *, task: Any = None, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
-        raise NotImplementedError
+        return [message async for message in self.run_stream(task=task)][-1]
 
     async def run_stream(
         self, *, task: Any = None, cancellation_token: Any = None, output_task_messages: bool = True

@@ -556,7 +556,7 @@ async def test_a_file_is_read_and_its_end_fails_the_run_as_in_the_team(
     with reads(monkeypatch, os.open(tmp_path / "answers", os.O_RDONLY)):
         stream = person()
         assert [await said(stream), await said(stream)] == ["Yes.", "No."]
-        for runner in (stream, person()._backend._root):
+        for runner in (stream, person()._backend.root):
             with pytest.raises(RuntimeError, match="Failed to get user input: EOF when reading a line"):
                 await asyncio.wait_for(runner.run(task="go"), 30)
 

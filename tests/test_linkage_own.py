@@ -337,7 +337,7 @@ async def test_a_choice_that_is_ticked_inside_code_of_the_users_own_is_shown_who
         return RoundRobinGroupChat([Reading("own", inner)], max_turns=1)
 
     watched = await watch(build, "ticked")
-    assert [row[2] for row in watched.rows if row[1] == f"own/{SELECTOR}"] == ["I choose ben.", "ben", "ann"]
+    assert [row[2] for row in watched.rows if row[1] == f"own/{SELECTOR}"] == ["ben\n\nI choose ben.", "ann"]
 
 
 async def test_an_agent_of_the_users_own_that_passes_nothing_on_holds_nobody_up() -> None:

@@ -159,8 +159,8 @@ async def test_a_team_of_every_shape_gives_what_it_gives_alone_in_the_same_order
 async def test_a_team_of_every_shape_loses_nothing(name: str, mode: str) -> None:
     watched = await watch(lambda stream: SHAPES[name](stream).team, mode)
     other = await watch(lambda stream: SHAPES[name](stream).team, "whole")
-    without = [row for row in watched.rows if row[2] != "I choose ben."]  # reported only where it is streamed
-    assert without == other.rows
+    words = "\n\nI choose ben."  # of a choice: reported only where it is streamed
+    assert [(*row[:2], row[2].removesuffix(words)) for row in watched.rows] == other.rows
 
 
 # --- what ends early -----------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ async def test_an_agent_used_as_a_tool_that_breaks_off_is_closed_while_the_run_g
         ("tool call", "", "done"),
         ("text", "Cut off here,", status),
     ]
-    assert agent_status.value == "done"
+    assert agent_status.value == ("failed" if fails else "done")
     assert stream.transcript.of("boss")[0].tool_calls[0].is_error
     assert stream.transcript.of("boss")[-1].text == "Without help. " * 9
     assert stream.transcript.runs[0].status is CellStatus.DONE

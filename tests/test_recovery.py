@@ -245,7 +245,7 @@ async def test_a_condition_that_cannot_be_reset_costs_no_history(caplog: pytest.
     stream = TeamStream(RoundRobinGroupChat(members, termination_condition=Forgetful()))
     with pytest.raises(RuntimeError, match="gone"):
         await stream.run("first")
-    manager = await private.manager(stream._backend._root)
+    manager = await private.manager(stream._backend.root)
     assert [message.to_text() for message in private.thread(manager)] == ["first"]
     assert any("no database" in cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE)
     caplog.clear()

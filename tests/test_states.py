@@ -76,7 +76,7 @@ async def test_a_loop_that_was_saved_half_way_goes_on(
 
     before = TeamStream(build("again", turns=2))
     assert await speakers(before, "Write.") == "wr"
-    state = await (before._backend._root if "bare" in way else before).save_state()
+    state = await (before._backend.root if "bare" in way else before).save_state()
     if way == "twice through bare teams":
         bare = build("good")
         await bare.load_state(state)
@@ -105,7 +105,7 @@ async def test_a_graph_goes_on_as_the_one_that_was_never_broken_whatever_the_pla
         for runner in (whole, broken):
             for number in range(done):
                 await speakers(runner, None if number else "Write.")
-        r = after._backend._root._participants[1]
+        r = after._backend.root._participants[1]
         r._model_client = ScriptedClient(
             [Say("again"), Say("again"), Say("good")][min(done // 2, 2) :], at_end="repeat"
         )
@@ -136,7 +136,7 @@ async def test_a_state_stays_as_it_was_saved() -> None:
 
 async def test_a_graph_that_was_saved_in_the_middle_of_a_turn_goes_on_with_it() -> None:
     before = TeamStream(loop("again"))
-    slow = before._backend._root._participants[1]._model_client = Deaf(60)
+    slow = before._backend.root._participants[1]._model_client = Deaf(60)
     before.start("Write.")
     await slow.began.wait()
     state = await before.save_state()
@@ -149,7 +149,7 @@ async def test_a_graph_that_was_saved_in_the_middle_of_a_turn_goes_on_with_it() 
 
 async def test_a_loop_survives_a_cancel_in_the_middle() -> None:
     stream = TeamStream(loop("again", "again", "good"))
-    r = stream._backend._root._participants[1]
+    r = stream._backend.root._participants[1]
     fast, r._model_client = r._model_client, ScriptedClient([Say("again")], pace=0.01)
     stream.start("Write.")
     await until(lambda: len(stream.transcript.of("r")) == 3)
@@ -229,7 +229,7 @@ async def test_a_selector_that_takes_up_a_state_forgets_what_it_knew_before() ->
         return SelectorGroupChat([agent("a", fine), agent("b", fine)], text("a"), max_turns=1)
 
     async def knows(stream: TeamStream) -> list[Any]:
-        manager = await private.manager(stream._backend._root)
+        manager = await private.manager(stream._backend.root)
         return [message.content for message in await manager._model_context.get_messages()]
 
     first, second = TeamStream(team()), TeamStream(team())

@@ -15,6 +15,10 @@ const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(
 const isFlag: Check = (value) => typeof value === "boolean";
 const isObject: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
+function orNull(check: Check): Check {
+  return (value) => value === null || check(value);
+}
+
 function all(check: Check, ...names: string[]): [string, Check][] {
   return names.map((name) => [name, check]);
 }
@@ -26,17 +30,24 @@ const CELL = new Map([
   ...all(isObject, "usage", "data"),
   ...all(Array.isArray, "tool_calls"),
 ]);
-const CALL = new Map([...all(isText, "id", "name", "arguments", "result"), ...all(isFlag, "is_error")]);
+const CALL = new Map([
+  ...all(isText, "id", "name", "arguments"),
+  ...all(orNull(isText), "result"),
+  ...all(isFlag, "is_error"),
+]);
 const USAGE = new Map(all(isNumber, "prompt_tokens", "completion_tokens"));
 const RUN = new Map([
-  ...all(isText, "id", "task", "status", "stop_reason"),
-  ...all(isNumber, "started_at", "ended_at", "cost", "ttft", "tokens_per_s", "waited"),
+  ...all(isText, "id", "task", "status"),
+  ...all(orNull(isText), "stop_reason"),
+  ...all(isNumber, "cost", "waited"),
+  ...all(orNull(isNumber), "started_at", "ended_at", "ttft", "tokens_per_s"),
   ...all(isFlag, "estimated", "unpriced"),
   ...all(isObject, "usage"),
   ...all(Array.isArray, "calls"),
 ]);
 const ROW = new Map([
-  ...all(isText, "path", "name", "description", "model", "parent", "note", "status"),
+  ...all(orNull(isText), "parent"),
+  ...all(isText, "path", "name", "description", "model", "note", "status"),
   ...all(isFlag, "can_stream", "on"),
   ...all(isNumber, "held"),
 ]);
