@@ -131,7 +131,6 @@ async def test_a_run_by_its_own_run_can_be_cancelled_and_the_next_one_works(name
         await stream.run("Go.")
     fresh = TeamStream(ROOTS[name](True))
     run = fresh.start("Go.")
-    await until(lambda: fresh.transcript.runs)
     await fresh.cancel()
     assert run.cancelled()
     assert (await fresh.run("Again.")).messages

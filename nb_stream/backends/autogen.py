@@ -191,7 +191,7 @@ class AutoGenBackend:
         try:
             with await self._prepared(out, calls, ask):
                 asyncio.get_running_loop().call_soon(begun.append, True)
-                async with closing(self._begun(task, output_task_messages, as_stream)) as stream:
+                async with closing(self._begun(task, output_task_messages, as_stream, out)) as stream:
                     async for message in stream:
                         if is_a(message, TaskResult) or is_a(message, Outcome):
                             yield Item(message.result if is_a(message, Outcome) else message, None)
@@ -224,13 +224,13 @@ class AutoGenBackend:
             return chunk_of(message, source, path, turn)
         return event_of(message, path, turn, final, name=source, printed=printed, tell=faults.tell)
 
-    def _begun(self, task: Any, output_task_messages: bool, as_stream: bool) -> AsyncGenerator[Any, None]:
+    def _begun(self, task: Any, output_task_messages: bool, as_stream: bool, out: Outlet) -> AsyncGenerator[Any, None]:
         """What is said in the run: all that `run_stream` yields, or, if nobody reads that, what passes in `run`."""
         options = {"cancellation_token": self._token, "output_task_messages": output_task_messages}
         run, root = self._turns.run, self.root
         if as_stream or self._streams_alike or run is None:
             return called(run, lambda: root.run_stream(task=task, **options))
-        return own_run(root, self._tree, run, task, options)
+        return own_run(root, self._tree, run, task, options, out.order.sent)
 
     async def _prepared(self, out: Outlet, calls: Calls, ask: HumanInput) -> contextlib.ExitStack:
         """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it

@@ -40,14 +40,15 @@ def reads_its_stream(root: Any) -> bool:
 
 
 async def own_run(
-    root: Any, tree: Tree, run: Caller, task: Any, options: Mapping[str, Any]
+    root: Any, tree: Tree, run: Caller, task: Any, options: Mapping[str, Any], sent: Callable[[str], None]
 ) -> AsyncGenerator[Any, None]:
     """Run `root` by its own `run`; yields what is said on the way, what of the result was not said, and the Outcome.
-    `run` is the run as a caller."""
+    `run` is the run as a caller. `sent` is told the id of each message of the task when it sets out: a turn begins
+    behind it."""
     heard: asyncio.Queue[Any] = asyncio.Queue()
     said: set[str] = set()
     end = object()
-    with _listening(root, tree, run, heard.put_nowait):
+    with _listening(root, tree, run, heard.put_nowait, sent):
         with calling(run):
             work = asyncio.ensure_future(root.run(task=task, **options))
         work.add_done_callback(lambda _: heard.put_nowait(end))
@@ -69,7 +70,9 @@ async def own_run(
 
 
 @contextlib.contextmanager
-def _listening(root: Any, tree: Tree, run: Caller, hear: Callable[[Any], None]) -> Iterator[None]:
+def _listening(
+    root: Any, tree: Tree, run: Caller, hear: Callable[[Any], None], sent: Callable[[str], None]
+) -> Iterator[None]:
     """Hear what passes in the streams of all that the run itself may begin."""
     things = {id(thing): thing for thing in [root, *(chat.team for chat in tree.chats)]}
     things |= {id(holder.thing): holder.thing for holder in tree.holders}
@@ -80,7 +83,7 @@ def _listening(root: Any, tree: Tree, run: Caller, hear: Callable[[Any], None]) 
         for thing, name in hooks:
             vars(thing)[name] = _heard(thing, getattr(thing, name), run, hear)
         if hasattr(root, "on_messages"):
-            vars(root)["on_messages"] = _given(root.on_messages, run, hear)
+            vars(root)["on_messages"] = _given(root.on_messages, run, hear, sent)
         yield
     finally:
         for thing, name, own in before:
@@ -107,12 +110,15 @@ def _heard(thing: Any, inner: Callable[..., Any], run: Caller, hear: Callable[[A
     return begin
 
 
-def _given(inner: Callable[..., Any], run: Caller, hear: Callable[[Any], None]) -> Callable[..., Any]:
+def _given(
+    inner: Callable[..., Any], run: Caller, hear: Callable[[Any], None], sent: Callable[[str], None]
+) -> Callable[..., Any]:
     """An agent's `run` shows its task nowhere but in the result."""
 
     async def on_messages(*args: Any, **options: Any) -> Any:
         if caller() is run:
             for message in given_to(args, options):
+                sent(id_of(message))
                 hear(message)
         return await inner(*args, **options)
 
