@@ -6,8 +6,12 @@ import { COLOURS, colourClass, MARKS, placeClass } from "../src/views/colours";
 type Colour = [number, number, number];
 
 const css = readFileSync("src/styles/theme.css", "utf8");
-/** The backgrounds of JupyterLab's and VS Code's own themes, and those of the panel for pages without a theme. */
-const BACKGROUNDS = { light: ["#ffffff", "#f5f5f5"], dark: ["#000000", "#111111", "#1e1e1e", "#212121"] };
+/** The backgrounds of JupyterLab's and VS Code's own themes, those of the panel for pages without a theme, and those
+ * of what waits for a person. */
+const BACKGROUNDS = {
+  light: ["#ffffff", "#f5f5f5"],
+  dark: ["#000000", "#111111", "#1e1e1e", "#212121", "#2a2a2a", "#2b2824"],
+};
 
 /** What is left of linear RGB without one kind of cone (Machado, Oliveira and Fernandes 2009, full severity). */
 const EYES: Record<string, [Colour, Colour, Colour]> = {
