@@ -12,7 +12,7 @@ const TAGS: Record<string, ReadonlySet<string>> = {
   [XHTML]: words(
     "a article aside blockquote br button code dd del details div dl dt em figure footer form h1 h2 h3 h4 h5 h6 header hr img " +
       "input kbd label li ol option output p pre section select span strong summary table tbody td textarea th thead time " +
-      "tr ul",
+      "tr ul wbr",
   ),
   [MATHML]: words(
     "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot mstyle merror mpadded mphantom menclose msub msup msubsup " +

@@ -52,8 +52,9 @@ export class Work {
 
   #go(budget = BUDGET_MS): void {
     cancelAnimationFrame(this.#frame);
-    const until = performance.now() + budget;
+    let until = 0;
     for (let count = 0; count < LEAST || performance.now() < until; ) {
+      if (count >= LEAST / 2) until ||= performance.now() + budget;
       const { done, value } = this.steps.next();
       if (done) {
         this.stop();

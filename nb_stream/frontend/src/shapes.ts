@@ -72,7 +72,8 @@ export function cellOf(said: Cell): Cell {
 export function runOf(said: RunInfo): RunInfo {
   const empty = { id: "", task: "", status: "done", stop_reason: null, started_at: null, ended_at: null };
   const run = { ...empty, ...fitting(said, RUN) } as RunInfo;
-  return { ...run, usage: usageOf(run.usage ?? {}), calls: (run.calls ?? []).filter(isObject).map(headOf) };
+  if (run.calls) run.calls = run.calls.filter(isObject).map(headOf);
+  return { ...run, usage: usageOf(run.usage ?? {}) };
 }
 
 export function rowOf(said: AgentRow): AgentRow {

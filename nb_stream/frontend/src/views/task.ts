@@ -52,7 +52,7 @@ export class TaskBox {
       if (store.runs.length + store.cells.length > 0) this.#askForReset();
       else connection.send({ type: "reset" });
     });
-    this.#hint.setAttribute("role", "status");
+    this.#hint.setAttribute("aria-live", "polite");
     this.#ask.setAttribute("role", "group");
     this.#ask.setAttribute("aria-label", ASK);
     this.#ask.addEventListener("keydown", (event) => {
