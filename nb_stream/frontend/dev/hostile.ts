@@ -233,6 +233,8 @@ async function show(payloads: readonly Payload[]): Promise<void> {
   await nextFrame();
   for (const details of el.querySelectorAll("details")) details.open = true;
   for (const tool of el.querySelectorAll<HTMLElement>("[aria-controls]")) tool.click();
+  // The timeline comes by itself, soon after the panel.
+  for (let i = 0; i < 600 && !el.querySelector(".nbs-bars"); i++) await nextFrame();
   for (let i = 0; i < 3; i++) await nextFrame();
   look(el, "at once");
   touch(el);
