@@ -238,7 +238,7 @@ def test_keys_in_the_panel_do_nothing_to_the_notebook_but_save_it_and_esc_leaves
     panel.ended()
     page.evaluate(COMMANDS)
     line = panel.root.locator(".nbs-line").last
-    for place in (line, panel.root.get_by_role("button", name="Reset")):
+    for place in (line, panel.root.get_by_role("button", name="Reset", exact=True)):
         for key in (*LETTERS, "d", *CHORDS, "d"):
             place.focus()
             page.keyboard.press(key)
