@@ -5,6 +5,9 @@ representation in the widget's own output. So each display of a panel brings oth
 filled as the runs go: `text/html`, with messages to unfold, and `text/plain`, which everything shows. Both are whole at
 every size. The front end hides them while the live panel is on the page.
 
+JupyterLab shows 50 outputs of a cell. So only the first panels of a cell have several, of which the last alone is
+written again as a run goes on, and those behind them have one.
+
 When a kernel dies, nobody can write what it had not written. So the outputs are brought up to date while a run goes on,
 and what is being written says there that it is cut off.
 """
@@ -17,11 +20,13 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Collection
+from functools import reduce
 from html import escape
+from operator import add
 from typing import Any, Protocol
 
 from . import kernel_gate
-from .export.parts import LIMITS, Parts
+from .export.parts import LIMITS, Part, Parts
 from .protocol import LeftOp
 from .transcript import Transcript
 
@@ -42,6 +47,10 @@ PAUSE = 2.0
 
 LIVE_PAUSE = 3.0
 """Seconds after which text that is being written is written there, too."""
+
+SPLIT_IN_CELL = 4
+"""So many panels of one cell have several outputs each: with the widgets, 4 · 4 and 2 for each panel more stay below 50
+up to the 21st panel."""
 
 _ELSEWHERE = "It stands where the panel was shown last."
 _ABOVE = "What was said stands above."
@@ -67,10 +76,11 @@ class StaticOutput:
         self._title, self._leave = "", LEAVES[0]
         self._stream: Callable[[], Any] = lambda: None
         self._parts = Parts()
+        self._is_split = True  # whether each part has an output of its own
         self._display_ids: list[str] = []
         self._place = 0  # how often it was shown
         self._cell: tuple[str, str] | None = None
-        self._written = [0] * len(LIMITS)  # the revisions that stand there
+        self._written: list[int] = []  # the revisions that stand there
         self._unsure: set[int] = set()  # parts that a program without a page may have missed
         self._is_pushed = False  # a page has asked, as the kernel's own updates do not reach it
         self._is_due = False  # something is to be written
@@ -91,6 +101,12 @@ class StaticOutput:
         nothing is left."""
         return ".".join(map(str, (self._place, *self._written))) if self._display_ids else ""
 
+    @property
+    def _contents(self) -> tuple[Part, ...]:
+        """What each output holds."""
+        parts = self._parts.parts
+        return parts if self._is_split else (reduce(add, parts),)
+
     def show(self, stream: HasTranscript, title: str, leave: str) -> None:
         """Put the outputs into the cell that is being run; those in an earlier cell become a line that says so. Any
         thread may call it."""
@@ -103,9 +119,11 @@ class StaticOutput:
                 self._publish(self._elsewhere(part), display_id, "")
             self._stream, self._title, self._leave = weakref.ref(stream), title, leave
             self._place += 1
+            self._is_split = self._cell is None or sum(other._cell == self._cell for other in _all()) <= SPLIT_IN_CELL
             self._read()
-            self._display_ids = [uuid.uuid4().hex for _ in LIMITS]
-            self._write(range(len(LIMITS)), update=False)
+            self._display_ids = [uuid.uuid4().hex for _ in self._contents]
+            self._written = [0] * len(self._display_ids)
+            self._write(range(len(self._display_ids)), update=False)
 
     def ended(self) -> None:
         """A run has ended: write that at once, but in a loop of short runs."""
@@ -131,7 +149,8 @@ class StaticOutput:
             return None
         self._is_pushed = True
         with self._lock:
-            return self._op(range(len(LIMITS)) if parts is None else parts)
+            there = range(len(self._display_ids))
+            return self._op(there if parts is None else [part for part in parts if part in there])
 
     def flush(self, *, ends_cell: bool = False) -> None:
         """Write what is to be written. At the end of a cell, what a program that runs cells one by one may not have
@@ -142,7 +161,7 @@ class StaticOutput:
                 self._read()
                 self._disarm()
                 changed = {
-                    place for place, part in enumerate(self._parts.parts) if part.revision != self._written[place]
+                    place for place, part in enumerate(self._contents) if part.revision != self._written[place]
                 }
                 self._write(sorted(changed | unsure), update=True)
             if ends_cell:
@@ -183,9 +202,9 @@ class StaticOutput:
     def _write(self, parts: Collection[int], *, update: bool) -> None:
         if not parts:
             return
-        self._at = time.monotonic()
+        self._at, contents = time.monotonic(), self._contents
         for part in parts:
-            self._written[part] = self._parts.parts[part].revision
+            self._written[part] = contents[part].revision
             self._publish(self._bundle(part), self._display_ids[part], self._stamp(part), update=update)
         self._unsure.update(parts)
         op = self._op(parts) if self._is_pushed else None
@@ -206,7 +225,7 @@ class StaticOutput:
 
     def _bundle(self, part: int) -> dict[str, str]:
         """The representations of a part. Without runs it takes no room on the page."""
-        content, title = self._parts.parts[part], f"Transcript of {self._title}\n" if part == 0 else ""
+        content, title = self._contents[part], f"Transcript of {self._title}\n" if part == 0 else ""
         return {"text/html": f"<div class={self.mark}>{content.framed}</div>", "text/plain": title + content.text}
 
     def _elsewhere(self, part: int) -> dict[str, str]:

@@ -278,6 +278,26 @@ def test_less_can_be_left(page: Page, leave: str, has: str, lacks: str) -> None:
     assert len(page.outputs) == 1 + (0 if leave == "nothing" else len(LIMITS))
 
 
+def test_jupyterlab_shows_all_of_twenty_panels_of_a_cell_and_each_is_whole(page: Page) -> None:
+    page.execute("cell")
+    streams = [Stream() for _ in range(20)]
+    outputs = [page.show(stream) for stream in streams]
+    assert len(page.outputs) <= 50, "JupyterLab hides those behind them"
+    for place, stream in enumerate(streams):
+        stream.transcript = said([f"I am number {place}, I am."], 900)
+        outputs[place].ended()
+        outputs[place].flush()
+    shown = page.as_text(), page.as_sanitised_html()
+    for place, stream in enumerate(streams):
+        count = len(stream.transcript)
+        assert [text.count(f"I am number {place}, I am.") for text in shown] == [count, count]
+    page.execute("another cell")
+    moved = page.show(streams[-1], streams[-1].transcript)
+    assert moved.revisions.count(".") == len(LIMITS), "alone in its cell it has its parts"
+    assert page.as_text().count("I am number 19, I am.") == len(streams[-1].transcript)
+    assert page.as_text().count("It stands where the panel was shown last.") == 1
+
+
 def test_what_can_be_left_is_told() -> None:
     with pytest.raises(ValueError, match="leave is one of 'transcript', 'summary', 'nothing', not 'all'"):
         TeamPanel(TEAMS["writers"](pace=0), leave="all")

@@ -35,6 +35,10 @@ class Part:
         same = (text, html) == (self.text, self.html)
         return self if same else Part(text, html, self.revision + 1)
 
+    def __add__(self, other: Part) -> Part:
+        """Both in one, of which the revision is another one whenever one of theirs is."""
+        return Part(self.text + other.text, self.html + other.html, self.revision + other.revision)
+
     @property
     def framed(self) -> str:
         """The HTML, fit to stand for itself."""

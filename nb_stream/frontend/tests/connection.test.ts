@@ -256,7 +256,8 @@ test("a page that hears nothing more of a run asks, ever more rarely, and so lea
   vi.advanceTimersByTime(100 * QUIET);
   expect(resyncs(kernel)).toBe(0);
   kernel.setState("running", "");
-  kernel.put("c1", "poet", "text", "half");
+  kernel.begin("c1", "poet");
+  kernel.write("c1", "half");
   kernel.answers = false;
   kernel.deliver = () => {};
   kernel.settle("c1", { text: "half of it and the rest" });

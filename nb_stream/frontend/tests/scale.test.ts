@@ -137,9 +137,8 @@ test("the bodies of long messages are made a few in a frame, the nearest first",
     view.el.getBoundingClientRect = () => new DOMRect(0, 100 * place - 2500, 100, 100);
   }
   document.body.append(scroller);
-  let now = 0;
-  const clock = vi.spyOn(performance, "now").mockImplementation(() => (now += 3));
   const made: number[] = [];
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => 4 * made.length); // 4 ms each
   new Bodies((view) => made.push(views.indexOf(view)), signal).make(views, scroller);
   expect(made).toEqual([25, 24]);
   await expect.poll(() => made.length).toBe(60);
