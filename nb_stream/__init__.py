@@ -14,35 +14,35 @@ __version__ = "0.1.0"
 _HOMES = {
     "TeamPanel": "panel",
     "TeamStream": "stream",
-    "Run": "run",
-    "Token": "model",
-    "Cell": "model",
-    "CellKind": "model",
-    "CellStatus": "model",
-    "RunState": "model",
-    "AgentInfo": "model",
-    "Transcript": "transcript",
-    "Question": "questions",
-    "Replay": "replay",
-    "needs_approval": "backends.approval",
+    "Run": "runtime.run",
+    "Token": "core.model",
+    "Cell": "core.model",
+    "CellKind": "core.model",
+    "CellStatus": "core.model",
+    "RunState": "core.model",
+    "AgentInfo": "core.model",
+    "Transcript": "export",
+    "Question": "runtime.human_input",
+    "Replay": "recording.replay",
+    "needs_approval": "backends.autogen.approval",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from .backends.approval import needs_approval as needs_approval
-    from .model import AgentInfo as AgentInfo
-    from .model import Cell as Cell
-    from .model import CellKind as CellKind
-    from .model import CellStatus as CellStatus
-    from .model import RunState as RunState
-    from .model import Token as Token
+    from .backends.autogen.approval import needs_approval as needs_approval
+    from .core.model import AgentInfo as AgentInfo
+    from .core.model import Cell as Cell
+    from .core.model import CellKind as CellKind
+    from .core.model import CellStatus as CellStatus
+    from .core.model import RunState as RunState
+    from .core.model import Token as Token
+    from .export import Transcript as Transcript
     from .panel import TeamPanel as TeamPanel
-    from .questions import Question as Question
-    from .replay import Replay as Replay
-    from .run import Run as Run
+    from .recording.replay import Replay as Replay
+    from .runtime.human_input import Question as Question
+    from .runtime.run import Run as Run
     from .stream import TeamStream as TeamStream
-    from .transcript import Transcript as Transcript
 
 
 def __getattr__(name: str) -> Any:

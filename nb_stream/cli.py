@@ -36,7 +36,7 @@ def add_commands(commands: Any) -> None:
   run.md          Markdown, for a pull request
   run.txt         plain text
   run.ipynb       a notebook, a cell for each message
-  run.json        the transcript as data (nb_stream.recording.load reads it back)
+  run.json        the transcript as data (nb_stream.recording.reader.load reads it back)
   run.agui.jsonl  events of the AG-UI protocol, for other front ends
 
 Add .gz to compress it. Record with TeamPanel(team, record="run.jsonl"), or afterwards with
@@ -90,7 +90,7 @@ def _speed(word: str) -> float:
 
 def _export(options: argparse.Namespace) -> int:
     from .export import export, suffix_of
-    from .recording import load
+    from .recording.reader import load
 
     if not suffix_of(options.out):
         return _fail(_unknown(options.out))
@@ -114,9 +114,9 @@ def _unknown(name: str) -> str:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from .replay import Replay
+    from .recording.replay import Replay
     from .stream import TeamStream
-    from .terminal import terminal_view
+    from .terminal.printed import terminal_view
 
     async def play() -> None:
         stream = TeamStream(replay, streaming=True)  # whatever was heard when it was recorded

@@ -15,24 +15,24 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from .awaiting import needs_await
-from .batching import Batcher
+from .core.metrics import Prices
+from .core.model import AgentInfo, Event, RunState, Token
+from .core.reducer import Patch, RunChanged, Settled
+from .core.transcript import Transcript
 from .errors import NbStreamError
-from .metrics import Prices
-from .model import AgentInfo, Event, RunState, Token
-from .options import names_options
-from .protocol import Command, Frame, LeftOp, Snapshot
-from .questions import Question
-from .redaction import Redact
-from .reduce import Patch, RunChanged, Settled
-from .replay import steer
-from .run import Run
-from .static_output import LEAVES, StaticOutput, instead
+from .notebook.saved_output import LEAVES, StaticOutput, instead
+from .notebook.widget import STATIC, FrameWidget, caution, deliver, show_in_boxes
+from .recording.redaction import Redact
+from .recording.replay import steer
+from .runtime.human_input import Question
+from .runtime.must_await import needs_await
+from .runtime.options import names_options
+from .runtime.run import Run
+from .runtime.switches import Switches, resolve
+from .runtime.token_gate import Streaming
 from .stream import TeamStream
-from .switches import Switches, resolve
-from .token_gate import Streaming
-from .transcript import Transcript
-from .widget import STATIC, FrameWidget, caution, deliver, show_in_boxes
+from .wire.batcher import Batcher
+from .wire.protocol import Command, Frame, LeftOp, Snapshot
 
 if TYPE_CHECKING:
     from typing_extensions import Self

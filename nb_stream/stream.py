@@ -13,28 +13,29 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import interrupts, loops
-from .backends import Backend, open_backend, tell
-from .callbacks import name_of
-from .clock import now
+from .backends.base import Backend
+from .backends.registry import open_backend
+from .backends.stand_in import StandIn
+from .concurrency import event_loops, interrupts
+from .concurrency.clock import now
+from .core.metrics import Prices, checked
+from .core.model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
+from .core.transcript import Transcript
 from .errors import EmptyTaskError, NoTeamError
-from .events import header
 from .export import export
-from .feed import Feed, Watcher
-from .metrics import Prices, checked
-from .model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
-from .options import names_options
-from .questions import Question
-from .recording import Recording
-from .redaction import Redact
-from .replay import Replay
-from .run import Outlet, Run, is_within
-from .runner import Runner
-from .stand_in import StandIn
-from .switches import Switches, resolve
-from .terminal import terminal_view
-from .token_gate import Streaming, TokenGate
-from .transcript import Transcript
+from .recording.codec import header
+from .recording.reader import Recording
+from .recording.redaction import Redact
+from .recording.replay import Replay
+from .runtime.callbacks import name_of
+from .runtime.event_hub import Feed, Watcher
+from .runtime.human_input import Question
+from .runtime.options import names_options
+from .runtime.run import Outlet, Run, is_within
+from .runtime.supervisor import Runner
+from .runtime.switches import Switches, resolve
+from .runtime.token_gate import Streaming, TokenGate
+from .terminal.printed import terminal_view
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -94,7 +95,7 @@ class TeamStream(StandIn):
         self._backend.wanted = self._gate.wanted
         self._feed = Feed(agents, self._gate, self._backend.joined)
         self._switches = Switches(lambda: self._feed.agents, self._gate.is_open, self._set_switch)
-        self._home = loops.Home()
+        self._home = event_loops.Home()
         self._runner = Runner(self._backend, self._feed, self._home, input_timeout, input_default)
         self._feed.prices, self._feed.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
@@ -341,7 +342,7 @@ class TeamStream(StandIn):
         if self._runner.left is None:
             self._runner.check_free("start a run")  # what cannot begin is refused before anything is patched
         with interrupts.caught_blocking() as wait:
-            return loops.run_sync(work, self._home, self.cancel)
+            return event_loops.run_sync(work, self._home, self.cancel)
 
     async def stop(self) -> None:
         """End the run after the current turn, and wait for its end: a question that the turn waits for is dismissed.
@@ -370,11 +371,11 @@ class TeamStream(StandIn):
 
     async def pause(self) -> None:
         """Pause the team's agents, as its own `pause` does; AutoGen's agents take no notice."""
-        await tell(self.team, "pause")
+        await self._backend.pause()
 
     async def resume(self) -> None:
         """Let the team's agents go on after `pause`."""
-        await tell(self.team, "resume")
+        await self._backend.resume()
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state (AgentChat's `save_state`), without a trace of streaming; bare teams take it up too."""
@@ -417,13 +418,13 @@ class TeamStream(StandIn):
         """See the end of a run whose `run_stream` was left; it takes as long as a cancel."""
         run = self._runner.left
         if run is not None and not is_within(run):
-            await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=loops.ENDING)
+            await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=event_loops.ENDING)
 
     async def _end(self, run: Run) -> None:
         """Cancel a run that nobody waits for any more, and see it end, also where this is cancelled itself: it is
         brief, and who waits must find the team free afterwards."""
         if not run.done():
-            await loops.outlast([self._cancel(run)])
+            await event_loops.outlast([self._cancel(run)])
 
     async def _save_state(self) -> dict[str, Any]:
         await self._runner.ready()

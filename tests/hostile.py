@@ -9,7 +9,7 @@ from typing import Any
 
 from conftest import ROOT
 
-from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from nb_stream.core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 
 CORPORA = pathlib.Path(os.environ.get("NB_STREAM_CORPORA", ROOT.parent / "shared" / "corpora"))
 """Collections of others, which are kept outside of the repository; where they are missing, ours are tried alone."""

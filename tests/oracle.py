@@ -10,8 +10,8 @@ from typing import Any
 
 from scenarios import Scenario, cut
 
-from nb_stream.gates import Pile
-from nb_stream.model import (
+from nb_stream.core.chunk_buffer import Pile
+from nb_stream.core.model import (
     Cell,
     CellKind,
     CellStatus,
@@ -23,9 +23,9 @@ from nb_stream.model import (
     ToolCall,
     ToolResults,
 )
-from nb_stream.patches import Appended, Opened, Patch, RunChanged, Settled
-from nb_stream.reduce import fold
-from nb_stream.transcript import Transcript
+from nb_stream.core.patches import Appended, Opened, Patch, RunChanged, Settled
+from nb_stream.core.reducer import fold
+from nb_stream.core.transcript import Transcript
 
 UNTIMED = {"started_at": None, "ttft": None, "tokens_per_s": None, "estimated": False}
 """The figures of a cell that only streaming can give."""

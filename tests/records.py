@@ -8,10 +8,10 @@ import pathlib
 from collections.abc import Iterable
 
 from nb_stream import TeamStream, Transcript
+from nb_stream.core.model import AgentInfo, Event
 from nb_stream.demo import TEAMS
-from nb_stream.events import header
-from nb_stream.model import AgentInfo, Event
-from nb_stream.recorder import save
+from nb_stream.recording.codec import header
+from nb_stream.recording.writer import save
 
 ANN, BEN = AgentInfo("ann", "ann"), AgentInfo("ben", "ben")
 

@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from nb_stream.model import (
+from nb_stream.core.model import (
     CellKind,
     CellStatus,
     Chunk,

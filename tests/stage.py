@@ -7,13 +7,23 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from nb_stream.batching import Batcher
-from nb_stream.feed import Feed
-from nb_stream.model import AgentInfo, AgentStatus, CellKind, Chunk, Event, Message, RunFinished, RunState, TurnStarted
-from nb_stream.protocol import Frame
-from nb_stream.switches import Switches
-from nb_stream.token_gate import TokenGate
-from nb_stream.transcript import Transcript
+from nb_stream.core.model import (
+    AgentInfo,
+    AgentStatus,
+    CellKind,
+    Chunk,
+    Event,
+    Message,
+    RunFinished,
+    RunState,
+    TurnStarted,
+)
+from nb_stream.core.transcript import Transcript
+from nb_stream.runtime.event_hub import Feed
+from nb_stream.runtime.switches import Switches
+from nb_stream.runtime.token_gate import TokenGate
+from nb_stream.wire.batcher import Batcher
+from nb_stream.wire.protocol import Frame
 
 
 class Timer:

@@ -19,9 +19,9 @@ from pydantic import BaseModel
 from waiting import until
 
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamStream, needs_approval
-from nb_stream.backends.human import code_blocks
+from nb_stream.backends.autogen.human import code_blocks
 from nb_stream.demo import Call, Say, ScriptedClient
-from nb_stream.questions import Question
+from nb_stream.runtime.human_input import Question
 
 pytestmark = pytest.mark.filterwarnings("ignore:No approval function set")
 

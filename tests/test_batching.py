@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scenarios import Author
 from stage import Stage, StillLoop
 
-from nb_stream.batching import INTERVAL, PER_SECOND, QUIET, REPEATS, Batcher
-from nb_stream.frames import COUNTING, SHORT
-from nb_stream.model import CellKind, CellStatus, CodeResult, Message, Notice, RunFinished, RunStarted, RunState
-from nb_stream.protocol import cell_whole, run_row
+from nb_stream.core.model import CellKind, CellStatus, CodeResult, Message, Notice, RunFinished, RunStarted, RunState
+from nb_stream.wire.batcher import INTERVAL, PER_SECOND, QUIET, REPEATS, Batcher
+from nb_stream.wire.frame_builder import COUNTING, SHORT
+from nb_stream.wire.protocol import cell_whole, run_row
 
 PATHS = ("ann", "ben", "team/ann", "team/cy")
 MANY = settings(max_examples=4 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))

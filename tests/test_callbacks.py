@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nb_stream.callbacks import SHARE, Callbacks, drain
+from nb_stream.runtime.callbacks import SHARE, Callbacks, drain
 
 
 class Line:
@@ -150,7 +150,7 @@ async def test_whatever_makes_a_coroutine_is_awaited(way: str) -> None:
 
 async def test_a_slow_function_goes_on_in_a_thread_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     line, got, now = Line(), [], [100.0]
-    monkeypatch.setattr("nb_stream.callbacks.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("nb_stream.runtime.callbacks.time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def slow(number: int) -> None:
         now[0] += SHARE * 0.6

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from nb_stream import TeamStream
-from nb_stream.clock import counting, now
+from nb_stream.concurrency.clock import counting, now
+from nb_stream.core.model import Chunk, RunStarted
 from nb_stream.demo import writers
-from nb_stream.model import Chunk, RunStarted
-from nb_stream.recording import load
+from nb_stream.recording.reader import load
 
 
 async def test_a_clock_that_is_set_back_or_forward_in_mid_run_changes_no_duration(tmp_path, monkeypatch) -> None:

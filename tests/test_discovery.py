@@ -36,7 +36,7 @@ from openai import AsyncOpenAI
 from shapes import ORCHESTRATOR, SELECTOR, SHAPES, WHOLE, Shape, selector, selector_inside
 
 from nb_stream import CellKind, TeamStream
-from nb_stream.backends.agents import discover
+from nb_stream.backends.autogen.discovery import discover
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import CannotStreamError
 

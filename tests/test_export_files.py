@@ -17,13 +17,13 @@ from pydantic import TypeAdapter
 from records import record
 
 from nb_stream import Transcript
+from nb_stream.core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from nb_stream.demo import TEAMS
 from nb_stream.errors import RecordingError
 from nb_stream.export import SUFFIXES, export
 from nb_stream.export.agui import events
 from nb_stream.export.notebook import notebook
-from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from nb_stream.recording import load
+from nb_stream.recording.reader import load
 
 SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "transcript.schema.json").read_text("utf-8"))
 PIXEL = "data:image/png;base64,iVBORw0KGgo="

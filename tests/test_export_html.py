@@ -12,12 +12,12 @@ from playwright.sync_api import sync_playwright
 from records import record
 
 from nb_stream import Transcript
+from nb_stream.core.model import Cell, CellKind, CellStatus, RunInfo, Usage
+from nb_stream.core.text_safety import visible
 from nb_stream.export import export
 from nb_stream.export.html import fragment, page
 from nb_stream.export.text import seconds
 from nb_stream.export.text import text as plain
-from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, Usage
-from nb_stream.visible import visible
 
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "section", "p", "small", "time", "details",

@@ -14,7 +14,7 @@ from autogen_agentchat.tools import AgentTool
 
 from nb_stream import CellKind, TeamStream
 from nb_stream.demo import Call, Fail, Say, ScriptedClient
-from nb_stream.replay import Replay
+from nb_stream.recording.replay import Replay
 
 
 def agent(name: str, *script: Any, **options: Any) -> AssistantAgent:

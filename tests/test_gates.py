@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scenarios import AGENTS, Author
 from stage import Stage
 
-from nb_stream.gates import Pile
-from nb_stream.model import CellKind, Chunk, Event, Message, RunFinished, TurnEnded
+from nb_stream.core.chunk_buffer import Pile
+from nb_stream.core.model import CellKind, Chunk, Event, Message, RunFinished, TurnEnded
 
 MANY = settings(max_examples=5 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -27,7 +27,7 @@ from troubles import FINE, agent, fine
 from waiting import until
 
 from nb_stream import RunState, TeamPanel, TeamStream
-from nb_stream.backends.stopping import RunToken
+from nb_stream.backends.autogen.stopping import RunToken
 from nb_stream.demo import Call, Fail, Say, ScriptedClient
 from nb_stream.errors import described
 

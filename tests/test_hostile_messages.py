@@ -41,15 +41,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from nb_stream import TeamStream
-from nb_stream.backends.messages import chunk_of, event_of
-from nb_stream.backends.reading import LONGEST, id_of, plain, source_of, words
-from nb_stream.events import from_line, line
+from nb_stream.backends.autogen.messages import chunk_of, event_of
+from nb_stream.backends.autogen.reading import LONGEST, id_of, plain, source_of, words
+from nb_stream.core.model import CellKind
+from nb_stream.core.reducer import fold
+from nb_stream.core.transcript import Transcript
 from nb_stream.export import SUFFIXES, export
-from nb_stream.model import CellKind
-from nb_stream.protocol import cell_whole
-from nb_stream.recording import load
-from nb_stream.reduce import fold
-from nb_stream.transcript import Transcript
+from nb_stream.recording.codec import from_line, line
+from nb_stream.recording.reader import load
+from nb_stream.wire.protocol import cell_whole
 
 
 class Quit(BaseException):

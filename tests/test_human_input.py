@@ -27,7 +27,7 @@ from waiting import until
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import NotRunningError
-from nb_stream.questions import Question
+from nb_stream.runtime.human_input import Question
 
 
 async def asked(stream: TeamStream, count: int = 1) -> tuple[Question, ...]:

@@ -13,33 +13,26 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "nb_stream"
 
-LAYERS = (
-    "attempts clock errors awaiting model options stand_in text think typed visible",
-    "metrics packed redaction patches",
-    "events",
-    "export export.*",
-    "transcript",
-    "linkage draft",
-    "reduce",
-    "protocol",
-    "run kernel_gate loops interrupts",
-    "frames pace gates callbacks switches token_gate console recorder recording static_output",
-    "batching feed replay questions terminal terminal_live",
-    "backends backends.*",
-    "demo demo.*",
-    "runner widget",
+ORDER = (
+    "errors",
+    "core",
+    "recording concurrency wire",
+    "export backends",
+    "runtime notebook",
+    "terminal",
+    "demo",
     "stream",
     "panel",
     "cli",
-    ". __main__",
+    "__main__ .",
 )
-"""A module may import from its own layer and from those above it in this list."""
+"""The packages, and the modules that stand beside them, from below. Each may import from itself and from lines above its
+own, and from nothing else."""
 
-LATE = {("backends", f"backends.{kind}") for kind in ("autogen", "recorded", "replay")}
-"""Imports against the order, made when a function is called: the backend is picked by what there is to run."""
-
-AUTOGEN = ("backends", "demo")
-WIDGETS = ("widget", "panel")
+AUTOGEN = ("backends.autogen", "demo")
+WIDGETS = ("notebook.widget", "panel")
+PURE = ("asyncio", "threading", "concurrent", "io", "os", "pathlib", "socket", "subprocess")
+"""What the modules of `core` do without."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -56,17 +49,11 @@ MODULES = dict(modules())
 def imports(name: str) -> set[str]:
     """What a module imports, also inside functions: names inside the package as they are in `MODULES`, others in full.
 
-    Not what it needs for type checkers only; and not `LATE`, which has to stand inside a function.
+    Not what it needs for type checkers only.
     """
     file = MODULES[name]
     tree = ast.parse(file.read_text("utf-8"))
     for_types = {id(node) for block in ast.walk(tree) if _is_for_types(block) for node in ast.walk(block)}
-    inside = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, (ast.FunctionDef, ast.AsyncFunctionDef))
-        for node in ast.walk(block)
-    }
     found: set[str] = set()
     for node in ast.walk(tree):
         if id(node) in for_types:
@@ -74,8 +61,7 @@ def imports(name: str) -> set[str]:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            late = {other for near, other in LATE if near == name} if id(node) in inside else set()
-            found.update(set(_from(name, file, node)) - late)
+            found.update(_from(name, file, node))
     return found
 
 
@@ -95,31 +81,42 @@ def _from(name: str, file: Path, node: ast.ImportFrom) -> Iterator[str]:
         yield full if full in MODULES else ".".join(base) or "."
 
 
-def layer_of(name: str) -> int:
-    for number, layer in enumerate(LAYERS):
-        for entry in layer.split():
-            if name == entry or (entry.endswith(".*") and name.startswith(entry[:-1])):
-                return number
-    raise AssertionError(f"nb_stream/{name} stands in no layer: add it to LAYERS, as deep as its imports allow")
+def package_of(name: str) -> str:
+    """The package of a module, or the module itself where it stands beside the packages."""
+    return name.partition(".")[0] or "."
+
+
+def level_of(name: str) -> int:
+    """The line of `ORDER` that a module belongs to."""
+    for level, line in enumerate(ORDER):
+        if package_of(name) in line.split():
+            return level
+    raise AssertionError(f"nb_stream/{name} stands in no package of ORDER: put it into one")
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_imports_point_downwards_only(name: str) -> None:
+def test_packages_import_from_those_below_only(name: str) -> None:
     for other in imports(name) & MODULES.keys():
-        assert layer_of(other) <= layer_of(name), f"{name} imports {other}"
+        same = package_of(other) == package_of(name)
+        assert same or level_of(other) < level_of(name), f"{name} imports {other}"
 
 
-def test_no_two_modules_import_each_other() -> None:
-    left = {name: imports(name) & MODULES.keys() - {name} for name in MODULES}
-    while free := [name for name, wanted in left.items() if not wanted & left.keys()]:
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    rest = {name: imports(name) & MODULES.keys() - {name} for name in MODULES}
+    while free := [name for name, wanted in rest.items() if not wanted & rest.keys()]:
         for name in free:
-            del left[name]
-    assert {name: wanted & left.keys() for name, wanted in left.items()} == {}
+            del rest[name]
+    assert {name: wanted & rest.keys() for name, wanted in rest.items()} == {}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if package_of(name) == "core"])
+def test_core_is_pure(name: str) -> None:
+    assert [other for other in imports(name) if other.partition(".")[0] in PURE] == []
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_only_backends_and_demos_know_autogen(name: str) -> None:
-    if name.partition(".")[0] not in AUTOGEN:
+def test_only_one_backend_and_the_demos_know_autogen(name: str) -> None:
+    if not name.startswith(AUTOGEN):
         assert [other for other in imports(name) if other.startswith("autogen")] == []
 
 
@@ -133,7 +130,7 @@ def test_only_the_widget_and_the_panel_know_widgets(name: str) -> None:
     ("line", "strangers"),
     [
         ("import nb_stream", ("autogen", "ipywidgets", "anywidget", "traitlets", "asyncio", "openai")),
-        ("import nb_stream.reduce, nb_stream.protocol", ("autogen", "ipywidgets", "anywidget", "asyncio")),
+        ("import nb_stream.core.reducer, nb_stream.wire.protocol", ("autogen", "ipywidgets", "anywidget", "asyncio")),
         ("from nb_stream import Transcript, Cell", ("autogen", "ipywidgets", "anywidget", "asyncio")),
         ("from nb_stream import TeamStream", ("ipywidgets", "anywidget")),
     ],

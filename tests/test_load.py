@@ -10,9 +10,9 @@ import pytest
 from records import record, rows
 
 from nb_stream import Replay, TeamPanel, TeamStream
+from nb_stream.core.model import CellStatus
 from nb_stream.demo import TEAMS, Say, ScriptedClient
 from nb_stream.errors import NoTeamError, RecordingError, RecordingWarning, StateError
-from nb_stream.model import CellStatus
 
 
 @pytest.mark.parametrize("team", TEAMS)

@@ -92,11 +92,11 @@ def test_a_missing_autogen_is_told_with_the_remedy() -> None:
 
 def test_an_untested_autogen_is_told_once_and_used_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     from nb_stream import TeamStream
-    from nb_stream.backends import autogen
+    from nb_stream.backends.autogen import backend
     from nb_stream.demo import writers
     from nb_stream.errors import UntestedVersionWarning
 
-    monkeypatch.setattr(autogen.metadata, "version", lambda name: "0.8.1")
+    monkeypatch.setattr(backend.metadata, "version", lambda name: "0.8.1")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert TeamStream(writers(pace=0)).agents

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from oracle import folded
 from scenarios import Author
 
+from nb_stream.core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from nb_stream.core.text_safety import visible
+from nb_stream.core.transcript import Transcript
 from nb_stream.export.contained import contained
 from nb_stream.export.markdown import markdown
-from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from nb_stream.transcript import Transcript
-from nb_stream.visible import visible
 
 RUN = RunInfo("r1", "Plan a trip.", CellStatus.DONE, "Enough.")
 

@@ -21,11 +21,11 @@ from shapes import agent_tool, magentic_one, selector, selector_inside, society,
 from waiting import until
 
 from nb_stream import TeamStream, needs_approval
+from nb_stream.core.metrics import by_agent, checked, cost, first_token, price_of, tokens_per_second
+from nb_stream.core.model import Cell, CellKind, CellStatus, Usage
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.export.text import dollars
-from nb_stream.metrics import by_agent, checked, cost, first_token, price_of, tokens_per_second
-from nb_stream.model import Cell, CellKind, CellStatus, Usage
-from nb_stream.recording import load
+from nb_stream.recording.reader import load
 
 
 def test_pace_is_the_servers_count_over_the_time_between_chunks() -> None:
@@ -235,7 +235,9 @@ async def test_an_answer_that_was_broken_off_is_in_the_sums_as_an_estimate() -> 
 
 async def test_what_a_person_took_is_neither_the_agents_time_nor_the_runs(tmp_path: Path, monkeypatch: Any) -> None:
     real, ahead = time.monotonic, 0.0
-    monkeypatch.setattr("nb_stream.clock.time", SimpleNamespace(time=time.time, monotonic=lambda: real() + ahead))
+    monkeypatch.setattr(
+        "nb_stream.concurrency.clock.time", SimpleNamespace(time=time.time, monotonic=lambda: real() + ahead)
+    )
     began = real()
     writer = AssistantAgent("ann", ScriptedClient([Say("word " * 5)], pace=0.01), model_client_stream=True)
     asker = needs_approval(FunctionTool(lambda: "done", "Does it.", name="act"))
@@ -267,7 +269,9 @@ async def test_what_a_person_took_is_neither_the_agents_time_nor_the_runs(tmp_pa
 
 async def test_a_wait_that_is_open_when_its_run_is_cancelled_counts_until_then(monkeypatch: Any) -> None:
     real, ahead = time.monotonic, 0.0
-    monkeypatch.setattr("nb_stream.clock.time", SimpleNamespace(time=time.time, monotonic=lambda: real() + ahead))
+    monkeypatch.setattr(
+        "nb_stream.concurrency.clock.time", SimpleNamespace(time=time.time, monotonic=lambda: real() + ahead)
+    )
     stream = TeamStream(RoundRobinGroupChat([UserProxyAgent("human")], max_turns=1))
     stream.start("go")
     await until(lambda: waiting(stream))

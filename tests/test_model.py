@@ -8,8 +8,8 @@ import typing
 
 import pytest
 
-from nb_stream import model
-from nb_stream.model import Cell, CellKind, CellStatus, Event, RunInfo, RunState, ToolCall, Usage
+from nb_stream.core import model
+from nb_stream.core.model import Cell, CellKind, CellStatus, Event, RunInfo, RunState, ToolCall, Usage
 
 
 @pytest.mark.parametrize("word", [*CellKind, *CellStatus, *RunState])

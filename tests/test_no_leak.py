@@ -15,8 +15,8 @@ from autogen_core import SingleThreadedAgentRuntime
 from shapes import ORCHESTRATOR, SHAPES, Shape, ledger
 
 from nb_stream import TeamStream
-from nb_stream.backends import autogen_private
-from nb_stream.backends.agents import discover
+from nb_stream.backends.autogen import private
+from nb_stream.backends.autogen.discovery import discover
 from nb_stream.demo import Call, Say
 
 BUILT = pytest.mark.parametrize("built", [True, False], ids=["streaming", "ticked"])
@@ -70,7 +70,7 @@ async def clean(stream: TeamStream, team: Any, result: Any) -> None:
             assert not any(map(is_token, await context.get_messages()))
             assert "StreamingChunk" not in str(await context.save_state())
     for chat in tree.chats:
-        manager = await autogen_private.manager(chat.team)
+        manager = await private.manager(chat.team)
         assert not any(map(is_token, manager._message_thread))
 
 

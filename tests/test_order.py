@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nb_stream import TeamStream
-from nb_stream.backends.order import LATE, Order
+from nb_stream.backends.autogen.sequencer import LATE, Order
 from nb_stream.demo import Call, Say, ScriptedClient
 
 

@@ -19,7 +19,7 @@ from shapes import SHAPES, Shape, agent_tool, filtered, nested, round_robin, soc
 from waiting import until
 
 from nb_stream import TeamStream, needs_approval
-from nb_stream.backends.agents import discover
+from nb_stream.backends.autogen.discovery import discover
 from nb_stream.demo import Call, Say, ScriptedClient
 
 TASK = "What is it, beside all that?"

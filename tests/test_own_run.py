@@ -72,7 +72,7 @@ def mind(streams: bool = True) -> SocietyOfMindAgent:
 
 
 def filter_alone(streams: bool = True) -> Any:
-    from nb_stream.backends import autogen_private as private
+    from nb_stream.backends.autogen import private
 
     return private.participants(filtered(streams).team)[0]
 

@@ -11,9 +11,9 @@ import pytest
 from browser_mirror import BrowserMirror, size, through_json
 from stage import Stage
 
-from nb_stream.model import CellStatus, RunFinished, RunStarted
-from nb_stream.pace import ASK, INTERVAL, PATIENCE, SHARE, UNPAINTED, Pace
-from nb_stream.protocol import cell_whole
+from nb_stream.core.model import CellStatus, RunFinished, RunStarted
+from nb_stream.wire.flow_control import ASK, INTERVAL, PATIENCE, SHARE, UNPAINTED, Pace
+from nb_stream.wire.protocol import cell_whole
 
 TOKEN = "token "
 

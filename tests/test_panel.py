@@ -18,7 +18,8 @@ from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from ipywidgets.embed import embed_data
 
-from nb_stream import Replay, TeamPanel, TeamStream, kernel_gate
+from nb_stream import Replay, TeamPanel, TeamStream
+from nb_stream.concurrency import comm_interceptor
 from nb_stream.demo import Say, ScriptedClient, silent, writers
 from nb_stream.errors import UnknownAgentError
 
@@ -61,7 +62,7 @@ async def test_a_click_that_comes_late_undoes_nothing_and_its_page_is_told_so() 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["a page runs the cell", "a program runs the cell"])
 def test_a_page_that_connects_later_gets_everything(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel_gate, "unattended", lambda: alone)
+    monkeypatch.setattr(comm_interceptor, "unattended", lambda: alone)
     create, opened = comm.create_comm, {}
     sent: list[Any] = []
 
@@ -268,8 +269,8 @@ async def test_a_panel_works_where_the_host_has_a_shell_without_the_parts_of_ipy
 
 def test_in_marimo_the_caution_says_what_holds_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(running_in_notebook=lambda: True))
-    sentence = kernel_gate.available()
+    sentence = comm_interceptor.available()
     assert sentence is not None
     assert sentence.startswith("Clicks act at once in a run that was started from this panel or with panel.start(...)")
     monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(running_in_notebook=lambda: False))  # a script
-    assert "no Jupyter kernel" in str(kernel_gate.available())
+    assert "no Jupyter kernel" in str(comm_interceptor.available())

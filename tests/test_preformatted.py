@@ -15,7 +15,7 @@ from test_hostile_messages import Speaker
 
 from nb_stream import Replay, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
-from nb_stream.recording import load
+from nb_stream.recording.reader import load
 
 PRINTED = "d = a*b*c, __init__\n# params: 12\n  col   col\n"
 SAID = [PerSourceFilter(source="user", position="last", count=1)]

@@ -11,9 +11,9 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nb_stream import protocol
-from nb_stream.model import Cell, CellKind, ToolCall, Usage
-from nb_stream.protocol import cell_head, cell_whole, decode, digest
+from nb_stream.core.model import Cell, CellKind, ToolCall, Usage
+from nb_stream.wire import protocol
+from nb_stream.wire.protocol import cell_head, cell_whole, decode, digest
 
 TYPESCRIPT = (ROOT / "nb_stream" / "frontend" / "src" / "protocol.ts").read_text("utf-8")
 CELL = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, "Hello")
@@ -96,7 +96,7 @@ def test_the_browser_sends_the_commands_that_are_described() -> None:
     union = re.search(r"export type Command =(.*?);\n\n", TYPESCRIPT, re.DOTALL)
     assert union is not None
     sent = set(re.findall(r'type: "(\w+)"', union[1]))
-    source = (ROOT / "nb_stream" / "protocol.py").read_text("utf-8")
+    source = (ROOT / "nb_stream" / "wire" / "protocol.py").read_text("utf-8")
     described = source[source.index("Command = ") : source.index("def digest")]
     arguments = {"type", "path", "on", "at", "task", "request_id", "text", "name", "math", "page", "seq", "run"}
     arguments |= {"extras", "parts", "act", "pause", "resume", "step", "seek", "speed", "value"}

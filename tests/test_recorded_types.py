@@ -14,10 +14,7 @@ import pytest
 from records import write
 
 from nb_stream import Replay, TeamPanel, TeamStream
-from nb_stream.errors import NbStreamError, RecordingWarning
-from nb_stream.events import from_line, joined
-from nb_stream.export import SUFFIXES, export
-from nb_stream.model import (
+from nb_stream.core.model import (
     CellKind,
     CellStatus,
     Chunk,
@@ -33,7 +30,10 @@ from nb_stream.model import (
     TurnStarted,
     Usage,
 )
-from nb_stream.recording import Recording, load
+from nb_stream.errors import NbStreamError, RecordingWarning
+from nb_stream.export import SUFFIXES, export
+from nb_stream.recording.codec import from_line, joined
+from nb_stream.recording.reader import Recording, load
 
 SAID = ("ann", "ann", 1000.0)
 CODE = {"code_blocks": [{"code": "1", "language": "python"}], "retry_attempt": 0}

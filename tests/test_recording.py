@@ -36,15 +36,15 @@ from records import record, rows, write
 from scenarios import Author
 
 from nb_stream import TeamPanel, TeamStream
+from nb_stream.core.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
 from nb_stream.demo import TEAMS, Call, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
-from nb_stream.events import KINDS, from_line, header, joined, line, word
 from nb_stream.export import export
-from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
-from nb_stream.packed import Packed
-from nb_stream.recorder import PILE, Tape, save
-from nb_stream.recording import Recording, load
-from nb_stream.redaction import FAILED, REMOVED, Redactor, scrub
+from nb_stream.recording.chunk_batch import Packed
+from nb_stream.recording.codec import KINDS, from_line, header, joined, line, word
+from nb_stream.recording.reader import Recording, load
+from nb_stream.recording.redaction import FAILED, REMOVED, Redactor, scrub
+from nb_stream.recording.writer import PILE, Tape, save
 
 SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "recording.schema.json").read_text("utf-8"))
 

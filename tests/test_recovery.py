@@ -35,7 +35,7 @@ from troubles import FINE, SHAPES, Deaf, agent, agents_of, context, fine, on_own
 from waiting import until
 
 from nb_stream import CellKind, CellStatus, RunState, TeamStream
-from nb_stream.backends import autogen_private as private
+from nb_stream.backends.autogen import private
 from nb_stream.demo import Call, Fail, Say, ScriptedClient
 
 pytestmark = pytest.mark.filterwarnings(

@@ -25,7 +25,7 @@ from oracle import (
 )
 from scenarios import Author, Scenario, eaten
 
-from nb_stream.model import (
+from nb_stream.core.model import (
     Cell,
     CellKind,
     CellStatus,
@@ -43,8 +43,8 @@ from nb_stream.model import (
     TurnStarted,
     Usage,
 )
-from nb_stream.reduce import Appended, Opened, RunChanged, Settled, fold
-from nb_stream.transcript import Transcript
+from nb_stream.core.reducer import Appended, Opened, RunChanged, Settled, fold
+from nb_stream.core.transcript import Transcript
 
 TEXT, THOUGHT = CellKind.TEXT, CellKind.THOUGHT
 MANY = settings(max_examples=5 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))

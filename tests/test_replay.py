@@ -27,14 +27,14 @@ from waiting import until
 
 from nb_stream import CellKind, CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.backends.replay import ReplayedMessage, ReplayedResult
+from nb_stream.core.model import Chunk, Message, Notice, RunFinished, RunStarted, TurnStarted
 from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
 from nb_stream.errors import AlreadyRunningError, RecordingError, RecordingWarning, ReplayedError, UnknownAgentError
-from nb_stream.events import header
-from nb_stream.feed import Feed
-from nb_stream.model import Chunk, Message, Notice, RunFinished, RunStarted, TurnStarted
-from nb_stream.recording import load
-from nb_stream.replay import Replay
-from nb_stream.token_gate import TokenGate
+from nb_stream.recording.codec import header
+from nb_stream.recording.reader import load
+from nb_stream.recording.replay import Replay
+from nb_stream.runtime.event_hub import Feed
+from nb_stream.runtime.token_gate import TokenGate
 
 
 def said(agent: str, number: int, at: float, *texts: str) -> list[object]:
@@ -298,7 +298,7 @@ def test_a_replay_needs_no_autogen(tmp_path) -> None:
         "for name in ('autogen_agentchat', 'autogen_core', 'autogen_ext', 'openai'):\n"
         "    sys.modules[name] = None\n"
         "from nb_stream import TeamStream\n"
-        "from nb_stream.replay import Replay\n"
+        "from nb_stream.recording.replay import Replay\n"
         "stream = TeamStream(Replay(sys.argv[1], math.inf))\n"
         "result = asyncio.run(stream.run())\n"
         "print(len(result.messages), len(stream.transcript))\n"

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from nb_stream.errors import NotRunningError
-from nb_stream.run import Outlet, Run
+from nb_stream.runtime.run import Outlet, Run
 
 
 def test_a_run_that_goes_on_has_no_result_and_says_so() -> None:

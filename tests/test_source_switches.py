@@ -19,9 +19,9 @@ from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 from shapes import ORCHESTRATOR, SELECTOR, SHAPES, WHOLE, Shape, selector, selector_inside
 
 from nb_stream import TeamStream
+from nb_stream.core.model import Chunk
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import CannotStreamError
-from nb_stream.model import Chunk
 
 EVERY = [pytest.param(name, path, id=f"{name}-{path}") for name in SHAPES for path in SHAPES[name]().clients]
 ABLE = [case for case in EVERY if case.values[1] not in WHOLE]

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from nb_stream.core.model import Cell, CellKind, CellStatus, Chunk, Message, RunInfo, RunStarted, ToolCall
+from nb_stream.core.reducer import fold
+from nb_stream.core.text_safety import quoted, quoted_piece, visible
+from nb_stream.core.transcript import Transcript
 from nb_stream.export.agui import events
 from nb_stream.export.html import page
 from nb_stream.export.markdown import markdown
 from nb_stream.export.notebook import notebook
 from nb_stream.export.outputs import as_text
 from nb_stream.export.text import text
-from nb_stream.model import Cell, CellKind, CellStatus, Chunk, Message, RunInfo, RunStarted, ToolCall
-from nb_stream.reduce import fold
-from nb_stream.terminal import TerminalView
-from nb_stream.transcript import Transcript
-from nb_stream.visible import quoted, quoted_piece, visible
+from nb_stream.terminal.printed import TerminalView
 
 PARTS = st.sampled_from(
     [

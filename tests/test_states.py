@@ -21,7 +21,7 @@ from troubles import Deaf, agent, fine
 from waiting import until
 
 from nb_stream import TeamPanel, TeamStream
-from nb_stream.backends import autogen_private as private
+from nb_stream.backends.autogen import private
 from nb_stream.demo import Call, Say, ScriptedClient
 
 pytestmark = pytest.mark.filterwarnings("ignore:No approval function set", "ignore:Using LocalCommandLine")

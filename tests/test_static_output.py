@@ -20,16 +20,18 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 from records import record
 
-from nb_stream import TeamPanel, TeamStream, Transcript, kernel_gate, static_output
+from nb_stream import TeamPanel, TeamStream, Transcript
+from nb_stream.concurrency import comm_interceptor
+from nb_stream.core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
+from nb_stream.core.text_safety import visible
 from nb_stream.demo import TEAMS
 from nb_stream.export import outputs
 from nb_stream.export import parts as parts_of
 from nb_stream.export.outputs import as_html, as_text, framed
 from nb_stream.export.parts import LIMITS, Parts
-from nb_stream.model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
-from nb_stream.protocol import LeftOp
-from nb_stream.static_output import StaticOutput
-from nb_stream.visible import visible
+from nb_stream.notebook import saved_output
+from nb_stream.notebook.saved_output import StaticOutput
+from nb_stream.wire.protocol import LeftOp
 
 # What GitHub lets through, more or less: no style, no class.
 GITHUB = {"details", "summary", "pre", "code", "p", "b", "bdi", "small", "div", "img"}
@@ -60,8 +62,8 @@ class Page:
         self.updates: list[dict[str, str]] = []  # what was sent for outputs that stand there
         self._numbers = itertools.count(1)
         self._known: dict[str, nbformat.NotebookNode] = {}
-        monkeypatch.setattr(static_output, "_of", type(static_output._of)())
-        monkeypatch.setattr(kernel_gate, "request", lambda: self.parent)
+        monkeypatch.setattr(saved_output, "_of", type(saved_output._of)())
+        monkeypatch.setattr(comm_interceptor, "request", lambda: self.parent)
         monkeypatch.setattr(IPython.display, "publish_display_data", self._publish)
 
     def execute(self, cell: str) -> None:
@@ -76,7 +78,7 @@ class Page:
         output = StaticOutput.of(stream)
         output.show(stream, "TeamPanel(ann, ben)", leave)
         view = {"application/vnd.jupyter.widget-view+json": {"model_id": "0" * 32, "version_major": 2}}
-        bundle = {**view, **static_output.instead("TeamPanel(ann, ben)", leave)}
+        bundle = {**view, **saved_output.instead("TeamPanel(ann, ben)", leave)}
         self.cells[self._now].append(nbformat.v4.new_output("execute_result", bundle, execution_count=1))
         return output
 

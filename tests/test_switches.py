@@ -6,9 +6,9 @@ from collections.abc import MutableMapping
 
 import pytest
 
+from nb_stream.core.model import AgentInfo
 from nb_stream.errors import CannotStreamError, UnknownAgentError
-from nb_stream.model import AgentInfo
-from nb_stream.switches import Switches, resolve
+from nb_stream.runtime.switches import Switches, resolve
 
 AGENTS = (
     AgentInfo("ann", "ann"),

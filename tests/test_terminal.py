@@ -23,13 +23,13 @@ from test_replay import said, slow_run
 from waiting import until
 
 from nb_stream import TeamStream
+from nb_stream.core.model import AgentInfo, CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
+from nb_stream.core.reducer import fold
+from nb_stream.core.transcript import Transcript
 from nb_stream.demo import TEAMS, parallel, writers
 from nb_stream.errors import UnknownAgentError
-from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
-from nb_stream.reduce import fold
-from nb_stream.replay import Replay
-from nb_stream.terminal import TerminalView
-from nb_stream.transcript import Transcript
+from nb_stream.recording.replay import Replay
+from nb_stream.terminal.printed import TerminalView
 
 HEAD = re.compile(r"^---------- (.*?) -*$", re.MULTILINE)
 

@@ -24,11 +24,11 @@ from test_replay import said, slow_run
 from waiting import until
 
 from nb_stream import TeamStream
+from nb_stream.core.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
 from nb_stream.demo import TEAMS
-from nb_stream.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
-from nb_stream.replay import Replay
-from nb_stream.terminal import TerminalView, terminal_view
-from nb_stream.terminal_live import LiveTerminalView
+from nb_stream.recording.replay import Replay
+from nb_stream.terminal.live import LiveTerminalView
+from nb_stream.terminal.printed import TerminalView, terminal_view
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nb_stream.text import clean, clean_start, cleaned
+from nb_stream.core.encodable_text import clean, clean_start, cleaned
 
 HALF, OTHER = chr(0xD83D), chr(0xDE00)
 ANY = st.text(st.characters(codec=None, categories=None), max_size=8) | st.lists(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenarios import REASONS, eaten
 
-from nb_stream import think
+from nb_stream.core import think_tags
 
 MANY = settings(max_examples=10 * settings().max_examples)
 MARKED = st.lists(
@@ -22,8 +22,8 @@ def streamed(pieces: list[str]) -> tuple[str, str, str, str]:
     phase, thought, answer, pending = "start", "", "", ""
     for piece in pieces:
         before = phase
-        phase, more_thought, more_answer, pending = think.split(phase, pending + piece)
-        if think.is_turned(phase) and not think.is_turned(before):
+        phase, more_thought, more_answer, pending = think_tags.split(phase, pending + piece)
+        if think_tags.is_turned(phase) and not think_tags.is_turned(before):
             thought, answer = answer, ""
         thought, answer = thought + more_thought, answer + more_answer
     return phase, thought, answer, pending
@@ -48,11 +48,11 @@ def whole_of(text: str) -> tuple[str, str, str]:
 @given(MARKED)
 def test_a_text_is_split_alike_streamed_and_whole(text: str) -> None:
     _, thought, answer, pending = streamed([text])
-    if (think.opens(text) and think.CLOSE in text) or is_lone(text):
-        assert think.whole(text) == (thought if thought.strip() else "", answer)
+    if (think_tags.opens(text) and think_tags.CLOSE in text) or is_lone(text):
+        assert think_tags.whole(text) == (thought if thought.strip() else "", answer)
         assert pending == ""
     else:
-        assert think.whole(text) == ("", text)
+        assert think_tags.whole(text) == ("", text)
 
 
 def is_lone(text: str) -> bool:
@@ -67,11 +67,11 @@ def test_nothing_of_a_text_is_lost_but_marks_and_the_line_breaks_beside_them(tex
     _, thought, answer, pending = streamed([text])
     kept = (thought + answer + pending).replace("\n", "").strip()
     if is_lone(text):
-        assert kept == text.replace(think.CLOSE, "", 1).replace("\n", "").strip()
-    elif not think.opens(text):
+        assert kept == text.replace(think_tags.CLOSE, "", 1).replace("\n", "").strip()
+    elif not think_tags.opens(text):
         assert kept == text.replace("\n", "").strip()
     else:
-        rest = text.lstrip()[len(think.OPEN) :].replace(think.CLOSE, "", 1)
+        rest = text.lstrip()[len(think_tags.OPEN) :].replace(think_tags.CLOSE, "", 1)
         assert kept == rest.replace("\n", "").strip()
 
 
@@ -81,7 +81,7 @@ def test_what_a_shield_has_marked_is_told_apart_whatever_letters_are_in_it(
     parts: list[tuple[bool, str]], cuts: set[int]
 ) -> None:
     parts.insert(0, (True, "It thinks. "))
-    text = "".join(f"{think.BEGIN}{said}{think.END}" if thought else said for thought, said in parts)
+    text = "".join(f"{think_tags.BEGIN}{said}{think_tags.END}" if thought else said for thought, said in parts)
     borders = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
     for pieces in ([text[start:end] for start, end in pairwise(borders)], list(text)):
         _, thought, answer, pending = streamed(pieces)
@@ -96,24 +96,24 @@ def test_a_thought_that_only_its_template_opened_ends_at_the_mark() -> None:
         "Good morning",
         "",
     )
-    assert think.whole("\n</think>\n\nGood morning") == ("", "Good morning")
+    assert think_tags.whole("\n</think>\n\nGood morning") == ("", "Good morning")
     for text in ("Close it with `</think>`.", "Write <think> and </think> round it."):
-        assert think.whole(text) == ("", text)
+        assert think_tags.whole(text) == ("", text)
         assert streamed(list(text)) == ("text", "", text, "")
 
 
 def test_what_may_be_a_mark_waits() -> None:
-    assert think.split("start", " <thi") == ("start", "", "", " <thi")
-    assert think.split("start", " <thin") == ("start", "", "", " <thin")
-    assert think.split("start", " <this") == ("bare", "", " <this", "")
-    assert think.split("thought", "Hm\n</th") == ("thought", "Hm", "", "\n</th")
-    assert think.split("thought", "\n</this") == ("thought", "\n</this", "", "")
+    assert think_tags.split("start", " <thi") == ("start", "", "", " <thi")
+    assert think_tags.split("start", " <thin") == ("start", "", "", " <thin")
+    assert think_tags.split("start", " <this") == ("bare", "", " <this", "")
+    assert think_tags.split("thought", "Hm\n</th") == ("thought", "Hm", "", "\n</th")
+    assert think_tags.split("thought", "\n</this") == ("thought", "\n</this", "", "")
 
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_letters_that_were_eaten_are_given_back(reason: str) -> None:
-    streamed = think.whole(f"<think>{reason}</think>")[0]
-    healed = think.heal(eaten(reason), streamed)
+    streamed = think_tags.whole(f"<think>{reason}</think>")[0]
+    healed = think_tags.heal(eaten(reason), streamed)
     if eaten(reason).strip():
         assert healed.strip() == reason.strip()
     else:
@@ -131,9 +131,9 @@ def test_letters_that_were_eaten_are_given_back(reason: str) -> None:
     ],
 )
 def test_another_thought_is_left_as_it_is(said: str, whole: str) -> None:
-    assert think.heal(said, whole) == said
-    assert not think.same(said, whole)
+    assert think_tags.heal(said, whole) == said
+    assert not think_tags.same(said, whole)
 
 
 def test_a_thought_that_lost_nothing_is_left_as_it_was_said() -> None:
-    assert think.heal(" as it was\n", "as it was") == " as it was\n"
+    assert think_tags.heal(" as it was\n", "as it was") == " as it was\n"

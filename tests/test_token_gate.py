@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nb_stream import CellKind, TeamStream
+from nb_stream.core.model import AgentInfo
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import CannotStreamError, UnknownAgentError
-from nb_stream.model import AgentInfo
-from nb_stream.token_gate import TokenGate
+from nb_stream.runtime.token_gate import TokenGate
 
 NAMES = ("ann", "ben")
 

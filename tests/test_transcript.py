@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from oracle import folded
 from scenarios import Author
 
+from nb_stream.core.model import AgentInfo, CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
+from nb_stream.core.reducer import fold
+from nb_stream.core.transcript import Transcript, Writing
 from nb_stream.errors import UnknownAgentError
-from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
-from nb_stream.reduce import fold
-from nb_stream.transcript import Transcript, Writing
 
 RUN = RunStarted("r1", 0.0, "Go.")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nb_stream.visible import one_line, visible, visible_piece
+from nb_stream.core.text_safety import one_line, visible, visible_piece
 
 
 @pytest.mark.parametrize(

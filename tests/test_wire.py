@@ -16,7 +16,7 @@ from conftest import ROOT
 from scenarios import Author
 from stage import Stage
 
-from nb_stream.protocol import cell_whole, run_row
+from nb_stream.wire.protocol import cell_whole, run_row
 
 FRONTEND = ROOT / "nb_stream" / "frontend"
 PATHS = ("ann", "ben", "team/ann", "team/cy")

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
 from typing import Any
 
+from ..core.model import AgentInfo, Event, RunFinished, RunStarted
 from ..errors import NoTeamError
-from ..model import AgentInfo, Event, RunFinished, RunStarted
-from ..recording import Recording
-from . import Handoff, Item
+from ..recording.reader import Recording
+from .base import Handoff, Item
 
 REASON = "This is a recording: there is no team."
 
@@ -88,6 +88,14 @@ class RecordedBackend:
 
     async def recover(self) -> None:
         """A recording cannot be harmed."""
+
+    async def pause(self) -> None:
+        """Raises NoTeamError."""
+        raise self._refuse()
+
+    async def resume(self) -> None:
+        """Raises NoTeamError."""
+        raise self._refuse()
 
     async def reset(self) -> None:
         """Raises NoTeamError."""

@@ -9,9 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import AlreadyRunningError, ReplayedError
-from ..events import from_line
-from ..model import (
+from ..core.model import (
     CellStatus,
     Chunk,
     CodeResult,
@@ -23,9 +21,12 @@ from ..model import (
     TurnStarted,
     Usage,
 )
-from ..recording import CUT
-from ..replay import Replay
-from . import Handoff, HumanInput, Item, Rewound, claims
+from ..errors import AlreadyRunningError, NoTeamError, ReplayedError
+from ..recording.codec import from_line
+from ..recording.reader import CUT
+from ..recording.replay import Replay
+from . import ownership
+from .base import Handoff, HumanInput, Item, Rewound
 
 STOPPED = "Stopped after the turn."
 
@@ -117,18 +118,18 @@ class ReplayBackend:
 
     def check_free(self) -> None:
         """A `Replay` has one clock: raises AlreadyRunningError while another stream plays it."""
-        if claims.taken((self._replay,), self) is not None:
+        if ownership.taken((self._replay,), self) is not None:
             raise self._busy()
 
     def claim(self) -> None:
         """Take the `Replay` for the next run."""
-        if claims.claim((self._replay,), self) is not None:
+        if ownership.claim((self._replay,), self) is not None:
             raise self._busy()
         self._stop_wished = self._cancelled = False
 
     def release(self) -> None:
         """Let others play it."""
-        claims.release(self)
+        ownership.release(self)
 
     def _busy(self) -> AlreadyRunningError:
         return AlreadyRunningError(
@@ -261,6 +262,12 @@ class ReplayBackend:
 
     async def recover(self) -> None:
         """A recording cannot be harmed."""
+
+    async def pause(self) -> None:
+        """Raises NoTeamError."""
+        raise NoTeamError("A replay has no agents that could pause.")
+
+    resume = pause
 
     async def reset(self) -> None:
         """Play the first run next."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from json import dumps
 from typing import IO, Any, Protocol
 
-from ..model import Cell, RunInfo
+from ..core.model import Cell, RunInfo
+from ..core.transcript import Transcript as Transcript
+from ..core.transcript import exporters
 
 SUFFIXES = (".html", ".md", ".txt", ".json", ".ipynb", ".agui.jsonl")
 """What a transcript can be written as; each may end in `.gz` besides."""
@@ -76,6 +79,20 @@ def _pieces(transcript: Said, name: str) -> Iterable[str]:
 
         return lines(events(cells, runs))
     raise ValueError(f"Cannot tell what to write from the name {name!r}. Let it end in {', '.join(SUFFIXES)}.")
+
+
+def _late(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that is imported when it is first called."""
+    return lambda *arguments: getattr(import_module(f"{__name__}.{module}"), name)(*arguments)
+
+
+exporters.update(
+    mimebundle=_late("shown", "shown"),
+    markdown=_late("markdown", "markdown"),
+    html=_late("html", "page"),
+    notebook=_late("notebook", "notebook"),
+    agui=_late("agui", "events"),
+)
 
 
 def _opened(path: pathlib.Path, zipped: bool) -> IO[bytes]:

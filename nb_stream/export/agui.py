@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..events import dumps
-from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
+from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
+from ..recording.codec import dumps
 from .code import unshown
 from .runs import by_run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..model import Cell
+from ..core.model import Cell
 
 _FENCED = re.compile(r"(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\1|\Z)", re.DOTALL)
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ..visible import one_line, visible
+from ..core.text_safety import one_line, visible
 
 HEAD = 3
 """The level of the headings that say who speaks."""

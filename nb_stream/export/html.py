@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from html import escape
 
-from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from ..visible import one_line, visible
+from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..core.text_safety import one_line, visible
 from .code import unshown
 from .runs import by_run
 from .text import dollars, ending, seconds

@@ -1,11 +1,11 @@
-"""A transcript as JSON. `schemas/transcript.schema.json` describes it; `nb_stream.recording.load` reads it back."""
+"""A transcript as JSON. `schemas/transcript.schema.json` describes it; `recording.reader.load` reads it back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..events import dumps
+from ..recording.codec import dumps
 
 
 def pieces(values: Mapping[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from .code import unshown
 from .contained import code_span, contained, fenced, inline, lines_of
 from .html import IMAGE

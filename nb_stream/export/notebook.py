@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from ..visible import visible
+from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..core.text_safety import visible
 from .code import unshown
 from .contained import code_span, contained, fenced, inline, outside_code
 from .runs import by_run

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Literal, NamedTuple
 
-from ..model import Cell, CellKind, CellStatus, RunInfo
-from ..visible import one_line, quoted, visible
+from ..core.model import Cell, CellKind, CellStatus, RunInfo
+from ..core.text_safety import one_line, quoted, visible
 from .code import unshown
 from .html import capital, figures, image, marks
 from .text import ending

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..model import Cell, RunInfo
+from ..core.model import Cell, RunInfo
 from .outputs import Entry, Renderer, framed
 
 LIMITS = (None, 256_000, 32_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..model import Cell, RunInfo
+from ..core.model import Cell, RunInfo
 
 
 def by_run(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[tuple[RunInfo | None, list[Cell]]]:

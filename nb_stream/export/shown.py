@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
-from ..model import Cell, RunInfo
+from ..core.model import Cell, RunInfo
 from .html import fragment
 from .markdown import markdown
 from .outputs import said_in

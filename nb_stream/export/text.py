@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ..model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from ..visible import one_line, quoted, visible
+from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..core.text_safety import one_line, quoted, visible
 from .code import unshown
 from .runs import by_run
 

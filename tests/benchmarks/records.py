@@ -27,10 +27,20 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 from nb_stream import TeamStream
+from nb_stream.core.model import (
+    AgentInfo,
+    CellKind,
+    CellStatus,
+    Chunk,
+    Event,
+    Message,
+    RunFinished,
+    RunStarted,
+    TurnStarted,
+)
 from nb_stream.demo import Say, ScriptedClient
-from nb_stream.events import header
-from nb_stream.model import AgentInfo, CellKind, CellStatus, Chunk, Event, Message, RunFinished, RunStarted, TurnStarted
-from nb_stream.recorder import save
+from nb_stream.recording.codec import header
+from nb_stream.recording.writer import save
 
 ROUNDS = 21
 CHUNKS = {"AutoGen's client": 4_000, "a script": 20_000}  # in a run, by what the model is
@@ -38,7 +48,7 @@ AGENTS = tuple(AgentInfo(name, name) for name in ("ann", "ben", "cy", "dee"))
 
 MEASURE = """
 import resource, sys, time
-from nb_stream.recording import load
+from nb_stream.recording.reader import load
 from nb_stream.export import export
 began = time.perf_counter()
 transcript = load(sys.argv[1])

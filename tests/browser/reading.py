@@ -10,7 +10,7 @@ from browser.lab import Notebook
 
 READER = '''
 import anywidget
-from nb_stream.protocol import cell_whole, run_row
+from nb_stream.wire.protocol import cell_whole, run_row
 
 class Reader(anywidget.AnyWidget):
     """Lends the page what the panel exports."""

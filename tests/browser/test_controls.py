@@ -78,9 +78,10 @@ def test_every_control_acts_while_a_cell_runs(notebook: Open, ipykernel: str) ->
 
 SHOW = """
 from IPython.display import display
-from nb_stream import TeamPanel, kernel_gate
+from nb_stream import TeamPanel
+from nb_stream.runtime import comm_interceptor
 from nb_stream.demo import Say, ScriptedClient
-from nb_stream.widget import STATIC
+from nb_stream.notebook.widget import STATIC
 from autogen_agentchat.agents import AssistantAgent
 text = "A line that somebody waits for.\\n\\n" * 200
 def make(kind=TeamPanel, pace=0.001):
@@ -134,7 +135,7 @@ run = panel.start("go")
 
 @ONLY_LAB
 def test_a_kernel_that_is_not_known_is_named_beside_the_controls(notebook: Open) -> None:
-    strange = "class Strange: pass\nkernel_gate._find_kernel = Strange\npanel = make()\npanel"
+    strange = "class Strange: pass\ncomm_interceptor._find_kernel = Strange\npanel = make()\npanel"
     book = notebook([SHOW, strange, "await panel.run('go')"])
     book.run(0)
     book.run(1)

@@ -36,7 +36,7 @@ panel = TeamPanel(team(0.015))
 )
 LEFT = (
     "[repr(t) for t in __import__('asyncio').all_tasks() if 'nb_stream' in repr(t)]"
-    " + [repr(h) for h in __import__('nb_stream').kernel_gate._holds]"
+    " + [repr(h) for h in __import__('nb_stream.concurrency.comm_interceptor').concurrency.comm_interceptor._holds]"
 )
 FAULT = re.compile(r"Traceback|never retrieved|was destroyed|Exception|\bERROR\b|CRITICAL")
 

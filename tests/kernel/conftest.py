@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-
-from .harness import Kernel, environments, p95
+from x.harness import Kernel, environments, p95
 
 Latencies = dict[tuple[str, str], list[float]]
 

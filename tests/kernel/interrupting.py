@@ -6,7 +6,7 @@ import random
 import time
 from typing import Any
 
-from .harness import Kernel
+from x.harness import Kernel
 
 TEXT = "Nobody is in a hurry here. " * 200
 

@@ -14,7 +14,7 @@ import anywidget
 import IPython
 import ipywidgets
 
-from nb_stream import kernel_gate
+from nb_stream.concurrency import comm_interceptor
 
 stream = IPython.get_ipython().kernel.shell_stream
 kernel_callback = stream._recv_callback
@@ -45,7 +45,7 @@ def handle(message: dict[str, Any]) -> None:
         raise ValueError("the handler failed as it was told")
     if "say" in content:
         assert _loop is not None
-        kernel_gate.call_in_loop(_loop, say, content["say"])
+        comm_interceptor.call_in_loop(_loop, say, content["say"])
     if "stop" in content:
         _stop.set()
 
@@ -71,7 +71,7 @@ async def stopped() -> None:
 
 
 async def held_run() -> None:
-    with kernel_gate.hold():
+    with comm_interceptor.hold():
         await stopped()
 
 
@@ -84,7 +84,7 @@ async def held_run_and_more() -> None:
 
 async def many_short_holds() -> None:
     for number in range(40):
-        with kernel_gate.hold():
+        with comm_interceptor.hold():
             if number == 0:
                 print("held", flush=True)
             await asyncio.sleep(0.005)
@@ -94,12 +94,12 @@ async def many_short_holds() -> None:
 
 def blocking_run() -> None:
     """A run on a worker thread, with the main thread waiting for it in slices, as ``run_sync`` waits."""
-    with kernel_gate.hold():
+    with comm_interceptor.hold():
         worker = threading.Thread(target=contextvars.copy_context().run, args=(asyncio.run, stopped()), daemon=True)
         try:
             worker.start()
             while worker.is_alive():
-                kernel_gate.pump()
+                comm_interceptor.pump()
                 worker.join(0.02)
         except KeyboardInterrupt:
             _stop.set()
@@ -109,4 +109,4 @@ def blocking_run() -> None:
 
 panel.on_msg(lambda _, content, __: ordinary.append(content))
 slider.observe(lambda change: slid.append(change["new"]), "value")
-unsubscribe = kernel_gate.deliver(panel.comm.comm_id, handle)
+unsubscribe = comm_interceptor.deliver(panel.comm.comm_id, handle)

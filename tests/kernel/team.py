@@ -10,7 +10,8 @@ import probe
 from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 
-from nb_stream import TeamPanel, kernel_gate
+from nb_stream import TeamPanel
+from nb_stream.concurrency import comm_interceptor
 from nb_stream.demo import Say, ScriptedClient
 
 SLOW = 0.02
@@ -87,4 +88,4 @@ async def beside() -> None:
         await asyncio.sleep(0.05)
 
 
-kernel_gate.deliver(probe.panel.comm.comm_id, lambda _: hurry())
+comm_interceptor.deliver(probe.panel.comm.comm_id, lambda _: hurry())

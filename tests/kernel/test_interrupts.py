@@ -9,9 +9,8 @@ from contextlib import ExitStack, closing
 
 import pytest
 from environments import THIS_PYTHON
-
-from .harness import NEWEST_FOR_PYTHON, Environment, Kernel, at_once
-from .interrupting import WAITS, begin, interrupt_once, prepare
+from x.harness import NEWEST_FOR_PYTHON, Environment, Kernel, at_once
+from x.interrupting import WAITS, begin, interrupt_once, prepare
 
 IPYKERNELS = ("6.29.5", "7.1.0", NEWEST_FOR_PYTHON[THIS_PYTHON])
 

@@ -9,11 +9,10 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from x.conftest import Latencies, within_200_ms
+from x.harness import PROJECT, Kernel, Message
 
-from nb_stream import kernel_gate
-
-from .conftest import Latencies, within_200_ms
-from .harness import PROJECT, Kernel, Message
+from nb_stream.concurrency import comm_interceptor
 
 AWAITED = "await probe.held_run()"
 NESTED = "import asyncio; asyncio.run(probe.held_run())"
@@ -82,7 +81,7 @@ def test_clicks_arrive_also_when_the_gate_s_module_was_reloaded_during_the_run(
     kernel: Kernel, latencies: Latencies
 ) -> None:
     kernel.run(BACKGROUND)
-    kernel.run("import importlib; importlib.reload(probe.kernel_gate)")
+    kernel.run("import importlib; importlib.reload(probe.comm_interceptor)")
     click_while_running(kernel, WAITING_FOR_BACKGROUND, latencies, "background, reloaded")
     kernel.wait_until("probe.restored()")
 
@@ -200,12 +199,12 @@ def check_restored(kernel: Kernel) -> None:
 
 
 def test_the_kernel_is_as_before_after_a_hold(kernel: Kernel) -> None:
-    kernel.run("with probe.kernel_gate.hold(): assert not probe.restored()")
+    kernel.run("with probe.comm_interceptor.hold(): assert not probe.restored()")
     check_restored(kernel)
 
 
 def test_the_kernel_is_as_before_after_an_error(kernel: Kernel) -> None:
-    content = kernel.finish(kernel.execute("with probe.kernel_gate.hold(): 1 / 0"))
+    content = kernel.finish(kernel.execute("with probe.comm_interceptor.hold(): 1 / 0"))
     assert content["ename"] == "ZeroDivisionError"
     check_restored(kernel)
 
@@ -243,9 +242,9 @@ def test_overlapping_holds_share_one_gate_that_closes_with_the_last(kernel: Kern
     kernel.run("""
         from contextlib import ExitStack
         first, second = ExitStack(), ExitStack()
-        first.enter_context(probe.kernel_gate.hold())
+        first.enter_context(probe.comm_interceptor.hold())
         callback = probe.stream._recv_callback
-        second.enter_context(probe.kernel_gate.hold())
+        second.enter_context(probe.comm_interceptor.hold())
         assert probe.stream._recv_callback == callback
         first.close()
     """)
@@ -257,7 +256,7 @@ def test_overlapping_holds_share_one_gate_that_closes_with_the_last(kernel: Kern
 
 def test_a_callback_that_somebody_put_around_ours_is_left_in_place(kernel: Kernel) -> None:
     kernel.run("""
-        with probe.kernel_gate.hold():
+        with probe.comm_interceptor.hold():
             ours = probe.stream._recv_callback
             def wrapper(frames):
                 return ours(frames)
@@ -274,7 +273,7 @@ def test_a_callback_that_somebody_put_around_ours_is_left_in_place(kernel: Kerne
 
 def test_a_new_hold_opens_the_gate_again_after_somebody_removed_it(kernel: Kernel) -> None:
     kernel.run("""
-        hold = probe.kernel_gate.hold()
+        hold = probe.comm_interceptor.hold()
         hold.__enter__()
         probe.stream._recv_callback = probe.kernel_callback
     """)
@@ -289,7 +288,7 @@ def test_a_new_hold_opens_the_gate_again_after_somebody_removed_it(kernel: Kerne
 def test_the_latest_handler_of_a_comm_is_the_one_that_counts(kernel: Kernel) -> None:
     kernel.run("""
         replaced = probe.unsubscribe
-        probe.unsubscribe = probe.kernel_gate.deliver(probe.panel.comm.comm_id, lambda message: probe.handle(message))
+        probe.unsubscribe = probe.comm_interceptor.deliver(probe.panel.comm.comm_id, lambda message: probe.handle(message))
         replaced()
     """)
     request = kernel.start_cell(AWAITED)
@@ -301,13 +300,13 @@ def test_the_latest_handler_of_a_comm_is_the_one_that_counts(kernel: Kernel) -> 
 def test_an_unsubscribed_comm_gets_its_messages_itself(kernel: Kernel) -> None:
     kernel.run("""
         probe.unsubscribe()
-        hold = probe.kernel_gate.hold()
+        hold = probe.comm_interceptor.hold()
         hold.__enter__()
     """)
     toggle(kernel, "while unsubscribed")
     kernel.wait_until("len(probe.ordinary) == 1")
     kernel.run("""
-        probe.unsubscribe = probe.kernel_gate.deliver(probe.panel.comm.comm_id, probe.handle)
+        probe.unsubscribe = probe.comm_interceptor.deliver(probe.panel.comm.comm_id, probe.handle)
         hold.__exit__(None, None, None)
     """)
     assert kernel.evaluate("probe.gated") == []
@@ -404,11 +403,11 @@ def test_clicks_reached_their_handler_within_200_ms(kernel: Kernel, latencies: L
 def test_a_version_that_nobody_has_tried_is_left_alone_and_named(kernel: Kernel) -> None:
     kernel.run("""
         import ipykernel
-        assert probe.kernel_gate.available() is None
+        assert probe.comm_interceptor.available() is None
         version, ipykernel.version_info = ipykernel.version_info, (8, 0, 1)
         try:
-            sentence = probe.kernel_gate.available()
-            with probe.kernel_gate.hold():
+            sentence = probe.comm_interceptor.available()
+            with probe.comm_interceptor.hold():
                 assert probe.restored()
         finally:
             ipykernel.version_info = version
@@ -420,22 +419,22 @@ def test_a_version_that_nobody_has_tried_is_left_alone_and_named(kernel: Kernel)
 
 
 def test_outside_a_kernel_a_hold_does_nothing_and_says_so() -> None:
-    with kernel_gate.hold(), kernel_gate.hold():
-        kernel_gate.pump()
-    assert "no Jupyter kernel here" in (kernel_gate.available() or "")
+    with comm_interceptor.hold(), comm_interceptor.hold():
+        comm_interceptor.pump()
+    assert "no Jupyter kernel here" in (comm_interceptor.available() or "")
 
 
 def test_an_unknown_kernel_is_left_alone_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = SimpleNamespace(shell_stream=object())
     ipython = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=kernel))
     monkeypatch.setitem(sys.modules, "IPython", ipython)  # type: ignore[arg-type]
-    with kernel_gate.hold():
-        kernel_gate.pump()
-    sentence = kernel_gate.available() or ""
+    with comm_interceptor.hold():
+        comm_interceptor.pump()
+    sentence = comm_interceptor.available() or ""
     assert "types.SimpleNamespace" in sentence
     assert "when the cell ends" in sentence
 
 
 def test_importing_the_gate_imports_no_kernel() -> None:
-    code = "import sys, nb_stream.kernel_gate; print({'IPython', 'ipykernel', 'zmq', 'tornado'} & set(sys.modules))"
+    code = "import sys, nb_stream.concurrency.comm_interceptor; print({'IPython', 'ipykernel', 'zmq', 'tornado'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=PROJECT, text=True) == "set()\n"

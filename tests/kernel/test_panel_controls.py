@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from environments import THIS_PYTHON
-
-from .conftest import Latencies, within_200_ms
-from .harness import NEWEST_FOR_PYTHON, Environment, Kernel, at_once
+from x.conftest import Latencies, within_200_ms
+from x.harness import NEWEST_FOR_PYTHON, Environment, Kernel, at_once
 
 IPYKERNELS = ("6.29.5", "6.31.0", "7.1.0", NEWEST_FOR_PYTHON[THIS_PYTHON])
 CLICKS = 5

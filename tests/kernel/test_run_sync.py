@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from environments import find_python
 from openai_server import OpenAIServer, Reply
-
-from .harness import NEWEST_FOR_PYTHON, PROJECT, Environment, Kernel
+from x.harness import NEWEST_FOR_PYTHON, PROJECT, Environment, Kernel
 
 ENVIRONMENTS = [Environment(version, python) for python, version in NEWEST_FOR_PYTHON.items() if find_python(python)]
 TEAM = """

@@ -1,4 +1,4 @@
-/** A kernel for tests and for the dev page: says what it is told to, in frames as `protocol.py` makes them. */
+/** A kernel for tests and for the dev page: says what it is told to, in frames as `wire/protocol.py` makes them. */
 
 import type { Model } from "../src/connection";
 import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/model";

@@ -1,4 +1,4 @@
-/** The shapes of `nb_stream/model.py` as they come over the wire: empty fields are left out. */
+/** The shapes of `nb_stream/core/model.py` as they come over the wire: empty fields are left out. */
 
 export type CellKind =
   | "text"

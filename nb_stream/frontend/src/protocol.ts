@@ -1,5 +1,5 @@
 /**
- * The wire between kernel and browser, with the names of `nb_stream/protocol.py`, where it is described.
+ * The wire between kernel and browser, with the names of `nb_stream/wire/protocol.py`, where it is described.
  *
  * Offsets and lengths count Unicode code points. Digests are CRC-32 of the UTF-8 text.
  */
@@ -153,7 +153,7 @@ export interface Snapshot {
 }
 
 /** What the browser sends. `at` is `Date.now()`: an older switch never undoes a newer one of the same page. `state` is
- * sent by what is saved with a notebook (`widget.py`). */
+ * sent by what is saved with a notebook (`notebook/widget.py`). */
 export type Command =
   | { type: "toggle"; path: string; on: boolean; at: number; page?: string }
   | { type: "toggle_all"; on: boolean; at: number; page?: string }

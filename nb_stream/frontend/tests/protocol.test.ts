@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import * as protocol from "../src/protocol";
 
-const python = readFileSync("../protocol.py", "utf8");
+const python = readFileSync("../wire/protocol.py", "utf8");
 const typescript = readFileSync("src/protocol.ts", "utf8");
 
 /** Names of the records of a source, each with the names of its fields. */
@@ -21,7 +21,7 @@ function records(source: string, head: RegExp, field: RegExp): Record<string, st
   return found;
 }
 
-test("protocol.ts mirrors the names of protocol.py", () => {
+test("protocol.ts mirrors the names of wire/protocol.py", () => {
   const there = records(python, /^class (\w+)\(TypedDict\)/, /^ {4}(\w+): /);
   const here = records(typescript, /^export interface (\w+) \{/, /^ {2}(\w+)\??: /);
   expect(Object.keys(there).length).toBeGreaterThan(8);

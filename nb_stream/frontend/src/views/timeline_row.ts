@@ -192,7 +192,7 @@ function wordsOf({ what, from, to, cell }: Bar): string {
   return parts.join(", ") + (words && `: ${words}`);
 }
 
-/** What an agent did, in words. The figures are those of `figures_of` in `metrics.py`. */
+/** What an agent did, in words. The figures are those of `figures_of` in `core/metrics.py`. */
 function factsOf(facts: RowFacts): string {
   const { messages } = facts;
   const [seconds, waited] = timesOf(facts);

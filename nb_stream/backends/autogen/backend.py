@@ -1,0 +1,399 @@
+"""The backend for AutoGen AgentChat: runs a team and says in events what it yields."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import warnings
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from importlib import metadata
+from typing import Any
+
+try:
+    from autogen_agentchat.base import TaskResult, Team
+    from autogen_agentchat.messages import BaseChatMessage
+    from autogen_agentchat.teams import BaseGroupChat, Swarm
+    from autogen_core import CancellationToken
+except ImportError as error:
+    from ...errors import BackendError
+
+    raise BackendError(
+        f"nb_stream needs AutoGen AgentChat, which cannot be imported ({error}). "
+        'Install it with: pip install "autogen-agentchat>=0.7.5,<0.8" "autogen-ext[openai]>=0.7.5,<0.8"'
+    ) from error
+
+from ...concurrency.clock import now
+from ...concurrency.guarded_calls import attempt, attempted
+from ...core import think_tags
+from ...core.model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
+from ...errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
+from .. import ownership
+from ..base import Handoff, HumanInput, Item
+from ..stand_in import StandIn, behind
+from . import human, private, recovery, states, stopping, workbench_proxy
+from .closing import closing
+from .discovery import discover, is_runner
+from .hooks import tapped
+from .log_filter import quiet_runtime
+from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
+from .model_calls import Calls
+from .own_run import Outcome, own_run, reads_its_stream
+from .reading import id_of, is_a, source_of
+from .token_router import Origin, Outlet
+from .turns import Turns, called
+
+Team.register(StandIn)  # a container runs a participant as a team if it is of this class
+
+
+def check_version() -> None:
+    """Warn once where AutoGen is not of the version that nb_stream was tested with."""
+    version = metadata.version("autogen-agentchat")
+    if version.split(".")[:2] != private.TESTED.split(".")[:2]:
+        warnings.warn(
+            f"nb_stream was tested with autogen-agentchat {private.TESTED}; {version} is installed. "
+            'If something looks wrong: pip install "autogen-agentchat>=0.7.5,<0.8".',
+            UntestedVersionWarning,
+            stacklevel=2,
+        )
+
+
+class AutoGenBackend:
+    """Runs one AgentChat team or agent. Not thread-safe: all but `wanted` belongs to the stream's loop."""
+
+    has_team = True
+
+    def __init__(self, root: Any, factory: Callable[[], Any] | None = None, *, approve_code: bool = False) -> None:
+        self.root = root
+        self._factory = factory
+        self._approve_code = approve_code
+        self._out: Outlet | None = None
+        self.unable: dict[str, str] = {}
+        self._turns, self._calls = Turns(), Calls(self.unable)
+        self._token = stopping.RunToken()
+        self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
+        self._stop_wished = self._refused = self._streams_alike = False
+        self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
+        self.wanted: dict[str, bool] = {}
+        self.may_create = False
+        self._find()
+
+    @classmethod
+    def open(cls, team: Any, *, approve_code: bool = False) -> AutoGenBackend:
+        """The backend for a team, an agent, or a zero-argument factory of one. `approve_code` lets agents that run code
+        without an approval function ask first.
+
+        Raises NotATeamError for anything else; what a factory raises comes through.
+        """
+        check_version()
+        factory = None
+        if not is_runner(team) and callable(team) and not inspect.isclass(team):
+            factory, team = team, team()
+            if inspect.isawaitable(team):
+                if inspect.iscoroutine(team):
+                    team.close()
+                raise NotATeamError(
+                    f"The team factory {_name(factory)} is asynchronous. Await it first and pass the team, "
+                    "or pass a plain function."
+                )
+        team = behind(team)
+        if not is_runner(team) or inspect.isclass(team):
+            raise NotATeamError(
+                f"{_name(team)} is not an AutoGen team or agent. Pass an AgentChat team such as RoundRobinGroupChat, "
+                "a single agent such as AssistantAgent, or a function without arguments that returns one."
+            )
+        return cls(team, factory, approve_code=approve_code)
+
+    def _find(self) -> None:
+        tree = self._tree = discover(self.root)
+        self._teams: list[BaseGroupChat] = [chat.team for chat in tree.chats]
+        self.agents: tuple[AgentInfo, ...] = tuple(tree.rows)
+        flags = {node.info.path: private.streams(node.agent) for node in tree.nodes}
+        flags.update({chat.info.path: private.selector_streams(chat.team) for chat in tree.chats if chat.info})
+        able = {info.path for info in tree.rows if info.can_stream}
+        self.streaming = {path: flag for path, flag in flags.items() if flag is not None and path in able}
+        self._programs = {node.info.path for node in tree.nodes if private.runs_code_only(node.agent)}
+        models = {node.info.path: private.model_name(private.model_client(node.agent)) for node in tree.nodes}
+        models.update({chat.path: private.model_name(private.model_client(chat.team)) for chat in tree.chats})
+        self.models = {path: model for path, model in models.items() if model is not None}
+
+    # --- tasks -----------------------------------------------------------------------------------------------------
+
+    def task_text(self, task: Any) -> str:
+        """The task's text for a reader. Raises EmptyTaskError for a text or a list without content."""
+        if task is None:
+            return ""
+        if isinstance(task, str):
+            if not task.strip():
+                raise EmptyTaskError("The task is empty. Write what the team should do.")
+            return task
+        if isinstance(task, BaseChatMessage):
+            return text_of(task)
+        if isinstance(task, (list, tuple)) and not task:
+            raise EmptyTaskError("The task list is empty. Put at least one message into it.")
+        return "\n".join(map(text_of, _messages(task)))
+
+    def check_free(self) -> None:
+        """Raises AlreadyRunningError while the team, or an agent or team inside it, runs somewhere else."""
+        busy = ownership.taken(self._things, self)
+        if busy is None and not self._ours:
+            busy = next((team for team in self._teams if private.is_running(team)), None)
+        if busy is not None:
+            raise _busy(busy)
+
+    def opening(self, event: RunStarted) -> Iterable[Event]:
+        """A run begins as the stream says."""
+        return (event,)
+
+    def closing(self, event: RunFinished) -> Iterable[Event]:
+        """What nobody has heard of the run's calls, which may have ended with it, and then `event`."""
+        return (*self._calls.unseen(), event)
+
+    def claim(self) -> None:
+        """Take the team and its agents for the next run."""
+        busy = ownership.claim(self._things, self)
+        if busy is not None:
+            raise _busy(busy)
+        self._quiet.enter_context(quiet_runtime())
+        self._token, self._stop_wished, self._refused = stopping.RunToken(), False, False
+
+    def release(self) -> None:
+        """Let others have the team."""
+        self._quiet.close()
+        ownership.release(self)
+
+    @property
+    def _things(self) -> list[Any]:
+        return [*self._teams, *(node.agent for node in self._tree.nodes)]
+
+    # --- a run -----------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        task: Any,
+        *,
+        output_task_messages: bool,
+        as_stream: bool,
+        emit: Callable[[Event], None],
+        hear: Callable[[Any, Chunk], None],
+        ask: HumanInput,
+    ) -> AsyncGenerator[Item, None]:
+        """Run the team; each message comes with its event, the `TaskResult` last with None."""
+        self._refused = True  # if a run of the team's own began since `claim`: it goes on
+        self.check_free()
+        self._refused = False
+        self._ours = True
+        self._streams_alike = reads_its_stream(self.root)  # asked before anything of it is replaced
+        out = self._out = Outlet(emit, hear)
+        calls = self._calls = Calls(self.unable)
+        faults = Faults()
+        given = set(map(id_of, _messages(task)))
+        begun: list[bool] = []
+        try:
+            with await self._prepared(out, calls, ask):
+                asyncio.get_running_loop().call_soon(begun.append, True)
+                async with closing(self._begun(task, output_task_messages, as_stream, out)) as stream:
+                    async for message in stream:
+                        if is_a(message, TaskResult) or is_a(message, Outcome):
+                            yield Item(message.result if is_a(message, Outcome) else message, None)
+                            continue
+                        message_id = id_of(message)
+                        out.order.comes(message_id)
+                        origin = out.origin(message)
+                        is_task = origin is None and (source_of(message) == "user" or message_id in given)
+                        yield Item(message, calls.marked(self._event(message, origin, faults)), is_task)
+                        out.order.arrived(message_id)
+                        for sentence in (*faults.news(), *calls.notices()):
+                            emit(Notice(now(), sentence))
+            self._ours = False
+        except Exception:
+            if not begun and not self._turns.given:  # the task was refused before anything in the team could hear of it
+                self._refused, self._ours = True, False
+            raise
+        finally:
+            for sentence in calls.notices(last=True):
+                emit(Notice(now(), sentence))
+
+    def _event(self, message: Any, origin: Origin | None, faults: Faults) -> Event:
+        """What a message means, with the path of its agent: somebody inside an agent who has no tap stands below it."""
+        source = source_of(message, "" if origin is None else origin.name)
+        path, turn, final, name = origin or Origin(source, None, False, source)
+        printed = path in self._programs and final
+        if source != name:
+            path = f"{path}/{source}"
+        if is_chunk(message):
+            return chunk_of(message, source, path, turn)
+        return event_of(message, path, turn, final, name=source, printed=printed, tell=faults.tell)
+
+    def _begun(self, task: Any, output_task_messages: bool, as_stream: bool, out: Outlet) -> AsyncGenerator[Any, None]:
+        """What is said in the run: all that `run_stream` yields, or, if nobody reads that, what passes in `run`."""
+        options = {"cancellation_token": self._token, "output_task_messages": output_task_messages}
+        run, root = self._turns.run, self.root
+        if as_stream or self._streams_alike or run is None:
+            return called(run, lambda: root.run_stream(task=task, **options))
+        return own_run(root, self._tree, run, task, options, out.order.sent)
+
+    async def _prepared(self, out: Outlet, calls: Calls, ask: HumanInput) -> contextlib.ExitStack:
+        """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
+        late, so `recover` does it first."""
+        nodes, turns, before = self._tree.nodes, Turns(), self._turns
+        for team in self._teams:
+            await recovery.heal(team, before)
+        self._turns = turns
+        managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
+        await turns.know(self._teams)
+        inner = [team for team in self._teams if team is not self.root]
+        approve = human.approving(ask, out.order)
+        with contextlib.ExitStack() as stack:
+            stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
+            stack.callback(stops.remove)
+            await stops.install(self._teams)
+            tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, turns))
+            stack.enter_context(calls.heard(nodes, managers, self.wanted, self.may_create, turns.elsewhere))
+            stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
+            stack.enter_context(workbench_proxy.guarded(self._tree, lambda: calls.open, turns.tasks))
+
+            async def renewed(teams: Sequence[BaseGroupChat]) -> None:
+                await turns.know(teams)
+                await stops.install(teams)
+                chats = [chat for chat in self._tree.chats if chat.team in teams]
+                managers = [(chat, await private.manager(chat.team)) for chat in chats]
+                tap_managers(managers)
+                calls.hear_managers(managers, self.wanted, self.may_create, turns.elsewhere)
+
+            stack.enter_context(recovery.healing(inner, turns, renewed))
+            stack.enter_context(turns.watched(self._tree, self.root, approve))  # last: nobody comes in past it
+            stack.enter_context(stopping.prompt_failure(self.root, self._own_teams, self._cut_off))
+            self._stack = stack.pop_all()
+        return self._stack
+
+    def _own_teams(self) -> list[BaseGroupChat]:
+        """The teams, but for those that others run at the moment."""
+        return [team for team in self._teams if not self._turns.elsewhere(team)]
+
+    def _cut_off(self, team: BaseGroupChat) -> None:
+        recovery.chase(private.cut_off(team))
+
+    def joined(self, first: Any, text: str) -> Any:
+        """A chunk event like `first`, with another text."""
+        return copied(first, think_tags.plain(text))
+
+    # --- ends ------------------------------------------------------------------------------------------------------
+
+    def request_stop(self) -> None:
+        """Let the run end after the current turn."""
+        self._stop_wished = True
+
+    def request_cancel(self) -> None:
+        """Cancel the run's token. What was said so far goes out first."""
+        if self._out is not None:
+            attempt("What was said last", self._out.order.close)
+        self._token.cancel()
+
+    def abandon(self) -> None:
+        """Cut off what did not follow the token: nothing of it may reach the agents any more."""
+        self._calls.close()
+        out, self._out = self._out, None
+        if out is not None:
+            attempt("An agent at work", out.cut_off)
+        for tasks in (self._turns.tasks, self._token.pending):
+            recovery.chase(tasks)
+        for team in self._own_teams():
+            attempt(f"The team {team.name}", functools.partial(self._cut_off, team))
+
+    def failed_agent(self, error: BaseException) -> tuple[str, str]:
+        """The agent or the manager whose turn a failed run broke off in."""
+        return ("", "") if self._out is None else self._out.failed_agent(error)
+
+    async def handoff(self, result: Any) -> Handoff | None:
+        """The handoff that was said last, where it goes to nobody in the team."""
+        said = getattr(result, "messages", ())
+        if isinstance(self.root, BaseGroupChat):
+            said = private.thread(await private.manager(self.root))
+        names = dict.fromkeys([*(team.name for team in self._teams), *(n.agent.name for n in self._tree.nodes)], True)
+        if isinstance(self.root, Swarm):  # it takes no handoff to anybody but its participants
+            names = {**dict.fromkeys(names, False), **{part.name: True for part in private.participants(self.root)}}
+        return human.handoff(said, names)
+
+    async def recover(self) -> None:
+        """Make the team fit for the next run by renewing its parts; where that fails and there is a factory, by a new
+        team with the old one's state."""
+        if self._refused:
+            return
+        self.abandon()
+        attempt("What was prepared for the run", self._stack.close)
+        turns = self._turns
+        try:
+            await recovery.renew(self._own_teams(), turns)
+            await recovery.mend(self._tree.nodes, turns)
+        except Exception:
+            if self._factory is None:
+                raise
+            await self._build_anew(self._factory)
+        self._ours = False
+
+    async def _build_anew(self, factory: Callable[[], Any]) -> None:
+        """A new team in the place of one that cannot be made fit, with its state. Raises RuntimeError where that is
+        lost; the new team is fit all the same."""
+        old = self.root
+
+        async def take_over() -> None:
+            await states.load(self.root, await states.save(old))
+
+        self.root = factory()
+        self._find()
+        self._ours = False
+        if await attempted("The state of the old team", take_over) is not None:
+            raise RuntimeError("Its factory has built it anew, but what it knew could not be carried over.")
+
+    async def pause(self) -> None:
+        """Tell the team, or the agent, to pause; AutoGen's own agents take no notice."""
+        await self._tell("pause")
+
+    async def resume(self) -> None:
+        """Tell it to go on."""
+        await self._tell("resume")
+
+    async def _tell(self, what: str) -> None:
+        own = getattr(self.root, what, None)
+        await (own() if own is not None else getattr(self.root, f"on_{what}")(CancellationToken()))
+
+    async def reset(self) -> None:
+        """Forget the conversation, as the team's or the agent's own reset does."""
+        if isinstance(self.root, Team):
+            await self.root.reset()
+        else:
+            await self.root.on_reset(stopping.RunToken())
+
+    async def save_state(self) -> dict[str, Any]:
+        """The team's own state, with what AutoGen leaves out of it."""
+        return await states.save(self.root)
+
+    async def load_state(self, state: dict[str, Any]) -> None:
+        """Take up a saved state. Raises StateError for one that the team refuses."""
+        try:
+            await states.load(self.root, state)
+        except Exception as error:
+            raise StateError(
+                f"{self.root.name} cannot take up this state: {error} Give the state that save_state() of a team with "
+                "the same agents returned; reset() goes on without one."
+            ) from error
+
+
+def _busy(thing: Any) -> AlreadyRunningError:
+    kind = "team" if isinstance(thing, BaseGroupChat) else "agent"
+    return AlreadyRunningError(
+        f"The {kind} {thing.name!r} is already running elsewhere: in another panel, or by a call of its own run(). "
+        "Wait until that run has ended, or cancel it there."
+    )
+
+
+def _messages(task: Any) -> list[BaseChatMessage]:
+    """The messages that a task consists of; none for a text."""
+    given = task if isinstance(task, (list, tuple)) else [task]
+    return [message for message in given if isinstance(message, BaseChatMessage)]
+
+
+def _name(thing: Any) -> str:
+    return getattr(thing, "__name__", None) or f"An object of type {type(thing).__name__}"

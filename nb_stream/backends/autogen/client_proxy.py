@@ -1,0 +1,231 @@
+"""Model clients behind a proxy for the time of a run: text is told as it comes, and what a call reports is heard.
+
+The proxy answers only calls of a turn of its agent; whoever else calls the same client, or the agent by itself, gets
+what AutoGen gives. A ticked box lets an agent call `create_stream` that was built to call `create`: where a shield
+knows the client (`shields`), `create` is still the call that is made, so it reports what it would have reported
+without the box. Other clients make the call that they are asked for, and their faults are mended here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, Protocol
+
+from autogen_core.models import CreateResult, RequestUsage
+
+from ...core import think_tags
+from .closing import closing
+from .hearing import Hearing, Proxy
+from .openai_answer import Piece
+from .shields import is_autogens, shielded
+
+_PATIENCE_S = 0.5
+"""How long a call that is left waits for its own end. One that takes no notice is left to itself."""
+
+
+class Listener(Protocol):
+    """Who wants to know of the calls of an agent or manager."""
+
+    @property
+    def unable(self) -> bool:
+        """Whether its client cannot stream."""
+
+    @property
+    def is_at_work(self) -> Callable[[], bool]:
+        """Says whether a call that is made now belongs to a turn of the run."""
+
+    def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
+        """A call has its result."""
+
+    def broken_off(self, hearing: Hearing, said: str) -> None:
+        """A stream ended with no result behind what it had `said`."""
+
+    def cannot_stream(self, why: str) -> None:
+        """A call that should stream could not."""
+
+
+class HeardClient(Proxy):
+    """Stands before a model client for the time of a run. Everything but the two calls goes through as it is.
+
+    `switched` says that its agent may be switched: then a streamed call reports what a whole one does. `whole` says
+    whether a stream is to have nothing but the whole answer.
+    """
+
+    def __init__(
+        self, client: Any, listener: Listener, switched: bool, whole: Callable[[], bool] | None = None
+    ) -> None:
+        super().__init__(client)
+        self._listener = listener
+        self._switched = switched
+        self._whole = whole
+
+    async def create(self, *args: Any, **options: Any) -> Any:
+        if not self._listener.is_at_work():
+            return await self._real.create(*args, **options)
+        hearing = Hearing()
+        hearing.given = args[0] if args else options.get("messages")
+        result = await (shielded(self._real, hearing) or self._real).create(*args, **options)
+        self._listener.ended(self._real, result, hearing)
+        return result
+
+    async def create_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        if not self._listener.is_at_work():
+            stream = self._real.create_stream(*args, **options)
+        elif (self._switched and self._listener.unable) or (self._whole is not None and self._whole()):
+            yield await self.create(*args, **options)
+            return
+        else:
+            stream = self._heard(args, options)
+        async with closing(stream):
+            async for item in stream:
+                yield item
+
+    async def _heard(self, args: Any, options: Any) -> AsyncGenerator[Any, None]:
+        autogens = is_autogens(self._real)
+        channel = _Channel()
+        hearing = Hearing(channel.tell if autogens else None, self._switched and autogens, asks=self._switched)
+        hearing.given = args[0] if args else options.get("messages")
+        client = shielded(self._real, hearing)
+        if client is None or not autogens:
+            stream = self._own(client, args, options)
+        elif self._switched:
+            stream = channel.read(client.create(*args, **options))
+        else:
+            stream = channel.read(_drained(client.create_stream(*args, **options), hearing, channel.tell))
+        said: list[str] | None = []
+        try:
+            async with closing(stream):
+                async for item in stream:
+                    if isinstance(item, CreateResult):
+                        said = None
+                        self._listener.ended(self._real, item, hearing)
+                    elif said is not None and isinstance(item, str):
+                        said.append(item)
+                    yield item
+        finally:
+            if said:
+                self._listener.broken_off(hearing, "".join(said))
+        if hearing.refused:
+            self._listener.cannot_stream(hearing.refused)
+
+    async def _own(self, shield: Any | None, args: Any, options: Any) -> AsyncGenerator[Any, None]:
+        """What the client's own `create_stream` gives; for an agent that may be switched, with what it lacks."""
+        client = shield or self._real
+        if not self._switched:
+            async with closing(client.create_stream(*args, **options)) as stream:
+                async for item in stream:
+                    yield item
+            return
+        if shield is None and _takes(client, "include_usage"):
+            options = {"include_usage": True, **options}
+        said, result = list[str](), None
+        try:
+            async with closing(await _begun(client, args, options)) as stream:
+                async for item in stream:
+                    if isinstance(item, str):
+                        said.append(item)
+                        item = think_tags.unmarked(item)
+                    elif isinstance(item, CreateResult):
+                        item = result = _with_its_text(item, "".join(said))
+                    yield item
+        except NotImplementedError:
+            if said:
+                raise
+            self._listener.cannot_stream("Its model client cannot stream.")
+            result = await self._real.create(*args, **{k: v for k, v in options.items() if k != "include_usage"})
+            yield result
+        except Exception as error:
+            if said or "stream_options" not in str(error) or not options.pop("include_usage", None):
+                raise
+            async for item in self._real.create_stream(*args, **options):  # the service does not know the option
+                yield item
+            return
+        if result is None and said:  # AutoGen would raise, and a whole answer would have been one
+            unknown = RequestUsage(prompt_tokens=0, completion_tokens=0)
+            yield CreateResult(content="".join(said), finish_reason="unknown", usage=unknown, cached=False)
+
+
+class _Channel:
+    """The way of a call's text out of the task in which it is made; a piece waits until it was taken."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece | str] = deque()
+        self._come, self._taken = asyncio.Event(), asyncio.Event()
+
+    async def tell(self, piece: Piece | str) -> None:
+        self._pieces.append(piece)
+        self._taken.clear()
+        self._come.set()
+        await self._taken.wait()
+
+    async def read(self, call: Coroutine[Any, Any, CreateResult]) -> AsyncGenerator[str | CreateResult, None]:
+        """The text of a call as it comes, its thought between marks, and then its result."""
+        task = asyncio.ensure_future(call)
+        task.add_done_callback(lambda _: self._come.set())
+        in_thought = False
+        try:
+            while not task.done() or self._pieces:
+                await self._come.wait()
+                self._come.clear()
+                while self._pieces:
+                    piece = self._pieces.popleft()
+                    text, thought = piece if isinstance(piece, Piece) else (piece, in_thought)
+                    text = think_tags.unmarked(text)
+                    if thought is not in_thought:
+                        text = (think_tags.BEGIN if thought else think_tags.END) + text
+                    in_thought = thought
+                    yield text
+                self._taken.set()
+            if in_thought:
+                yield think_tags.END
+            yield task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=_PATIENCE_S)
+            if task.done() and not task.cancelled():
+                task.exception()  # which is known, or of no interest any more
+
+
+async def _drained(
+    stream: AsyncGenerator[Any, None], hearing: Hearing, tell: Callable[[Any], Coroutine[Any, Any, None]]
+) -> CreateResult:
+    """The result of a stream whose text is told beneath it; or here, if a cache has it."""
+    result = None
+    async with closing(stream):
+        async for item in stream:
+            if isinstance(item, CreateResult):
+                result = item
+            elif not hearing.reached:
+                await tell(item)
+    if result is None:
+        raise RuntimeError("No final model result in streaming mode.")  # as an AssistantAgent says it
+    if hearing.thought is not None and isinstance(result.content, str):
+        result = result.model_copy(update={"thought": hearing.thought})  # AutoGen strips letters from its ends
+    return result
+
+
+async def _begun(client: Any, args: Any, options: Any) -> Any:
+    """A stream of a client. Raises NotImplementedError for a client that has none."""
+    method = getattr(client, "create_stream", None)
+    if method is None:
+        raise NotImplementedError
+    stream = method(*args, **options)
+    return await stream if inspect.isawaitable(stream) else stream
+
+
+def _with_its_text(result: CreateResult, said: str) -> CreateResult:
+    """The result of a stream, with the text that was said where the client has lost it."""
+    if result.content or not said.strip() or said.strip() == (result.thought or "").strip():
+        return result
+    return result.model_copy(update={"content": said})
+
+
+def _takes(client: Any, name: str) -> bool:
+    try:
+        return name in inspect.signature(client.create_stream).parameters
+    except (AttributeError, TypeError, ValueError):
+        return False

@@ -1,0 +1,55 @@
+"""What is heard of a model call beneath AutoGen's client, and the proxy that all who listen are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ...core.model import Usage
+from .openai_answer import Piece
+
+Tell = Callable[[Piece], Awaitable[None]]
+
+
+class Hearing:
+    """What is heard of one model call beneath AutoGen's client.
+
+    `tell` gets the text as it comes; None where nobody may be told. `whole` says that AutoGen asks for a whole answer,
+    and `asks` that agents may see usage that nobody else asked for.
+    """
+
+    def __init__(self, tell: Tell | None = None, whole: bool = False, asks: bool = False) -> None:
+        self.tell, self.whole, self.asks = tell, whole, asks
+        self.reached = False
+        """Whether the call came by here: a cache may have answered it."""
+        self.complete: bool | None = None
+        """Whether a stream said that the answer is complete; None where there was no stream."""
+        self.usage: Usage | None = None
+        self.given: Any = None
+        """The messages that the model was given."""
+        self.thought: str | None = None
+        """The thought as a whole answer reports it to AutoGen."""
+        self.reasoned = False
+        self.refused = ""
+        """Why the server does not stream, if it said so."""
+
+    async def say(self, text: str | None, thought: bool = False) -> None:
+        """Tell a piece of text."""
+        if text:
+            self.reasoned = self.reasoned or thought
+            if self.tell is not None:
+                await self.tell(Piece(text, thought))
+
+
+class Proxy:
+    """Stands for an object: everything but what a subclass says goes through as it is."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[Any]:  # code of the user's own may ask what it is
+        return self._real.__class__  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)

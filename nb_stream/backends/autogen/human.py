@@ -1,0 +1,129 @@
+"""Human input during a run: agents that would ask in the terminal, or nobody, ask through the stream instead."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent, UserProxyAgent
+from autogen_agentchat.messages import BaseChatMessage, HandoffMessage, TextMessage
+from autogen_core import CancellationToken
+
+from ...concurrency import event_loops
+from ..base import Handoff, HumanInput
+from . import private
+from .discovery import Node
+from .messages import text_of
+from .reading import source_of, tried, words
+from .sequencer import Order
+from .turns import Approve, caller
+
+
+@contextlib.contextmanager
+def answering(nodes: Sequence[Node], ask: HumanInput, approve: Approve | None) -> Iterator[None]:
+    """For the time of a run, let every agent with AutoGen's default input function ask by `ask`, and every agent that
+    runs code without an approval function by `approve`, unless that is None.
+
+    An agent with an `input_func` or `approval_func` of the user's own keeps it. A plain approval function is called in
+    a thread, as AutoGen calls plain input functions: it may wait for a person, and would hold up everything else.
+    """
+    with contextlib.ExitStack() as stack:
+        for node in nodes:
+            agent = node.agent
+            if isinstance(agent, UserProxyAgent) and private.reads_terminal(agent):
+                stack.enter_context(private.input_function(agent, _input(node, ask, private.input_of(agent))))
+            if isinstance(agent, CodeExecutorAgent):
+                own = private.approval(agent)
+                if own is None and approve is not None:
+                    stack.enter_context(private.approval_function(agent, _approval(node, approve)))
+                elif own is not None and not private.approval_is_async(agent):
+                    stack.enter_context(private.approval_function(agent, _in_thread(own)))
+        yield
+
+
+def approving(ask: HumanInput, order: Order) -> Approve:
+    """What asks for approvals, each after what was said before it has come out of the team."""
+
+    async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any]) -> str:
+        arrived = asyncio.get_running_loop().create_future()
+        order.after_all(lambda: None if arrived.done() else arrived.set_result(None))
+        await arrived
+        return await ask(path, name, str(uuid.uuid4()), prompt, what)
+
+    return approve
+
+
+def verdict(answer: str) -> tuple[bool, str]:
+    """Whether an answer approves, and the reason that it gives."""
+    word, _, reason = answer.partition(": ")
+    return word == "approve", reason or "The user did not say why."
+
+
+def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
+    """The handoff that was said last, where it goes to nobody in the team: `team` has the names of all its agents, and
+    whether each can be addressed by a task."""
+    last = next((message for message in reversed(said) if isinstance(message, BaseChatMessage)), None)
+    if not isinstance(last, HandoffMessage):
+        return None
+    handed = last
+    source, target = source_of(last), words(tried(lambda: handed.target, None))
+    if not target or target in team:
+        return None
+
+    def reply(answer: str) -> BaseChatMessage:
+        if team.get(source):
+            return HandoffMessage(source=target, target=source, content=answer)
+        return TextMessage(source=target, content=answer)
+
+    return Handoff(source, target, text_of(last), reply)
+
+
+def _input(node: Node, ask: HumanInput, own: Callable[..., Awaitable[str]]) -> Any:
+    async def input_func(prompt: str, cancellation_token: CancellationToken | None) -> str:
+        if caller() is None:
+            return await own(prompt, cancellation_token)
+        request_id = UserProxyAgent.InputRequestContext.request_id()
+        return await ask(node.info.path, node.agent.name, request_id, prompt)
+
+    return input_func
+
+
+def _in_thread(own: Callable[[ApprovalRequest], ApprovalResponse]) -> Any:
+    async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
+        if caller() is None:
+            return own(request)
+        response: ApprovalResponse = await event_loops.in_thread(lambda: own(request), "approval")
+        return response
+
+    return approval_func
+
+
+_BLOCK = re.compile(r"^```(.*)\n((?:(?!```).*\n)*?(?!```).*)\n```$", re.MULTILINE)
+
+
+def code_blocks(request: str) -> list[dict[str, str]]:
+    """The blocks of code in a request for approval, as AutoGen joins them; none where the code has such fences itself,
+    so that nothing of it could be overlooked."""
+    blocks = _BLOCK.findall(request)
+    if "\n\n".join(f"```{language}\n{code}\n```" for language, code in blocks) != request:
+        return []
+    return [{"language": language, "code": code.strip("\n")} for language, code in blocks]
+
+
+def _approval(node: Node, approve: Approve) -> Any:
+    async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
+        if caller() is None:
+            return ApprovalResponse(approved=True, reason="")  # as ever: it has no approval function of its own
+        what: dict[str, Any] = {"code": request.code}
+        blocks = code_blocks(request.code)
+        if blocks:
+            what["code_blocks"] = blocks
+        answer = await approve(node.info.path, node.agent.name, f"May this code run?\n\n{request.code}", what)
+        approved, reason = verdict(answer)
+        return ApprovalResponse(approved=approved, reason=reason)
+
+    return approval_func

@@ -1,0 +1,233 @@
+"""Model calls, heard for the time of a run: whether an answer was cut short, and whether anybody still waits for it.
+
+Why a model stopped writing is not visible in AgentChat: an answer that reached the limit of tokens, or whose
+connection ended early, becomes an ordinary message (0.7.5, `_openai_client.py`: an end without `[DONE]` gives the
+finish reason "unknown"). And a client that does not follow its cancellation token answers when the run is over, where
+its agent would note the answer down, into the middle of the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from autogen_core.models import ChatCompletionClient, CreateResult
+
+from ...concurrency.clock import now
+from ...core.model import CellKind, Event, Message, ModelCalls, Usage
+from . import private
+from .client_proxy import HeardClient
+from .discovery import Chat, Node
+from .hearing import Hearing
+from .reading import tried
+from .turns import caller
+
+_SAYS = {
+    "length": "The answer of {} was cut short: its model reached the limit of tokens (finish reason: length).",
+    "content_filter": "The answer of {} was cut short by the service's content filter.",
+    "thought": "The answer of {} is empty: its model has only thought.",
+    "unknown": "The answer of {} may have been cut short: the stream ended without saying that the answer is complete.",
+}
+
+
+class _Cut(NamedTuple):
+    path: str
+    name: str
+    content: Any
+    reason: str
+
+
+class _Call(NamedTuple):
+    name: str
+    path: str
+    content: Any
+    usage: Usage
+
+
+class Calls:
+    """The model calls of one run. `unable` takes up, by path, which agents' clients cannot stream, and why."""
+
+    def __init__(self, unable: dict[str, str]) -> None:
+        self.open = True
+        self.unable = unable
+        self._cuts: list[_Cut] = []
+        self._uncounted: list[_Call] = []
+        self._notices: list[str] = []
+        self._before: list[tuple[Any, Any]] = []
+
+    @contextlib.contextmanager
+    def heard(
+        self,
+        nodes: Sequence[Node],
+        managers: Sequence[tuple[Chat, Any]],
+        wanted: Mapping[str, bool],
+        always: bool,
+        elsewhere: Callable[[Any], bool],
+    ) -> Iterator[None]:
+        """Listen to the model clients of these agents and managers. `wanted` says who is to stream, `always` that
+        agents that were built to stream may be switched, too, and `elsewhere` whether a team runs for others."""
+        try:
+            for node in nodes:
+                built = private.streams(node.agent)
+                switched = built is False or (always and built is not None)
+                listener = _Listener(self, node.info.path, node.agent.name, lambda: caller() is not None)
+                self._hear(node.agent, HeardClient(private.model_client(node.agent), listener, switched))
+            self.hear_managers(managers, wanted, always, elsewhere)
+            yield
+        finally:
+            for owner, client in self._before:
+                private.set_model_client(owner, client)
+            self._before.clear()
+
+    def hear_managers(
+        self,
+        managers: Sequence[tuple[Chat, Any]],
+        wanted: Mapping[str, bool],
+        always: bool,
+        elsewhere: Callable[[Any], bool],
+    ) -> None:
+        """Listen to managers that are made in mid-run, too.
+
+        Only a selector that streams says in an event what it chose. So one that was built to stream, and is to answer
+        whole, goes on reading a stream, which has the whole answer alone.
+        """
+        for chat, manager in managers:
+            built = private.selector_streams(manager)
+            switched = built is False or (always and built is not None)
+            at_work = partial(_is_here, elsewhere, chat.team)
+            listener = _Listener(self, chat.path, private.manager_name(chat.team), at_work)
+            whole = (lambda path=chat.path: not wanted.get(path, True)) if built and always else None
+            self._hear(manager, HeardClient(private.model_client(manager), listener, switched, whole))
+
+    def _hear(self, owner: Any, heard: HeardClient) -> None:
+        if isinstance(heard, ChatCompletionClient):  # it says that it is what it stands for
+            self._before.append((owner, private.model_client(owner)))
+            private.set_model_client(owner, heard)
+
+    def close(self) -> None:
+        """The run was cut off: nobody may take up an answer any more."""
+        self.open = False
+
+    def marked(self, event: Event) -> Event:
+        """The event, with `cut_short` in its data if it is an answer that was cut short, with `only_thought` if it is
+        an empty one."""
+        if not isinstance(event, Message):
+            return event
+        event = self._counted(event)
+        for cut in self._cuts:
+            if cut.path == event.path and tried(partial(_is_said, cut.content, event), False):
+                self._cuts.remove(cut)
+                self._notices.append(_SAYS[cut.reason].format(cut.name))
+                mark = {"only_thought": True} if cut.reason == "thought" else {"cut_short": cut.reason}
+                return replace(event, data={**event.data, **mark})
+        return event
+
+    def _counted(self, event: Message) -> Message:
+        """The event with the usage of the call that it came from, and of its agent's calls before, which have no
+        message."""
+        if event.kind in (CellKind.THOUGHT, CellKind.INPUT, CellKind.APPROVAL):
+            return event
+        own = [call for call in self._uncounted if call.path == event.path]
+        found = next((n for n, call in enumerate(own) if tried(partial(_is_said, call.content, event), False)), None)
+        if found is None:  # AutoGen has made another text of it
+            found = next((n for n, call in enumerate(own) if event.usage is None or call.usage == event.usage), None)
+        if found is None:
+            return event
+        taken = own[: found + 1]
+        gone = set(map(id, taken))  # two calls may say the same
+        self._uncounted = [call for call in self._uncounted if id(call) not in gone]
+        return replace(event, usage=sum((call.usage for call in taken), Usage()))
+
+    def unseen(self) -> list[ModelCalls]:
+        """At the end of the run: the calls that no message came from, together for each agent and manager."""
+        own: dict[tuple[str, str], list[Usage]] = {}
+        for call in self._uncounted:
+            own.setdefault((call.name, call.path), []).append(call.usage)
+        self._uncounted.clear()
+        return [ModelCalls(*who, now(), sum(usages, Usage()), len(usages)) for who, usages in own.items()]
+
+    def notices(self, last: bool = False) -> list[str]:
+        """What the reader is to know since the last call; the `last` time also of answers that became no message."""
+        notices, self._notices = self._notices, []
+        if last:
+            notices += [_SAYS[cut.reason].format(cut.name) for cut in self._cuts]
+            self._cuts.clear()
+        return notices
+
+    def ended(self, listener: _Listener, client: Any, result: CreateResult, hearing: Hearing) -> None:
+        """A model call has its result. Raises CancelledError where nobody waits for it."""
+        if not self.open:
+            raise asyncio.CancelledError
+        tried(lambda: self._take(listener, result, hearing), None)  # a client of the user's own may give anything
+
+    def _take(self, listener: _Listener, result: CreateResult, hearing: Hearing) -> None:
+        """Note what a result says of its call."""
+        usage = hearing.usage or Usage(result.usage.prompt_tokens, result.usage.completion_tokens)
+        said = result.content if isinstance(result.content, str) else [str(call) for call in result.content]
+        usage = usage if usage or result.cached else _estimated(hearing.given, said, result.thought)
+        if usage:
+            self._uncounted.append(_Call(listener.name, listener.path, result.content, usage))
+        reason: str = result.finish_reason
+        if reason == "unknown" and hearing.complete is not False:
+            return  # a word that AutoGen does not know, or no word from a server that sent the end
+        if reason not in _SAYS and not result.content and (result.thought or hearing.reasoned):
+            reason = "thought"
+        if reason in _SAYS:
+            self._cuts.append(_Cut(listener.path, listener.name, result.content, reason))
+
+    def broken_off(self, listener: _Listener, hearing: Hearing, said: str) -> None:
+        """A model was cut off in the middle of its answer: servers charge for what it has read and written."""
+        usage = hearing.usage or _estimated(hearing.given, said)
+        self._uncounted.append(_Call(listener.name, listener.path, said, usage))
+
+
+class _Listener:
+    """Hears the calls of one agent or manager."""
+
+    def __init__(self, calls: Calls, path: str, name: str, is_at_work: Callable[[], bool]) -> None:
+        self._calls, self.path, self.name, self.is_at_work = calls, path, name, is_at_work
+
+    @property
+    def unable(self) -> bool:
+        return self.path in self._calls.unable
+
+    def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
+        self._calls.ended(self, client, result, hearing)
+
+    def broken_off(self, hearing: Hearing, said: str) -> None:
+        self._calls.broken_off(self, hearing, said)
+
+    def cannot_stream(self, why: str) -> None:
+        self._calls.unable[self.path] = f"{why} Its messages come whole."
+
+
+def _estimated(given: Any, *said: Any) -> Usage:
+    """The tokens of a call that nobody counted: about one for four bytes of text."""
+    asked = [getattr(message, "content", "") for message in (given if isinstance(given, (list, tuple)) else ())]
+    return Usage(_tokens(asked), _tokens(said), about=True)
+
+
+def _tokens(texts: Any) -> int:
+    if isinstance(texts, str):
+        return -(-len(texts.encode("utf-8", "replace")) // 4)
+    return sum(map(_tokens, texts)) if isinstance(texts, (list, tuple)) else 0
+
+
+def _is_here(elsewhere: Callable[[Any], bool], team: Any) -> bool:
+    return not elsewhere(team)
+
+
+def _is_said(content: Any, event: Message) -> bool:
+    if event.kind is CellKind.TOOL_CALL:
+        return isinstance(content, list) and [call.id for call in content] == [call.id for call in event.tool_calls]
+    if not isinstance(content, str):
+        return False
+    if event.kind is CellKind.STRUCTURED:
+        with contextlib.suppress(ValueError):
+            return bool(json.loads(content) == event.data.get("value"))
+    return event.kind in (CellKind.TEXT, CellKind.CODE) and event.text == content

@@ -1,0 +1,125 @@
+"""A team's own state, with what AutoGen 0.7.5 leaves out of it or takes up wrong.
+
+`save_state` of AgentChat leaves out the conversation of an agent inside a MessageFilterAgent, the contexts of
+SocietyOfMindAgent and CodeExecutorAgent, the agents and teams that are called as tools, and, in the middle of a run,
+who speaks in a graph. These stand in the state under the key `KEY`, which a bare team overlooks. `load_state` forgets
+which edges led to the next speakers of a graph, so that a loop ends early, and lets a selector remember what it knew
+before; both are put right for states of bare teams, too.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from autogen_agentchat.agents import CodeExecutorAgent, MessageFilterAgent, SocietyOfMindAgent
+from autogen_agentchat.teams import BaseGroupChat
+
+from . import private
+
+log = logging.getLogger("nb_stream")
+
+KEY = "nb_stream"
+
+
+async def save(root: Any) -> dict[str, Any]:
+    """The whole state of a team or an agent, as JSON values that nothing changes later."""
+    state = _copied(dict(await root.save_state()))
+    parts = list(_parts(root))
+    more: dict[str, dict[str, Any]] = {"left_out": {}, "speaking": {}}
+    for path, team in _teams(parts):
+        if private.is_running(team) and (names := private.speaking_in_graph(await private.manager(team))):
+            more["speaking"][path] = names
+    for path, owner in _left_out(parts):
+        try:
+            more["left_out"][path] = _copied(dict(await owner.save_state()))
+        except Exception:
+            log.warning("What %s knows is not in the saved state", path, exc_info=True)
+    return {**state, KEY: {name: value for name, value in more.items() if value}} if any(more.values()) else state
+
+
+async def load(root: Any, state: Mapping[str, Any]) -> None:
+    """Let a team or an agent take up a state of `save`, or one of a bare team's. The state stays as it is."""
+    own = _copied(dict(state))
+    more: Mapping[str, Any] = own.pop(KEY, {})
+    known, speaking = more.get("left_out", {}), more.get("speaking", {})
+    parts = list(_parts(root))
+    owners = dict(_left_out(parts))
+    missing = tuple(path for path in owners if path not in known)
+    teams = [(path, team) for path, team in _teams(parts) if not any(_lies_in(path, other) for other in missing)]
+    for _, team in _ready(teams):
+        context = private.selector_context(manager := await private.manager(team))
+        if context is not None and private.thread(manager):
+            await context.clear()
+    await root.load_state(own)
+    for path, owner in owners.items():
+        if path in known:
+            await owner.load_state(known[path])
+    for path, team in _ready(teams):
+        private.resume_graph(await private.manager(team), speaking.get(path, []))
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    """A copy: a graph's state shares its inner parts with the graph. An agent of the user's may not let itself be
+    copied."""
+    try:
+        return copy.deepcopy(state)
+    except Exception:  # noqa: BLE001 - whatever the user's own object says to it
+        return dict(state)
+
+
+def _parts(root: Any) -> Iterator[tuple[str, Any]]:
+    """A team or an agent and all that takes part in it, with their paths, each once."""
+    seen: set[int] = set()
+
+    def visit(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
+        if id(thing) in seen:
+            return
+        seen.add(id(thing))
+        yield path, thing
+        if isinstance(thing, BaseGroupChat):
+            inside = [(part.name, part) for part in private.participants(thing)]
+        else:
+            inside = [(f"team {number}", team) for number, team in enumerate(private.inner_teams(thing))]
+        for name, part in [*inside, *_apart(thing)]:
+            yield from visit(part, f"{path}/{name}")
+
+    return visit(root, "")
+
+
+def _apart(thing: Any) -> list[tuple[str, Any]]:
+    """The agents and teams in an agent of AutoGen's that it does not save."""
+    apart = [(f"tool {used.tool.name}", used.runner) for used in private.tool_runners(thing)]
+    if isinstance(thing, MessageFilterAgent):
+        apart.append(("filtered", private.wrapped_agent(thing)))
+    return apart
+
+
+def _left_out(parts: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Who has a state that nobody else saves: agents, teams and contexts, with paths."""
+    for path, thing in parts:
+        saving = getattr(type(thing), "save_state", None)
+        if not getattr(saving, "__module__", "").startswith("autogen_agentchat."):
+            continue  # a class of the user's own saves what it likes
+        for name, part in _apart(thing):
+            yield f"{path}/{name}", part
+        asks = isinstance(thing, CodeExecutorAgent) and private.model_client(thing) is not None
+        if asks or isinstance(thing, SocietyOfMindAgent):
+            yield f"{path} context", thing.model_context
+
+
+def _teams(parts: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, BaseGroupChat]]:
+    for path, thing in parts:
+        if isinstance(thing, BaseGroupChat):
+            yield path, thing
+
+
+def _ready(teams: Iterable[tuple[str, BaseGroupChat]]) -> Iterator[tuple[str, BaseGroupChat]]:
+    """Those that have a manager."""
+    return ((path, team) for path, team in teams if private.is_initialized(team))
+
+
+def _lies_in(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/")

@@ -1,0 +1,116 @@
+"""Tool calls: one that dies must not take its agent with it, and what it begins belongs to the run.
+
+An AssistantAgent waits for its tools without end where one of them ends by anything but a result or an ordinary
+exception inside a workbench of AutoGen's own: a workbench of the user's that raises, a tool that raises CancelledError
+(0.7.5, `_assistant_agent.py`, step 4B). For the time of a run, such an end becomes the error result that it should be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, MutableSet, Sequence
+from typing import Any
+
+from autogen_core.tools import TextResultContent, ToolResult
+
+from . import private
+from .closing import closing
+from .discovery import Tree, reach
+from .turns import Caller, called, caller, calling
+
+
+@contextlib.contextmanager
+def guarded(tree: Tree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
+    """Guard the tools of these agents while `goes_on()`: where a run is cut off, its tools are to die. `tasks` takes
+    those in which they work: an agent that is cancelled leaves them behind."""
+    before = []
+    try:
+        for node in tree.nodes:
+            benches = private.workbenches(node.agent)
+            if benches is not None:
+                before.append((node.agent, benches))
+                guards = [_Guard(bench, goes_on, tasks, _runs(tree, bench)) for bench in benches]
+                private.set_workbenches(node.agent, guards)
+        yield
+    finally:
+        for agent, benches in before:
+            private.set_workbenches(agent, benches)
+
+
+def _runs(tree: Tree, bench: Any) -> dict[str, frozenset[int]]:
+    """By the names of the tools that run an agent or a team, what they may begin."""
+    return {used.tool.name: reach(tree, used.runner) for used in private.runners_in(bench)}
+
+
+class _Guard:
+    """Stands before a workbench. Everything but tool calls goes through as it is, and so do calls in turns that do not
+    belong to the run."""
+
+    def __init__(
+        self,
+        bench: Any,
+        goes_on: Callable[[], bool],
+        tasks: MutableSet[asyncio.Task[Any]],
+        runs: Mapping[str, frozenset[int]],
+    ) -> None:
+        self._bench, self._goes_on, self._tasks, self._runs = bench, goes_on, tasks, runs
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[Any]:  # AssistantAgent asks whether a workbench streams
+        return type(self._bench)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bench, name)
+
+    async def call_tool(self, *args: Any, **options: Any) -> ToolResult:
+        who = caller()
+        if who is None:
+            untouched: ToolResult = await self._bench.call_tool(*args, **options)
+            return untouched
+        self._begins()
+        try:
+            with calling(self._for_tool(who, args, options)):
+                result: ToolResult = await self._bench.call_tool(*args, **options)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
+            result = self._result(error, args, options)
+        return result
+
+    def call_tool_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        who = caller()
+        if who is None:
+            untouched: AsyncGenerator[Any, None] = self._bench.call_tool_stream(*args, **options)
+            return untouched
+        return self._stream(self._for_tool(who, args, options), args, options)
+
+    async def _stream(self, who: Caller, args: Sequence[Any], options: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        self._begins()
+        try:
+            async with closing(called(who, lambda: self._bench.call_tool_stream(*args, **options))) as stream:
+                async for item in stream:
+                    yield item
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
+            yield self._result(error, args, options)
+
+    def _begins(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+
+    def _for_tool(self, who: Caller, args: Sequence[Any], options: Mapping[str, Any]) -> Caller:
+        """The caller, as one of its tools: that may begin what it was made for, and nothing else."""
+        return who._replace(may_begin=self._runs.get(_given(0, "name", args, options), frozenset()))
+
+    def _result(self, error: BaseException, args: Sequence[Any], options: Mapping[str, Any]) -> ToolResult:
+        cancelled = isinstance(error, asyncio.CancelledError)
+        token = _given(2, "cancellation_token", args, options)
+        if cancelled and (not self._goes_on() or (token is not None and token.is_cancelled())):
+            raise error
+        text = str(error) or ("The tool was cancelled." if cancelled else type(error).__name__)
+        name = _given(0, "name", args, options)
+        return ToolResult(name=name, result=[TextResultContent(content=text)], is_error=True)
+
+
+def _given(at: int, name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """An argument of `call_tool`, however it was passed."""
+    return args[at] if len(args) > at else options.get(name)

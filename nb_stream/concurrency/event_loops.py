@@ -1,0 +1,250 @@
+"""Event loops: which one a stream lives on, how others reach it, and how to wait without `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import contextvars
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from ..errors import LoopError
+from . import comm_interceptor
+
+T = TypeVar("T")
+
+ENDING = 2.0
+"""Seconds that a cancelled or interrupted wait for a run stays with it until it has ended. It takes less than one; but
+its event loop may stand still."""
+
+
+def running() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, or None."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def keep(task: asyncio.Future[Any]) -> None:
+    """Let a task live until it is done: a loop keeps only weak references."""
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Future[Any]] = set()
+
+
+def seen(task: asyncio.Task[Any]) -> None:
+    """What was left behind may fail on its way out, which nobody is to read."""
+    if not task.cancelled():
+        task.exception()
+
+
+class Home:
+    """The event loop that a stream lives on: the one that ran when it was made, or that of its latest run. Any
+    thread may use it."""
+
+    def __init__(self) -> None:
+        self._loop = running()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop, or None where there is none yet or it is closed."""
+        loop = self._loop  # only `choose` writes it: another thread may be choosing
+        return None if loop is None or loop.is_closed() else loop
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the loop."""
+        loop = self.loop
+        return loop is not None and loop is running()
+
+    def choose(self) -> asyncio.AbstractEventLoop:
+        """The loop for the next run: the old one while it runs, else the one that runs here. Raises LoopError without
+        any."""
+        loop = self.loop
+        if loop is None or not loop.is_running():
+            loop = running()
+        if loop is None:
+            raise LoopError(
+                "No event loop is running here. Use `stream.run_sync(task)`, or call this from a coroutine "
+                "or a notebook cell."
+            )
+        self._loop = loop
+        return loop
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call on the loop: now where we are on it (or it does not run), soon otherwise."""
+        loop = self.loop
+        if loop is None or not loop.is_running() or loop is running():
+            function()
+        else:
+            comm_interceptor.call_in_loop(loop, function)
+
+    async def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine on the loop, from whichever loop this one runs on."""
+        loop = self.loop
+        if loop is None or not loop.is_running() or loop is running():
+            return await work()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
+
+
+def run_sync(
+    work: Callable[[], Coroutine[Any, Any, Any]],
+    home: Home,
+    interrupted: Callable[[], Coroutine[Any, Any, Any]],
+) -> Any:
+    """Run `work()` to its end on the home loop, or on the loop of this thread, and return its result.
+
+    Where the loop is already running in this thread it is patched by nest_asyncio2 (unless nest_asyncio or
+    nest_asyncio2 has patched it before). On an interrupt `interrupted()`, which is brief, is run to its end before it
+    is raised, whatever else interrupts.
+    """
+    here, loop = running(), home.loop
+    if here is None and loop is not None and loop.is_running():
+        elsewhere = asyncio.run_coroutine_threadsafe(work(), loop)
+        try:
+            return elsewhere.result()
+        except KeyboardInterrupt:
+            asyncio.run_coroutine_threadsafe(interrupted(), loop).result()
+            raise
+        except concurrent.futures.CancelledError as error:
+            raise asyncio.CancelledError(*error.args) from None
+    if here is None:
+        loop = loop or _own_loop()
+    else:
+        loop = here
+        _allow_nesting(loop)
+    with _nothing_dropped(loop):
+        try:
+            return loop.run_until_complete(work())
+        except KeyboardInterrupt:
+            ending = loop.create_task(interrupted())
+            while not ending.done():
+                with contextlib.suppress(KeyboardInterrupt):
+                    loop.run_until_complete(ending)
+            raise
+
+
+async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
+    """Whether a task or future ends within `seconds`. It is left alone either way."""
+    done, _ = await asyncio.wait([asyncio.ensure_future(waiting)], timeout=seconds)
+    return bool(done)
+
+
+async def outlast(waiting: Iterable[Awaitable[Any]]) -> None:
+    """Wait until all have ended, for up to `ENDING` seconds, also where the caller is cancelled meanwhile."""
+    going_on = {asyncio.ensure_future(one) for one in waiting}
+    until = time.monotonic() + ENDING
+    while going_on and (left := until - time.monotonic()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            _, going_on = await asyncio.wait(going_on, timeout=left)
+
+
+def in_thread(call: Callable[[], Any], name: str) -> asyncio.Future[Any]:
+    """What a function returns that may block for long, such as `input`. Its thread never keeps the process alive."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(call)
+        except Exception as caught:  # noqa: BLE001 - raised where it is awaited
+            error = caught
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name=f"nb_stream {name}", daemon=True).start()
+    return future
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    """A loop for scripts. It stays open, so that the next call finds the team on the loop that it knows."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def _allow_nesting(loop: asyncio.AbstractEventLoop) -> None:
+    if hasattr(type(loop), "_nest_patched"):  # both packages leave this mark
+        return
+    try:
+        if hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2"):
+            sys.modules["nest_asyncio"].apply(loop)  # never apply one over the other
+        else:
+            import nest_asyncio2
+
+            nest_asyncio2.apply(loop)
+    except (ImportError, KeyError, ValueError) as error:
+        raise LoopError(
+            f"run_sync cannot wait inside a running {type(loop).__module__} loop ({error}). "
+            "Use `await panel.run(task)` instead."
+        ) from error
+
+
+class _Ready(deque[asyncio.Handle]):
+    """What a loop has to run, without the handles whose context is entered further up the stack: those go aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aside: list[asyncio.Handle] = []
+
+    def popleft(self) -> Any:
+        handle = super().popleft()
+        try:
+            handle._context.run(int)  # type: ignore[attr-defined]
+        except RuntimeError:
+            self.aside.append(handle)
+            return _SKIPPED
+        return handle
+
+
+_SKIPPED = SimpleNamespace(_cancelled=True)
+"""What a loop passes over."""
+
+
+@contextmanager
+def _nothing_dropped(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Let a nested loop of nest_asyncio 1.6 lose nothing: what it cannot run waits until the block ends.
+
+    ipykernel >= 7.1 runs all cells in one context. Inside a cell such a loop would take up each cell that is queued,
+    fail to enter its context, and drop it (nest_asyncio2 >= 1.7.3 puts it off as is done here).
+    """
+    if not hasattr(type(loop), "_nest_patched") or hasattr(type(loop), "_nest_deferred"):
+        yield
+        return
+    before: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]
+    ready = loop._ready = _Ready()  # type: ignore[attr-defined]
+    _move(before, ready)
+    loop.call_soon(_move, before, ready)
+    try:
+        yield
+    finally:
+        loop._ready = before  # type: ignore[attr-defined]
+        before.extendleft(reversed(ready.aside))
+        _move(ready, before)
+        loop.call_soon(_move, ready, before)
+
+
+def _move(source: deque[asyncio.Handle], target: deque[asyncio.Handle]) -> None:
+    """Hand over what waits. It is done twice, as a thread that was just calling on the loop may add to the source."""
+    while source:
+        target.append(deque.popleft(source))

@@ -1,0 +1,132 @@
+"""Which streamed text belongs to a message.
+
+AutoGen 0.7.5 gives chunks an id that usually, but not always, is the id of the message. A thought takes the
+id away from its answer, text before a tool call has no message or comes again as a thought, the calls of a tool
+loop share one id, and some agents give none. So an id that matches decides; where none does, the text decides;
+and where the text was changed on its way, the one call that is left without an id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from . import think_tags
+from .model import CellKind, Message
+from .transcript import Live, Writing
+
+REPLACES = (CellKind.TEXT, CellKind.STRUCTURED)
+"""The kinds of message that end a streamed text although they differ from it."""
+
+
+class Said(Protocol):
+    """What all events of an agent have."""
+
+    @property
+    def agent(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def turn(self) -> str | None: ...
+
+
+def own(lives: Sequence[Live], event: Said) -> list[Live]:
+    """The calls that an event can be about: of its agent and its turn, as far as turns are known."""
+    return [
+        live
+        for live in lives
+        if live.path == event.path
+        and live.agent == event.agent
+        and (event.turn is None or live.turn is None or live.turn == event.turn)
+    ]
+
+
+def inside(lives: Sequence[Live], event: Message) -> list[Live]:
+    """The calls of somebody else in the turn that a message ends: an agent of the user's own hands on what an agent
+    inside it streams, and signs the answer itself."""
+    if not event.final or event.turn is None:
+        return []
+    return [live for live in lives if live.turn == event.turn and (live.path, live.agent) != (event.path, event.agent)]
+
+
+def repeated(lives: Sequence[Live], event: Message) -> Live | None:
+    """The one of these calls whose text a message says again, or None."""
+    return _first(lives, lambda live: _equals(live, event.text)) if event.kind in REPLACES else None
+
+
+def answer_of(lives: Sequence[Live], event: Message) -> Live | None:
+    """The one of an agent's calls that a message ends, or None where it stands for itself."""
+    if event.kind is CellKind.TOOL_CALL:  # it says what has to happen next, never what was said
+        return None
+    found = by_id(lives, event.message_id) or _first(lives, lambda live: _equals(live, event.text))
+    if found is not None or event.kind not in REPLACES:
+        return found
+    nameless = [live for live in lives if live.message_id is None or live.renamed]
+    begun = _first(nameless, lambda live: _begins(live, event.text))
+    if begun is not None or nameless:
+        return begun or nameless[0]
+    alone = event.turn is not None or len(lives) == 1
+    return _first(lives, lambda live: _begins(live, event.text)) if alone else None
+
+
+def thought_of(lives: Sequence[Live], event: Message) -> Live | None:
+    """The one of an agent's calls that a thought came from, or None."""
+    found = by_id(lives, event.message_id)
+    if found is None:
+        found = _first(lives, lambda live: is_thought(live, event.text) or is_aside(live, event.text))
+    return found or (lives[0] if len(lives) == 1 else None)
+
+
+def by_id(lives: Sequence[Live], message_id: str | None) -> Live | None:
+    """The call with this id, or None; no id matches nothing."""
+    return None if message_id is None else _first(lives, lambda live: live.message_id == message_id)
+
+
+def is_thought(live: Live, text: str) -> bool:
+    """Whether a thought is the one that was streamed between marks."""
+    return live.thought is not None and think_tags.same(text, live.thought.text)
+
+
+def is_aside(live: Live, text: str) -> bool:
+    """Whether a thought is the text that was streamed before a tool call: OpenAI's client reports it as one."""
+    return _equals(live, text)
+
+
+def in_thought(live: Live) -> bool:
+    """Whether what is pending belongs to the thought."""
+    return live.phase in ("thought", "thought-start", "known-thought")
+
+
+def _first(lives: Sequence[Live], fits: Callable[[Live], bool]) -> Live | None:
+    return next((live for live in lives if fits(live)), None)
+
+
+def _equals(live: Live, text: str) -> bool:
+    said = _placed(text)
+    return bool(said) and said in _streamed(live)
+
+
+def _begins(live: Live, text: str) -> bool:
+    said = _placed(text)
+    return any(said.startswith(streamed) for streamed in _streamed(live) if streamed)
+
+
+def _placed(text: str) -> str:
+    """A whole text as its pieces would join in cells: without marks."""
+    return "".join(think_tags.split("start", text)[1:]).strip()
+
+
+def _streamed(live: Live) -> tuple[str, str]:
+    """What was streamed, without its thought (which may have had a message of its own) and with it."""
+    thought, answer = _text(live.thought), _answer_text(live)
+    if in_thought(live):
+        thought += live.pending
+    return answer.strip(), (thought + answer).strip()
+
+
+def _answer_text(live: Live) -> str:
+    return _text(live.answer) + ("" if in_thought(live) else live.pending)
+
+
+def _text(writing: Writing | None) -> str:
+    return "" if writing is None else writing.text

@@ -1,0 +1,356 @@
+"""`fold`: the pure function that makes the next transcript from an event, and says what changed.
+
+The rules, with `message_matching` saying which streamed text belongs to which message:
+
+* text belongs to the call (path, agent, turn, message id) that wrote it;
+* a message ends the text of its own agent and turn, never another's;
+* on a match the message's text replaces what was streamed for it;
+* text that nothing claims becomes a cell of its own, so that nothing a reader saw is lost;
+* cells settle in the order of their messages, so chunks never change the finished transcript.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import message_matching, think_tags
+from .encodable_text import clean_start, cleaned
+from .metrics import figures_of, first_token
+from .model import (
+    Cell,
+    CellKind,
+    CellStatus,
+    Chunk,
+    CodeResult,
+    Event,
+    InputResolved,
+    Message,
+    ModelCalls,
+    Notice,
+    RunFinished,
+    RunInfo,
+    RunStarted,
+    ToolCall,
+    ToolResults,
+    TurnEnded,
+    TurnStarted,
+    Usage,
+)
+from .patches import Appended, Opened, Patch, RunChanged, Settled
+from .transcript import Live, Transcript, Writing
+from .transcript_builder import Draft
+
+__all__ = ["Appended", "Opened", "Patch", "RunChanged", "Settled", "fold"]
+
+_WRITTEN = (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION, CellKind.THOUGHT)
+"""The kinds whose text a model wrote, with the marks of its thought where the framework left them in."""
+
+
+def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch, ...]]:
+    """The transcript after `event`, and what changed. Raises TypeError for what is not an event.
+
+    Every text in the result can be encoded as UTF-8, whatever the event's can.
+    """
+    draft = Draft(transcript)
+    if isinstance(event, Chunk):
+        _chunk(draft, event)
+        return draft.result()
+    event = cleaned(event)
+    if isinstance(event, Message):
+        _message(draft, event)
+    elif isinstance(event, ToolResults):
+        _tool_results(draft, event)
+    elif isinstance(event, CodeResult):
+        _code_result(draft, event)
+    elif isinstance(event, TurnStarted):
+        draft.mark(event.turn, event.at)
+    elif isinstance(event, TurnEnded):
+        _turn_ended(draft, event)
+    elif isinstance(event, RunStarted):
+        draft.start_run(RunInfo(id=event.run, task=event.task, started_at=event.at))
+    elif isinstance(event, RunFinished):
+        _run_finished(draft, event)
+    elif isinstance(event, InputResolved):
+        _input_resolved(draft, event)
+    elif isinstance(event, ModelCalls):
+        _use(draft, event)
+    elif isinstance(event, Notice):
+        cell = draft.new(CellKind.NOTICE, None, event.at, CellStatus.DONE)
+        draft.place(replace(cell, text=event.text, ended_at=event.at))
+    else:
+        raise TypeError(f"fold takes an event of nb_stream.core.model.Event, not {type(event).__name__}.")
+    return draft.result()
+
+
+# --- streamed text ------------------------------------------------------------------------------------------
+
+
+def _chunk(draft: Draft, event: Chunk) -> None:
+    live = _call_of(draft, event)
+    text, half = clean_start(live.pending + event.text)
+    phase, thought, answer, pending = think_tags.split(live.phase, text)
+    turned = draft.turn(live) if think_tags.is_turned(phase) and not think_tags.is_turned(live.phase) else live
+    grown = replace(
+        turned,
+        phase=phase,
+        pending=pending + half,
+        count=live.count + event.count,
+        last_at=event.at if event.until is None else event.until,
+    )
+    if thought:
+        grown = draft.grow(grown, CellKind.THOUGHT, thought)
+    if answer:
+        grown = draft.grow(grown, CellKind.TEXT, answer)
+    draft.swap(live, grown)
+
+
+def _call_of(draft: Draft, event: Chunk) -> Live:
+    """The call that a chunk belongs to; a new one where there is none yet."""
+    call = (event.path, event.agent, event.turn, event.message_id)
+    for live in draft.live:
+        if (live.path, live.agent, live.turn, live.message_id) == call:
+            return live
+    began = draft.turns.get(event.turn or "")
+    ttft = None if began is None else max(0.0, event.at - began)
+    said = (event.agent, event.path, event.turn, event.message_id)
+    live = Live(*said, first_at=event.at, ttft=ttft, number=draft.number())
+    draft.live = (*draft.live, live)
+    return live
+
+
+# --- whole messages -----------------------------------------------------------------------------------------
+
+
+def _message(draft: Draft, event: Message) -> None:
+    if event.kind is CellKind.THOUGHT:
+        _thought(draft, event)
+    elif event.kind in (CellKind.INPUT, CellKind.APPROVAL):
+        _request(draft, event)
+    elif not _is_chosen(draft, event):
+        _other(draft, event)
+    if event.kind in message_matching.REPLACES or event.kind is CellKind.HANDOFF:
+        for index, cell in draft.waiting(event, CellKind.INPUT):  # it was answered outside the panel
+            draft.put(index, replace(cell, status=CellStatus.DONE, ended_at=event.at))
+    _use(draft, event)
+    if event.kind is not CellKind.THOUGHT:  # it comes with its answer, at the end of the same model call
+        draft.mark(event.turn, event.at)
+    if event.final:
+        draft.forget(event.turn)
+
+
+def _use(draft: Draft, event: Message | ModelCalls) -> None:
+    """Add the tokens and the cost of model calls to the run's."""
+    if event.usage is None or not draft.runs:
+        return
+    run = draft.runs[-1]
+    unpriced = run.unpriced or bool(event.usage and event.cost is None)
+    run = replace(run, usage=run.usage + event.usage, cost=run.cost + (event.cost or 0.0), unpriced=unpriced)
+    draft.change_run(replace(run, calls=(*run.calls, event)) if isinstance(event, ModelCalls) else run)
+
+
+def _thought(draft: Draft, event: Message) -> None:
+    """A thought ends the thought that was streamed, or turns text before a tool call into one."""
+    marked, rest = think_tags.whole(event.text)
+    if marked and not rest:
+        event = replace(event, text=marked)
+    live = message_matching.thought_of(message_matching.own(draft.live, event), event)
+    if live is None:
+        _place(draft, event)
+    elif (marked and rest) or (
+        message_matching.is_aside(live, event.text) and not message_matching.is_thought(live, event.text)
+    ):
+        _place(draft, event, live)
+    else:
+        streamed = live.thought
+        text = event.text if streamed is None else think_tags.heal(event.text, streamed.text)
+        cell = _cell(draft, event, live, streamed) if streamed is not None else _cell(draft, event)
+        draft.place(replace(cell, text=text))
+        if streamed is not None or live.message_id == event.message_id:
+            unfinished = live.answer is not None or live.pending.strip()
+            goes_on = replace(live, thought=None, renamed=True, number=draft.number()) if unfinished else None
+            draft.swap(live, goes_on)
+
+
+def _other(draft: Draft, event: Message) -> None:
+    """A message of any other kind ends the text that was streamed for it, and all other text of its turn; but one
+    of a class that nobody knows may come in the middle of a text."""
+    own = message_matching.own(draft.live, event)
+    inside = message_matching.inside(draft.live, event)
+    live = message_matching.answer_of(own, event) or message_matching.repeated(inside, event)
+    clear = event.turn is not None or len(own) == 1 or event.kind not in message_matching.REPLACES
+    if clear and event.kind is not CellKind.OTHER:
+        draft.close(other for other in own if other is not live)
+    draft.close(other for other in inside if other is not live)
+    _place(draft, event, live)
+
+
+def _is_chosen(draft: Draft, event: Message) -> bool:
+    """Whether a message only says whom the words before it chose: then both are one cell, the choice first.
+
+    A selector that streams reports its model's words and then the choice (AutoGen 0.7.5, SelectorEvent and
+    SelectSpeakerEvent); one that does not stream reports the choice alone.
+    """
+    if event.kind is not CellKind.SELECTION or "agents" not in event.data or message_matching.own(draft.live, event):
+        return False
+    own = ((index, cell) for index, cell in draft.of_run() if (cell.path, cell.agent) == (event.path, event.agent))
+    index, cell = next(own, (0, None))
+    if cell is None or cell.kind is not CellKind.SELECTION or "agents" in cell.data:
+        return False
+    chosen = event.text
+    text = chosen if cell.text.strip() == chosen else f"{chosen}\n\n{cell.text}"
+    data = {**cell.data, **event.data, "result_message_id": event.message_id}
+    usages = [usage for usage in (cell.usage, event.usage) if usage is not None]
+    costs = [cost for cost in (cell.cost, event.cost) if cost is not None]
+    usage, cost = sum(usages, Usage()) if usages else None, sum(costs) if costs else None
+    draft.put(index, replace(cell, text=text, ended_at=event.at, usage=usage, cost=cost, data=data))
+    return True
+
+
+def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
+    """Settle the cells of a message, and those of the call that it ends: a thought in marks stands by itself."""
+    thought, text = think_tags.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
+    streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
+    if thought:
+        aside = replace(event, kind=CellKind.THOUGHT, text=thought, usage=None, cost=None, tool_calls=(), data={})
+        draft.place(_cell(draft, aside, live, streamed))
+    elif live is not None and streamed is not None:
+        if answer is None and think_tags.opens(event.text):
+            answer = streamed  # the mark was never closed: the message is all one text
+        else:
+            draft.place(draft.ended(streamed.cell, live))
+    draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
+    if live is not None:
+        draft.swap(live, None)
+
+
+def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writing | None = None) -> Cell:
+    """The settled cell of a message: the `streamed` one of `live` with its content replaced, or a new one."""
+    status = _status(event)
+    cell = draft.new(event.kind, event, _began(draft, event), status) if streamed is None else streamed.head
+    if live is not None:
+        cell = draft.timed(cell, live, event.usage)
+    return replace(
+        cell,
+        agent=event.agent,
+        path=event.path,
+        kind=event.kind,
+        text=event.text,
+        status=status,
+        type=event.type,
+        message_id=event.message_id,
+        ended_at=event.at if status is CellStatus.DONE else None,
+        usage=event.usage,
+        cost=event.cost,
+        tool_calls=event.tool_calls,
+        data=event.data,
+    )
+
+
+def _began(draft: Draft, event: Message) -> float:
+    """When a message began that was not streamed: a model's whole answer with the last sign of its turn."""
+    called = event.usage is not None and event.kind in message_matching.REPLACES
+    return draft.turns.get(event.turn or "", event.at) if called else event.at
+
+
+def _status(event: Message) -> CellStatus:
+    """What a message begins with: a tool call and code run, a request waits, everything else is done."""
+    if event.kind in (CellKind.INPUT, CellKind.APPROVAL):
+        return CellStatus.WAITING
+    if event.kind is CellKind.TOOL_CALL or (event.kind is CellKind.CODE and event.data.get("code_blocks")):
+        return CellStatus.RUNNING
+    return CellStatus.DONE
+
+
+# --- what ends later ----------------------------------------------------------------------------------------
+
+
+def _tool_results(draft: Draft, event: ToolResults) -> None:
+    """Pair results with the calls that wait for them; one without a call becomes a cell of its own."""
+    results = list(event.results)
+    for index, cell in draft.waiting(event, CellKind.TOOL_CALL):
+        calls = tuple(_paired(call, results) for call in cell.tool_calls)
+        if calls == cell.tool_calls:
+            continue
+        cell = replace(cell, tool_calls=calls, data={**cell.data, "result_message_id": event.message_id})
+        if all(call.result is not None for call in calls):
+            cell = replace(cell, status=CellStatus.DONE, ended_at=event.at)
+        draft.put(index, cell)
+    if results:
+        cell = draft.new(CellKind.TOOL_CALL, event, event.at, CellStatus.DONE)
+        cell = replace(cell, type=event.type, message_id=event.message_id, ended_at=event.at)
+        draft.place(replace(cell, tool_calls=tuple(results)))
+    draft.mark(event.turn, event.at)
+
+
+def _paired(call: ToolCall, results: list[ToolCall]) -> ToolCall:
+    """The call with its result, which is taken out of `results`. Some servers give all calls the same id."""
+    found = next((result for result in results if result.id == call.id), None)
+    if call.result is not None or found is None:
+        return call
+    results.remove(found)
+    return replace(call, result=found.result or "", is_error=found.is_error)
+
+
+def _code_result(draft: Draft, event: CodeResult) -> None:
+    data = {"output": event.output, "exit_code": event.exit_code, "result_message_id": event.message_id}
+    waiting = draft.waiting(event, CellKind.CODE)
+    if waiting:
+        index, cell = waiting[0]
+        cell = replace(cell, data={**cell.data, **data}, status=CellStatus.DONE, ended_at=event.at)
+        draft.put(index, cell)
+    else:
+        cell = draft.new(CellKind.CODE, event, event.at, CellStatus.DONE)
+        draft.place(replace(cell, type=event.type, message_id=event.message_id, ended_at=event.at, data=data))
+    draft.mark(event.turn, event.at)
+
+
+def _request(draft: Draft, event: Message) -> None:
+    """A request for input or approval. It is reported twice, by the stream (with the prompt) and by the framework,
+    in either order and perhaps after it was answered: both are the same cell."""
+    request_id = event.data.get("request_id")
+    for index, cell in draft.of_run():
+        if cell.kind is event.kind and request_id is not None and cell.data.get("request_id") == request_id:
+            text, message_id = cell.text or event.text, cell.message_id or event.message_id
+            cell = replace(cell, text=text, message_id=message_id, data={**event.data, **cell.data})
+            draft.put(index, cell, event.turn)
+            return
+    draft.place(_cell(draft, event), event.turn)
+
+
+def _input_resolved(draft: Draft, event: InputResolved) -> None:
+    for index, turn in draft.awaited:
+        cell = draft.settled[index]
+        if cell.data.get("request_id") == event.request_id and cell.status is CellStatus.WAITING:
+            if turn in draft.turns:  # what the person took is not the time to the agent's next token
+                draft.mark(turn, event.at)
+            status = CellStatus.CANCELLED if event.answer is None else CellStatus.DONE
+            data = {**cell.data, "how": event.how, "answer": event.answer}
+            draft.put(index, replace(cell, status=status, ended_at=event.at, data=data))
+
+
+def _turn_ended(draft: Draft, event: TurnEnded) -> None:
+    own = message_matching.own(draft.live, event)
+    draft.close([live for live in draft.live if live.turn == event.turn or live in own], event.status)
+    for index, turn in draft.awaited:
+        if turn == event.turn:
+            draft.put(index, replace(draft.settled[index], status=event.status, ended_at=event.at))
+    draft.forget(event.turn)
+
+
+def _run_finished(draft: Draft, event: RunFinished) -> None:
+    draft.close(draft.live, event.status)
+    unfinished = CellStatus.CANCELLED if event.status is CellStatus.DONE else event.status
+    for index, _ in draft.awaited:
+        draft.put(index, replace(draft.settled[index], status=unfinished, ended_at=event.at))
+    if event.error:
+        cell = draft.new(CellKind.ERROR, None, event.at, CellStatus.FAILED)
+        data = {"traceback": event.traceback} if event.traceback else {}
+        cell = replace(cell, agent=event.agent, path=event.path, text=event.error)
+        draft.place(replace(cell, ended_at=event.at, data=data))
+    draft.turns = {}
+    if draft.runs:
+        run = replace(draft.runs[-1], status=event.status, stop_reason=event.stop_reason, ended_at=event.at)
+        own = [cell for _, cell in draft.of_run()]
+        figures, ttft = figures_of(own), first_token(own, run.started_at)
+        run = replace(run, ttft=ttft, waited=figures.waited)
+        draft.change_run(replace(run, tokens_per_s=figures.tokens_per_s, estimated=figures.estimated))

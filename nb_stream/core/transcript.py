@@ -1,0 +1,214 @@
+"""A transcript: everything that was said in the runs of one stream, as data.
+
+Finished cells stand in the order in which their messages came; text that is still being written stands behind
+them. A transcript never changes: `nb_stream.core.reducer.fold` makes the next one from an event.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from ..errors import unknown_agent
+from .metrics import Figures, by_agent
+from .model import AgentInfo, Cell, RunInfo
+
+VERSION = 1
+"""The version of the dictionary that `Transcript.to_dict` writes."""
+
+exporters: dict[str, Callable[[Sequence[Cell], Sequence[RunInfo]], Any]] = {}
+"""Writes cells and runs in a form. The package `export` stands above this one, and fills it when it is imported."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A cell that is being written: its head, and its text in pieces, each at least twice as long as the next. So a
+    long text is not copied for every piece that comes. Of two, the one with the greater `opened` was opened later."""
+
+    head: Cell
+    pieces: tuple[str, ...] = ()
+    length: int = 0
+    opened: int = 0
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.pieces)
+
+    @property
+    def cell(self) -> Cell:
+        """The cell as a reader sees it."""
+        return replace(self.head, text=self.text)
+
+    def grown(self, text: str) -> Writing:
+        """The same with `text` behind it."""
+        pieces, last = self.pieces, text
+        while pieces and len(pieces[-1]) < 2 * len(last):
+            pieces, last = pieces[:-1], pieces[-1] + last
+        return Writing(self.head, (*pieces, last), self.length + len(text), self.opened)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A model call whose text is still coming: up to two cells (a thought, then the answer), and how to end them.
+
+    `phase` and `pending` are those of `think_tags.split`: text that cannot be placed yet, because it may be the
+    beginning of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so
+    that its answer will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4). `number` is that of its
+    cells: it is given with the first piece of text, so that it does not depend on how pieces were joined; and anew
+    when a thought has ended before its time, as more of it may come.
+    """
+
+    agent: str
+    path: str
+    turn: str | None
+    message_id: str | None
+    phase: str = "start"
+    pending: str = ""
+    thought: Writing | None = None
+    answer: Writing | None = None
+    count: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+    ttft: float | None = None
+    renamed: bool = False
+    number: int = 0
+
+    @property
+    def writings(self) -> tuple[Writing, ...]:
+        """Its thought and its answer, as far as they have begun."""
+        return tuple(writing for writing in (self.thought, self.answer) if writing is not None)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that a reader sees of it."""
+        return tuple(writing.cell for writing in self.writings)
+
+
+class Awaited(NamedTuple):
+    """A settled cell that waits for a result, an output or an answer: its index, and the turn that it is of."""
+
+    place: int
+    turn: str | None
+
+
+@dataclass(frozen=True, repr=False)
+class Transcript:
+    """The runs of a stream and their cells. Compare two of them with `==`."""
+
+    settled: tuple[Cell, ...] = ()
+    live: tuple[Live, ...] = ()
+    runs: tuple[RunInfo, ...] = ()
+    next_id: int = field(default=1, compare=False)
+    turns: Mapping[str, float] = field(default_factory=dict)
+    awaited: tuple[Awaited, ...] = ()
+    agents: tuple[AgentInfo, ...] = field(default=(), compare=False)
+    """Those of the team, also if they have said nothing yet; none in a transcript that was read from a file."""
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells: the finished ones in the order of their messages, then those that are being written."""
+        return (*self.settled, *self.live_cells)
+
+    @property
+    def live_cells(self) -> tuple[Cell, ...]:
+        """The cells that are being written, in the order in which they were opened."""
+        writings = [writing for live in self.live for writing in live.writings]
+        return tuple(writing.cell for writing in sorted(writings, key=lambda writing: writing.opened))
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self.cells)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def of(self, agent: str) -> tuple[Cell, ...]:
+        """The cells of one agent, by name or by path; none if it has said nothing yet.
+
+        Raises UnknownAgentError for a name that no agent has.
+        """
+        found = tuple(cell for cell in self.cells if agent in (cell.path, cell.agent))
+        if not found and not any(agent in (info.path, info.name) for info in self.agents):
+            known = [*(info.path for info in self.agents), *(cell.path for cell in self.cells)]
+            raise unknown_agent(agent, dict.fromkeys(filter(None, known)), "transcript")
+        return found
+
+    def __repr__(self) -> str:
+        return f"Transcript(runs={len(self.runs)}, cells={len(self)})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows of it: the newest messages, as HTML, Markdown and plain text."""
+        forms: dict[str, str] = self._exported("mimebundle")
+        return forms
+
+    def _repr_html_(self) -> str:
+        return self._repr_mimebundle_()["text/html"]
+
+    def _repr_markdown_(self) -> str:
+        return self._repr_mimebundle_()["text/markdown"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The transcript as JSON values. Text that is still being written is kept as it stands."""
+        return {
+            "version": VERSION,
+            "runs": [run.to_dict() for run in self.runs],
+            "cells": [cell.to_dict() for cell in self.cells],
+            "figures": {path: dataclasses.asdict(figures) for path, figures in self.figures().items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Transcript:
+        """The transcript that `to_dict` wrote.
+
+        Raises ValueError for a version that this package does not know.
+        """
+        if values.get("version") != VERSION:
+            raise ValueError(
+                f"This transcript has version {values.get('version')!r}; nb_stream reads version {VERSION}. "
+                "Install the nb_stream that wrote it, or a newer one."
+            )
+        cells = tuple(Cell.from_dict(cell) for cell in values["cells"])
+        return cls(
+            settled=cells,
+            runs=tuple(RunInfo.from_dict(run) for run in values["runs"]),
+            next_id=1 + max((number_of(cell.id) for cell in cells), default=0),
+        )
+
+    def figures(self, run: str | None = None) -> dict[str, Figures]:
+        """What each agent did in all runs, or in the one with this id, by path: messages, tokens, cost, times."""
+        unseen = [call for info in self.runs if run is None or info.id == run for call in info.calls]
+        return by_agent((cell for cell in self.cells if run is None or cell.run == run), unseen)
+
+    def to_markdown(self) -> str:
+        """The transcript as Markdown, a heading for each run and each cell."""
+        markdown: str = self._exported("markdown")
+        return markdown
+
+    def to_html(self) -> str:
+        """The transcript as one page without scripts, to be saved as a file."""
+        return "".join(self._exported("html"))
+
+    def to_notebook(self) -> dict[str, Any]:
+        """The transcript as a notebook in nbformat 4.5, a Markdown cell for each message."""
+        notebook: dict[str, Any] = self._exported("notebook")
+        return notebook
+
+    def to_agui(self) -> list[dict[str, Any]]:
+        """The transcript as events of the AG-UI protocol 1.0."""
+        return list(self._exported("agui"))
+
+    def _exported(self, form: str) -> Any:
+        return exporters[form](self.cells, self.runs)
+
+
+def cell_id(number: int, *, thought: bool = False) -> str:
+    """The id of the cell that was begun as the `number`th of its transcript; a model call's thought has the number of
+    its answer."""
+    return f"c{number}t" if thought else f"c{number}"
+
+
+def number_of(cell: str) -> int:
+    """The number in a cell's id."""
+    return int(cell[1:].rstrip("t"))

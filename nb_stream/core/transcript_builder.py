@@ -1,0 +1,166 @@
+"""A transcript that is being changed: what one application of `fold` works on, and the patches so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from .encodable_text import clean
+from .message_matching import Said, in_thought
+from .metrics import tokens_per_second
+from .model import Cell, CellKind, CellStatus, RunInfo, Usage
+from .patches import Appended, Opened, Patch, RunChanged, Settled
+from .think_tags import is_turned
+from .transcript import Awaited, Live, Transcript, Writing, cell_id
+
+UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
+
+
+class Draft:
+    """The parts of a transcript, open to change. Knows how cells come to stand, not why."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.settled = transcript.settled
+        self.live = transcript.live
+        self.runs = transcript.runs
+        self.turns = transcript.turns
+        self.awaited = transcript.awaited
+        self._agents = transcript.agents
+        self._next_id = transcript.next_id
+        self._patches: list[Patch] = []
+
+    def result(self) -> tuple[Transcript, tuple[Patch, ...]]:
+        """The changed transcript and what changed."""
+        after = Transcript(self.settled, self.live, self.runs, self._next_id, self.turns, self.awaited, self._agents)
+        return after, tuple(self._patches)
+
+    # --- runs and turns -------------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> str:
+        """The id of the last run, empty before the first."""
+        return self.runs[-1].id if self.runs else ""
+
+    def start_run(self, run: RunInfo) -> None:
+        """Begin a run."""
+        self.runs = (*self.runs, run)
+        self._patches.append(RunChanged(run))
+
+    def change_run(self, run: RunInfo) -> None:
+        """Put `run` in the place of the last run."""
+        self.runs = (*self.runs[:-1], run)
+        self._patches.append(RunChanged(run))
+
+    def mark(self, turn: str | None, at: float) -> None:
+        """Remember when a turn last gave a sign: the time to its next first token counts from there."""
+        if turn is not None:
+            self.turns = {**self.turns, turn: at}
+
+    def forget(self, turn: str | None) -> None:
+        """A turn is over."""
+        self.turns = {other: at for other, at in self.turns.items() if other != turn}
+
+    # --- cells that are being written -----------------------------------------------------------------------
+
+    def grow(self, live: Live, kind: CellKind, text: str) -> Live:
+        """Add text to the thought or to the answer of a call."""
+        writing = live.thought if kind is CellKind.THOUGHT else live.answer
+        if writing is None:
+            name = cell_id(live.number, thought=(kind is CellKind.THOUGHT) is not is_turned(live.phase))
+            head = self._cell(name, kind, live, live.first_at, CellStatus.WRITING)
+            writing = Writing(replace(head, ttft=live.ttft), opened=1 + self._last_opened())
+            self._patches.append(Opened(writing.head))
+        self._patches.append(Appended(writing.head.id, writing.length, text))
+        writing = writing.grown(text)
+        return replace(live, thought=writing) if kind is CellKind.THOUGHT else replace(live, answer=writing)
+
+    def turn(self, live: Live) -> Live:
+        """What was begun as a call's answer is its thought."""
+        if live.answer is None:
+            return live
+        head = replace(live.answer.head, kind=CellKind.THOUGHT)
+        self._patches.append(Opened(head))
+        return replace(live, thought=replace(live.answer, head=head), answer=None)
+
+    def _last_opened(self) -> int:
+        return max((writing.opened for live in self.live for writing in live.writings), default=0)
+
+    def swap(self, old: Live, new: Live | None) -> None:
+        """Put `new` in the place of `old`, or nothing."""
+        index = next(i for i, live in enumerate(self.live) if live is old)
+        self.live = (*self.live[:index], *(() if new is None else (new,)), *self.live[index + 1 :])
+
+    def close(self, lives: Iterable[Live], status: CellStatus = CellStatus.DONE) -> None:
+        """End text that no message claims: it stays, as it was streamed."""
+        for live in lives:
+            whole = live
+            begun = live.thought is not None or live.answer is not None
+            if live.pending.strip() or (live.pending and begun):
+                kind = CellKind.THOUGHT if in_thought(live) else CellKind.TEXT
+                whole = self.grow(live, kind, clean(live.pending))
+            for cell in whole.cells:
+                self.place(self.ended(cell, live, status))
+            self.swap(live, None)
+
+    def ended(self, cell: Cell, live: Live, status: CellStatus = CellStatus.DONE) -> Cell:
+        """The cell of a call as it stands with its last piece."""
+        return replace(self.timed(cell, live), status=status, ended_at=live.last_at)
+
+    def timed(self, cell: Cell, live: Live, usage: Usage | None = None) -> Cell:
+        """The cell with the figures of its call."""
+        pace, estimated = tokens_per_second(usage, live.count, live.first_at, live.last_at)
+        return replace(cell, started_at=live.first_at, ttft=live.ttft, tokens_per_s=pace, estimated=estimated)
+
+    # --- cells that stand -----------------------------------------------------------------------------------
+
+    def new(self, kind: CellKind, said: Said | None, at: float, status: CellStatus) -> Cell:
+        """A cell with an id of its own, in the last run; said by nobody where `said` is None."""
+        return self._cell(cell_id(self.number()), kind, said, at, status)
+
+    def number(self) -> int:
+        """The next number for a cell's id."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _cell(self, name: str, kind: CellKind, said: Said | None, at: float, status: CellStatus) -> Cell:
+        agent, path = ("", "") if said is None else (said.agent, said.path)
+        return Cell(name, self.run, agent, path, kind, status=status, started_at=at)
+
+    def place(self, cell: Cell, turn: str | None = None) -> None:
+        """Let a cell stand behind the finished ones."""
+        index = len(self.settled)
+        self.settled = (*self.settled, cell)
+        if cell.status in UNFINISHED:
+            self.awaited = (*self.awaited, Awaited(index, turn))
+        self._patches.append(Settled(cell, index))
+
+    def put(self, index: int, cell: Cell, turn: str | None = None) -> None:
+        """Put a cell in the place of the finished one at `index`; `turn` is told where it was not known."""
+        self.settled = (*self.settled[:index], cell, *self.settled[index + 1 :])
+        waits = cell.status in UNFINISHED
+        self.awaited = tuple(
+            Awaited(index, other.turn or turn) if other.place == index else other
+            for other in self.awaited
+            if waits or other.place != index
+        )
+        self._patches.append(Settled(cell, index))
+
+    def waiting(self, said: Said, kind: CellKind) -> list[tuple[int, Cell]]:
+        """The cells of an agent and its turn that wait for their end, the newest first."""
+        found = [
+            (index, self.settled[index])
+            for index, turn in reversed(self.awaited)
+            if turn is None or said.turn is None or turn == said.turn
+        ]
+        return [
+            (index, cell)
+            for index, cell in found
+            if cell.kind is kind and cell.path == said.path and cell.agent == said.agent
+        ]
+
+    def of_run(self) -> Iterator[tuple[int, Cell]]:
+        """The finished cells of the last run with their index, newest first."""
+        for index in range(len(self.settled) - 1, -1, -1):
+            if self.settled[index].run != self.run:
+                return
+            yield index, self.settled[index]

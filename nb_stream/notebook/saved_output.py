@@ -1,0 +1,272 @@
+"""What a panel leaves in the notebook: its transcript as plain HTML and text, in outputs of its own.
+
+A widget is lost when a saved notebook is opened without its kernel, and JupyterLab then ignores every other
+representation in the widget's own output. So each display of a panel brings other outputs with display ids, which are
+filled as the runs go: `text/html`, with messages to unfold, and `text/plain`, which everything shows. Both are whole at
+every size. The front end hides them while the live panel is on the page.
+
+JupyterLab shows 50 outputs of a cell. So only the first panels of a cell have several, of which the last alone is
+written again as a run goes on, and those behind them have one.
+
+When a kernel dies, nobody can write what it had not written. So the outputs are brought up to date while a run goes on,
+and what is being written says there that it is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Collection
+from functools import reduce
+from html import escape
+from operator import add
+from typing import Any, Protocol
+
+from ..concurrency import comm_interceptor
+from ..core.transcript import Transcript
+from ..export.parts import LIMITS, Part, Parts
+from ..wire.protocol import LeftOp
+
+
+class HasTranscript(Protocol):
+    """A stream, as far as it is of interest here."""
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything that was said so far."""
+
+
+LEAVES = ("transcript", "summary", "nothing")
+"""What a panel may leave: all that was said, a line for each run, or nothing."""
+
+PAUSE = 2.0
+"""Seconds between two writings while a cell runs, or a run goes on."""
+
+LIVE_PAUSE = 3.0
+"""Seconds after which text that is being written is written there, too."""
+
+SPLIT_IN_CELL = 4
+"""So many panels of one cell have several outputs each: with the widgets, 4 · 4 and 2 for each panel more stay below 50
+up to the 21st panel."""
+
+_ELSEWHERE = "It stands where the panel was shown last."
+_ABOVE = "What was said stands above."
+
+
+def instead(title: str, leave: str) -> dict[str, str]:
+    """What is shown of a panel where its widget cannot be: who it is, and where to look."""
+    if leave == "nothing":
+        return {"text/plain": title}
+    return {"text/html": f"<small>{escape(title)}. {_ABOVE}</small>", "text/plain": title}
+
+
+class StaticOutput:
+    """The static outputs of one stream, whichever of its panels are shown, and where: they stand beside the last one.
+
+    `mark` is the class of their HTML. They are written on the stream's loop, but for the end of a cell.
+    """
+
+    def __init__(self) -> None:
+        self.mark = f"nbs-static-{uuid.uuid4().hex[:8]}"
+        self.listeners: list[Callable[[LeftOp | None], None]] = []
+        """Told at each writing, with what was written where pages must put it in themselves."""
+        self._title, self._leave = "", LEAVES[0]
+        self._stream: Callable[[], Any] = lambda: None
+        self._parts = Parts()
+        self._is_split = True  # whether each part has an output of its own
+        self._display_ids: list[str] = []
+        self._place = 0  # how often it was shown
+        self._cell: tuple[str, str] | None = None
+        self._written: list[int] = []  # the revisions that stand there
+        self._unsure: set[int] = set()  # parts that a program without a page may have missed
+        self._is_pushed = False  # a page has asked, as the kernel's own updates do not reach it
+        self._is_due = False  # something is to be written
+        self._at = self._ended_at = float("-inf")  # the last writing, and the last for the end of a run
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.RLock()
+
+    @staticmethod
+    def of(stream: object) -> StaticOutput:
+        """The one of a stream."""
+        with _lock:
+            return _of.setdefault(stream, StaticOutput())
+
+    @property
+    def revisions(self) -> str:
+        """Where the outputs stand and what they should be: the place, and the revision of each part; empty where
+        nothing is left."""
+        return ".".join(map(str, (self._place, *self._written))) if self._display_ids else ""
+
+    @property
+    def _contents(self) -> tuple[Part, ...]:
+        """What each output holds."""
+        parts = self._parts.parts
+        return parts if self._is_split else (reduce(add, parts),)
+
+    def show(self, stream: HasTranscript, title: str, leave: str) -> None:
+        """Put the outputs into the cell that is being run; those in an earlier cell become a line that says so. Any
+        thread may call it."""
+        if leave == "nothing" or comm_interceptor.request() is None:
+            return
+        comm_interceptor.at_cell_end(_end_of_cell)
+        with self._lock:
+            self._take(_place())
+            for part, display_id in enumerate(self._display_ids):
+                self._publish(self._elsewhere(part), display_id, "")
+            self._stream, self._title, self._leave = weakref.ref(stream), title, leave
+            self._place += 1
+            self._is_split = self._cell is None or sum(other._cell == self._cell for other in _all()) <= SPLIT_IN_CELL
+            self._read()
+            self._display_ids = [uuid.uuid4().hex for _ in self._contents]
+            self._written = [0] * len(self._display_ids)
+            self._write(range(len(self._display_ids)), update=False)
+
+    def ended(self) -> None:
+        """A run has ended: write that at once, but in a loop of short runs."""
+        now = time.monotonic()
+        if not comm_interceptor.runs_a_cell() and now >= self._ended_at + PAUSE:
+            self._ended_at = now
+            self._due_at(now)
+        else:
+            self.changed()
+
+    def changed(self) -> None:
+        """Something stands that stood not before."""
+        self._due_at(self._at + PAUSE)
+
+    def grew(self) -> None:
+        """Text came that is being written still: cheap, for each piece."""
+        if not self._is_due:
+            self._due_at(time.monotonic() + LIVE_PAUSE)
+
+    def now(self, parts: Collection[int] | None = None) -> LeftOp | None:
+        """What stands in some of the parts, or should; None where nothing is left. Who asks is told from now on."""
+        if not self._display_ids:
+            return None
+        self._is_pushed = True
+        with self._lock:
+            there = range(len(self._display_ids))
+            return self._op(there if parts is None else [part for part in parts if part in there])
+
+    def flush(self, *, ends_cell: bool = False) -> None:
+        """Write what is to be written. At the end of a cell, what a program that runs cells one by one may not have
+        taken is written again: it takes only what belongs to the cell that it waits for."""
+        with self._lock:
+            unsure = set(self._unsure) if ends_cell and comm_interceptor.unattended() else set[int]()
+            if self._display_ids and (self._is_due or unsure):
+                self._read()
+                self._disarm()
+                changed = {place for place, part in enumerate(self._contents) if part.revision != self._written[place]}
+                self._write(sorted(changed | unsure), update=True)
+            if ends_cell:
+                self._unsure.clear()
+
+    def _due_at(self, due: float) -> None:
+        """Write at this time of the monotonic clock; now where that is past, or nobody would call us later."""
+        if not self._display_ids:
+            return
+        with self._lock:
+            self._is_due = True
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                loop = None
+            wait = due - time.monotonic()
+            if loop is None or wait <= 0:
+                self.flush()
+            elif self._timer is None or self._timer_loop is not loop or self._timer.when() > loop.time() + wait:
+                self._disarm()
+                self._is_due = True
+                self._timer, self._timer_loop = loop.call_later(wait, self.flush), loop
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._timer_loop = None
+        self._is_due = False
+
+    def _read(self) -> None:
+        """Bring the parts up to date with the stream's transcript."""
+        stream: HasTranscript | None = self._stream()
+        if stream is not None:
+            transcript, whole = stream.transcript, self._leave == "transcript"
+            cells = (transcript.settled, transcript.live_cells) if whole else ((), ())
+            self._parts.update(*cells, transcript.runs)
+
+    def _write(self, parts: Collection[int], *, update: bool) -> None:
+        if not parts:
+            return
+        self._at, contents = time.monotonic(), self._contents
+        for part in parts:
+            self._written[part] = contents[part].revision
+            self._publish(self._bundle(part), self._display_ids[part], self._stamp(part), update=update)
+        self._unsure.update(parts)
+        op = self._op(parts) if self._is_pushed else None
+        for tell in list(self.listeners):
+            tell(op)
+
+    def _op(self, parts: Collection[int]) -> LeftOp:
+        return {
+            "op": "left",
+            "place": self._place,
+            "parts": {str(part): {"stamp": self._stamp(part), "data": self._bundle(part)} for part in parts},
+            "elsewhere": [self._elsewhere(part) for part in range(len(LIMITS))],
+        }
+
+    def _stamp(self, part: int) -> str:
+        """What an output says of itself in its metadata: whose it is, where it stands, which part, which revision."""
+        return f"{self.mark} {self._place}.{part}.{self._written[part]}"
+
+    def _bundle(self, part: int) -> dict[str, str]:
+        """The representations of a part. Without runs it takes no room on the page."""
+        content, title = self._contents[part], f"Transcript of {self._title}\n" if part == 0 else ""
+        return {"text/html": f"<div class={self.mark}>{content.framed}</div>", "text/plain": title + content.text}
+
+    def _elsewhere(self, part: int) -> dict[str, str]:
+        if part > 0:
+            return {"text/html": f"<div class={self.mark}></div>", "text/plain": ""}
+        html = f"<div class={self.mark}><small>{_ELSEWHERE}</small></div>"
+        return {"text/html": html, "text/plain": f"Transcript of {self._title}\n{_ELSEWHERE}\n"}
+
+    def _publish(self, data: dict[str, str], display_id: str, stamp: str, *, update: bool = True) -> None:
+        import IPython.display as ipython
+
+        publish: Any = ipython.publish_display_data
+        publish(data, {"nb_stream": stamp} if stamp else {}, transient={"display_id": display_id}, update=update)
+
+    def _take(self, place: tuple[str, str] | None) -> None:
+        """Stand in a cell from now on. What an earlier execution of the same cell has left there is gone."""
+        if place is not None:
+            for other in _all():
+                if other._cell is not None and other._cell[0] == place[0] and other._cell[1] != place[1]:
+                    other._cell = None
+                    other._display_ids = []
+        self._cell = place
+
+
+def _end_of_cell() -> None:
+    for output in _all():
+        output.flush(ends_cell=True)
+
+
+def _all() -> list[StaticOutput]:
+    """Those of all streams there are; another thread may just be making one."""
+    with _lock:
+        return list(_of.values())
+
+
+def _place() -> tuple[str, str] | None:
+    """The cell that is being run, where the front end says which, and the id of its execution."""
+    request = comm_interceptor.request() or {}
+    try:
+        return str(request["metadata"]["cellId"]), str(request["header"]["msg_id"])
+    except (KeyError, TypeError):
+        return None
+
+
+_lock = threading.RLock()  # a finaliser may come in between
+_of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()

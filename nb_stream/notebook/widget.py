@@ -1,0 +1,222 @@
+"""The anywidget of the panel: sends frames to the browser and receives its commands. It knows no team.
+
+Commands are custom messages and not synced traits: while a cell runs, a kernel may never answer a trait's update, and
+the front end then sends no further one. `comm_interceptor` hands our messages over at once, on whatever thread the
+kernel reads its socket.
+
+anywidget sends a widget's module with each widget and saves it with each widget's state. So that module is a small
+loader, and the panel itself comes once for each page, as a custom message.
+
+What the panel asks of a host is anywidget's contract and nothing else: an ES module in the trait `_esm` and a style
+sheet in `_css`, `initialize` and `render` with a model that has `get`, `on`, `off` and `send`, an `AbortSignal`, and an
+element to draw in. Nothing is loaded from a network; a second part of the front end comes over the same line.
+
+* JupyterLab 4, Notebook 7: tested, as is a bare page with ipywidgets' base manager (`tests/browser`).
+* VS Code, not tested. Its widgets live in a webview with a mirror of the kernel's messages, custom ones included, and
+  it finds anywidget's script in the environment's `nbextensions` or on a CDN (vscode-jupyter, wiki, "Component:
+  IPyWidgets"). Our module is evaluated from a `blob:` address, as that of every anywidget. Colours come from
+  `--vscode-*`. A notebook that is opened again shows what the panel leaves as HTML. All outputs are in one document, so
+  our style sheet hides that beside a live panel.
+* Colab, not tested. Third-party widgets need `output.enable_custom_widget_manager()`, which anywidget calls
+  (`anywidget/_util.py`). Every cell's output is a frame of its own, and messages that a later cell causes were reported
+  not to reach it (googlecolab/colabtools#498): show the panel in the cell that runs it. Frames out of sight paint
+  nothing: the panel takes them for painted after a second.
+* A page without a kernel (saved state, `ipywidgets.embed`) shows nothing of the widget: what was said stands in the
+  output beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import pathlib
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from ..concurrency import comm_interceptor, event_loops
+from ..wire.protocol import VERSION, Command, Frame, Op, Snapshot, decode
+
+STATIC = pathlib.Path(__file__).parents[1] / "static"
+
+
+_sent: list[bool] = []  # the first widget of a kernel sends the panel's module unasked; pages that missed it ask
+
+
+@functools.cache
+def _panel() -> str:
+    return (STATIC / "panel.js").read_text("utf-8")
+
+
+@functools.cache
+def panel_name() -> str:
+    """The name by which pages await the module of the panel: with its digest, so that versions never mix."""
+    return f"panel.{hashlib.sha256(_panel().encode()).hexdigest()[:12]}"
+
+
+_EMPTY = {"_esm": 'export default{initialize({model}){model.send({type:"state"})}}', "snapshot": {}}
+"""Traits that are the kernel's, as they are saved with a notebook (a page leaves an empty module, see `loader.ts`). A
+page that gets them from a kernel asks for the whole state, and anywidget begins anew with the module that comes."""
+
+
+def _fresh(_value: object, widget: FrameWidget) -> Any:
+    return widget.make_snapshot()
+
+
+def _set(state: dict[str, Any]) -> dict[str, Any]:
+    """A state to open a widget with, without what is None, which is what pages take for granted."""
+    return {name: value for name, value in state.items() if value is not None}
+
+
+class _Layout(ipywidgets.Layout):  # type: ignore[misc]
+    """A layout that is opened with what is set in it. A page that connects later, or again, is told the rest too: it
+    may have missed that something was set back."""
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        return _set(state) if self.comm is None else state
+
+
+class FrameWidget(anywidget.AnyWidget):
+    """Shows what its frames say. `make_snapshot` and `receive` are set by the one who owns it."""
+
+    _esm = STATIC / "loader.js"
+    # Never assigned: it is made anew whenever a front end asks for the state, so that a page that opens or reloads
+    # gets everything at once and a token costs nothing.
+    snapshot = traitlets.Dict().tag(sync=True, to_json=_fresh, echo_update=False)
+    line = traitlets.Unicode(help="Marks what goes over the layout's line, which panels may share.").tag(sync=True)
+    has_team = traitlets.Bool(True, help="Whether there is somebody to run.").tag(sync=True)
+    static_mark = traitlets.Unicode(help="The class of what it leaves in the notebook.").tag(sync=True)
+    left = traitlets.Unicode(help="Where that stands, and which revisions of its parts.").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        self._forget: list[Callable[[], None]] = []
+        self._detour = False
+        # The panel measures its own width, so it has no width of its own to give to a box that asks for one.
+        layout = _Layout(width="100%", min_width="0")
+        super().__init__(layout=layout, line=uuid.uuid4().hex, **traits)
+        self.on_msg(lambda _widget, content, _buffers: self._received(content))
+        deliver(self, lambda content: self._received(content), self._forget)
+        if self.comm is not None and not _sent:
+            _sent.append(True)
+            self._send_panel(panel_name())
+
+    def make_snapshot(self) -> Snapshot | dict[str, Any]:
+        """Everything that a fresh front end needs. Called on the thread that answers it."""
+        return {}
+
+    def receive(self, command: Command) -> None:
+        """A command of a browser. May be called on any thread."""
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """The state, for a page; where it is opened without one, what a saved notebook is to keep."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        return _set({**state, **_EMPTY}) if self.comm is None and comm_interceptor.unattended() else state
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what a page says of the traits, but for those that are the kernel's alone."""
+        super().set_state({name: value for name, value in sync_data.items() if name not in _EMPTY})
+
+    def send_frame(self, frame: Frame) -> None:
+        """Send a frame to every front end. Any thread may call it."""
+        if self._detour:
+            self._send_on_detour(frame)
+        else:
+            self.send(frame)
+
+    def _send_on_detour(self, content: object) -> None:
+        """Send over the line of the layout, which every front end hears too: also one that anywidget gave up on."""
+        self.layout.send({"line": self.line, "content": content})
+
+    def _received(self, content: object) -> None:
+        command = decode(content)
+        if command["type"] == "hello":
+            self.send({"hello": True})
+            self._send_on_detour({"hello": True})
+        elif command["type"] == "detour":
+            self._detour = True
+            self.receive({"type": "resync"})
+        elif command["type"] == "state":
+            self.send_state()
+        elif command["type"] == "chunk" and str(command.get("name")).startswith("panel."):
+            self._send_panel(str(command["name"]))
+        else:
+            self.receive(command)
+
+    def _send_panel(self, name: str) -> None:
+        """Send the panel's own module, under the name by which it is awaited."""
+        self.send_beside({"op": "chunk", "name": name, "source": _panel()})
+
+    def send_beside(self, op: Op) -> None:
+        """Send an operation outside of the sequence of frames. Any thread may call it."""
+        self.send_frame({"v": VERSION, "seq": -1, "ops": [op]})
+
+    def leave_static(self) -> None:
+        """The widget is shown in the cell that is being run: put what is to stay in the notebook there."""
+
+    def close(self) -> None:
+        """Take the widget off every page."""
+        forgets = getattr(self, "_forget", [])  # a panel that could not be made is closed too, and any more than once
+        while forgets:
+            forgets.pop()()
+        super().close()
+
+
+def caution() -> str:
+    """A sentence for the reader where controls may act late; empty where they act while a cell runs."""
+    return comm_interceptor.available() or ""
+
+
+def deliver(
+    widget: ipywidgets.Widget, custom: Callable[[object], None] | None, forget: list[Callable[[], None]]
+) -> None:
+    """Let a widget's messages come at once while a cell runs.
+
+    Custom messages go to `custom`; everything else, and everything where it is None, to the widget itself, on the
+    loop that its cell ran on.
+    """
+    comm = widget.comm
+    if comm is None:
+        return
+    loop = event_loops.running()
+
+    def handle(message: dict[str, Any]) -> None:
+        data = message["content"]["data"]
+        if custom is not None and data.get("method") == "custom":
+            custom(data.get("content"))
+        elif loop is None:
+            widget._handle_msg(message)
+        else:
+            comm_interceptor.call_in_loop(loop, widget._handle_msg, message)
+
+    forget.append(comm_interceptor.deliver(comm.comm_id, handle))
+
+
+def show_in_boxes() -> None:
+    """Let IPython call `leave_static` also for widgets that are shown inside of boxes, tabs and the like. Hosts without
+    cells have a shell without formatters (Solara's, for one)."""
+    ipython: Any = sys.modules.get("IPython")
+    formatters = None if ipython is None else getattr(ipython.get_ipython(), "display_formatter", None)
+    formatter = getattr(formatters, "mimebundle_formatter", None)
+    if formatter is not None and ipywidgets.Box not in formatter.type_printers:
+        formatter.for_type(ipywidgets.Box, _box_bundle)
+
+
+def _box_bundle(box: ipywidgets.Box) -> Any:
+    for widget in _inside(box, set()):
+        widget.leave_static()
+    return box._repr_mimebundle_()
+
+
+def _inside(box: Any, seen: set[str]) -> Iterator[FrameWidget]:
+    for child in getattr(box, "children", ()):
+        if child.model_id not in seen:
+            seen.add(child.model_id)
+            if isinstance(child, FrameWidget):
+                yield child
+            yield from _inside(child, seen)

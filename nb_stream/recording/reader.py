@@ -1,0 +1,340 @@
+"""Reading recordings, up to their last good line, and transcripts that were exported as JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pathlib
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import IO, Any, cast
+
+from ..core.encodable_text import cleaned
+from ..core.model import AgentInfo, CellStatus, Chunk, Event, RunFinished, RunStarted
+from ..core.reducer import fold
+from ..core.transcript import Transcript
+from ..core.typed_json import decoded, json_of, time_of
+from ..errors import RecordingError, RecordingWarning
+from . import codec
+
+CUT = "The recording ends here."
+"""Why a run ended in which a recording breaks off."""
+
+GZIP = b"\x1f\x8b"
+"""How a compressed file begins."""
+
+_JOIN = 512  # lines whose chunks are joined at most, so that memory stays bounded
+_NAMED = 20  # lines that were left out, each with a warning of its own
+_LOOK = 200  # lines between two reports of progress
+
+
+class Recording:
+    """A recording to read. `agents`, `streaming` (by path: was it built to stream) and `state` (what `save_state` gave,
+    where it was saved too) come from its header.
+
+    Raises RecordingError for a file that is missing, that is no recording, or that a newer nb_stream wrote.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = pathlib.Path(path).expanduser()
+        lines = self.lines()
+        try:
+            head = _header(next(lines, ""))
+        except (ValueError, TypeError, AttributeError):
+            head = None
+        finally:
+            lines.close()
+        if head is None:
+            raise RecordingError(f"{self.path} is not a recording of nb_stream: its first line is no header.")
+        if type(head.get("version")) is not int or not 1 <= head["version"] <= codec.VERSION:
+            raise RecordingError(
+                f"{self.path} has version {head.get('version')!r}; this nb_stream reads recordings up to version "
+                f"{codec.VERSION}. Install a newer nb_stream to open it."
+            )
+        self.version: int = head["version"]
+        self.created: float | None = self._part(head, "created", time_of)
+        self.state: dict[str, Any] | None = self._part(head, "state", _object)
+        rows = head.get("agents")
+        agents = [(row, self._agent(row)) for row in rows] if isinstance(rows, list) else []
+        known = {agent.path: (row, agent) for row, agent in reversed(agents) if agent is not None}
+        self.agents = tuple(agent for _, agent in reversed(known.values()))
+        self.streaming = {path: row.get("streaming") is not False for path, (row, _) in known.items()}
+
+    def _agent(self, row: Any) -> AgentInfo | None:
+        """An agent of the header; none where it does not fit, as the events name their agents too."""
+        found: AgentInfo | None = self._part({"agents": row}, "agents", lambda row: cleaned(decoded(AgentInfo, row)))
+        return found
+
+    def _part(self, head: dict[str, Any], name: str, decode: Callable[[Any], Any]) -> Any:
+        """A member of the header; None where it is not there or does not fit."""
+        if head.get(name) is None:
+            return None
+        try:
+            return decode(head[name])
+        except ValueError as error:
+            sentence = f"{self.path} is broken at line 1, byte 0: its {name} do not fit ({error}). They were left out."
+            warnings.warn(sentence, RecordingWarning, stacklevel=4)
+            return None
+
+    def lines(self, offset: int = 0, number: int = 0) -> Lines:
+        """The lines from a place that `Lines.offset` and `Lines.number` gave, the header being the first."""
+        return Lines(self.path, offset, number)
+
+    def lengths(self) -> tuple[float, ...]:
+        """How long each run took, in seconds, without reading all that was said; of a run that breaks off, how long it
+        was heard. Does not warn."""
+        lengths: list[float] = []
+        began: float | None = None
+        last = ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RecordingWarning)
+            for line in self.lines():
+                if '"run_started"' in line or '"run_finished"' in line:
+                    for event in _good(line):
+                        if isinstance(event, RunStarted):
+                            lengths.append(0.0)
+                            began = event.at
+                        elif isinstance(event, RunFinished) and began is not None:
+                            lengths[-1], began = max(0.0, event.at - began), None
+                last = line if line.endswith("}\n") else last
+        if began is not None:
+            for event in _good(last):
+                lengths[-1] = max(lengths[-1], getattr(event, "at", began) - began)
+        return tuple(lengths)
+
+    def events(self) -> Iterator[Event]:
+        """The events one by one. Warns of lines that are none, which are left out, and where the file is broken, and
+        ends there."""
+        lines = self.lines()
+        next(lines)
+        for line in lines:
+            yield from lines.read(codec.from_line, line)
+
+    def joined(self, progress: Callable[[float], None] | None = None) -> Iterator[Event]:
+        """The events with the chunks of a model call joined: what a transcript needs, and fast.
+
+        `progress` is called now and then with the part of the file that was read, from 0 to 1.
+        """
+        pile = Pile()
+        lines = self.lines()
+        next(lines)
+        for line in lines:
+            found = lines.read(codec.joined, line)
+            if progress is not None and lines.number % _LOOK == 0:
+                progress(lines.fraction)
+            for event in found:
+                if isinstance(event, Chunk):
+                    pile.add(event)
+                else:
+                    yield from pile.take()
+                    yield event
+            if lines.number % _JOIN == 0:
+                yield from pile.take()
+        yield from pile.take()
+
+    def transcript(self, progress: Callable[[float], None] | None = None) -> Transcript:
+        """The transcript that the recorded runs ended in, or had come to where the recording ends before them."""
+        transcript = Transcript()
+        for event in self.joined(progress):
+            transcript, _ = fold(transcript, event)
+        return transcript
+
+    def ended(self) -> tuple[Transcript, list[Event]]:
+        """The transcript, and the events that it came from. A run in which the recording breaks off ends with it."""
+        transcript, pile = Transcript(), Pile()
+        events: list[Event] = []
+        for event in self.events():
+            events.append(event)
+            if isinstance(event, Chunk):
+                pile.add(event)
+            else:
+                waiting: list[Event] = [*pile.take(), event]
+                for joined in waiting:
+                    transcript, _ = fold(transcript, joined)
+        if transcript.runs and transcript.runs[-1].ended_at is None:
+            end = RunFinished(transcript.runs[-1].id, events[-1].at, CellStatus.CANCELLED, CUT)
+            events.append(end)
+            waiting = [*pile.take(), end]
+            for joined in waiting:
+                transcript, _ = fold(transcript, joined)
+        return transcript, events
+
+
+def _good(line: str) -> list[Event]:
+    """The events of a line, none where it is broken."""
+    try:
+        return codec.from_line(line)
+    except ValueError:
+        return []
+
+
+class Pile:
+    """Chunks that wait to be joined with what their calls wrote before."""
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[str, str, str | None, str | None], list[Chunk]] = {}
+
+    def add(self, chunk: Chunk) -> None:
+        """Put a chunk aside."""
+        call = (chunk.path, chunk.agent, chunk.turn, chunk.message_id)
+        self._calls.setdefault(call, []).append(chunk)
+
+    def take(self) -> Iterator[Chunk]:
+        """Everything, a chunk for each call, in the order in which they began."""
+        for chunks in self._calls.values():
+            first, last = chunks[0], chunks[-1]
+            until = last.at if last.until is None else last.until
+            count = sum(chunk.count for chunk in chunks)
+            yield replace(first, text="".join(chunk.text for chunk in chunks), count=count, until=until)
+        self._calls.clear()
+
+
+def _header(line: str) -> dict[str, Any] | None:
+    head = json.loads(line)
+    return head if head.get("nb_stream") == "recording" else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("it is no object")
+    return json_of(value)  # type: ignore[no-any-return]
+
+
+class Lines:
+    """The lines of a recording. `offset` and `number` tell where the last one stands.
+
+    A file that ends in the middle of a line, or of a compressed block, ends there with a RecordingWarning.
+    """
+
+    def __init__(self, path: pathlib.Path, offset: int, number: int) -> None:
+        try:
+            self._raw = open(path, "rb")  # noqa: SIM115 - closed by `close`
+        except OSError as error:
+            raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
+        self._path = path
+        self._size = max(1, os.fstat(self._raw.fileno()).st_size)
+        zipped = self._raw.read(2) == GZIP
+        self._raw.seek(0)
+        self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if zipped else self._raw
+        if offset:
+            self._file.seek(offset)
+        self.offset = self._next = offset
+        self.number = number
+        self._whole = True
+        self._left_out = 0
+
+    @property
+    def fraction(self) -> float:
+        """How much of the file was read, from 0 to 1."""
+        return self._raw.tell() / self._size
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            line = self._file.readline()
+        except (OSError, EOFError, zlib.error):
+            self.broken("its compressed data ends or is damaged here", self.number + 1)
+            raise StopIteration from None
+        if not line:
+            self.close()
+            raise StopIteration
+        self.offset, self._next = self._next, self._next + len(line)
+        self.number += 1
+        self._whole = line.endswith(b"\n")
+        try:
+            return line.decode("utf-8-sig" if self.number == 1 else "utf-8")  # some editors mark a file's beginning
+        except UnicodeDecodeError:
+            self.broken("it is not UTF-8")
+            raise StopIteration from None
+
+    def read(self, decode: Callable[[str], list[Event]], line: str) -> list[Event]:
+        """The events of the last line. One that fits no event is left out with a warning; one that is no JSON ends the
+        file."""
+        try:
+            return decode(line)
+        except codec.NoJson as error:
+            self.broken(str(error))
+        except ValueError as error:
+            self._left_out += 1
+            if self._left_out <= _NAMED:
+                last = " So are others that follow." if self._left_out == _NAMED else ""
+                sentence = (
+                    f"{self._path} is broken at line {self.number}, byte {self.offset}: {error}. The line is left out."
+                )
+                warnings.warn(sentence + last, RecordingWarning, stacklevel=3)
+        return []
+
+    def broken(self, reason: str, number: int | None = None) -> None:
+        """Warn that the file is broken at the last line, or at line `number`, and end."""
+        number = number or self.number
+        if number == self.number and not self._whole:
+            reason = "the file ends in the middle of it"
+        failure = (
+            f"{self._path} is broken at line {number}, byte {self.offset if number == self.number else self._next}: "
+            f"{reason}. It was read up to there."
+        )
+        self.close()
+        warnings.warn(failure, RecordingWarning, stacklevel=4)
+
+    def close(self) -> None:
+        """Close the file; there are no more lines."""
+        self._file.close()
+        self._raw.close()
+        self._file = cast("IO[bytes]", _Nothing())
+
+
+class _Nothing:
+    """A file that is at its end."""
+
+    def readline(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        return None
+
+
+def load(path: str | os.PathLike[str], progress: Callable[[float], None] | None = None) -> Transcript:
+    """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`,
+    `.json.gz`).
+
+    Raises RecordingError where the file is neither; warns of what does not fit there, which is left out, and where a
+    recording is broken, and gives what stands before.
+    """
+    if not os.fspath(path).lower().removesuffix(".gz").endswith(".json"):
+        return Recording(path).transcript(progress)
+    try:
+        data = pathlib.Path(path).expanduser().read_bytes()
+        values = json.loads((gzip.decompress(data) if data.startswith(GZIP) else data).decode("utf-8-sig"))
+        try:
+            return cleaned(Transcript.from_dict(values))  # type: ignore[no-any-return]
+        except (ValueError, TypeError):
+            return cleaned(Transcript.from_dict(_what_fits(path, values)))  # type: ignore[no-any-return]
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecordingError(f"{path} is damaged: {error}.") from error
+    except OSError as error:
+        raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise RecordingError(f"{path} is not a transcript of nb_stream: {error}") from error
+
+
+def _what_fits(path: str | os.PathLike[str], values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a transcript without the runs and cells that do not fit. Raises ValueError where nothing does."""
+    kept: dict[str, list[Any]] = {}
+    for name in ("runs", "cells"):
+        kept[name] = []
+        for number, row in enumerate(values[name], 1):
+            try:
+                Transcript.from_dict({"version": values["version"], "runs": [], "cells": [], name: [row]})
+            except (ValueError, TypeError) as error:
+                sentence = f"{path}: number {number} of its {name} does not fit ({error}). It is left out."
+                warnings.warn(sentence, RecordingWarning, stacklevel=3)
+            else:
+                kept[name].append(row)
+    if not any(kept.values()):
+        raise ValueError("nothing in it fits")
+    return {**values, **kept}

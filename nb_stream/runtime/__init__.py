@@ -1,0 +1,1 @@
+"""Runs of a team from start to end: who hears of them, whose tokens pass, who is asked."""

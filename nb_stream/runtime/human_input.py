@@ -1,0 +1,318 @@
+"""Questions to a person: requests for input, approvals, and handoffs to somebody outside the team.
+
+A question stands in a cell that waits, `TeamStream.questions` lists it, and `on_question` callbacks hear of it. It ends
+with an answer, or it is dismissed, or the timeout answers it, or it ends with its run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..concurrency import event_loops
+from ..concurrency.clock import now
+from ..core.model import CellKind, InputResolved, Message, Notice
+from ..errors import NotRunningError
+from . import standard_input
+from .callbacks import is_async, name_of
+
+log = logging.getLogger("nb_stream")
+
+REPORT = 0.5
+"""Seconds in which a team reports its own request. It does so after what was said before, so its report is waited for;
+some ways of nesting agents swallow it, and then the question is reported without it."""
+
+_YES = ("approve", "approved", "yes", "y")
+_NO = ("reject", "rejected", "no", "n")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that waits for a person. `kind` is INPUT or APPROVAL; `what` is to be approved: a tool with its
+    `arguments`, or `code`."""
+
+    request_id: str
+    agent: str
+    path: str
+    text: str
+    kind: CellKind = CellKind.INPUT
+    what: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class _Open:
+    """An open question. `settle` takes how it ended ("ended": what was to be read) and the answer, None for none."""
+
+    question: Question
+    settle: Callable[[str, str | None], None]
+    of_run: bool
+    unreported: Message | None = None
+    reported: asyncio.Event = field(default_factory=asyncio.Event)
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """The agent who asks; between runs it is somebody outside the team."""
+        return self.question.path if self.of_run else ""
+
+
+class Questions:
+    """The open questions of a stream. All but `answer`, `dismiss`, `listed` and `on_question` belongs to its loop.
+
+    `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
+    questions came or went, and `heard` tells whether somebody watches who can answer: if nobody does, the questions of
+    a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request for input
+    is answered with `default`, and an approval is refused.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[Message | InputResolved | Notice, str], None],
+        call: Callable[[Callable[[], object]], None],
+        changed: Callable[[], None],
+        heard: Callable[[], bool],
+        timeout: float | None,
+        default: str,
+    ) -> None:
+        self._say, self._call, self._changed, self._heard = say, call, changed, heard
+        self._timeout, self._default = timeout, default
+        self._open: dict[str, _Open] = {}
+        self._hooks: list[Callable[[Question], Any]] = []
+        self.stopping = False  # the run is to end after the turn: nobody is asked any more
+        self._terminal = asyncio.Lock()
+
+    @property
+    def listed(self) -> tuple[Question, ...]:
+        """The open questions, the oldest first."""
+        return tuple(entry.question for entry in list(self._open.values()))
+
+    @property
+    def of_run(self) -> tuple[Question, ...]:
+        """Those that the current run waits for."""
+        return tuple(entry.question for entry in list(self._open.values()) if entry.of_run)
+
+    def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
+        """Call `callback(question)` for each new question; returns what removes it. Any thread."""
+        if not callable(callback):
+            raise TypeError(f"A callback is a function of one argument, not {type(callback).__name__}.")
+        self._hooks.append(callback)
+        return lambda: self._hooks.remove(callback) if callback in self._hooks else None
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    async def ask(
+        self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
+    ) -> str:
+        """Wait for the answer to a question of the current run; for an approval (`what` says of what) it begins with
+        "approve" or "reject". A cancel of the run raises CancelledError."""
+        kind = CellKind.INPUT if what is None else CellKind.APPROVAL
+        question = Question(request_id, agent, path, prompt, kind, what or {})
+        future: asyncio.Future[tuple[str, str | None]] = asyncio.get_running_loop().create_future()
+
+        def settle(how: str, answer: str | None) -> None:
+            if future.done():
+                return
+            if how == "ended":
+                future.set_exception(EOFError("EOF when reading a line"))
+            elif answer is None:
+                future.cancel()
+            else:
+                future.set_result((how, answer))
+
+        how, answer = "cancelled", None
+        entry = _Open(question, settle, of_run=True)
+        self._add(entry, at_once=what is not None)
+        try:
+            how, answer = await future
+            await entry.reported.wait()  # an answer may be quicker than what was said before the question
+            return answer or ""
+        finally:
+            self._remove(request_id, how, answer)
+
+    def offer(self, who: str, text: str, then: Callable[[str], object]) -> None:
+        """Ask somebody outside the team when no run is under way; an answer is given to `then`."""
+        question = Question(str(uuid.uuid4()), who, who, text)
+
+        def settle(how: str, answer: str | None) -> None:
+            self._remove(question.request_id, how, answer)
+            if how == "answered" and answer is not None:
+                then(answer)
+
+        self._add(_Open(question, settle, of_run=False), at_once=True)
+
+    def reported(self, event: Message) -> Message:
+        """A team's report of a request, with the prompt that it lacks; any other message as it is."""
+        entry = self._open.get(event.data.get("request_id", "")) if event.kind is CellKind.INPUT else None
+        if entry is not None and entry.unreported is not None:
+            known, entry.unreported = entry.unreported, None
+            entry.reported.set()
+            return replace(event, text=event.text or known.text)
+        return event
+
+    # --- answering -------------------------------------------------------------------------------------------------
+
+    def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
+        """Answer a question. Raises NotRunningError where it is not open, ValueError for what is no answer to it."""
+        question = self._known(request_id).question
+        if question.kind is CellKind.APPROVAL:
+            answer = _verdict(text, reason)
+        elif isinstance(text, str):
+            answer = text
+        else:
+            raise ValueError(f"The answer to a request for input is a text, not {text!r}.")
+        self._call(lambda: self._settle(request_id, "answered", answer))
+
+    def dismiss(self, request_id: str) -> None:
+        """End a question without an answer: the input is empty, the approval refused. Raises NotRunningError where it
+        is not open."""
+        question = self._known(request_id).question
+        empty = _refusal("The request was dismissed.") if question.kind is CellKind.APPROVAL else ""
+        self._call(lambda: self._settle(request_id, "dismissed", empty))
+
+    def begin(self, answer: str | None) -> None:
+        """A run begins: what was asked between runs is answered by its task, or out of date."""
+        self._terminal = asyncio.Lock()
+        for request_id in list(self._open):
+            self._remove(request_id, "cancelled" if answer is None else "answered", answer)
+
+    def stop(self) -> None:
+        """The run is to end after the turn: questions, those to come included, are dismissed."""
+        self.stopping = True
+        for question in self.of_run:
+            self.dismiss(question.request_id)
+
+    def cancel(self) -> None:
+        """End all questions of the run without an answer."""
+        for entry in list(self._open.values()):
+            if entry.of_run:
+                entry.settle("cancelled", None)
+
+    def _known(self, request_id: str) -> _Open:
+        entry = self._open.get(request_id)
+        if entry is None:
+            raise NotRunningError("This question is not open any more: it was answered, or its run ended.")
+        return entry
+
+    def _settle(self, request_id: str, how: str, answer: str | None) -> None:
+        entry = self._open.get(request_id)
+        if entry is not None:
+            entry.settle(how, answer)
+
+    # --- coming and going ------------------------------------------------------------------------------------------
+
+    def _add(self, entry: _Open, at_once: bool) -> None:
+        question, loop = entry.question, asyncio.get_running_loop()
+        data: dict[str, Any] = {"request_id": question.request_id}
+        if question.what:
+            data["what"] = dict(question.what)
+        kind = "ApprovalRequest" if question.kind is CellKind.APPROVAL else "UserInputRequestedEvent"
+        entry.unreported = Message(question.agent, question.path, now(), question.kind, question.text, kind, data=data)
+        self._open[question.request_id] = entry
+        if at_once:
+            self._report(entry)
+        else:
+            entry.timers.append(loop.call_later(REPORT, self._report, entry))
+        if self._timeout is not None:
+            entry.timers.append(loop.call_later(self._timeout, self._time_out, entry))
+        self._changed()
+        if self.stopping and entry.of_run:
+            self.dismiss(question.request_id)
+            return
+        for hook in list(self._hooks):
+            entry.tasks.append(loop.create_task(self._consult(hook, question)))
+        if self._hooks or self._heard():
+            return
+        if entry.of_run and standard_input.attended():
+            entry.tasks.append(loop.create_task(self._consult(self._at_terminal, question)))
+        else:
+            log.warning(
+                "%s asks %r, and nobody watches this stream. Answer with stream.answer(%r, ...) from another task or "
+                "thread, register stream.on_question(callback), or give the stream an input_timeout.",
+                question.agent,
+                question.text,
+                question.request_id,
+            )
+
+    def _remove(self, request_id: str, how: str, answer: str | None) -> None:
+        entry = self._open[request_id]
+        self._report(entry)
+        del self._open[request_id]
+        for timer in entry.timers:
+            timer.cancel()
+        for task in entry.tasks:
+            with contextlib.suppress(RuntimeError):  # its loop is closed
+                task.cancel()
+        question = entry.question
+        self._say(InputResolved(question.agent, question.path, now(), request_id, how, answer), entry.path)
+        self._changed()
+
+    def _report(self, entry: _Open) -> None:
+        if entry.unreported is not None:
+            message, entry.unreported = entry.unreported, None
+            entry.reported.set()
+            self._say(message, entry.path)
+
+    def _time_out(self, entry: _Open) -> None:
+        if not entry.of_run:
+            entry.settle("timed out", None)
+        elif entry.question.kind is CellKind.APPROVAL:
+            entry.settle("timed out", _refusal(f"Nobody answered within {self._timeout:g} seconds."))
+        else:
+            entry.settle("timed out", self._default)
+
+    async def _consult(self, hook: Callable[[Question], Any], question: Question) -> None:
+        """Give a question to a callback; what it returns, if anything, is the answer."""
+        try:
+            answer = await (
+                hook(question) if is_async(hook) else event_loops.in_thread(lambda: hook(question), "question")
+            )
+            if answer is not None and question.request_id in self._open:
+                self.answer(question.request_id, answer)
+        except Exception as error:
+            sentence = (
+                f"The callback {name_of(hook)} for questions failed; the question stays open: "
+                f"{type(error).__name__}: {error}"
+            )
+            log.exception(sentence)
+            if (entry := self._open.get(question.request_id)) is not None:
+                await entry.reported.wait()  # it reads better below the question
+            self._say(Notice(now(), sentence), "")
+
+    async def _at_terminal(self, question: Question) -> str | None:
+        """What is typed, or comes by a pipe or from a file, one question after the other, as AutoGen's agents ask where
+        no stream runs them. If nothing comes any more, the question fails as theirs does."""
+        approval = question.kind is CellKind.APPROVAL
+        prompt = f"{question.agent}: {question.text.rstrip()} " + ("\nApprove or reject? " if approval else "")
+        async with self._terminal:
+            while True:
+                try:
+                    answer = await standard_input.ask(prompt)
+                except EOFError:
+                    if not standard_input.ends():
+                        raise
+                    self._settle(question.request_id, "ended", None)
+                    return None
+                word = answer.partition(":")[0].strip().lower()
+                if not approval or word in (*_YES, *_NO):
+                    return answer
+
+
+def _verdict(text: str | bool, reason: str) -> str:
+    if isinstance(text, bool):
+        text = "approve" if text else "reject"
+    word, _, rest = text.partition(":")
+    if word.strip().lower() in _YES:
+        return "approve"
+    if word.strip().lower() in _NO:
+        return _refusal(reason or rest.strip())
+    raise ValueError(f'The answer to an approval is "approve" or "reject", not {text!r}.')
+
+
+def _refusal(reason: str) -> str:
+    return f"reject: {reason}" if reason else "reject"

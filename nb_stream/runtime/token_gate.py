@@ -1,0 +1,169 @@
+"""The gate of a stream: whether each agent's tokens pass, and whether its model is to be asked for a stream.
+
+Four things have a say: how an agent was built, what the option `streaming` says, a person or a program that sets the
+switch by hand, and token callbacks, which make the agents that they are for stream. They are kept apart and put
+together anew at each change, so any of them can be taken back, in any order, and everybody who asks gets one answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+from ..core.model import AgentInfo
+from ..errors import UnknownAgentError
+from .switches import cannot_stream, resolve
+
+Streaming = Union[bool, str, Collection[str], Mapping[str, bool]]
+"""Which agents begin with an open gate: `True` every one that can stream, `False` none, `"built"` those that were built
+to stream; or names and paths, these and no others; or a mapping from those, and every one that it does not mention."""
+
+
+@dataclass
+class _Switch:
+    """What is known of one agent.
+
+    `built` is None where nobody can say: a class of the user's own has only a gate, and no model call to choose.
+    `asks` is whether its model was asked for a stream in its latest turn; before its first one, as it was built.
+    """
+
+    begins: bool
+    built: bool | None
+    asks: bool
+    can_stream: bool
+    by_hand: bool | None = None
+    callbacks: int = 0
+    open: bool = False
+
+
+class TokenGate:
+    """The switches of a stream's agents, by path. Any thread may ask and set; a change is seen by all at once."""
+
+    def __init__(
+        self,
+        agents: Sequence[AgentInfo],
+        built: Mapping[str, bool],
+        streaming: Streaming = "built",
+        *,
+        may_create: bool = False,
+    ) -> None:
+        self.wanted: dict[str, bool] = {}
+        """By path, whether an agent's model is to be asked for a stream from its next turn."""
+
+        self._begins, self._others = _begin(agents, streaming)
+        self._may_create = may_create
+        self._for_all = 0  # callbacks that name no agents
+        self._lock = threading.Lock()
+        self._switches: dict[str, _Switch] = {}
+        for agent in agents:
+            self._add(agent.path, built.get(agent.path), agent.can_stream)
+
+    def is_open(self, path: str) -> bool:
+        """Whether the tokens of an agent pass; false for one that was never met."""
+        switch = self._switches.get(path)
+        return switch is not None and switch.open
+
+    def set(self, path: str, is_open: bool) -> None:
+        """Set a switch by hand: from now on nothing else moves it."""
+        with self._lock:
+            self._switches[path].by_hand = is_open
+            self._settle()
+
+    def listen(self, paths: Collection[str] | None) -> Callable[[], None]:
+        """A token callback came: the agents at `paths` (None: all, also those that are met later) stream for it, but
+        those that were set off by hand. Returns what takes that back; it may be called more than once."""
+        removed = False
+        self._count(paths, 1)
+
+        def remove() -> None:
+            nonlocal removed
+            if not removed:
+                removed = True
+                self._count(paths, -1)
+
+        return remove
+
+    def meet(self, path: str, can_stream: bool) -> None:
+        """An agent was found that nobody announced, or one turned out to stream."""
+        with self._lock:
+            switch = self._switches.get(path)
+            if switch is None:
+                self._add(path, None, can_stream)
+            else:
+                switch.can_stream = can_stream
+            self._settle()
+
+    def turn_begins(self, path: str) -> None:
+        """An agent got the floor: what it was to do from its next turn, it does now."""
+        switch = self._switches.get(path)
+        if switch is not None:
+            switch.asks = self.wanted.get(path, True)
+
+    def word(self, path: str) -> str:
+        """What the switch of an agent does, and from when."""
+        switch, asks = self._switches[path], self.wanted.get(path, True)
+        if switch.open:
+            return "Streams." if switch.asks else "Streams from its next turn."
+        if asks:
+            return "Held back; the finished message comes whole."
+        if switch.asks:
+            return "Its messages come whole from its next turn."
+        return "Its messages come whole." if switch.built else "Was built without streaming; its messages come whole."
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._switches
+
+    def _add(self, path: str, built: bool | None, can_stream: bool) -> None:
+        begins = self._begins.get(path, built is not False if self._others is None else self._others)
+        self._switches[path] = _Switch(begins, built, built is not False, can_stream)
+        self._settle()
+
+    def _count(self, paths: Collection[str] | None, more: int) -> None:
+        with self._lock:
+            if paths is None:
+                self._for_all += more
+            else:
+                for path in paths:
+                    self._switches[path].callbacks += more
+            self._settle()
+
+    def _settle(self) -> None:
+        """Put together what all have said. With the lock held."""
+        for path, switch in list(self._switches.items()):
+            said = switch.begins or switch.callbacks > 0 or self._for_all > 0
+            switch.open = switch.can_stream and (said if switch.by_hand is None else switch.by_hand)
+            if switch.built is not None:
+                self.wanted[path] = switch.open or (switch.built and not self._may_create)
+
+
+def _begin(agents: Sequence[AgentInfo], streaming: Any) -> tuple[dict[str, bool], bool | None]:
+    """What the option `streaming` says by path, and of all others; None says: as they were built.
+
+    Raises ValueError for a value that says nothing, UnknownAgentError, and CannotStreamError for an agent that has no
+    tokens.
+    """
+    if isinstance(streaming, bool):
+        return {}, streaming
+    if streaming == "built":
+        return {}, None
+    names = [streaming] if isinstance(streaming, str) else streaming
+    if not isinstance(names, Collection) or isinstance(names, (bytes, bytearray)):
+        raise ValueError(f"{_RIGHT}, not {streaming!r}.")
+    said = names if isinstance(names, Mapping) else dict.fromkeys(names, True)
+    begins: dict[str, bool] = {}
+    for name, on in said.items():
+        if not isinstance(on, bool):
+            raise ValueError(f"{_RIGHT}. For {name!r} it says {on!r}, which is neither True nor False.")
+        try:
+            agent = resolve(agents, name)
+        except UnknownAgentError as error:
+            raise UnknownAgentError(f"{error} {_RIGHT}.") from None
+        if on and not agent.can_stream:
+            raise cannot_stream(agent)
+        begins[agent.path] = on
+    return begins, isinstance(names, Mapping)
+
+
+_RIGHT = 'streaming is True, False, "built", names or paths of agents, or a mapping from those to True or False'

@@ -1,0 +1,262 @@
+"""What goes into a frame: collects what changed, and tells it with as few bytes as a browser can do with.
+
+The text of one cell is one append, however many tokens it was. A finished cell carries its text, unless that is long
+and browsers have it already. What a closed gate holds is not told, only how much it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..core.model import AgentInfo, AgentStatus, Cell, RunInfo, RunState
+from ..core.patches import Appended, Opened, Patch, RunChanged, Settled
+from ..core.transcript import Transcript
+from .protocol import VERSION, AgentRow, Frame, Op, ReplayRow, Snapshot, cell_head, cell_whole, digest, run_row
+
+COUNTING = 0.25
+"""Seconds between two counts of held text: nobody reads them faster."""
+
+SHORT = 1000
+"""Code points up to which a finished cell always carries its text, so that a lost append heals without asking."""
+
+
+class Player(Protocol):
+    """A recording that is played; `Replay` is one."""
+
+    @property
+    def run(self) -> int: ...
+    @property
+    def lengths(self) -> tuple[float, ...]: ...
+    @property
+    def position(self) -> float: ...
+    @property
+    def paused(self) -> bool: ...
+    @property
+    def speed(self) -> float: ...
+
+
+class Source(Protocol):
+    """What frames tell of; `TeamStream` is one."""
+
+    @property
+    def agents(self) -> tuple[AgentInfo, ...]: ...
+    @property
+    def switches(self) -> Any: ...
+    @property
+    def statuses(self) -> dict[str, AgentStatus]: ...
+    @property
+    def models(self) -> Mapping[str, str]: ...
+    @property
+    def transcript(self) -> Transcript: ...
+    @property
+    def state(self) -> RunState: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def replay(self) -> Player | None: ...
+    def drain(self) -> None: ...
+    def note(self, path: str) -> str: ...
+
+
+@dataclass
+class _Text:
+    """The text of a live cell on its way: `sent` code points went out, with this digest; `held` wait."""
+
+    path: str
+    sent: int = 0
+    digest: int = 0
+    held: int = 0
+    waiting: list[str] = field(default_factory=list)
+
+    def add(self, piece: str) -> None:
+        self.waiting.append(piece)
+        self.held += len(piece)
+
+    def take(self) -> str:
+        piece = "".join(self.waiting)
+        self.sent, self.digest = self.sent + len(piece), digest(piece, self.digest)
+        self.waiting, self.held = [], 0
+        return piece
+
+
+class Frames:
+    """Makes the frames and snapshots of one panel. Knows nothing of time but the clock that it is given."""
+
+    def __init__(self, source: Source, title: str, caution: str = "") -> None:
+        self._source = source
+        self._title, self._caution = title, caution
+        self._seq = 0
+        self._held: dict[str, int] = {}
+        self._counted_at = float("-inf")
+        self.notices: list[str] = []
+        self.chunks: dict[str, str] = {}
+        self.agents = self.state = self.everything = False
+        """What the next frame has to tell, whether or not it changed."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._transcript = self._source.transcript
+        self._texts: dict[str, _Text] = {
+            cell.id: _Text(cell.path, held=len(cell.text), waiting=[cell.text]) for cell in self._transcript.live_cells
+        }
+        self._opened: dict[str, Cell] = {}
+        self._settled: dict[int, tuple[Cell, _Text | None]] = {}
+        self._runs: dict[str, RunInfo] = {}
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the transcript is the one that was seen last."""
+        return self._transcript is self._source.transcript
+
+    def rewind(self) -> None:
+        """The transcript went back: the next frame tells everything."""
+        self._begin()
+        self.everything = True
+
+    def add(self, patches: Sequence[Patch]) -> None:
+        """Note what changed in the transcript."""
+        self._transcript = self._source.transcript
+        for patch in patches:
+            if isinstance(patch, Opened):
+                self._opened[patch.cell.id] = patch.cell
+                self._texts.setdefault(patch.cell.id, _Text(patch.cell.path))
+            elif isinstance(patch, Appended):
+                self._texts[patch.cell_id].add(patch.text)
+            elif isinstance(patch, Settled):
+                self._opened.pop(patch.cell.id, None)
+                before = self._settled[patch.index][1] if patch.index in self._settled else None
+                self._settled[patch.index] = patch.cell, self._texts.pop(patch.cell.id, before)
+            elif isinstance(patch, RunChanged):
+                self._runs[patch.run.id] = patch.run
+
+    def next(self, now: float) -> Frame | None:
+        """What there is to tell; None where there is nothing, or nothing but a count that has time (`count_at`)."""
+        ops: list[Op] = []
+        if self.state:
+            ops.append(self._state())
+        ops.extend({"op": "run", "run": run_row(run)} for run in self._runs.values())
+        ops.extend({"op": "cell", "cell": cell_head(cell)} for cell in self._opened.values())
+        for cell_id, text in self._texts.items():
+            if text.waiting and self._is_open(text.path):
+                ops.append(_append(cell_id, text))
+        for index, (cell, sent) in sorted(self._settled.items()):
+            ops.extend(self._settle(index, cell, sent))
+        held = self._counts()
+        if self.agents or (held != self._held and now >= self._counted_at + COUNTING):
+            ops.append({"op": "agents", "agents": self._rows(held)})
+            self._held, self._counted_at = held, now
+        if self.everything:  # all of the above is in it
+            ops = [{"op": "snapshot", "snapshot": self._snapshot(self._seq + 1)}]
+        ops.extend({"op": "notice", "text": text} for text in self.notices)
+        ops.extend({"op": "chunk", "name": name, "source": source} for name, source in self.chunks.items())
+        self.chunks = {}
+        self._opened, self._settled, self._runs, self.notices = {}, {}, {}, []
+        self.agents = self.state = self.everything = False
+        return self._numbered(ops) if ops else None
+
+    @property
+    def count_at(self) -> float | None:
+        """When to tell how much closed gates hold; None where that was told."""
+        return None if self._counts() == self._held else self._counted_at + COUNTING
+
+    def totals(self) -> Frame:
+        """What a browser must have by now."""
+        live = {cell_id: text.sent for cell_id, text in self._texts.items()}
+        return self._numbered([{"op": "totals", "settled": len(self._transcript.settled), "live": live}])
+
+    def pulse(self) -> Frame:
+        """The run's state, and nothing of the transcript."""
+        self.state = False
+        return self._numbered([self._state()])
+
+    def snapshot(self) -> Snapshot:
+        """Everything as of the last frame, or newer where a frame that tells it again does no harm.
+
+        Text that did not go out yet is not in it, so that later offsets fit.
+        """
+        return self._snapshot(self._seq)
+
+    def _state(self) -> Op:
+        return {"op": "state", "state": self._source.state.value, "detail": self._source.detail}
+
+    def _numbered(self, ops: list[Op]) -> Frame:
+        self._seq += 1
+        return {"v": VERSION, "seq": self._seq, "ops": ops}
+
+    def _settle(self, index: int, cell: Cell, text: _Text | None) -> list[Op]:
+        """A finished cell. Where it continues what browsers have, only the rest of its text is told."""
+        ops: list[Op] = []
+        whole, total = cell_whole(cell), digest(cell.text)
+        if text is not None and text.sent and len(cell.text) > SHORT:
+            rest = cell.text[text.sent :]
+            if digest(rest, text.digest) == total and (not rest or self._is_open(text.path)):
+                whole = cell_head(cell)
+                text.waiting = [rest]
+                ops.extend([_append(cell.id, text)] if rest else [])
+        ops.append({"op": "settle", "index": index, "cell": whole, "length": len(cell.text), "digest": total})
+        return ops
+
+    def _snapshot(self, seq: int) -> Snapshot:
+        transcript, replay = self._transcript, self._source.replay
+        return {
+            "v": VERSION,
+            "seq": seq,
+            "title": self._title,
+            "caution": self._caution,
+            "state": self._source.state.value,
+            "detail": self._source.detail,
+            "agents": self._rows(self._counts()),
+            "runs": [run_row(run) for run in transcript.runs],
+            "settled": [cell_whole(cell) for cell in transcript.settled],
+            "live": [cell_whole(cell, cell.text[: self._texts[cell.id].sent]) for cell in transcript.live_cells],
+            "replay": None if replay is None else _replay_row(replay),
+        }
+
+    def _is_open(self, path: str) -> bool:
+        return bool(self._source.switches.get(path, True))
+
+    def _counts(self) -> dict[str, int]:
+        """How many code points each closed gate holds."""
+        held: dict[str, int] = {}
+        for text in self._texts.values():
+            if text.held and not self._is_open(text.path):
+                held[text.path] = held.get(text.path, 0) + text.held
+        return held
+
+    def _rows(self, held: dict[str, int]) -> list[AgentRow]:
+        statuses, switches = self._source.statuses, self._source.switches
+        return [
+            {
+                "path": agent.path,
+                "name": agent.name,
+                "description": agent.description,
+                "model": self._source.models.get(agent.path, ""),
+                "parent": agent.parent,
+                "can_stream": agent.can_stream,
+                "on": switches[agent.path],
+                "note": self._source.note(agent.path),
+                "status": statuses.get(agent.path, AgentStatus.IDLE).value,
+                "held": held.get(agent.path, 0),
+            }
+            for agent in self._source.agents
+        ]
+
+
+def _append(cell_id: str, text: _Text) -> Op:
+    """What of a cell's text did not go out yet."""
+    at = text.sent
+    return {"op": "append", "id": cell_id, "at": at, "text": text.take()}
+
+
+def _replay_row(replay: Player) -> ReplayRow:
+    return {
+        "run": replay.run,
+        "runs": len(replay.lengths),
+        "position": replay.position,
+        "length": max([replay.position, *replay.lengths[replay.run - 1 : replay.run]]),
+        "paused": replay.paused,
+        "speed": None if math.isinf(replay.speed) else replay.speed,
+    }

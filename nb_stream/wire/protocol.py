@@ -1,0 +1,246 @@
+"""The wire between kernel and browser: frames go out, commands come in. `frontend/protocol.ts` mirrors the names.
+
+* A `Frame` carries a sequence number and operations. Every operation says where it belongs (cell id, offset, index),
+  so that one which comes twice does no harm; a missing sequence number is a gap, and the browser asks for a resync.
+* A finished cell carries its text, or only the text's length and digest where all of it was streamed before: a browser
+  that lost a piece sees it there and asks for a resync.
+* The `Snapshot` is everything at once. It is made only when somebody asks: a view opens, a page reloads, a gap is
+  found.
+
+Offsets and lengths count Unicode code points, not UTF-16 units. Digests are CRC-32 of the UTF-8 text.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
+
+from ..core.model import Cell, RunInfo
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
+
+VERSION = 1
+"""The version of the protocol; kernel and browser must agree on it."""
+
+
+class AgentRow(TypedDict):
+    """An agent in the panel's header. `note` is a sentence on how its switch acts, or why it cannot; `model` is what
+    its model is called, empty where that is not known."""
+
+    path: str
+    name: str
+    description: str
+    model: str
+    parent: str | None
+    can_stream: bool
+    on: bool
+    note: str
+    status: str
+    held: int
+
+
+class AgentsOp(TypedDict):
+    """All agents, in the order of the header."""
+
+    op: Literal["agents"]
+    agents: list[AgentRow]
+
+
+class StateOp(TypedDict):
+    """The run's state as a word, and a sentence to go with it (empty where there is nothing to add)."""
+
+    op: Literal["state"]
+    state: str
+    detail: str
+
+
+class CellOp(TypedDict):
+    """The head of a cell that is being written; its text comes by `append`."""
+
+    op: Literal["cell"]
+    cell: dict[str, Any]
+
+
+class AppendOp(TypedDict):
+    """Text for the live cell `id` at the offset `at`."""
+
+    op: Literal["append"]
+    id: str
+    at: int
+    text: str
+
+
+class SettleOp(TypedDict):
+    """The cell stands finished at `index`. `cell["text"]` is absent where the browser has it: then `length` and
+    `digest` say what it must have."""
+
+    op: Literal["settle"]
+    index: int
+    cell: dict[str, Any]
+    length: int
+    digest: int
+
+
+class RunOp(TypedDict):
+    """A run began or ended."""
+
+    op: Literal["run"]
+    run: dict[str, Any]
+
+
+class TotalsOp(TypedDict):
+    """What the browser must have by now; repeated once after a quiet second, because a lost tail shows no gap."""
+
+    op: Literal["totals"]
+    settled: int
+    live: dict[str, int]
+
+
+class NoticeOp(TypedDict):
+    """A sentence for the reader about a command that could not be carried out."""
+
+    op: Literal["notice"]
+    text: str
+
+
+class SnapshotOp(TypedDict):
+    """Everything, in answer to a resync."""
+
+    op: Literal["snapshot"]
+    snapshot: Snapshot
+
+
+class ChunkOp(TypedDict):
+    """The source of a part of the front end, in answer to the command `chunk`; an ES module."""
+
+    op: Literal["chunk"]
+    name: str
+    source: str
+
+
+class LeftPart(TypedDict):
+    """One of the outputs that are left in the notebook: its representations by media type, and its `stamp`, which it
+    has in its metadata as `nb_stream`: the mark of the stream and `place.part.revision`."""
+
+    stamp: str
+    data: dict[str, str]
+
+
+class LeftOp(TypedDict):
+    """What is left in the notebook at the panel's latest `place`, by the number of the part: in answer to the command
+    `left`, and from then on at each writing. `elsewhere` stands at its earlier places, part by part."""
+
+    op: Literal["left"]
+    place: int
+    parts: dict[str, LeftPart]
+    elsewhere: list[dict[str, str]]
+
+
+class ReplayRow(TypedDict):
+    """Where a replay stands: `position` of `length` seconds of the `run`th of so many `runs`. While a run is under way
+    and it is not `paused`, the position moves on by itself, `speed` times as fast as time; None is at once."""
+
+    run: int
+    runs: int
+    position: float
+    length: float
+    paused: bool
+    speed: float | None
+
+
+class ReplayOp(TypedDict):
+    """A replay was paused, sought or the like; only where a recording is played."""
+
+    op: Literal["replay"]
+    replay: ReplayRow
+
+
+Op = Union[
+    AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp, LeftOp, ReplayOp
+]
+
+
+class Frame(TypedDict):
+    """What the kernel sends: at most 30 a second. One with `ack` asks each page to say when it is painted; one with a
+    negative `seq` stands outside of the sequence."""
+
+    v: int
+    seq: int
+    ops: list[Op]
+    ack: NotRequired[bool]
+
+
+class Snapshot(TypedDict):
+    """The whole panel as of frame `seq`. Live cells hold the text that was sent, not what a closed gate holds.
+    `caution` is a sentence on what the controls cannot do in this kernel, empty where each of them acts at once.
+    `replay` is None where a team runs."""
+
+    v: int
+    seq: int
+    title: str
+    caution: str
+    state: str
+    detail: str
+    agents: list[AgentRow]
+    runs: list[dict[str, Any]]
+    settled: list[dict[str, Any]]
+    live: list[dict[str, Any]]
+    replay: ReplayRow | None
+
+
+Command = Mapping[str, Any]
+"""What the browser sends. `type` is one of:
+
+* `toggle` with `path`, `on`, `at` (milliseconds of the browser's clock) and `page` (a word of the page's own): an older
+  one of the same page never undoes a newer one;
+* `toggle_all` with `on`, `at` and `page`;
+* `start` with `task`; `reset`;
+* `stop` or `cancel` with `run`, the id of the run that is meant, where the page knows it: one that comes late leaves
+  the next run alone;
+* `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
+* `replay` with `act`, one of `pause`, `resume`, `step`, `seek` (to `value` seconds) and `speed` (`value` times as fast,
+  None for at once);
+* `resync`;
+* `ack` with `page` and `seq`: all frames up to that one are painted there;
+* `hello`, answered with a sign of life on both lines, or `detour`: send frames on the line of the layout (`lines.ts`);
+* `state`: everything, loader included, for a page that has only what is saved with a notebook;
+* `chunk` with `name`: a part of the front end that is not in the first module: `math`; or `extras` or the panel itself,
+  whose names have their digests, so that versions never mix;
+* `left` with `parts`: those parts of what is left in the notebook, and from then on each that is written, for a page
+  that can put them there and cannot be reached by their display ids.
+
+The panel's module and what is left come in frames of their own, outside of the sequence.
+"""
+
+
+def digest(text: str, crc: int = 0) -> int:
+    """CRC-32 of the UTF-8 text; of a longer one, where `crc` is the digest of what stands before `text`."""
+    return zlib.crc32(text.encode("utf-8", "replace"), crc)
+
+
+def cell_head(cell: Cell) -> dict[str, Any]:
+    """A cell for the wire without its text, and without what is empty."""
+    return {
+        key: value
+        for key, value in cell.to_dict().items()
+        if key != "text" and value is not False and value not in (None, "", [], {})  # 0.0 is a time
+    }
+
+
+def cell_whole(cell: Cell, text: str | None = None) -> dict[str, Any]:
+    """A cell for the wire with its text, or with the part of the text that was sent."""
+    return {**cell_head(cell), "text": cell.text if text is None else text}
+
+
+def run_row(run: RunInfo) -> dict[str, Any]:
+    """A run for the wire."""
+    return run.to_dict()
+
+
+def decode(content: object) -> Command:
+    """A command as it came from a browser. Raises ValueError where it is none."""
+    if not isinstance(content, Mapping) or not isinstance(content.get("type"), str):
+        raise ValueError("A command is an object with a `type`; the panel's page may be of another version: reload it.")
+    return content
