@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from .errors import NbStreamError, RecordingWarning, ReplayedError
 
-DONE, FAILED, BROKEN = 0, 1, 3
+EXIT_DONE, EXIT_FAILED, EXIT_BROKEN = 0, 1, 3
 
-CODES = """exit codes:
+EXIT_CODES_HELP = """exit codes:
   0  done
   1  could not be done; one sentence on standard error says why
   2  the command line was wrong
@@ -36,7 +36,7 @@ def add_commands(commands: Any) -> None:
   run.md          Markdown, for a pull request
   run.txt         plain text
   run.ipynb       a notebook, a cell for each message
-  run.json        the transcript as data (nb_stream.recording.reader.load reads it back)
+  run.json        the transcript as data (nb_stream.recording.reader.load_transcript reads it back)
   run.agui.jsonl  events of the AG-UI protocol, for other front ends
 
 Add .gz to compress it. Record with TeamPanel(team, record="run.jsonl"), or afterwards with
@@ -45,7 +45,7 @@ panel.save("run.jsonl").
 example:
   python -m nb_stream export run.jsonl run.html
 """,
-        epilog=CODES,
+        epilog=EXIT_CODES_HELP,
     )
     write.add_argument("recording", metavar="RUN", help="a recording (.jsonl, .jsonl.gz), or a transcript (.json)")
     write.add_argument("out", metavar="OUT", help="the file to write; it is replaced where it is there")
@@ -63,11 +63,15 @@ examples:
   python -m nb_stream replay run.jsonl --speed 4 --agent writer --agent critic
   python -m nb_stream replay run.jsonl --speed inf --no-stream    everything at once
 """,
-        epilog=CODES,
+        epilog=EXIT_CODES_HELP,
     )
     play.add_argument("recording", metavar="RUN", help="a recording (.jsonl, .jsonl.gz)")
     play.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="N", help="how many times as fast as it was; inf for at once"
+        "--speed",
+        type=_speed_argument,
+        default=1.0,
+        metavar="N",
+        help="how many times as fast as it was; inf for at once",
     )
     play.add_argument(
         "--agent", action="append", metavar="NAME", help="print only this agent, by name or path; may be repeated"
@@ -78,7 +82,7 @@ examples:
     play.set_defaults(run=_replay)
 
 
-def _speed(word: str) -> float:
+def _speed_argument(word: str) -> float:
     try:
         speed = float(word)
     except ValueError:
@@ -90,13 +94,13 @@ def _speed(word: str) -> float:
 
 def _export(options: argparse.Namespace) -> int:
     from .export import export, suffix_of
-    from .recording.reader import load
+    from .recording.reader import load_transcript
 
     if not suffix_of(options.out):
         return _fail(_unknown(options.out))
     with _Broken() as broken, _Progress(f"Reading {options.recording}") as progress:
         try:
-            transcript = load(options.recording, progress)
+            transcript = load_transcript(options.recording, progress)
         except NbStreamError as error:
             return _fail(str(error))
         progress.clear()
@@ -146,14 +150,14 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _fail(sentence: str) -> int:
     print(sentence, file=sys.stderr)
-    return FAILED
+    return EXIT_FAILED
 
 
 class _Broken:
     """Tells once, in a sentence, where a recording is broken; `code` is the exit code."""
 
     def __init__(self) -> None:
-        self.code = DONE
+        self.code = EXIT_DONE
         self._caught = warnings.catch_warnings()
 
     def __enter__(self) -> _Broken:
@@ -164,8 +168,8 @@ class _Broken:
         def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
             if not issubclass(category, RecordingWarning):
                 before(message, category, *rest)
-            elif self.code == DONE:
-                self.code = BROKEN
+            elif self.code == EXIT_DONE:
+                self.code = EXIT_BROKEN
                 print(message, file=sys.stderr)
 
         warnings.showwarning = cast(Any, show)

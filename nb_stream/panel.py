@@ -17,11 +17,11 @@ import traitlets
 
 from .core.metrics import Prices
 from .core.model import AgentInfo, Event, RunState, Token
-from .core.reducer import Patch, RunChanged, Settled
+from .core.patches import CellFinished, Patch, RunChanged
 from .core.transcript import Transcript
 from .errors import NbStreamError
-from .notebook.saved_output import LEAVES, StaticOutput, instead
-from .notebook.widget import STATIC, FrameWidget, caution, deliver, show_in_boxes
+from .notebook.saved_output import LEAVE_OPTIONS, SavedOutput, instead
+from .notebook.widget import STATIC, FrameWidget, caution, deliver_commands, show_in_boxes
 from .recording.redaction import Redact
 from .recording.replay import steer
 from .runtime.human_input import Question
@@ -29,10 +29,10 @@ from .runtime.must_await import needs_await
 from .runtime.options import names_options
 from .runtime.run import Run
 from .runtime.switches import Switches, resolve
-from .runtime.token_gate import Streaming
+from .runtime.token_gate import StreamingOption
 from .stream import TeamStream
 from .wire.batcher import Batcher
-from .wire.protocol import Command, Frame, LeftOp, Snapshot
+from .wire.protocol import Command, Frame, SavedOutputOp, Snapshot
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -72,7 +72,7 @@ class TeamPanel(FrameWidget):
         *,
         title: str = "",
         leave: str = "transcript",
-        streaming: Streaming = True,
+        streaming: StreamingOption = True,
         unchecked: str = "hold",
         approve_code: bool = False,
         input_timeout: float | None = None,
@@ -103,10 +103,10 @@ class TeamPanel(FrameWidget):
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._followed: dict[str, bool] = {}
         self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title, caution())
-        if leave not in LEAVES:
-            raise ValueError(f"leave is one of {', '.join(map(repr, LEAVES))}, not {leave!r}.")
+        if leave not in LEAVE_OPTIONS:
+            raise ValueError(f"leave is one of {', '.join(map(repr, LEAVE_OPTIONS))}, not {leave!r}.")
         self._leave = leave
-        self._static = StaticOutput.of(self.stream)
+        self._static = SavedOutput.of(self.stream)
         super().__init__(has_team=self.stream.has_team, static_mark=self._static.mark)
         show_in_boxes()
         _complete_by_dir()
@@ -127,7 +127,7 @@ class TeamPanel(FrameWidget):
         *,
         title: str = "",
         leave: str = "transcript",
-        streaming: Streaming = True,
+        streaming: StreamingOption = True,
         **options: Any,
     ) -> Self:
         """A panel that shows what a recording holds; with a `team` its next run goes on from there. See
@@ -268,7 +268,7 @@ class TeamPanel(FrameWidget):
                 tooltip=self.stream.note(info.path),
             )
             box.observe(lambda change: self._ticked(info.path, change["new"]), "value")
-            deliver(box, None, self._forget)
+            deliver_commands(box, None, self._forget)
             self._boxes[info.path] = box
         return self._boxes[info.path]
 
@@ -346,7 +346,7 @@ class TeamPanel(FrameWidget):
         if self.comm is not None:
             self.send_frame(frame)
 
-    def _left(self, op: LeftOp | None) -> None:
+    def _left(self, op: SavedOutputOp | None) -> None:
         if op is not None and self.comm is not None:
             self.send_beside(op)
         self.left = self._static.revisions
@@ -393,7 +393,7 @@ class _Traits:
         """What stays in the notebook follows the transcript, in its own time."""
         if any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches):
             self._panel._static.ended()
-        elif any(isinstance(patch, Settled) for patch in patches):
+        elif any(isinstance(patch, CellFinished) for patch in patches):
             self._panel._static.changed()
 
     def touched(self, first: bool) -> None:

@@ -28,13 +28,13 @@ from .recording.reader import Recording
 from .recording.redaction import Redact
 from .recording.replay import Replay
 from .runtime.callbacks import name_of
-from .runtime.event_hub import Feed, Watcher
+from .runtime.event_hub import EventHub, Watcher
 from .runtime.human_input import Question
 from .runtime.options import names_options
-from .runtime.run import Outlet, Run, is_within
-from .runtime.supervisor import Runner
+from .runtime.run import MessageQueue, Run, is_within
+from .runtime.supervisor import RunSupervisor
 from .runtime.switches import Switches, resolve
-from .runtime.token_gate import Streaming, TokenGate
+from .runtime.token_gate import StreamingOption, TokenGate
 from .terminal.printed import terminal_view
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class TeamStream(StandIn):
         self,
         team: Any,
         *,
-        streaming: Streaming = "built",
+        streaming: StreamingOption = "built",
         unchecked: str = "hold",
         approve_code: bool = False,
         input_timeout: float | None = None,
@@ -93,10 +93,10 @@ class TeamStream(StandIn):
         agents, built = self._backend.agents, self._backend.streaming
         self._gate = TokenGate(agents, built, streaming, may_create=self._backend.may_create)
         self._backend.wanted = self._gate.wanted
-        self._feed = Feed(agents, self._gate, self._backend.joined)
+        self._feed = EventHub(agents, self._gate, self._backend.joined)
         self._switches = Switches(lambda: self._feed.agents, self._gate.is_open, self._set_switch)
-        self._home = event_loops.Home()
-        self._runner = Runner(self._backend, self._feed, self._home, input_timeout, input_default)
+        self._home = event_loops.OwnerLoop()
+        self._runner = RunSupervisor(self._backend, self._feed, self._home, input_timeout, input_default)
         self._feed.prices, self._feed.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
         if record is not None:
@@ -313,7 +313,7 @@ class TeamStream(StandIn):
         self, task: Any, output_task_messages: bool, token: Any, left: Callable[[], bool]
     ) -> AsyncGenerator[Any, None]:
         await self._freed()
-        outlet = Outlet()
+        outlet = MessageQueue()
         run = self._runner.begin(task, self._text(task), output_task_messages, outlet, token)
         run.left = left
         async with run.waited_for() as wait:
@@ -418,7 +418,7 @@ class TeamStream(StandIn):
         """See the end of a run whose `run_stream` was left; it takes as long as a cancel."""
         run = self._runner.left
         if run is not None and not is_within(run):
-            await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=event_loops.ENDING)
+            await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=event_loops.RUN_END_TIMEOUT_S)
 
     async def _end(self, run: Run) -> None:
         """Cancel a run that nobody waits for any more, and see it end, also where this is cancelled itself: it is

@@ -10,7 +10,7 @@ from typing import Any
 
 from scenarios import Scenario, cut
 
-from nb_stream.core.chunk_buffer import Pile
+from nb_stream.core.chunk_buffer import ChunkBuffer
 from nb_stream.core.model import (
     Cell,
     CellKind,
@@ -23,7 +23,7 @@ from nb_stream.core.model import (
     ToolCall,
     ToolResults,
 )
-from nb_stream.core.patches import Appended, Opened, Patch, RunChanged, Settled
+from nb_stream.core.patches import CellFinished, CellStarted, Patch, RunChanged, TextDelta
 from nb_stream.core.reducer import fold
 from nb_stream.core.transcript import Transcript
 
@@ -88,7 +88,7 @@ def recut(events: Sequence[Event], r: random.Random) -> list[Event]:
 def piled(events: Sequence[Event], r: random.Random | None = None) -> list[Event]:
     """The same streams as `Feed` gives them to the reducer: joined, until somebody looks."""
     made: list[Event] = []
-    pile = Pile()
+    pile = ChunkBuffer()
     for event in events:
         if isinstance(event, Chunk):
             pile.add(event)
@@ -244,22 +244,22 @@ class Mirror:
 
     def apply(self, patches: Sequence[Patch]) -> None:
         for patch in patches:
-            if isinstance(patch, Opened):
+            if isinstance(patch, CellStarted):
                 assert patch.cell.status is CellStatus.WRITING
                 before = self.live.get(patch.cell.id)
                 assert before is None or (before.kind, patch.cell.kind) == (CellKind.TEXT, CellKind.THOUGHT)
                 self.live[patch.cell.id] = patch.cell if before is None else replace(patch.cell, text=before.text)
-            elif isinstance(patch, Appended):
+            elif isinstance(patch, TextDelta):
                 cell = self.live[patch.cell_id]
                 assert patch.at == len(cell.text)
                 self.live[patch.cell_id] = replace(cell, text=cell.text + patch.text)
-            elif isinstance(patch, Settled):
+            elif isinstance(patch, CellFinished):
                 self._settle(patch)
             else:
                 assert isinstance(patch, RunChanged)
                 self.runs[patch.run.id] = patch.run
 
-    def _settle(self, patch: Settled) -> None:
+    def _settle(self, patch: CellFinished) -> None:
         if patch.index == len(self.settled):
             self.live.pop(patch.cell.id, None)
             self.settled.append(patch.cell)

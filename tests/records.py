@@ -11,7 +11,7 @@ from nb_stream import TeamStream, Transcript
 from nb_stream.core.model import AgentInfo, Event
 from nb_stream.demo import TEAMS
 from nb_stream.recording.codec import header
-from nb_stream.recording.writer import save
+from nb_stream.recording.writer import save_recording
 
 ANN, BEN = AgentInfo("ann", "ann"), AgentInfo("ben", "ben")
 
@@ -27,7 +27,7 @@ async def record(name: str, path: pathlib.Path, *, pace: float = 0.0, runs: int 
 
 def write(path: pathlib.Path, events: Iterable[Event], agents: tuple[AgentInfo, ...] = (ANN, BEN)) -> pathlib.Path:
     """A recording of these events."""
-    save(path, header(agents, {}, 0.0), events)
+    save_recording(path, header(agents, {}, 0.0), events)
     return path
 
 

@@ -19,7 +19,7 @@ from nb_stream.core.model import (
     TurnStarted,
 )
 from nb_stream.core.transcript import Transcript
-from nb_stream.runtime.event_hub import Feed
+from nb_stream.runtime.event_hub import EventHub
 from nb_stream.runtime.switches import Switches
 from nb_stream.runtime.token_gate import TokenGate
 from nb_stream.wire.batcher import Batcher
@@ -84,7 +84,7 @@ class Stage:
         self.loop.runs = runs
         infos = tuple(AgentInfo(path.rpartition("/")[2], path) for path in paths)
         self.gate = TokenGate(infos, {})
-        self.feed = Feed(infos, self.gate, lambda native, text: native)
+        self.feed = EventHub(infos, self.gate, lambda native, text: native)
         self.switches = Switches(lambda: self.feed.agents, self.gate.is_open, self._flip)
         self.state, self.detail, self.replay = RunState.IDLE, "", None
         self.frames: list[tuple[float, Frame]] = []

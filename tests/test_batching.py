@@ -16,8 +16,8 @@ from scenarios import Author
 from stage import Stage, StillLoop
 
 from nb_stream.core.model import CellKind, CellStatus, CodeResult, Message, Notice, RunFinished, RunStarted, RunState
-from nb_stream.wire.batcher import INTERVAL, PER_SECOND, QUIET, REPEATS, Batcher
-from nb_stream.wire.frame_builder import COUNTING, SHORT
+from nb_stream.wire.batcher import INTERVAL, MAX_FRAMES_PER_S, MAX_TOTALS, TOTALS_AFTER_S, Batcher
+from nb_stream.wire.frame_builder import COUNT_HELD_EVERY_S, WHOLE_TEXT_UP_TO
 from nb_stream.wire.protocol import cell_whole, run_row
 
 PATHS = ("ann", "ben", "team/ann", "team/cy")
@@ -123,7 +123,7 @@ def test_a_lost_tail_is_seen_by_its_totals() -> None:
     stage.loop.advance(INTERVAL)  # lost on the way
     stage.sinks.append(opened.receive)
     assert not opened.stale
-    stage.loop.advance(QUIET)
+    stage.loop.advance(TOTALS_AFTER_S)
     assert opened.stale
     stage.batcher.resync()
     stage.loop.advance(0.0)
@@ -141,7 +141,7 @@ def test_the_totals_agree_with_a_page_that_lost_nothing_and_come_a_few_times() -
     stage.loop.advance(60.0)
     stage.batcher.flush()
     stage.loop.advance(60.0)
-    assert [op["live"] for op in ops(stage, "totals")] == [{"c1": 5, "c2": 0}] * REPEATS
+    assert [op["live"] for op in ops(stage, "totals")] == [{"c1": 5, "c2": 0}] * MAX_TOTALS
     assert not opened.stale
 
 
@@ -150,7 +150,7 @@ def test_what_happens_just_before_the_totals_is_not_forgotten() -> None:
     opened = page(stage)
     stage.begin("ann")
     stage.say("ann", "Hello")
-    stage.loop.advance(QUIET - 0.001)
+    stage.loop.advance(TOTALS_AFTER_S - 0.001)
     stage.say("ann", " world")
     stage.loop.advance(INTERVAL)
     assert opened.text("ann") == "Hello world"
@@ -161,7 +161,7 @@ def test_a_look_that_finds_nothing_does_not_put_off_what_comes_just_before_the_t
     opened = page(stage)
     stage.begin("ann")
     stage.say("ann", "Hello")
-    stage.loop.advance(QUIET - 0.03)
+    stage.loop.advance(TOTALS_AFTER_S - 0.03)
     stage.batcher.flush()
     stage.say("ann", " world")
     stage.loop.advance(INTERVAL)
@@ -318,15 +318,15 @@ def test_the_count_of_held_text_is_told_at_once_and_then_a_few_times_a_second() 
     for _ in range(100):
         stage.say("ann", TOKEN)
         stage.loop.advance(0.01)
-    assert len(stage.frames) - before <= 1 / COUNTING + 1
-    stage.loop.advance(COUNTING)
+    assert len(stage.frames) - before <= 1 / COUNT_HELD_EVERY_S + 1
+    stage.loop.advance(COUNT_HELD_EVERY_S)
     assert opened.agents[0]["held"] == 5 + 100 * len(TOKEN)
     stage.finish("ann", "Hello" + TOKEN * 100)
-    stage.loop.advance(COUNTING)
+    stage.loop.advance(COUNT_HELD_EVERY_S)
     assert opened.agents[0]["held"] == 0
 
 
-@pytest.mark.parametrize("length", [10, SHORT, SHORT + 1, 20_000])
+@pytest.mark.parametrize("length", [10, WHOLE_TEXT_UP_TO, WHOLE_TEXT_UP_TO + 1, 20_000])
 @pytest.mark.parametrize("closed_after", [0, 5])
 def test_a_message_that_ends_behind_a_closed_gate_arrives_whole(length: int, closed_after: int) -> None:
     stage = Stage("ann")
@@ -347,7 +347,7 @@ def test_a_message_that_ends_behind_a_closed_gate_arrives_whole(length: int, clo
 # --- what a finished cell carries ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("length", [1, SHORT])
+@pytest.mark.parametrize("length", [1, WHOLE_TEXT_UP_TO])
 def test_a_short_message_carries_its_text_so_that_a_lost_piece_heals_without_asking(length: int) -> None:
     stage = Stage("ann")
     opened = BrowserMirror(stage.batcher.snapshot())  # type: ignore[arg-type]
@@ -364,7 +364,7 @@ def test_a_short_message_carries_its_text_so_that_a_lost_piece_heals_without_ask
 def test_a_long_message_that_was_streamed_is_not_sent_again(unsent: str) -> None:
     stage = Stage("ann")
     opened = page(stage)
-    text = "é🎉" * SHORT
+    text = "é🎉" * WHOLE_TEXT_UP_TO
     stage.begin("ann")
     stage.say("ann", text)
     stage.loop.advance(0.1)
@@ -379,7 +379,7 @@ def test_a_long_message_that_was_streamed_is_not_sent_again(unsent: str) -> None
 def test_streamed_code_that_runs_before_the_next_frame_is_not_sent_again() -> None:
     stage = Stage("ann")
     opened = page(stage)
-    code = "x = 1\n" * SHORT
+    code = "x = 1\n" * WHOLE_TEXT_UP_TO
     stage.begin("ann")
     stage.say("ann", code, "m", "t")
     stage.loop.advance(0.1)
@@ -499,7 +499,7 @@ def test_ten_agents_at_full_speed_never_make_more_than_30_frames_in_any_second()
     assert len(times) > 100
     for number, at in enumerate(times):
         within = [other for other in times[number:] if other <= at + 1.0]
-        assert len(within) <= PER_SECOND + 1
+        assert len(within) <= MAX_FRAMES_PER_S + 1
 
 
 def test_text_keeps_coming_while_it_is_written() -> None:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nb_stream.runtime.callbacks import SHARE, Callbacks, drain
+from nb_stream.runtime.callbacks import MAX_SHARE_OF_LOOP, Callbacks, drain
 
 
 class Line:
@@ -153,7 +153,7 @@ async def test_a_slow_function_goes_on_in_a_thread_and_loses_nothing(monkeypatch
     monkeypatch.setattr("nb_stream.runtime.callbacks.time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def slow(number: int) -> None:
-        now[0] += SHARE * 0.6
+        now[0] += MAX_SHARE_OF_LOOP * 0.6
         got.append((number, threading.current_thread()))
 
     line.callbacks.add(slow, None)

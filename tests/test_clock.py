@@ -8,7 +8,7 @@ from nb_stream import TeamStream
 from nb_stream.concurrency.clock import counting, now
 from nb_stream.core.model import Chunk, RunStarted
 from nb_stream.demo import writers
-from nb_stream.recording.reader import load
+from nb_stream.recording.reader import load_transcript
 
 
 async def test_a_clock_that_is_set_back_or_forward_in_mid_run_changes_no_duration(tmp_path, monkeypatch) -> None:
@@ -28,7 +28,7 @@ async def test_a_clock_that_is_set_back_or_forward_in_mid_run_changes_no_duratio
     took = time.monotonic() - began
     assert shift
     assert max(times) - min(times) <= took
-    for transcript in (stream.transcript, load(tmp_path / "run.jsonl")):
+    for transcript in (stream.transcript, load_transcript(tmp_path / "run.jsonl")):
         [run] = transcript.runs
         assert 0 < run.duration <= took
         assert all(0 <= cell.duration <= took for cell in transcript if cell.duration is not None)

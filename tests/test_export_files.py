@@ -23,7 +23,7 @@ from nb_stream.errors import RecordingError
 from nb_stream.export import SUFFIXES, export
 from nb_stream.export.agui import events
 from nb_stream.export.notebook import notebook
-from nb_stream.recording.reader import load
+from nb_stream.recording.reader import load_transcript
 
 SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "transcript.schema.json").read_text("utf-8"))
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -85,7 +85,7 @@ def test_a_file_is_replaced_only_when_all_is_written(tmp_path) -> None:
 def test_json_reads_back_as_the_same_transcript(name: str, transcripts, tmp_path) -> None:
     path = tmp_path / "run.json"
     export(transcripts[name], path)
-    assert load(path) == transcripts[name]
+    assert load_transcript(path) == transcripts[name]
     Draft202012Validator(SCHEMA).validate(json.loads(path.read_text("utf-8")))
 
 
@@ -93,11 +93,11 @@ def test_json_reads_back_as_the_same_transcript(name: str, transcripts, tmp_path
 def test_json_reads_back_compressed_and_whatever_the_case_of_its_name(name: str, transcripts, tmp_path) -> None:
     path = tmp_path / name
     export(transcripts["writers"], path)
-    assert load(path) == transcripts["writers"]
+    assert load_transcript(path) == transcripts["writers"]
     if name.lower().endswith("gz"):
         path.write_bytes(path.read_bytes()[:-20])
         with pytest.raises(RecordingError, match="is damaged"):
-            load(path)
+            load_transcript(path)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -111,7 +111,7 @@ def test_numbers_that_are_none_keep_nothing_from_being_written(number: float, su
     text = (tmp_path / f"run{suffix}").read_text("utf-8")
     assert "Hello" in text
     if suffix == ".json":
-        kept = load(tmp_path / "run.json").cells[0].data["value"]["x"]
+        kept = load_transcript(tmp_path / "run.json").cells[0].data["value"]["x"]
         assert kept == ([number] if math.isfinite(number) else [None])
         json.loads(text, parse_constant=pytest.fail)
 
@@ -122,8 +122,8 @@ def test_hostile_text_reads_back_from_json(hostile, tmp_path) -> None:
         hostile, settled=tuple(cell for cell in hostile.settled if "\ud800" not in cell.text), next_id=1
     )
     export(clean, path)
-    assert load(path).cells == clean.cells
-    assert load(path).runs == clean.runs
+    assert load_transcript(path).cells == clean.cells
+    assert load_transcript(path).runs == clean.runs
 
 
 def test_the_schema_names_the_fields_of_cells_and_runs() -> None:
@@ -138,7 +138,7 @@ def test_another_file_is_refused_in_a_sentence(text: str, tmp_path) -> None:
     path = tmp_path / "run.json"
     path.write_text(text)
     with pytest.raises(RecordingError, match="is not a transcript of nb_stream"):
-        load(path)
+        load_transcript(path)
 
 
 # --- notebooks -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scenarios import AGENTS, Author
 from stage import Stage
 
-from nb_stream.core.chunk_buffer import Pile
+from nb_stream.core.chunk_buffer import ChunkBuffer
 from nb_stream.core.model import CellKind, Chunk, Event, Message, RunFinished, TurnEnded
 
 MANY = settings(max_examples=5 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
@@ -34,7 +34,7 @@ CHUNKS = st.builds(
 
 @given(st.lists(CHUNKS, max_size=30))
 def test_a_pile_gives_back_every_call_once_with_all_its_text(chunks: list[Chunk]) -> None:
-    pile = Pile()
+    pile = ChunkBuffer()
     calls: dict[tuple[object, ...], str] = {}
     for piece in chunks:
         call = (piece.path, piece.turn, piece.message_id)
@@ -49,7 +49,7 @@ def test_a_pile_gives_back_every_call_once_with_all_its_text(chunks: list[Chunk]
 
 
 def test_joined_chunks_keep_the_time_of_the_first_and_the_last() -> None:
-    pile = Pile()
+    pile = ChunkBuffer()
     for text, at in (("a", 1.0), ("b", 2.0), ("c", 4.0)):
         pile.add(chunk(text, at=at), native=text)
     (joined,) = pile.take()
@@ -58,7 +58,7 @@ def test_joined_chunks_keep_the_time_of_the_first_and_the_last() -> None:
 
 
 def test_chunks_that_were_joined_before_are_counted_and_timed_in_full() -> None:
-    pile = Pile()
+    pile = ChunkBuffer()
     pile.add(Chunk("ann", "ann", 1.0, "ab", "m1", "t1", count=2, until=2.0))
     pile.add(Chunk("ann", "ann", 3.0, "cde", "m1", "t1", count=3, until=5.0))
     assert [joined.chunk() for joined in pile.take()] == [
@@ -67,7 +67,7 @@ def test_chunks_that_were_joined_before_are_counted_and_timed_in_full() -> None:
 
 
 def test_what_is_taken_of_one_agent_leaves_the_others() -> None:
-    pile = Pile()
+    pile = ChunkBuffer()
     for path in ("ann", "ben", "team/ann"):
         pile.add(chunk(path, path))
     assert [joined.first.text for joined in pile.take("ann")] == ["ann"]
@@ -75,7 +75,7 @@ def test_what_is_taken_of_one_agent_leaves_the_others() -> None:
 
 
 def test_what_a_turn_left_is_forgotten_and_nothing_else() -> None:
-    pile = Pile()
+    pile = ChunkBuffer()
     for path, turn in (("ann", "t1"), ("ann", "t2"), ("ben", "t1")):
         pile.add(chunk(turn, path, turn))
     pile.forget("ann", "t1")
@@ -83,7 +83,7 @@ def test_what_a_turn_left_is_forgotten_and_nothing_else() -> None:
 
 
 def test_without_a_turn_all_of_the_agent_is_forgotten() -> None:
-    pile = Pile()
+    pile = ChunkBuffer()
     for path, turn in (("ann", "t1"), ("ann", "t2"), ("ben", "t1")):
         pile.add(chunk(turn, path, turn))
     pile.forget("ann", None)

@@ -42,13 +42,13 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 
 from nb_stream import TeamStream
 from nb_stream.backends.autogen.messages import chunk_of, event_of
-from nb_stream.backends.autogen.reading import LONGEST, id_of, plain, source_of, words
+from nb_stream.backends.autogen.reading import MAX_REPR_CHARS, id_of, json_form, source_of, words
 from nb_stream.core.model import CellKind
 from nb_stream.core.reducer import fold
 from nb_stream.core.transcript import Transcript
 from nb_stream.export import SUFFIXES, export
 from nb_stream.recording.codec import from_line, line
-from nb_stream.recording.reader import load
+from nb_stream.recording.reader import load_transcript
 from nb_stream.wire.protocol import cell_whole
 
 
@@ -224,7 +224,7 @@ def test_every_message_gives_an_event(change: dict[str, Any]) -> None:
     if isinstance(message, ModelClientStreamingChunkEvent):
         check_said([chunk_of(message, source_of(message), "ann", "t1")])
     check_said([event_of(message, "ann", "t1", True, tell=told.append)])
-    assert all(isinstance(sentence, str) and len(sentence) < 20 * LONGEST for sentence in told)
+    assert all(isinstance(sentence, str) and len(sentence) < 20 * MAX_REPR_CHARS for sentence in told)
     assert isinstance(id_of(message), str)
     hash(id_of(message))
 
@@ -238,14 +238,14 @@ def test_any_object_that_a_team_yields_gives_an_event(name: str) -> None:
 def test_every_value_has_a_json_form_and_a_text(names: list[str]) -> None:
     values = [ODD[name]() for name in names]
     for value in (values, {"in": values}, tuple(values), Loud.model_construct(thing=values)):
-        json.dumps(plain(value), allow_nan=False)
+        json.dumps(json_form(value), allow_nan=False)
         assert type(words(value)) is str
 
 
 def test_what_a_message_says_is_never_cut_and_what_we_say_of_it_is() -> None:
     long = "word " * 200_000
     assert event_of(TextMessage(content=long, source="ann"), "ann", None, True).text == long
-    assert len(words(Huge())) < 2 * LONGEST
+    assert len(words(Huge())) < 2 * MAX_REPR_CHARS
 
 
 class Value(BaseModel):
@@ -316,6 +316,6 @@ async def test_a_run_of_hostile_messages_ends_as_the_bare_one_does_and_shows_wha
     assert "what can be shown" in cells["Own"].text
     notices = [cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE]
     assert any("StructuredMessage[Value] of ann" in notice for notice in notices)
-    assert load(tmp_path / "run.jsonl").cells == stream.transcript.cells
+    assert load_transcript(tmp_path / "run.jsonl").cells == stream.transcript.cells
     for suffix in SUFFIXES:
         export(stream.transcript, tmp_path / f"run{suffix}")

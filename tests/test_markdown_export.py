@@ -15,7 +15,7 @@ from scenarios import Author
 from nb_stream.core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from nb_stream.core.text_safety import visible
 from nb_stream.core.transcript import Transcript
-from nb_stream.export.contained import contained
+from nb_stream.export.contained import contained_markdown
 from nb_stream.export.markdown import markdown
 
 RUN = RunInfo("r1", "Plan a trip.", CellStatus.DONE, "Enough.")
@@ -147,7 +147,7 @@ def test_every_message_result_and_output_of_a_run_is_in_it(r: random.Random) -> 
     text.encode("utf-8")
     for one in transcript.cells:
         if one.kind not in (CellKind.THOUGHT, CellKind.STRUCTURED, CellKind.ERROR):
-            assert contained(one.text) in text
+            assert contained_markdown(one.text) in text
         for call in one.tool_calls:
             assert visible(call.result or "").rstrip() in text
         assert visible(one.data.get("output", "")).rstrip() in text

@@ -25,7 +25,7 @@ from nb_stream.core.metrics import by_agent, checked, cost, first_token, price_o
 from nb_stream.core.model import Cell, CellKind, CellStatus, Usage
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.export.text import dollars
-from nb_stream.recording.reader import load
+from nb_stream.recording.reader import load_transcript
 
 
 def test_pace_is_the_servers_count_over_the_time_between_chunks() -> None:
@@ -213,7 +213,7 @@ async def test_all_calls_are_in_the_sums_of_run_and_agents_also_those_without_a_
     stream = TeamStream(shape.team, prices={"gpt-4o": (2.5, 10.0)}, record=tmp_path / "run.jsonl")
     await stream.run("go")
     calls = sum((Usage(u.prompt_tokens, u.completion_tokens) for u in used(shape)), Usage())
-    for transcript in (stream.transcript, load(tmp_path / "run.jsonl")):
+    for transcript in (stream.transcript, load_transcript(tmp_path / "run.jsonl")):
         assert transcript.runs[0].usage == calls
         assert sum((figures.usage for figures in transcript.figures().values()), Usage()) == calls
 
@@ -252,7 +252,7 @@ async def test_what_a_person_took_is_neither_the_agents_time_nor_the_runs(tmp_pa
         await until(lambda: not waiting(stream))
     await run
     took = real() - began
-    for transcript in (stream.transcript, load(tmp_path / "run.jsonl")):
+    for transcript in (stream.transcript, load_transcript(tmp_path / "run.jsonl")):
         [info] = transcript.runs
         assert 180.0 <= info.waited <= 180.0 + took
         assert info.duration == pytest.approx(info.waited + info.worked)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nb_stream import TeamStream
-from nb_stream.backends.autogen.sequencer import LATE, Order
+from nb_stream.backends.autogen.sequencer import LOST_AFTER_S, MessageSequencer
 from nb_stream.demo import Call, Say, ScriptedClient
 
 
@@ -26,7 +26,7 @@ class Log:
     """What came out of an `Order`, in order."""
 
     def __init__(self) -> None:
-        self.order = Order()
+        self.order = MessageSequencer()
         self.out: list[str] = []
 
     def token(self, name: str, turn: str = "a") -> None:
@@ -131,7 +131,7 @@ async def test_a_lost_message_holds_nobody_up_for_long() -> None:
     while "t1" not in log.out:
         assert time.monotonic() - began < 5
         await asyncio.sleep(0.01)
-    assert time.monotonic() - began > LATE
+    assert time.monotonic() - began > LOST_AFTER_S
     log.arrive("slow")
     assert log.out == ["t1", "slow", "t2"]
     assert log.order.free
@@ -142,7 +142,7 @@ async def test_a_loop_that_was_blocked_loses_nothing() -> None:
     log = Log()
     log.send("m1")
     log.token("t1")
-    time.sleep(2.5 * LATE)
+    time.sleep(2.5 * LOST_AFTER_S)
     for _ in range(20):
         await asyncio.sleep(0)
     assert log.out == []
@@ -264,4 +264,4 @@ async def test_a_branch_that_never_rests_holds_up_no_agent_used_as_a_tool() -> N
     stream.on_token(lambda token: late.append(time.time() - token.at), agents=["boss/helper"])
     await stream.run("go")
     assert len(late) >= 20
-    assert statistics.median(late) < LATE
+    assert statistics.median(late) < LOST_AFTER_S

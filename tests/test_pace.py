@@ -12,7 +12,14 @@ from browser_mirror import BrowserMirror, size, through_json
 from stage import Stage
 
 from nb_stream.core.model import CellStatus, RunFinished, RunStarted
-from nb_stream.wire.flow_control import ASK, INTERVAL, PATIENCE, SHARE, UNPAINTED, Pace
+from nb_stream.wire.flow_control import (
+    ASK_EVERY_S,
+    FRAME_INTERVAL_S,
+    LATENESS_DIVISOR,
+    MAX_UNACKNOWLEDGED,
+    PAGE_TIMEOUT_S,
+    FlowControl,
+)
 from nb_stream.wire.protocol import cell_whole
 
 TOKEN = "token "
@@ -90,9 +97,9 @@ def test_a_page_that_follows_gets_every_frame_in_time(seconds: float) -> None:
     page = Page(stage, "p", seconds)
     stage.begin("ann")
     write(stage, 10.0)
-    assert rate(stage, stage.loop.now - 9.0) > 0.9 / INTERVAL
+    assert rate(stage, stage.loop.now - 9.0) > 0.9 / FRAME_INTERVAL_S
     asked = [at for at, frame in stage.frames if frame.get("ack")]
-    assert all(later - at >= ASK for at, later in itertools.pairwise(asked))
+    assert all(later - at >= ASK_EVERY_S for at, later in itertools.pairwise(asked))
     finish(stage)
     shows_all(page)
 
@@ -103,18 +110,20 @@ def test_a_slow_page_gets_fewer_and_larger_frames_and_never_many_at_a_time(secon
     page = Page(stage, "p", seconds)
     stage.begin("ann")
     write(stage, 60.0)
-    assert page.longest <= 2 * SHARE + ASK / INTERVAL  # what went out before the first answer was missed
+    assert (
+        page.longest <= 2 * LATENESS_DIVISOR + ASK_EVERY_S / FRAME_INTERVAL_S
+    )  # what went out before the first answer was missed
     page.longest = 0
     since = stage.loop.now
     write(stage, 60.0)
-    assert page.longest <= 4 * SHARE
+    assert page.longest <= 4 * LATENESS_DIVISOR
     assert 0.5 / seconds < rate(stage, since) < 1.5 / seconds
     finish(stage)
     shows_all(page)
     page.seconds = 0.0
     stage.begin("ann", "t2")
     write(stage, 20.0)
-    assert rate(stage, stage.loop.now - 2.0) > 0.9 / INTERVAL, "it has recovered, and nobody noticed"
+    assert rate(stage, stage.loop.now - 2.0) > 0.9 / FRAME_INTERVAL_S, "it has recovered, and nobody noticed"
 
 
 @pytest.mark.parametrize("minutes", [1, 60])
@@ -127,9 +136,9 @@ def test_a_page_that_stands_still_costs_a_handful_of_frames_and_a_bounded_text(m
     page.frozen = True
     piece = TOKEN * 2000  # in a minute 7.2 MB
     write(stage, 60.0 * minutes, piece, step=0.1 * minutes)
-    assert len(page.queue) < 3 * SHARE * math.log(60 * minutes) + ASK / INTERVAL
+    assert len(page.queue) < 3 * LATENESS_DIVISOR * math.log(60 * minutes) + ASK_EVERY_S / FRAME_INTERVAL_S
     waiting = sum(size(frame) for frame in page.queue)
-    assert waiting < UNPAINTED + 2 * max(size(frame) for frame in page.queue)  # the last may take it beyond
+    assert waiting < MAX_UNACKNOWLEDGED + 2 * max(size(frame) for frame in page.queue)  # the last may take it beyond
     stage.take(RunFinished("r1", stage.loop.now, CellStatus.DONE))
     stage.loop.advance(60.0)
     assert stage.loop.is_idle, "something goes on for a page that may never come back"
@@ -149,7 +158,7 @@ def test_what_a_page_owes_is_sent_as_soon_as_it_answers() -> None:
     write(stage, 1.0)
     assert len(page.mirror.text("ann")) >= len(stage.transcript.cells[0].text) - 100 * len(TOKEN)
     write(stage, 20.0)
-    assert rate(stage, stage.loop.now - 3.0) > 0.9 / INTERVAL
+    assert rate(stage, stage.loop.now - 3.0) > 0.9 / FRAME_INTERVAL_S
 
 
 def test_the_end_of_a_run_and_answers_to_the_reader_do_not_wait_for_a_slow_page() -> None:
@@ -169,7 +178,7 @@ def test_the_end_of_a_run_and_answers_to_the_reader_do_not_wait_for_a_slow_page(
 
 
 def test_a_page_may_come_while_another_thread_looks_at_all() -> None:
-    pace = Pace()
+    pace = FlowControl()
 
     class Coming:
         @property
@@ -179,7 +188,7 @@ def test_a_page_may_come_while_another_thread_looks_at_all() -> None:
 
     pace._pages["one"] = Coming()  # type: ignore[assignment]
     pace._owed = lambda page, now: 0.0  # type: ignore[method-assign, assignment]
-    assert pace.interval(1.0) == INTERVAL
+    assert pace.interval(1.0) == FRAME_INTERVAL_S
 
 
 def test_the_totals_are_told_until_every_page_has_them() -> None:
@@ -204,7 +213,7 @@ def test_where_nobody_answers_frames_go_out_at_full_pace() -> None:
     stage = Stage("ann")
     stage.begin("ann")
     write(stage, 60.0, TOKEN * 1000)
-    assert rate(stage, stage.loop.now - 10.0) > 0.9 / INTERVAL
+    assert rate(stage, stage.loop.now - 10.0) > 0.9 / FRAME_INTERVAL_S
 
 
 def test_a_page_that_was_reloaded_is_not_slowed_by_what_it_was_before() -> None:
@@ -217,7 +226,7 @@ def test_a_page_that_was_reloaded_is_not_slowed_by_what_it_was_before() -> None:
     after = Page(stage, "after", 0.01)
     since = stage.loop.now
     write(stage, 10.0)
-    assert rate(stage, since) > 0.9 / INTERVAL
+    assert rate(stage, since) > 0.9 / FRAME_INTERVAL_S
     finish(stage)
     shows_all(after)
 
@@ -243,10 +252,10 @@ def test_a_page_that_was_closed_is_soon_no_hindrance_to_the_others() -> None:
     stage.begin("ann")
     write(stage, 5.0)
     closed.close()
-    write(stage, PATIENCE + 2 * ASK)
+    write(stage, PAGE_TIMEOUT_S + 2 * ASK_EVERY_S)
     since = stage.loop.now
     write(stage, 10.0)
-    assert rate(stage, since) > 0.9 / INTERVAL
+    assert rate(stage, since) > 0.9 / FRAME_INTERVAL_S
     finish(stage)
     shows_all(other)
 
@@ -257,7 +266,7 @@ def test_an_answer_to_nothing_changes_nothing(seq: int) -> None:
     stage.begin("ann")
     stage.batcher.acknowledged("liar", seq)
     write(stage, 60.0)
-    assert rate(stage, stage.loop.now - 10.0) <= 1.1 / INTERVAL
+    assert rate(stage, stage.loop.now - 10.0) <= 1.1 / FRAME_INTERVAL_S
     stage.batcher.acknowledged("liar", seq)
     page = Page(stage, "p", 0.01)
     write(stage, 10.0)

@@ -15,7 +15,7 @@ from test_hostile_messages import Speaker
 
 from nb_stream import Replay, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
-from nb_stream.recording.reader import load
+from nb_stream.recording.reader import load_transcript
 
 PRINTED = "d = a*b*c, __init__\n# params: 12\n  col   col\n"
 SAID = [PerSourceFilter(source="user", position="last", count=1)]
@@ -57,7 +57,7 @@ async def test_text_that_no_model_wrote_is_marked_and_stays_so(who: str, tmp_pat
     assert last.text.strip() == PRINTED.strip()
     assert last.is_markdown is (who == "model")
     assert stream.transcript.cells[0].is_markdown
-    assert load(tmp_path / "run.jsonl").cells == stream.transcript.cells
+    assert load_transcript(tmp_path / "run.jsonl").cells == stream.transcript.cells
     again = TeamStream(Replay(tmp_path / "run.jsonl", math.inf))
     await again.run()
     assert again.transcript.cells == stream.transcript.cells

@@ -86,7 +86,7 @@ def test_the_browser_has_the_same_fields(name: str) -> None:
 
 
 def test_the_browser_has_the_same_version_and_operations() -> None:
-    assert f"export const VERSION = {protocol.VERSION};" in TYPESCRIPT
+    assert f"export const VERSION = {protocol.PROTOCOL_VERSION};" in TYPESCRIPT
     union = re.search(r"export type Op =(.*?);", TYPESCRIPT, re.DOTALL)
     assert union is not None
     assert set(re.findall(r"\w+", union[1])) == {op.__name__ for op in typing.get_args(protocol.Op)}

@@ -33,7 +33,7 @@ from nb_stream.core.model import (
 from nb_stream.errors import NbStreamError, RecordingWarning
 from nb_stream.export import SUFFIXES, export
 from nb_stream.recording.codec import from_line, joined
-from nb_stream.recording.reader import Recording, load
+from nb_stream.recording.reader import Recording, load_transcript
 
 SAID = ("ann", "ann", 1000.0)
 CODE = {"code_blocks": [{"code": "1", "language": "python"}], "retry_attempt": 0}
@@ -149,7 +149,7 @@ def test_all_that_is_not_left_out_is_shown_saved_and_exported(lines: list[str], 
         panel.save(tmp_path / "again.jsonl")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert load(tmp_path / "again.jsonl").cells == transcript.cells
+            assert load_transcript(tmp_path / "again.jsonl").cells == transcript.cells
         for suffix in SUFFIXES:
             export(transcript, tmp_path / f"run{suffix}")
             assert "the end" in (tmp_path / f"run{suffix}").read_text("utf-8").replace("\\", "")

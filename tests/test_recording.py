@@ -40,11 +40,11 @@ from nb_stream.core.model import CellKind, CellStatus, Chunk, Message, RunFinish
 from nb_stream.demo import TEAMS, Call, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
 from nb_stream.export import export
-from nb_stream.recording.chunk_batch import Packed
-from nb_stream.recording.codec import KINDS, from_line, header, joined, line, word
-from nb_stream.recording.reader import Recording, load
-from nb_stream.recording.redaction import FAILED, REMOVED, Redactor, scrub
-from nb_stream.recording.writer import PILE, Tape, save
+from nb_stream.recording.chunk_batch import ChunkBatch
+from nb_stream.recording.codec import KINDS, event_word, from_line, header, joined, line
+from nb_stream.recording.reader import Recording, load_transcript
+from nb_stream.recording.redaction import KEY_REMOVED, REDACT_FAILED, Redactor, scrub
+from nb_stream.recording.writer import BATCH_CHUNKS, EventLog, save_recording
 
 SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "recording.schema.json").read_text("utf-8"))
 
@@ -72,7 +72,7 @@ def opened(path: pathlib.Path) -> list[object]:
 async def test_a_recording_gives_the_transcript_of_the_live_runs(name: str, suffix: str, tmp_path) -> None:
     path = tmp_path / f"run{suffix}"
     live = await record(name, path, runs=2)
-    assert load(path) == live
+    assert load_transcript(path) == live
 
 
 async def test_every_line_is_an_object_that_fits_the_schema(tmp_path) -> None:
@@ -90,7 +90,7 @@ async def test_every_line_is_an_object_that_fits_the_schema(tmp_path) -> None:
 
 def test_the_schema_names_the_fields_of_every_event() -> None:
     for kind in KINDS:
-        described = SCHEMA["$defs"][word(kind)]["properties"].keys() - {"event"}
+        described = SCHEMA["$defs"][event_word(kind)]["properties"].keys() - {"event"}
         assert described == {field.name for field in dataclasses.fields(kind)}
 
 
@@ -106,7 +106,7 @@ def test_any_events_come_back_as_they_were(tmp_path_factory, seed: int) -> None:
     events = Author(random.Random(seed)).scenario().events
     path = write(tmp_path_factory.mktemp("any") / "run.jsonl", events)
     assert [repr(event) for event in opened(path)] == [repr(event) for event in events]
-    assert load(path) == folded(events)
+    assert load_transcript(path) == folded(events)
 
 
 @given(text=st.text(alphabet=st.characters(), max_size=20) | st.sampled_from(['","agent":', '\\","agent":"', "\ud83c"]))
@@ -155,7 +155,7 @@ async def test_a_panel_records_and_saves_what_it_heard(tmp_path) -> None:
     live = opened(tmp_path / "live.jsonl")
     assert opened(tmp_path / "saved.jsonl") == live
     assert opened(tmp_path / "saved.jsonl.gz") == live
-    assert load(tmp_path / "saved.jsonl") == panel.transcript
+    assert load_transcript(tmp_path / "saved.jsonl") == panel.transcript
     assert not (tmp_path / "early.jsonl").exists()
 
 
@@ -166,7 +166,7 @@ async def test_a_file_that_is_there_is_kept_and_a_panel_without_a_run_touches_no
     assert path.read_text() == "of value"
     await record("silent", path)
     assert (tmp_path / "run.jsonl.bak").read_text() == "of value"
-    assert load(path).runs
+    assert load_transcript(path).runs
 
 
 async def test_a_gzip_file_is_complete_when_a_run_has_ended(tmp_path) -> None:
@@ -186,19 +186,19 @@ async def test_notices_between_runs_are_recorded(suffix: str, tmp_path) -> None:
     await stream.reset()
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # also a gzip file is whole
-        assert load(path) == stream.transcript
+        assert load_transcript(path) == stream.transcript
     await stream.run("Do it.")
-    assert load(path) == stream.transcript
-    assert [cell.kind for cell in load(path)].count(CellKind.NOTICE) == 1
+    assert load_transcript(path) == stream.transcript
+    assert [cell.kind for cell in load_transcript(path)].count(CellKind.NOTICE) == 1
 
 
 def test_chunks_in_memory_take_some_20_bytes_each() -> None:
-    tape = Tape()
+    tape = EventLog()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for number in range(100_000):
         tape.chunks.append(Chunk("ann", "ann", 1e9 + number * 0.0123, f" word{number % 97}", "m1", "t1"))
-        if len(tape.chunks) >= PILE:
+        if len(tape.chunks) >= BATCH_CHUNKS:
             tape.pack()
     tape.pack()
     after, _ = tracemalloc.get_traced_memory()
@@ -223,14 +223,14 @@ async def test_what_is_saved_onto_the_file_that_is_recorded_goes_on_there(suffix
     link.symlink_to(path)
     stream.save(link)
     await stream.run("Three.")
-    assert load(path) == load(link) == stream.transcript
+    assert load_transcript(path) == load_transcript(link) == stream.transcript
     assert link.is_symlink()
-    assert [info.task for info in load(path).runs] == ["One.", "Two.", "Three."]
+    assert [info.task for info in load_transcript(path).runs] == ["One.", "Two.", "Three."]
     assert sorted(file.name for file in tmp_path.iterdir()) == [link.name, path.name, f"{path.name}.bak"]
 
 
 async def test_a_file_that_is_recorded_keeps_its_redact_when_it_is_saved(tmp_path) -> None:
-    path, tape = tmp_path / "run.jsonl", Tape()
+    path, tape = tmp_path / "run.jsonl", EventLog()
     tape.record(path, header((), {}, 0.0), redact=hide, complain=pytest.fail)
     tape(RunStarted("r1", 1.0, "Well?"))
     for text in ("I am Rumpel", "stiltskin, and ", "that is all."):
@@ -240,7 +240,7 @@ async def test_a_file_that_is_recorded_keeps_its_redact_when_it_is_saved(tmp_pat
     tape(RunFinished("r1", 4.0, CellStatus.DONE))
     said = "I am <name>, and that is all."
     assert "".join(event.text for event in opened(path) if isinstance(event, Chunk)) == said
-    assert [cell.text for cell in load(path)] == [said]
+    assert [cell.text for cell in load_transcript(path)] == [said]
 
 
 async def test_where_saving_onto_the_file_that_is_recorded_fails_the_recording_goes_on(tmp_path) -> None:
@@ -250,7 +250,7 @@ async def test_where_saving_onto_the_file_that_is_recorded_fails_the_recording_g
     with pytest.raises(RecordingError, match="redact function failed"):
         stream.save(path, redact=lambda text: 1 / 0)
     await stream.run("Two.")
-    assert load(path) == stream.transcript
+    assert load_transcript(path) == stream.transcript
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -334,7 +334,7 @@ def wait_for(condition, seconds: float = 30.0) -> None:
 def load_quietly(path: pathlib.Path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RecordingWarning)
-        return load(path)
+        return load_transcript(path)
 
 
 # --- what must not get in ------------------------------------------------------------------------------------------
@@ -415,11 +415,11 @@ async def test_no_secret_of_the_environment_gets_in_wherever_it_is_said(tmp_path
     await stream.run(task=f"Use {OTHER}.")
     stream.save(tmp_path / "saved.jsonl", state=await stream.save_state())
     live = stream.transcript.to_dict()["cells"]
-    clean = json.loads(json.dumps(live).replace(OTHER, REMOVED))
+    clean = json.loads(json.dumps(live).replace(OTHER, KEY_REMOVED))
     assert clean != live
     for name in ("run", "saved"):
         assert OTHER not in (tmp_path / f"{name}.jsonl").read_text("utf-8")
-        assert load(tmp_path / f"{name}.jsonl").to_dict()["cells"] == clean
+        assert load_transcript(tmp_path / f"{name}.jsonl").to_dict()["cells"] == clean
 
 
 @given(st.data())
@@ -431,7 +431,7 @@ def test_no_border_of_chunks_or_of_lines_hides_a_secret(data: st.DataObject) -> 
         for path in ("ann", "ben")
     }
     left = dict(texts)
-    tape = Tape()
+    tape = EventLog()
     with patch.dict(os.environ, {"A_KEY": secret}):
         tape(RunStarted("r1", 1.0))
         while any(left.values()):
@@ -443,32 +443,32 @@ def test_no_border_of_chunks_or_of_lines_hides_a_secret(data: st.DataObject) -> 
                 tape.flush()
                 assert sum(map(len, left.values())) > 0 or len(tape.chunks) <= 2 * len(secret)
         tape(RunFinished("r1", 3.0, CellStatus.DONE))
-    written = [event for row in tape._rows for event in (row.chunks() if isinstance(row, Packed) else [row])]
+    written = [event for row in tape._rows for event in (row.chunks() if isinstance(row, ChunkBatch) else [row])]
     for path, text in texts.items():
         said = "".join(event.text for event in written if isinstance(event, Chunk) and event.path == path)
-        assert said == text.replace(secret, REMOVED)
+        assert said == text.replace(secret, KEY_REMOVED)
 
 
-def texts_of(tape: Tape) -> list[str]:
+def texts_of(tape: EventLog) -> list[str]:
     """The texts of the chunks that a tape has kept."""
-    return [chunk.text for row in tape._rows if isinstance(row, Packed) for chunk in row.chunks()]
+    return [chunk.text for row in tape._rows if isinstance(row, ChunkBatch) for chunk in row.chunks()]
 
 
 def test_what_is_saved_in_the_middle_of_a_secret_gives_no_half_of_it_away(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("A_KEY", "abc-abc-abd-12")
-    tape = Tape()
+    tape = EventLog()
     tape(RunStarted("r1", 1.0))
     for text in ("It is abc-", "abc-abd-12, is", " it?"):
         tape.chunks.append(Chunk("ann", "ann", 2.0, text, "m1", "t1"))
         tape.save(tmp_path / "run.jsonl", header((), {}, 0.0))
         assert "abc" not in (tmp_path / "run.jsonl").read_text("utf-8")
     tape(RunFinished("r1", 3.0, CellStatus.DONE))
-    assert "".join(texts_of(tape)) == f"It is {REMOVED}, is it?"
+    assert "".join(texts_of(tape)) == f"It is {KEY_REMOVED}, is it?"
 
 
 def test_a_run_that_is_rewound_leaves_no_half_of_a_secret(monkeypatch) -> None:
     monkeypatch.setenv("A_KEY", "abc-abc-abd-12")
-    tape = Tape()
+    tape = EventLog()
     tape(RunStarted("r1", 1.0))
     tape.chunks.append(Chunk("ann", "ann", 2.0, "It is abc-", "m1", "t1"))
     tape.rewind()
@@ -478,7 +478,7 @@ def test_a_run_that_is_rewound_leaves_no_half_of_a_secret(monkeypatch) -> None:
 
 
 def test_two_threads_that_write_at_once_tell_once_that_a_recording_has_ended() -> None:
-    told, tape = list[str](), Tape()
+    told, tape = list[str](), EventLog()
 
     class Sentences(list[str]):
         def pop(self, *place: Any) -> str:
@@ -503,7 +503,7 @@ def test_two_threads_that_write_at_once_tell_once_that_a_recording_has_ended() -
         ("Bearer authentication is required, as is sk-learn-and-other-things", None),
         ("hf_transformers_are_not_installed, gho", None),
         *(
-            (f"refused: {key}!", f"refused: {REMOVED}!")
+            (f"refused: {key}!", f"refused: {KEY_REMOVED}!")
             for key in (
                 KEY,
                 "sk-ant-api03-abcDEF0123456789abcDEF0123456789",
@@ -516,7 +516,7 @@ def test_two_threads_that_write_at_once_tell_once_that_a_recording_has_ended() -
                 "AIzaSyA0123456789abcdefABCDEF0123456789",
             )
         ),
-        ("Authorization: Bearer eyJhbGciOi.e30.4f9Z", f"Authorization: Bearer {REMOVED}"),
+        ("Authorization: Bearer eyJhbGciOi.e30.4f9Z", f"Authorization: Bearer {KEY_REMOVED}"),
     ],
 )
 def test_errors_lose_keys_and_keep_words(error: str, kept: str | None) -> None:
@@ -548,7 +548,7 @@ def test_a_secret_of_the_environment_has_the_name_and_the_looks_of_one(
 ) -> None:
     monkeypatch.setenv(name, value)
     kept = scrub(RunStarted("r1", 1.0, f"It is {value}."))
-    assert kept == RunStarted("r1", 1.0, f"It is {REMOVED}." if secret else f"It is {value}.")
+    assert kept == RunStarted("r1", 1.0, f"It is {KEY_REMOVED}." if secret else f"It is {value}.")
 
 
 def test_redact_sees_through_a_message_that_comes_in_the_middle_of_a_text() -> None:
@@ -567,13 +567,13 @@ def test_redact_sees_through_a_message_that_comes_in_the_middle_of_a_text() -> N
 def test_a_file_that_an_editor_has_marked_as_utf_8_is_read(tmp_path) -> None:
     events = [RunStarted("r1", 1.0, "Häll\ufeffo"), RunFinished("r1", 3.0, CellStatus.DONE)]
     for name in ("run.jsonl", "run.jsonl.gz"):
-        save(tmp_path / name, header((), {}, 0.0), events)
-    export(load(tmp_path / "run.jsonl"), tmp_path / "run.json")
-    kept = load(tmp_path / "run.jsonl")
+        save_recording(tmp_path / name, header((), {}, 0.0), events)
+    export(load_transcript(tmp_path / "run.jsonl"), tmp_path / "run.json")
+    kept = load_transcript(tmp_path / "run.jsonl")
     for path in (tmp_path / name for name in ("run.jsonl", "run.jsonl.gz", "run.json")):
         write, read = (gzip.compress, gzip.decompress) if path.suffix == ".gz" else (bytes, bytes)
         path.write_bytes(write(b"\xef\xbb\xbf" + read(path.read_bytes())))
-        assert load(path) == kept
+        assert load_transcript(path) == kept
 
 
 def hide(text: str) -> str:
@@ -589,7 +589,7 @@ async def test_redact_sees_whole_texts_so_that_no_chunk_border_hides_a_secret(tm
     stream.save(tmp_path / "saved.jsonl", redact=hide)
     for name in ("run", "saved"):
         text = (tmp_path / f"{name}.jsonl").read_text("utf-8")
-        kept = load(tmp_path / f"{name}.jsonl")
+        kept = load_transcript(tmp_path / f"{name}.jsonl")
         assert "Rumpel" not in text
         assert [cell.text for cell in kept] == ["Is it <name>?", hide(said)]
         chunks = [event for event in opened(tmp_path / f"{name}.jsonl") if isinstance(event, Chunk)]
@@ -607,7 +607,7 @@ def test_redact_reaches_tools_data_and_errors(tmp_path) -> None:
         Message("ann", "ann", 4.0, CellKind.STRUCTURED, name, "X", data={"value": {"a": [name, {"path": name}]}}),
         RunFinished("r1", 5.0, CellStatus.FAILED, None, name, f"line\n{name}"),
     ]
-    save(tmp_path / "run.jsonl", header((), {}, 0.0), events, redact=hide)
+    save_recording(tmp_path / "run.jsonl", header((), {}, 0.0), events, redact=hide)
     assert name not in (tmp_path / "run.jsonl").read_text("utf-8")
     assert (tmp_path / "run.jsonl").read_text("utf-8").count("<name>") == 8
 
@@ -617,8 +617,8 @@ async def test_a_redact_function_that_fails_lets_nothing_through_and_harms_no_ru
     stream = TeamStream(writers(pace=0), record=tmp_path / "run.jsonl", redact=bad)
     result = await stream.run("Do it.")
     assert len(result.messages) == 5
-    recorded = load(tmp_path / "run.jsonl")
-    assert {cell.text for cell in recorded} == {FAILED}
+    recorded = load_transcript(tmp_path / "run.jsonl")
+    assert {cell.text for cell in recorded} == {REDACT_FAILED}
     notices = [cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE]
     assert len(notices) == 1
     assert "redact function failed" in notices[0]
@@ -653,7 +653,7 @@ def test_a_time_that_is_none_leaves_its_line_out_with_a_sentence(place: str, at:
     (number,) = (number for number, text in enumerate(lines) if f'"event":"{place}"' in text)
     lines[number] = re.sub(r'"at":[\d.]+', lambda _: f'"at":{at}', lines[number])
     path.write_text("\n".join(lines), "utf-8")
-    for look in (load, lambda path: list(Recording(path).events())):
+    for look in (load_transcript, lambda path: list(Recording(path).events())):
         with pytest.warns(RecordingWarning, match=f"is broken at line {number + 1}, byte"):
             assert look(path) is not None
 
@@ -711,7 +711,7 @@ def test_a_corrupt_line_ends_a_recording_with_a_warning_that_says_where(line: by
     with pytest.warns(RecordingWarning, match=f"broken at line 4, byte {offset}: .*{reason}"):
         assert list(Recording(path).events()) == RUN[:3]
     with pytest.warns(RecordingWarning, match="broken at line 4"):
-        assert [cell.text for cell in load(path)] == ["Hello\u2028"]
+        assert [cell.text for cell in load_transcript(path)] == ["Hello\u2028"]
 
 
 def with_fourth_line(line: bytes, folder: pathlib.Path) -> tuple[pathlib.Path, int]:
@@ -747,7 +747,7 @@ def test_a_line_that_fits_no_event_is_left_out_with_a_warning_that_says_where(
     with pytest.warns(RecordingWarning, match=f"broken at line 4, byte {offset}: .*{reason}.*The line is left out"):
         assert list(Recording(path).events()) == rest
     with pytest.warns(RecordingWarning, match="broken at line 4"):
-        assert load(path).runs[0].ended_at is not None
+        assert load_transcript(path).runs[0].ended_at is not None
 
 
 def test_fields_that_a_later_release_may_add_are_passed_over(tmp_path) -> None:

@@ -43,7 +43,8 @@ from nb_stream.core.model import (
     TurnStarted,
     Usage,
 )
-from nb_stream.core.reducer import Appended, Opened, RunChanged, Settled, fold
+from nb_stream.core.patches import CellFinished, CellStarted, RunChanged, TextDelta
+from nb_stream.core.reducer import fold
 from nb_stream.core.transcript import Transcript
 
 TEXT, THOUGHT = CellKind.TEXT, CellKind.THOUGHT
@@ -854,10 +855,10 @@ def test_patches_of_a_streamed_message() -> None:
     first = talk.give(Chunk("ann", "ann", 1.0, "Hel", "m1", "t1"))
     second = talk.give(Chunk("ann", "ann", 2.0, "lo", "m1", "t1"))
     third = talk.give(Message("ann", "ann", 3.0, TEXT, "Hello", "TextMessage", "m1", "t1", usage=Usage(1, 1)))
-    assert [type(patch) for patch in first] == [Opened, Appended]
-    assert second == (Appended("c1", 3, "lo"),)
-    assert [type(patch) for patch in third] == [Settled, RunChanged]
-    assert third[0] == Settled(talk.transcript.cells[0], 0)
+    assert [type(patch) for patch in first] == [CellStarted, TextDelta]
+    assert second == (TextDelta("c1", 3, "lo"),)
+    assert [type(patch) for patch in third] == [CellFinished, RunChanged]
+    assert third[0] == CellFinished(talk.transcript.cells[0], 0)
 
 
 # --- cost ----------------------------------------------------------------------------------------------------------

@@ -31,9 +31,9 @@ from nb_stream.core.model import Chunk, Message, Notice, RunFinished, RunStarted
 from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
 from nb_stream.errors import AlreadyRunningError, RecordingError, RecordingWarning, ReplayedError, UnknownAgentError
 from nb_stream.recording.codec import header
-from nb_stream.recording.reader import load
+from nb_stream.recording.reader import load_transcript
 from nb_stream.recording.replay import Replay
-from nb_stream.runtime.event_hub import Feed
+from nb_stream.runtime.event_hub import EventHub
 from nb_stream.runtime.token_gate import TokenGate
 
 
@@ -97,7 +97,7 @@ def test_any_runs_end_in_the_same_transcript_when_they_are_replayed(tmp_path_fac
     r = random.Random(seed)
     events = Author(r, turns=r.random() < 0.7).scenario().events
     path = tmp_path_factory.mktemp("any") / "run.jsonl"
-    live = Feed((ANN, BEN), TokenGate((ANN, BEN), {}), lambda first, text: first)
+    live = EventHub((ANN, BEN), TokenGate((ANN, BEN), {}), lambda first, text: first)
     live.tape.record(path, header((ANN, BEN), {}, 0.0), complain=pytest.fail)
     live.watchers.append(Restless(live, r))
     for event in events:
@@ -106,7 +106,7 @@ def test_any_runs_end_in_the_same_transcript_when_they_are_replayed(tmp_path_fac
     stream.watch(Restless(stream, r))
     asyncio.run(played(stream, len(live.transcript.runs)))
     assert stream.transcript == live.transcript
-    assert load(path) == live.transcript
+    assert load_transcript(path) == live.transcript
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -124,7 +124,7 @@ async def test_teams_of_every_shape_are_replayed_as_they_ran_were_stopped_and_ca
     stream = TeamStream(Replay(path, math.inf))
     await played(stream, 3)
     assert stream.transcript == live.transcript
-    assert load(path) == live.transcript
+    assert load_transcript(path) == live.transcript
 
 
 async def played(stream: TeamStream, runs: int) -> None:
@@ -196,7 +196,7 @@ async def test_notices_between_runs_stand_where_they_stood(tmp_path) -> None:
     stream = TeamStream(Replay(path, math.inf))
     await stream.run()
     await stream.run()
-    assert stream.transcript == load(path)
+    assert stream.transcript == load_transcript(path)
 
 
 async def test_after_the_last_run_the_first_is_played_again_as_a_run_of_its_own(tmp_path) -> None:
@@ -398,7 +398,7 @@ async def test_speed_can_be_changed_on_the_way(tmp_path) -> None:
     assert not written(stream)
     replay.speed = 8.0
     await asyncio.wait_for(asyncio.shield(_over(run)), 1.5)
-    assert stream.transcript == load(path)
+    assert stream.transcript == load_transcript(path)
 
 
 async def _over(run) -> None:
@@ -420,7 +420,7 @@ async def test_pause_stands_still_and_resume_goes_on(tmp_path) -> None:
     assert replay.paused
     replay.resume()
     await run
-    assert stream.transcript == load(path)
+    assert stream.transcript == load_transcript(path)
 
 
 async def test_step_plays_one_whole_message(tmp_path) -> None:
@@ -438,7 +438,7 @@ async def test_step_plays_one_whole_message(tmp_path) -> None:
     assert replay.position == pytest.approx(1.0)
     replay.step()  # to the last message, and the run ends at the same moment
     await run
-    assert stream.transcript == load(path)
+    assert stream.transcript == load_transcript(path)
 
 
 async def test_seek_goes_on_at_once_from_there(tmp_path) -> None:
@@ -454,7 +454,7 @@ async def test_seek_goes_on_at_once_from_there(tmp_path) -> None:
     assert stream.transcript.cells[1].text == "word0 word1 word2 "
     replay.seek(1e9)
     await run
-    assert stream.transcript == load(path)
+    assert stream.transcript == load_transcript(path)
 
 
 async def test_seek_back_takes_the_run_off_the_transcript_and_ends_in_the_same(tmp_path) -> None:
@@ -473,10 +473,10 @@ async def test_seek_back_takes_the_run_off_the_transcript_and_ends_in_the_same(t
     assert panel.transcript.settled == first.settled
     assert len(panel.make_snapshot()["settled"]) == 2
     panel.save(tmp_path / "again.jsonl")
-    assert load(tmp_path / "again.jsonl") == panel.transcript
+    assert load_transcript(tmp_path / "again.jsonl") == panel.transcript
     replay.resume()
     await run
-    assert panel.transcript == load(path)
+    assert panel.transcript == load_transcript(path)
 
 
 def test_seek_before_the_beginning_is_refused(tmp_path) -> None:
@@ -526,7 +526,7 @@ async def test_a_panel_shows_controls_for_a_replay_and_carries_them_out(tmp_path
     panel.start()
     await panel.stream.current
     assert row()["run"] == 1
-    assert panel.transcript == load(path)
+    assert panel.transcript == load_transcript(path)
     assert panel.stream.replay is replay
     assert TeamPanel(writers()).make_snapshot()["replay"] is None
 
@@ -556,7 +556,7 @@ async def test_the_controls_work_from_another_thread(tmp_path) -> None:
     thread.start()
     await asyncio.wait_for(asyncio.shield(_over(run)), 2.0)
     thread.join()
-    assert stream.transcript == load(path)
+    assert stream.transcript == load_transcript(path)
 
 
 async def test_an_instant_replay_leaves_the_loop_its_turns(tmp_path) -> None:

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from nb_stream.errors import NotRunningError
-from nb_stream.runtime.run import Outlet, Run
+from nb_stream.runtime.run import MessageQueue, Run
 
 
 def test_a_run_that_goes_on_has_no_result_and_says_so() -> None:
@@ -118,7 +118,7 @@ def test_a_failure_that_nobody_asks_for_is_not_complained_of() -> None:
 
 
 async def test_an_outlet_gives_everything_in_order_and_ends() -> None:
-    outlet = Outlet()
+    outlet = MessageQueue()
     outlet.put(1)
     got: list[int] = []
 
@@ -137,7 +137,7 @@ async def test_an_outlet_gives_everything_in_order_and_ends() -> None:
 
 
 async def test_an_outlet_that_was_closed_before_gives_what_it_has() -> None:
-    outlet = Outlet()
+    outlet = MessageQueue()
     outlet.put(1)
     outlet.close()
     assert [message async for message in outlet] == [1]

@@ -28,10 +28,10 @@ from nb_stream.demo import TEAMS
 from nb_stream.export import outputs
 from nb_stream.export import parts as parts_of
 from nb_stream.export.outputs import as_html, as_text, framed
-from nb_stream.export.parts import LIMITS, Parts
+from nb_stream.export.parts import PART_LIMITS_CHARS, TranscriptParts
 from nb_stream.notebook import saved_output
-from nb_stream.notebook.saved_output import StaticOutput
-from nb_stream.wire.protocol import LeftOp
+from nb_stream.notebook.saved_output import SavedOutput
+from nb_stream.wire.protocol import SavedOutputOp
 
 # What GitHub lets through, more or less: no style, no class.
 GITHUB = {"details", "summary", "pre", "code", "p", "b", "bdi", "small", "div", "img"}
@@ -72,10 +72,10 @@ class Page:
         self._now = cell
         self.parent = {"metadata": {"cellId": cell}, "header": {"msg_id": str(next(self._numbers))}}
 
-    def show(self, stream: Stream, transcript: Transcript | None = None, leave: str = "transcript") -> StaticOutput:
+    def show(self, stream: Stream, transcript: Transcript | None = None, leave: str = "transcript") -> SavedOutput:
         """Show a panel of a stream in the cell that runs."""
         stream.transcript = transcript or Transcript()
-        output = StaticOutput.of(stream)
+        output = SavedOutput.of(stream)
         output.show(stream, "TeamPanel(ann, ben)", leave)
         view = {"application/vnd.jupyter.widget-view+json": {"model_id": "0" * 32, "version_major": 2}}
         bundle = {**view, **saved_output.instead("TeamPanel(ann, ben)", leave)}
@@ -98,7 +98,7 @@ class Page:
         """Forget display ids, as a page that is loaded again does."""
         self._known.clear()
 
-    def receive(self, output: StaticOutput, op: LeftOp | None) -> None:
+    def receive(self, output: SavedOutput, op: SavedOutputOp | None) -> None:
         """What the front end does at each writing (`notebook.ts`)."""
         place, *revisions = output.revisions.split(".")
         stamps = {f"{output.mark} {place}.{part}.{revision}" for part, revision in enumerate(revisions)}
@@ -277,7 +277,7 @@ def test_less_can_be_left(page: Page, leave: str, has: str, lacks: str) -> None:
     page.show(Stream(), said(SHORT, 400), leave)
     assert has in page.as_text()
     assert lacks not in page.as_text()
-    assert len(page.outputs) == 1 + (0 if leave == "nothing" else len(LIMITS))
+    assert len(page.outputs) == 1 + (0 if leave == "nothing" else len(PART_LIMITS_CHARS))
 
 
 def test_jupyterlab_shows_all_of_twenty_panels_of_a_cell_and_each_is_whole(page: Page) -> None:
@@ -295,7 +295,7 @@ def test_jupyterlab_shows_all_of_twenty_panels_of_a_cell_and_each_is_whole(page:
         assert [text.count(f"I am number {place}, I am.") for text in shown] == [count, count]
     page.execute("another cell")
     moved = page.show(streams[-1], streams[-1].transcript)
-    assert moved.revisions.count(".") == len(LIMITS), "alone in its cell it has its parts"
+    assert moved.revisions.count(".") == len(PART_LIMITS_CHARS), "alone in its cell it has its parts"
     assert page.as_text().count("I am number 19, I am.") == len(streams[-1].transcript)
     assert page.as_text().count("It stands where the panel was shown last.") == 1
 
@@ -321,7 +321,7 @@ async def test_a_real_kernel_leaves_it_beside_panels_in_boxes_too() -> None:
     await NotebookClient(notebook, timeout=60, kernel_name="python3").async_execute()
     kinds = [[sorted(output.data) for output in cell.outputs] for cell in notebook.cells]
     view = "application/vnd.jupyter.widget-view+json"
-    left, widget = [["text/html", "text/plain"]] * len(LIMITS), [view, "text/html", "text/plain"]
+    left, widget = [["text/html", "text/plain"]] * len(PART_LIMITS_CHARS), [view, "text/html", "text/plain"]
     box = [view, "text/plain"]
     assert kinds == [[*left, box], [], [*left, box, box], [], [*left, widget]]
     first, second, last = (
@@ -434,8 +434,8 @@ STEPS = st.tuples(
 @settings(max_examples=60, deadline=None)
 def test_parts_that_are_brought_up_to_date_step_by_step_are_as_those_made_at_once(steps: list[Any]) -> None:
     """With equal messages, empty ones, messages that end late, runs without any, and a replay that goes back."""
-    with patch.object(parts_of, "LIMITS", (None, 2_000, 400)):
-        parts = Parts()
+    with patch.object(parts_of, "PART_LIMITS_CHARS", (None, 2_000, 400)):
+        parts = TranscriptParts()
         settled, live, runs = list[Cell](), list[Cell](), list[RunInfo]()
         for number, (begins, text, status, becomes) in enumerate(steps):
             runs += [RunInfo(f"r{number}.{more}", "Go on", CellStatus.RUNNING) for more in range(begins)]
@@ -467,7 +467,7 @@ def test_whatever_is_said_saved_reloaded_and_restarted_in_whatever_order_the_fil
         page, stream, said_so_far = Page(patched), Stream(), list[Cell]()
         runs, expected = list[RunInfo](), list[str]()
 
-        def begin() -> StaticOutput:
+        def begin() -> SavedOutput:
             page.execute("cell")
             output = page.show(stream, stream.transcript)
             output.listeners[:] = [lambda op: page.receive(output, op)]

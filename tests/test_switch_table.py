@@ -18,7 +18,7 @@ from conftest import ROOT
 from openai import AsyncOpenAI
 
 from nb_stream import TeamStream
-from nb_stream.backends.autogen.discovery import _WHOLE as WHOLE_CLASSES
+from nb_stream.backends.autogen.discovery import _WITHOUT_STREAMING as WHOLE_CLASSES
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import CannotStreamError
 

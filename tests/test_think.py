@@ -113,7 +113,7 @@ def test_what_may_be_a_mark_waits() -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_letters_that_were_eaten_are_given_back(reason: str) -> None:
     streamed = think_tags.whole(f"<think>{reason}</think>")[0]
-    healed = think_tags.heal(eaten(reason), streamed)
+    healed = think_tags.repaired_thought(eaten(reason), streamed)
     if eaten(reason).strip():
         assert healed.strip() == reason.strip()
     else:
@@ -131,9 +131,9 @@ def test_letters_that_were_eaten_are_given_back(reason: str) -> None:
     ],
 )
 def test_another_thought_is_left_as_it_is(said: str, whole: str) -> None:
-    assert think_tags.heal(said, whole) == said
+    assert think_tags.repaired_thought(said, whole) == said
     assert not think_tags.same(said, whole)
 
 
 def test_a_thought_that_lost_nothing_is_left_as_it_was_said() -> None:
-    assert think_tags.heal(" as it was\n", "as it was") == " as it was\n"
+    assert think_tags.repaired_thought(" as it was\n", "as it was") == " as it was\n"

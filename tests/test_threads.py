@@ -19,8 +19,8 @@ from browser_mirror import BrowserMirror
 from waiting import until
 
 from nb_stream import CellStatus, RunState, TeamPanel, TeamStream
-from nb_stream.concurrency.event_loops import Home
-from nb_stream.core.chunk_buffer import Pile
+from nb_stream.concurrency.event_loops import OwnerLoop
+from nb_stream.core.chunk_buffer import ChunkBuffer
 from nb_stream.core.model import RunFinished
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import AlreadyRunningError, LoopError
@@ -174,7 +174,7 @@ async def test_callbacks_can_be_registered_and_removed_from_a_thread_during_a_ru
 
 
 async def test_a_thread_reads_what_was_said_so_far_while_the_loop_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nb_stream.runtime.callbacks.SHARE", 1e9)  # the callback keeps the loop on purpose
+    monkeypatch.setattr("nb_stream.runtime.callbacks.MAX_SHARE_OF_LOOP", 1e9)  # the callback keeps the loop on purpose
     stream, read = TeamStream(team(pace=0)), list[tuple[str, str]]()
 
     class Display:
@@ -225,17 +225,17 @@ async def test_many_reads_from_a_thread_lose_and_change_nothing() -> None:
 
 
 async def test_a_slow_reader_finds_no_text_of_a_later_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nb_stream.runtime.callbacks.SHARE", 1e9)  # the callback keeps the loop on purpose
+    monkeypatch.setattr("nb_stream.runtime.callbacks.MAX_SHARE_OF_LOOP", 1e9)  # the callback keeps the loop on purpose
     stream, held, go_on, read = TeamStream(team(pace=0)), threading.Event(), threading.Event(), list[str]()
-    chunks = Pile.chunks
+    chunks = ChunkBuffer.chunks
 
-    def late(pile: Pile) -> Any:
+    def late(pile: ChunkBuffer) -> Any:
         if threading.current_thread() is reader:
             held.set()
             assert go_on.wait(10)
         return chunks(pile)
 
-    monkeypatch.setattr(Pile, "chunks", late)
+    monkeypatch.setattr(ChunkBuffer, "chunks", late)
     reader = threading.Thread(target=lambda: read.extend(cell.text for cell in stream.transcript.cells))
     reader.start()
     assert held.wait(10)
@@ -248,7 +248,7 @@ async def test_a_slow_reader_finds_no_text_of_a_later_moment(monkeypatch: pytest
 async def test_a_display_that_a_thread_makes_while_an_agent_writes_shows_all_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nb_stream.runtime.callbacks.SHARE", 1e9)  # the callback keeps the loop on purpose
+    monkeypatch.setattr("nb_stream.runtime.callbacks.MAX_SHARE_OF_LOOP", 1e9)  # the callback keeps the loop on purpose
     stream, frames, pages = TeamStream(team()), list[Any](), list[Any]()
 
     def make() -> None:
@@ -378,7 +378,7 @@ class HeldLoop(asyncio.SelectorEventLoop):
 
 
 def test_a_thread_that_sees_an_old_loop_closed_takes_no_new_one_away() -> None:
-    home, old = Home(), HeldLoop()
+    home, old = OwnerLoop(), HeldLoop()
     home._loop = old
     old.close()
     old.reader = threading.Thread(target=lambda: home.loop)

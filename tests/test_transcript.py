@@ -15,7 +15,7 @@ from scenarios import Author
 
 from nb_stream.core.model import AgentInfo, CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
 from nb_stream.core.reducer import fold
-from nb_stream.core.transcript import Transcript, Writing
+from nb_stream.core.transcript import StreamingCell, Transcript
 from nb_stream.errors import UnknownAgentError
 
 RUN = RunStarted("r1", 0.0, "Go.")
@@ -105,7 +105,7 @@ def test_transcripts_are_compared_by_what_they_say() -> None:
 
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=60))
 def test_a_text_in_pieces_is_the_text_and_has_few_of_them(pieces: list[str]) -> None:
-    writing = Writing(folded([said("")]).cells[0])
+    writing = StreamingCell(folded([said("")]).cells[0])
     for piece in pieces:
         writing = writing.grown(piece)
     text = "".join(pieces)

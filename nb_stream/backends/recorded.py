@@ -11,7 +11,7 @@ from ..errors import NoTeamError
 from ..recording.reader import Recording
 from .base import Handoff, Item
 
-REASON = "This is a recording: there is no team."
+NO_TEAM_REASON = "This is a recording: there is no team."
 
 
 class RecordedBackend:
@@ -22,7 +22,7 @@ class RecordedBackend:
 
     def __init__(self, recording: Recording) -> None:
         self.agents: tuple[AgentInfo, ...] = tuple(
-            replace(agent, can_stream=False, reason=REASON) for agent in recording.agents
+            replace(agent, can_stream=False, reason=NO_TEAM_REASON) for agent in recording.agents
         )
         self.streaming: dict[str, bool] = {}
         self.models: dict[str, str] = {}

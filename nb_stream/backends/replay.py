@@ -28,9 +28,9 @@ from ..recording.replay import Replay
 from . import ownership
 from .base import Handoff, HumanInput, Item, Rewound
 
-STOPPED = "Stopped after the turn."
+REPLAY_STOPPED = "Stopped after the turn."
 
-_BREATH = 64  # events after which the loop gets its turn, however fast it is played
+_YIELD_EVERY_EVENTS = 64  # events after which the loop gets its turn, however fast it is played
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class ReplayBackend:
                 continue
             tasks = tasks and self._may_be_task(event)
             count += 1
-            if count % _BREATH == 0:
+            if count % _YIELD_EVERY_EVENTS == 0:
                 await asyncio.sleep(0)
             self._last = event.at
             if isinstance(event, RunFinished):
@@ -219,7 +219,7 @@ class ReplayBackend:
             if isinstance(event, (Message, ToolResults, CodeResult)):
                 self._replay.passed(event.at - began)
             if self._stop_wished and isinstance(event, Message) and event.final:
-                yield Item(ReplayedResult(tuple(messages), STOPPED), None)
+                yield Item(ReplayedResult(tuple(messages), REPLAY_STOPPED), None)
                 return
         if self._end is None or self._end.status is CellStatus.CANCELLED:
             raise asyncio.CancelledError

@@ -29,9 +29,9 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
-Message = dict[str, Any]
-Handler = Callable[[Message], None]
-Frames = list[Any]
+KernelMessage = dict[str, Any]
+Handler = Callable[[KernelMessage], None]
+RawFrames = list[Any]
 
 _CONTROL_TARGET = "jupyter.widget.control"
 _RETRY_SECONDS = 0.05
@@ -41,10 +41,14 @@ _lock = threading.RLock()
 # What is known stays known where %autoreload executes this module again: a run may be under way.
 _handlers: dict[str, Handler] = globals().get("_handlers", {})
 _holds: dict[object, contextvars.Context] = globals().get("_holds", {})
-_cells: list[Message] = globals().get("_cells", [])  # requests of the cells on the main thread, the innermost last
+_main_thread_cells: list[KernelMessage] = globals().get(
+    "_cells", []
+)  # requests of the cells on the main thread, the innermost last
 _endings: list[Callable[[], object]] = globals().get("_endings", [])
 _gate: _Gate | None = globals().get("_gate")
-_cell: contextvars.ContextVar[Message | None] = globals().get("_cell") or contextvars.ContextVar("nb_stream_cell")
+_current_cell: contextvars.ContextVar[KernelMessage | None] = globals().get("_cell") or contextvars.ContextVar(
+    "nb_stream_cell"
+)
 
 
 @contextmanager
@@ -62,7 +66,7 @@ def hold() -> Iterator[None]:
         _leave(token)
 
 
-def deliver(comm_id: str, handler: Handler) -> Callable[[], None]:
+def intercept(comm_id: str, handler: Handler) -> Callable[[], None]:
     """Hand each ``comm_msg`` of a comm to ``handler(msg)`` while the gate is held; returns the unsubscribe function.
 
     The handler gets the deserialized message, whatever its method (``custom``, ``update``, ``request_state``), on the
@@ -124,12 +128,12 @@ def available() -> str | None:
     return None
 
 
-def request() -> Message | None:
+def request() -> KernelMessage | None:
     """The request for the cell that is being run, as far as the kernel tells it; None outside a Jupyter kernel."""
     kernel = _find_kernel()
     if kernel is None:
         return None
-    found: Message = kernel.get_parent("shell") if hasattr(kernel, "get_parent") else {}
+    found: KernelMessage = kernel.get_parent("shell") if hasattr(kernel, "get_parent") else {}
     return found
 
 
@@ -144,7 +148,7 @@ def unattended() -> bool:
 
 def runs_a_cell() -> bool:
     """Whether a cell is being run on the main thread, as far as is known: one that ran when this module came is not."""
-    return bool(_cells)
+    return bool(_main_thread_cells)
 
 
 def at_cell_end(call: Callable[[], object]) -> None:
@@ -157,7 +161,7 @@ def at_cell_end(call: Callable[[], object]) -> None:
 def in_cell() -> bool:
     """Whether the caller belongs to the cell that the kernel is running, and not to a task of an earlier one."""
     _watch_cells()
-    return _find_kernel() is not None and _cell.get(None) is _running_cell()
+    return _find_kernel() is not None and _current_cell.get(None) is _running_cell()
 
 
 def cell_task() -> asyncio.Task[Any] | None:
@@ -178,21 +182,21 @@ def _watch_cells() -> None:
 def _cell_begins(_info: object) -> None:
     cell = request()
     if cell is not None and threading.current_thread() is threading.main_thread():
-        _cells.append(cell)
-        _cell.set(cell)
+        _main_thread_cells.append(cell)
+        _current_cell.set(cell)
 
 
 def _cell_ends(_result: object) -> None:
     if threading.current_thread() is threading.main_thread():
-        if _cells:
-            _cells.pop()
-            _cell.set(_running_cell())
+        if _main_thread_cells:
+            _main_thread_cells.pop()
+            _current_cell.set(_running_cell())
         for call in list(_endings):
             call()
 
 
-def _running_cell() -> Message | None:
-    return next(reversed(_cells), None)
+def _running_cell() -> KernelMessage | None:
+    return next(reversed(_main_thread_cells), None)
 
 
 def _enter(token: object) -> None:
@@ -270,7 +274,7 @@ class _Gate:
         self._kernel = kernel
         self._stream = kernel.shell_stream
         self._original = self._stream._recv_callback
-        self._held_back: deque[tuple[str, Frames]] = deque()
+        self._held_back: deque[tuple[str, RawFrames]] = deque()
         self._passing_on: set[asyncio.Future[Any]] = set()
         self._settling = False
         self._main_thread_jobs: deque[Callable[[], None]] = deque()
@@ -327,7 +331,7 @@ class _Gate:
                 return False
         return False
 
-    def _receive(self, frames: Frames) -> Any:
+    def _receive(self, frames: RawFrames) -> Any:
         try:
             take = self._decide(frames)
         except Exception:
@@ -339,13 +343,13 @@ class _Gate:
         take()
         return None
 
-    def _decide(self, frames: Frames) -> Callable[[], None] | None:
+    def _decide(self, frames: RawFrames) -> Callable[[], None] | None:
         """What to do with a message, or None to pass it on."""
         session = self._kernel.session
         idents, parts = session.feed_identities(frames, copy=False)
         header = session.unpack(parts[1].bytes)
         kind = header["msg_type"]
-        content: Message = session.unpack(parts[4].bytes) if kind.startswith("comm_") else {}
+        content: KernelMessage = session.unpack(parts[4].bytes) if kind.startswith("comm_") else {}
         comm_id: Any = content.get("comm_id")
         # Deserializing checks the signature and remembers it: afterwards the message is ours, as the kernel would
         # take it for a replayed one.
@@ -365,7 +369,7 @@ class _Gate:
             return partial(self._hold_back, kind, frames)
         return None
 
-    def _work(self, message: Message, handler: Handler) -> None:
+    def _work(self, message: KernelMessage, handler: Handler) -> None:
         """Handle a message between busy and idle, as the kernel does: ipywidgets' page sends none before the idle."""
         self._kernel._publish_status("busy", "shell", parent=message)
         try:
@@ -387,9 +391,9 @@ class _Gate:
             self._kernel._publish_status("idle", "shell", parent=cell)
             cell = now
 
-    def _answer(self, idents: list[bytes], message: Message) -> None:
+    def _answer(self, idents: list[bytes], message: KernelMessage) -> None:
         """Answer a reloaded page's first questions, which the kernel would leave until the cell ends."""
-        content: Message = {"status": "ok"}
+        content: KernelMessage = {"status": "ok"}
         if message["msg_type"] == "kernel_info_request":
             content.update(self._kernel.kernel_info)
         else:
@@ -403,7 +407,7 @@ class _Gate:
         reply = message["msg_type"].replace("_request", "_reply")
         self._kernel.session.send(self._stream, reply, content, parent=message, ident=idents)
 
-    def _work_on_main_thread(self, message: Message, handler: Handler) -> None:
+    def _work_on_main_thread(self, message: KernelMessage, handler: Handler) -> None:
         """As `_work`, on the thread on which widgets are changed: in its loop, or in `pump` while it is blocked."""
         if threading.current_thread() is threading.main_thread():
             self._work(message, handler)
@@ -415,11 +419,11 @@ class _Gate:
         while self._main_thread_jobs:
             self._main_thread_jobs.popleft()()
 
-    def _hold_back(self, kind: str, frames: Frames) -> None:
+    def _hold_back(self, kind: str, frames: RawFrames) -> None:
         self._held_back.append((kind, frames))
         self.settle_soon()
 
-    def _goes_to_main_shell(self, header: Message, comm_id: Any) -> bool:
+    def _goes_to_main_shell(self, header: KernelMessage, comm_id: Any) -> bool:
         # ipykernel >= 7.4 hands a comm's messages to the shell that last published on it, whatever the header says.
         return header.get("subshell_id") is None or hasattr(self._comm(comm_id), "_reply_subshell_for")
 

@@ -20,12 +20,12 @@ from . import comm_interceptor
 
 T = TypeVar("T")
 
-ENDING = 2.0
+RUN_END_TIMEOUT_S = 2.0
 """Seconds that a cancelled or interrupted wait for a run stays with it until it has ended. It takes less than one; but
 its event loop may stand still."""
 
 
-def running() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
     """The event loop that runs in this thread, or None."""
     try:
         return asyncio.get_running_loop()
@@ -33,7 +33,7 @@ def running() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def keep(task: asyncio.Future[Any]) -> None:
+def keep_alive(task: asyncio.Future[Any]) -> None:
     """Let a task live until it is done: a loop keeps only weak references."""
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
@@ -42,18 +42,18 @@ def keep(task: asyncio.Future[Any]) -> None:
 _tasks: set[asyncio.Future[Any]] = set()
 
 
-def seen(task: asyncio.Task[Any]) -> None:
+def discard_result(task: asyncio.Task[Any]) -> None:
     """What was left behind may fail on its way out, which nobody is to read."""
     if not task.cancelled():
         task.exception()
 
 
-class Home:
+class OwnerLoop:
     """The event loop that a stream lives on: the one that ran when it was made, or that of its latest run. Any
     thread may use it."""
 
     def __init__(self) -> None:
-        self._loop = running()
+        self._loop = running_loop()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -65,14 +65,14 @@ class Home:
     def here(self) -> bool:
         """Whether the caller is on the loop."""
         loop = self.loop
-        return loop is not None and loop is running()
+        return loop is not None and loop is running_loop()
 
     def choose(self) -> asyncio.AbstractEventLoop:
         """The loop for the next run: the old one while it runs, else the one that runs here. Raises LoopError without
         any."""
         loop = self.loop
         if loop is None or not loop.is_running():
-            loop = running()
+            loop = running_loop()
         if loop is None:
             raise LoopError(
                 "No event loop is running here. Use `stream.run_sync(task)`, or call this from a coroutine "
@@ -84,7 +84,7 @@ class Home:
     def call(self, function: Callable[[], object]) -> None:
         """Call on the loop: now where we are on it (or it does not run), soon otherwise."""
         loop = self.loop
-        if loop is None or not loop.is_running() or loop is running():
+        if loop is None or not loop.is_running() or loop is running_loop():
             function()
         else:
             comm_interceptor.call_in_loop(loop, function)
@@ -92,14 +92,14 @@ class Home:
     async def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine on the loop, from whichever loop this one runs on."""
         loop = self.loop
-        if loop is None or not loop.is_running() or loop is running():
+        if loop is None or not loop.is_running() or loop is running_loop():
             return await work()
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
 
 
 def run_sync(
     work: Callable[[], Coroutine[Any, Any, Any]],
-    home: Home,
+    home: OwnerLoop,
     interrupted: Callable[[], Coroutine[Any, Any, Any]],
 ) -> Any:
     """Run `work()` to its end on the home loop, or on the loop of this thread, and return its result.
@@ -108,7 +108,7 @@ def run_sync(
     nest_asyncio2 has patched it before). On an interrupt `interrupted()`, which is brief, is run to its end before it
     is raised, whatever else interrupts.
     """
-    here, loop = running(), home.loop
+    here, loop = running_loop(), home.loop
     if here is None and loop is not None and loop.is_running():
         elsewhere = asyncio.run_coroutine_threadsafe(work(), loop)
         try:
@@ -141,9 +141,9 @@ async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
 
 
 async def outlast(waiting: Iterable[Awaitable[Any]]) -> None:
-    """Wait until all have ended, for up to `ENDING` seconds, also where the caller is cancelled meanwhile."""
+    """Wait until all have ended, for up to `RUN_END_TIMEOUT_S`, also if the caller is cancelled meanwhile."""
     going_on = {asyncio.ensure_future(one) for one in waiting}
-    until = time.monotonic() + ENDING
+    until = time.monotonic() + RUN_END_TIMEOUT_S
     while going_on and (left := until - time.monotonic()) > 0:
         with contextlib.suppress(asyncio.CancelledError):
             _, going_on = await asyncio.wait(going_on, timeout=left)

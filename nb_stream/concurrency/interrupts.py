@@ -21,12 +21,12 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from . import comm_interceptor
-from .event_loops import outlast, running
+from .event_loops import outlast, running_loop
 
-TWICE = 1.0
+SECOND_WITHIN_S = 1.0
 """Seconds after an interrupt in which another one ends the run at once."""
 
-BLOCKED = (0.1, 1.0)
+BREAK_IN_AFTER_S = (0.1, 1.0)
 """Seconds that an event loop has to hear of an interrupt. Later than the first, another one breaks into code of the run
 that holds up the loop; later than the second, into whatever holds it up."""
 
@@ -59,7 +59,7 @@ class Wait:
 
     def __init__(self, run: Interruptible | None = None) -> None:
         self.run = run
-        self.task = asyncio.current_task() if running() else None
+        self.task = asyncio.current_task() if running_loop() else None
         self.away = self.interrupted = False
         self._loop = None if run is None else run.loop
         self._end: Callable[[bool], object] = (lambda _: None) if run is None else run.end
@@ -98,7 +98,7 @@ async def caught(run: Interruptible, part_of_run: bool) -> AsyncIterator[Wait]:
             if wait.interrupted:
                 await outlast([each.run.settled() for each in handler.waits if each.run and each.interrupted])
             handler.leave(wait)
-        _raise_if(wait)
+        _raise_if_interrupted(wait)
 
 
 @contextmanager
@@ -111,10 +111,10 @@ def caught_blocking() -> Iterator[Wait]:
     finally:
         if handler is not None:
             handler.leave(wait)
-        _raise_if(wait)
+        _raise_if_interrupted(wait)
 
 
-def _raise_if(wait: Wait) -> None:
+def _raise_if_interrupted(wait: Wait) -> None:
     if wait.interrupted:
         raise (
             TaskInterrupt if wait.task is not None and comm_interceptor.request() is not None else KeyboardInterrupt
@@ -134,30 +134,30 @@ def _is_of_python(handler: object) -> bool:
     )
 
 
-def _take(wait: Wait, may_take: Callable[[object], bool]) -> _Handler | None:
+def _take(wait: Wait, may_take: Callable[[object], bool]) -> _InterruptHandler | None:
     if threading.current_thread() is not threading.main_thread():
         return None
     there = signal.getsignal(signal.SIGINT)
-    if isinstance(there, _Handler):
+    if isinstance(there, _InterruptHandler):
         handler = there
     elif not may_take(there):
         return None
     else:
         try:
-            handler = _Handler(there)
+            handler = _InterruptHandler(there)
         except ValueError:  # only the main interpreter may set handlers
             return None
     handler.waits.append(wait)
     return handler
 
 
-class _Handler:
+class _InterruptHandler:
     """Takes the interrupts of all who wait, from the first one's coming to the last one's leaving."""
 
     def __init__(self, before: Any) -> None:
         self.waits: list[Wait] = []
         self._before = before
-        self._first = self._latest = -TWICE
+        self._first = self._latest = -SECOND_WITHIN_S
         self._heard = True
         signal.signal(signal.SIGINT, self)
 
@@ -174,7 +174,7 @@ class _Handler:
         waits, now = list(self.waits), time.monotonic()
         if not waits:
             return self._pass_on(number, frame)
-        again = not self._heard or now - self._latest < TWICE
+        again = not self._heard or now - self._latest < SECOND_WITHIN_S
         if self._heard:
             self._first = now
         self._latest, self._heard = now, False
@@ -184,9 +184,9 @@ class _Handler:
             wait.ask(self._hear, again)
         if (task := next((wait.task for wait in waits if wait.task), None)) is not None:
             comm_interceptor.call_in_loop(task.get_loop(), self._end_cell, waits)
-        if now - self._first > BLOCKED[0] and any(wait.run and wait.run.holds_up() for wait in waits):
+        if now - self._first > BREAK_IN_AFTER_S[0] and any(wait.run and wait.run.holds_up() for wait in waits):
             raise TaskInterrupt
-        if now - self._first > BLOCKED[1]:
+        if now - self._first > BREAK_IN_AFTER_S[1]:
             self._pass_on(number, frame)
 
     def _hear(self) -> None:

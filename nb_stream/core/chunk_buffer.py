@@ -12,12 +12,12 @@ from typing import Any
 
 from .model import Chunk
 
-_Call = tuple[str, str, "str | None", "str | None"]
+ModelCallKey = tuple[str, str, "str | None", "str | None"]
 """The model call that a chunk belongs to: path, agent, turn, message id."""
 
 
 @dataclass
-class Joined:
+class BufferedCall:
     """Chunks of one model call that wait together. `native` is the framework's own first one."""
 
     first: Chunk
@@ -32,11 +32,11 @@ class Joined:
         return Chunk(first.agent, first.path, first.at, text, first.message_id, first.turn, self.count, self.until)
 
 
-class Pile:
+class ChunkBuffer:
     """Chunks put aside, joined by model call, in the order in which the calls began."""
 
     def __init__(self) -> None:
-        self._joined: dict[_Call, Joined] = {}
+        self._joined: dict[ModelCallKey, BufferedCall] = {}
 
     def __bool__(self) -> bool:
         return bool(self._joined)
@@ -47,7 +47,7 @@ class Pile:
         until = chunk.at if chunk.until is None else chunk.until
         joined = self._joined.get(call)
         if joined is None:
-            self._joined[call] = Joined(chunk, native, [chunk.text], chunk.count, until)
+            self._joined[call] = BufferedCall(chunk, native, [chunk.text], chunk.count, until)
             return True
         joined.texts.append(chunk.text)
         joined.count += chunk.count
@@ -62,7 +62,7 @@ class Pile:
         """The agents of whom something is there."""
         return {call[0] for call in self._joined}
 
-    def take(self, path: str | None = None) -> Iterator[Joined]:
+    def take(self, path: str | None = None) -> Iterator[BufferedCall]:
         """Take out everything, or what belongs to the agent at `path`."""
         for call in [call for call in self._joined if path is None or call[0] == path]:
             yield self._joined.pop(call)

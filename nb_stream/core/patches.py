@@ -12,15 +12,15 @@ from .model import Cell, RunInfo
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A cell began to be written; its text comes by `Appended`. It comes again if the cell turns out to be of another
+class CellStarted:
+    """A cell began to be written; its text comes by `TextDelta`. It comes again if the cell turns out to be of another
     kind; then the text stays."""
 
     cell: Cell
 
 
 @dataclass(frozen=True)
-class Appended:
+class TextDelta:
     """Text was added to a live cell at the offset `at`, in code points."""
 
     cell_id: str
@@ -29,7 +29,7 @@ class Appended:
 
 
 @dataclass(frozen=True)
-class Settled:
+class CellFinished:
     """A cell stands whole at `index` of the finished cells; also sent when such a cell is completed later."""
 
     cell: Cell
@@ -43,4 +43,4 @@ class RunChanged:
     run: RunInfo
 
 
-Patch = Union[Opened, Appended, Settled, RunChanged]
+Patch = Union[CellStarted, TextDelta, CellFinished, RunChanged]

@@ -36,11 +36,9 @@ from .model import (
     TurnStarted,
     Usage,
 )
-from .patches import Appended, Opened, Patch, RunChanged, Settled
-from .transcript import Live, Transcript, Writing
-from .transcript_builder import Draft
-
-__all__ = ["Appended", "Opened", "Patch", "RunChanged", "Settled", "fold"]
+from .patches import Patch
+from .transcript import StreamingCall, StreamingCell, Transcript
+from .transcript_builder import TranscriptBuilder
 
 _WRITTEN = (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION, CellKind.THOUGHT)
 """The kinds whose text a model wrote, with the marks of its thought where the framework left them in."""
@@ -51,13 +49,13 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
 
     Every text in the result can be encoded as UTF-8, whatever the event's can.
     """
-    draft = Draft(transcript)
+    draft = TranscriptBuilder(transcript)
     if isinstance(event, Chunk):
         _chunk(draft, event)
         return draft.result()
     event = cleaned(event)
     if isinstance(event, Message):
-        _message(draft, event)
+        _on_message(draft, event)
     elif isinstance(event, ToolResults):
         _tool_results(draft, event)
     elif isinstance(event, CodeResult):
@@ -85,7 +83,7 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
 # --- streamed text ------------------------------------------------------------------------------------------
 
 
-def _chunk(draft: Draft, event: Chunk) -> None:
+def _chunk(draft: TranscriptBuilder, event: Chunk) -> None:
     live = _call_of(draft, event)
     text, half = clean_start(live.pending + event.text)
     phase, thought, answer, pending = think_tags.split(live.phase, text)
@@ -104,7 +102,7 @@ def _chunk(draft: Draft, event: Chunk) -> None:
     draft.swap(live, grown)
 
 
-def _call_of(draft: Draft, event: Chunk) -> Live:
+def _call_of(draft: TranscriptBuilder, event: Chunk) -> StreamingCall:
     """The call that a chunk belongs to; a new one where there is none yet."""
     call = (event.path, event.agent, event.turn, event.message_id)
     for live in draft.live:
@@ -113,7 +111,7 @@ def _call_of(draft: Draft, event: Chunk) -> Live:
     began = draft.turns.get(event.turn or "")
     ttft = None if began is None else max(0.0, event.at - began)
     said = (event.agent, event.path, event.turn, event.message_id)
-    live = Live(*said, first_at=event.at, ttft=ttft, number=draft.number())
+    live = StreamingCall(*said, first_at=event.at, ttft=ttft, number=draft.number())
     draft.live = (*draft.live, live)
     return live
 
@@ -121,7 +119,7 @@ def _call_of(draft: Draft, event: Chunk) -> Live:
 # --- whole messages -----------------------------------------------------------------------------------------
 
 
-def _message(draft: Draft, event: Message) -> None:
+def _on_message(draft: TranscriptBuilder, event: Message) -> None:
     if event.kind is CellKind.THOUGHT:
         _thought(draft, event)
     elif event.kind in (CellKind.INPUT, CellKind.APPROVAL):
@@ -138,7 +136,7 @@ def _message(draft: Draft, event: Message) -> None:
         draft.forget(event.turn)
 
 
-def _use(draft: Draft, event: Message | ModelCalls) -> None:
+def _use(draft: TranscriptBuilder, event: Message | ModelCalls) -> None:
     """Add the tokens and the cost of model calls to the run's."""
     if event.usage is None or not draft.runs:
         return
@@ -148,22 +146,22 @@ def _use(draft: Draft, event: Message | ModelCalls) -> None:
     draft.change_run(replace(run, calls=(*run.calls, event)) if isinstance(event, ModelCalls) else run)
 
 
-def _thought(draft: Draft, event: Message) -> None:
+def _thought(draft: TranscriptBuilder, event: Message) -> None:
     """A thought ends the thought that was streamed, or turns text before a tool call into one."""
     marked, rest = think_tags.whole(event.text)
     if marked and not rest:
         event = replace(event, text=marked)
     live = message_matching.thought_of(message_matching.own(draft.live, event), event)
     if live is None:
-        _place(draft, event)
+        _place_message(draft, event)
     elif (marked and rest) or (
         message_matching.is_aside(live, event.text) and not message_matching.is_thought(live, event.text)
     ):
-        _place(draft, event, live)
+        _place_message(draft, event, live)
     else:
         streamed = live.thought
-        text = event.text if streamed is None else think_tags.heal(event.text, streamed.text)
-        cell = _cell(draft, event, live, streamed) if streamed is not None else _cell(draft, event)
+        text = event.text if streamed is None else think_tags.repaired_thought(event.text, streamed.text)
+        cell = _settled_cell(draft, event, live, streamed) if streamed is not None else _settled_cell(draft, event)
         draft.place(replace(cell, text=text))
         if streamed is not None or live.message_id == event.message_id:
             unfinished = live.answer is not None or live.pending.strip()
@@ -171,7 +169,7 @@ def _thought(draft: Draft, event: Message) -> None:
             draft.swap(live, goes_on)
 
 
-def _other(draft: Draft, event: Message) -> None:
+def _other(draft: TranscriptBuilder, event: Message) -> None:
     """A message of any other kind ends the text that was streamed for it, and all other text of its turn; but one
     of a class that nobody knows may come in the middle of a text."""
     own = message_matching.own(draft.live, event)
@@ -181,10 +179,10 @@ def _other(draft: Draft, event: Message) -> None:
     if clear and event.kind is not CellKind.OTHER:
         draft.close(other for other in own if other is not live)
     draft.close(other for other in inside if other is not live)
-    _place(draft, event, live)
+    _place_message(draft, event, live)
 
 
-def _is_chosen(draft: Draft, event: Message) -> bool:
+def _is_chosen(draft: TranscriptBuilder, event: Message) -> bool:
     """Whether a message only says whom the words before it chose: then both are one cell, the choice first.
 
     A selector that streams reports its model's words and then the choice (AutoGen 0.7.5, SelectorEvent and
@@ -206,24 +204,26 @@ def _is_chosen(draft: Draft, event: Message) -> bool:
     return True
 
 
-def _place(draft: Draft, event: Message, live: Live | None = None) -> None:
+def _place_message(draft: TranscriptBuilder, event: Message, live: StreamingCall | None = None) -> None:
     """Settle the cells of a message, and those of the call that it ends: a thought in marks stands by itself."""
     thought, text = think_tags.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
     streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
     if thought:
         aside = replace(event, kind=CellKind.THOUGHT, text=thought, usage=None, cost=None, tool_calls=(), data={})
-        draft.place(_cell(draft, aside, live, streamed))
+        draft.place(_settled_cell(draft, aside, live, streamed))
     elif live is not None and streamed is not None:
         if answer is None and think_tags.opens(event.text):
             answer = streamed  # the mark was never closed: the message is all one text
         else:
             draft.place(draft.ended(streamed.cell, live))
-    draft.place(replace(_cell(draft, event, live, answer), text=text), event.turn)
+    draft.place(replace(_settled_cell(draft, event, live, answer), text=text), event.turn)
     if live is not None:
         draft.swap(live, None)
 
 
-def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writing | None = None) -> Cell:
+def _settled_cell(
+    draft: TranscriptBuilder, event: Message, live: StreamingCall | None = None, streamed: StreamingCell | None = None
+) -> Cell:
     """The settled cell of a message: the `streamed` one of `live` with its content replaced, or a new one."""
     status = _status(event)
     cell = draft.new(event.kind, event, _began(draft, event), status) if streamed is None else streamed.head
@@ -246,7 +246,7 @@ def _cell(draft: Draft, event: Message, live: Live | None = None, streamed: Writ
     )
 
 
-def _began(draft: Draft, event: Message) -> float:
+def _began(draft: TranscriptBuilder, event: Message) -> float:
     """When a message began that was not streamed: a model's whole answer with the last sign of its turn."""
     called = event.usage is not None and event.kind in message_matching.REPLACES
     return draft.turns.get(event.turn or "", event.at) if called else event.at
@@ -264,7 +264,7 @@ def _status(event: Message) -> CellStatus:
 # --- what ends later ----------------------------------------------------------------------------------------
 
 
-def _tool_results(draft: Draft, event: ToolResults) -> None:
+def _tool_results(draft: TranscriptBuilder, event: ToolResults) -> None:
     """Pair results with the calls that wait for them; one without a call becomes a cell of its own."""
     results = list(event.results)
     for index, cell in draft.waiting(event, CellKind.TOOL_CALL):
@@ -291,7 +291,7 @@ def _paired(call: ToolCall, results: list[ToolCall]) -> ToolCall:
     return replace(call, result=found.result or "", is_error=found.is_error)
 
 
-def _code_result(draft: Draft, event: CodeResult) -> None:
+def _code_result(draft: TranscriptBuilder, event: CodeResult) -> None:
     data = {"output": event.output, "exit_code": event.exit_code, "result_message_id": event.message_id}
     waiting = draft.waiting(event, CellKind.CODE)
     if waiting:
@@ -304,7 +304,7 @@ def _code_result(draft: Draft, event: CodeResult) -> None:
     draft.mark(event.turn, event.at)
 
 
-def _request(draft: Draft, event: Message) -> None:
+def _request(draft: TranscriptBuilder, event: Message) -> None:
     """A request for input or approval. It is reported twice, by the stream (with the prompt) and by the framework,
     in either order and perhaps after it was answered: both are the same cell."""
     request_id = event.data.get("request_id")
@@ -314,10 +314,10 @@ def _request(draft: Draft, event: Message) -> None:
             cell = replace(cell, text=text, message_id=message_id, data={**event.data, **cell.data})
             draft.put(index, cell, event.turn)
             return
-    draft.place(_cell(draft, event), event.turn)
+    draft.place(_settled_cell(draft, event), event.turn)
 
 
-def _input_resolved(draft: Draft, event: InputResolved) -> None:
+def _input_resolved(draft: TranscriptBuilder, event: InputResolved) -> None:
     for index, turn in draft.awaited:
         cell = draft.settled[index]
         if cell.data.get("request_id") == event.request_id and cell.status is CellStatus.WAITING:
@@ -328,7 +328,7 @@ def _input_resolved(draft: Draft, event: InputResolved) -> None:
             draft.put(index, replace(cell, status=status, ended_at=event.at, data=data))
 
 
-def _turn_ended(draft: Draft, event: TurnEnded) -> None:
+def _turn_ended(draft: TranscriptBuilder, event: TurnEnded) -> None:
     own = message_matching.own(draft.live, event)
     draft.close([live for live in draft.live if live.turn == event.turn or live in own], event.status)
     for index, turn in draft.awaited:
@@ -337,7 +337,7 @@ def _turn_ended(draft: Draft, event: TurnEnded) -> None:
     draft.forget(event.turn)
 
 
-def _run_finished(draft: Draft, event: RunFinished) -> None:
+def _run_finished(draft: TranscriptBuilder, event: RunFinished) -> None:
     draft.close(draft.live, event.status)
     unfinished = CellStatus.CANCELLED if event.status is CellStatus.DONE else event.status
     for index, _ in draft.awaited:

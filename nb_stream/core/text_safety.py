@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;:]*m")
 
-_HIDDEN = re.compile(
+_HIDDEN_CHARACTERS = re.compile(
     "["
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls but tab, line feed and carriage return
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction
@@ -32,14 +32,14 @@ _ONE_SHAPE = re.compile("LATIN|GREEK|CYRILLIC|CJK|HIRAGANA|KATAKANA|HANGUL|FULLW
 
 _LONE = re.compile("[\ud800-\udfff]")
 
-_DASH = (
+_DASHES = (
     "\\-\u02d7\u058a\u2010-\u2015\u2043\u2212\u23af\u2500\u2501\u2504\u2505\u2508\u2509\u254c\u254d\u2550\u2796"
     "\u2e3a\u2e3b\u301c\u3030\ufe58\ufe63\uff0d"
 )
 """What looks like the dashes of a head."""
 
-_HEAD = re.compile(rf"^(?=[^\S\n]{{0,8}}[{_DASH}]{{3,}}(?:[^\S\n]+[^\s{_DASH}]|\w))", re.MULTILINE)
-_PERHAPS_HEAD = re.compile(rf"[^\S\n]{{0,8}}[{_DASH}]*[^\S\n]*")
+_HEAD = re.compile(rf"^(?=[^\S\n]{{0,8}}[{_DASHES}]{{3,}}(?:[^\S\n]+[^\s{_DASHES}]|\w))", re.MULTILINE)
+_PERHAPS_HEAD = re.compile(rf"[^\S\n]{{0,8}}[{_DASHES}]*[^\S\n]*")
 
 
 def visible(text: str) -> str:
@@ -57,12 +57,12 @@ def visible_piece(text: str, before: str) -> tuple[str, str]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
-        text = _COLOURS.sub("", text)
+        text = _COLOUR_CODES.sub("", text)
     if not text.isascii():
         text = _LONE.sub("\ufffd", text)
     parts: list[str] = []
     shown = 0
-    for found in _HIDDEN.finditer(text):
+    for found in _HIDDEN_CHARACTERS.finditer(text):
         at = found.start()
         if at > shown:
             before = text[at - 1]

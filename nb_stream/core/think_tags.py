@@ -141,7 +141,7 @@ def unmarked(text: str) -> str:
     return text.replace(BEGIN, "\ufffd").replace(END, "\ufffd")
 
 
-def plain(text: str) -> str:
+def with_think_tags(text: str) -> str:
     """A streamed text with the marks that AutoGen writes in the place of ours."""
     return text.replace(BEGIN, OPEN).replace(END, CLOSE)
 
@@ -155,6 +155,6 @@ def same(said: str, streamed: str) -> bool:
     return bool(found) and not before.strip().strip(OPEN) and not after.strip().strip(CLOSE)
 
 
-def heal(said: str, streamed: str) -> str:
+def repaired_thought(said: str, streamed: str) -> str:
     """The thought in full, where AutoGen's own text of it (`said`) lost letters of the `streamed` one."""
     return streamed if same(said, streamed) and said.strip() != streamed.strip() else said

@@ -15,7 +15,7 @@ from ..errors import unknown_agent
 from .metrics import Figures, by_agent
 from .model import AgentInfo, Cell, RunInfo
 
-VERSION = 1
+TRANSCRIPT_VERSION = 1
 """The version of the dictionary that `Transcript.to_dict` writes."""
 
 exporters: dict[str, Callable[[Sequence[Cell], Sequence[RunInfo]], Any]] = {}
@@ -23,7 +23,7 @@ exporters: dict[str, Callable[[Sequence[Cell], Sequence[RunInfo]], Any]] = {}
 
 
 @dataclass(frozen=True)
-class Writing:
+class StreamingCell:
     """A cell that is being written: its head, and its text in pieces, each at least twice as long as the next. So a
     long text is not copied for every piece that comes. Of two, the one with the greater `opened` was opened later."""
 
@@ -42,16 +42,16 @@ class Writing:
         """The cell as a reader sees it."""
         return replace(self.head, text=self.text)
 
-    def grown(self, text: str) -> Writing:
+    def grown(self, text: str) -> StreamingCell:
         """The same with `text` behind it."""
         pieces, last = self.pieces, text
         while pieces and len(pieces[-1]) < 2 * len(last):
             pieces, last = pieces[:-1], pieces[-1] + last
-        return Writing(self.head, (*pieces, last), self.length + len(text), self.opened)
+        return StreamingCell(self.head, (*pieces, last), self.length + len(text), self.opened)
 
 
 @dataclass(frozen=True)
-class Live:
+class StreamingCall:
     """A model call whose text is still coming: up to two cells (a thought, then the answer), and how to end them.
 
     `phase` and `pending` are those of `think_tags.split`: text that cannot be placed yet, because it may be the
@@ -67,8 +67,8 @@ class Live:
     message_id: str | None
     phase: str = "start"
     pending: str = ""
-    thought: Writing | None = None
-    answer: Writing | None = None
+    thought: StreamingCell | None = None
+    answer: StreamingCell | None = None
     count: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
@@ -77,7 +77,7 @@ class Live:
     number: int = 0
 
     @property
-    def writings(self) -> tuple[Writing, ...]:
+    def writings(self) -> tuple[StreamingCell, ...]:
         """Its thought and its answer, as far as they have begun."""
         return tuple(writing for writing in (self.thought, self.answer) if writing is not None)
 
@@ -87,7 +87,7 @@ class Live:
         return tuple(writing.cell for writing in self.writings)
 
 
-class Awaited(NamedTuple):
+class AwaitingCell(NamedTuple):
     """A settled cell that waits for a result, an output or an answer: its index, and the turn that it is of."""
 
     place: int
@@ -99,11 +99,11 @@ class Transcript:
     """The runs of a stream and their cells. Compare two of them with `==`."""
 
     settled: tuple[Cell, ...] = ()
-    live: tuple[Live, ...] = ()
+    live: tuple[StreamingCall, ...] = ()
     runs: tuple[RunInfo, ...] = ()
     next_id: int = field(default=1, compare=False)
     turns: Mapping[str, float] = field(default_factory=dict)
-    awaited: tuple[Awaited, ...] = ()
+    awaited: tuple[AwaitingCell, ...] = ()
     agents: tuple[AgentInfo, ...] = field(default=(), compare=False)
     """Those of the team, also if they have said nothing yet; none in a transcript that was read from a file."""
 
@@ -152,7 +152,7 @@ class Transcript:
     def to_dict(self) -> dict[str, Any]:
         """The transcript as JSON values. Text that is still being written is kept as it stands."""
         return {
-            "version": VERSION,
+            "version": TRANSCRIPT_VERSION,
             "runs": [run.to_dict() for run in self.runs],
             "cells": [cell.to_dict() for cell in self.cells],
             "figures": {path: dataclasses.asdict(figures) for path, figures in self.figures().items()},
@@ -164,9 +164,9 @@ class Transcript:
 
         Raises ValueError for a version that this package does not know.
         """
-        if values.get("version") != VERSION:
+        if values.get("version") != TRANSCRIPT_VERSION:
             raise ValueError(
-                f"This transcript has version {values.get('version')!r}; nb_stream reads version {VERSION}. "
+                f"This transcript has version {values.get('version')!r}; nb_stream reads version {TRANSCRIPT_VERSION}. "
                 "Install the nb_stream that wrote it, or a newer one."
             )
         cells = tuple(Cell.from_dict(cell) for cell in values["cells"])

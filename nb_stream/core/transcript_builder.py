@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from .encodable_text import clean
-from .message_matching import Said, in_thought
+from .message_matching import AgentEvent, in_thought
 from .metrics import tokens_per_second
 from .model import Cell, CellKind, CellStatus, RunInfo, Usage
-from .patches import Appended, Opened, Patch, RunChanged, Settled
+from .patches import CellFinished, CellStarted, Patch, RunChanged, TextDelta
 from .think_tags import is_turned
-from .transcript import Awaited, Live, Transcript, Writing, cell_id
+from .transcript import AwaitingCell, StreamingCall, StreamingCell, Transcript, cell_id
 
-UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
+UNFINISHED_STATUSES = (CellStatus.RUNNING, CellStatus.WAITING)
 
 
-class Draft:
+class TranscriptBuilder:
     """The parts of a transcript, open to change. Knows how cells come to stand, not why."""
 
     def __init__(self, transcript: Transcript) -> None:
@@ -62,35 +62,35 @@ class Draft:
 
     # --- cells that are being written -----------------------------------------------------------------------
 
-    def grow(self, live: Live, kind: CellKind, text: str) -> Live:
+    def grow(self, live: StreamingCall, kind: CellKind, text: str) -> StreamingCall:
         """Add text to the thought or to the answer of a call."""
         writing = live.thought if kind is CellKind.THOUGHT else live.answer
         if writing is None:
             name = cell_id(live.number, thought=(kind is CellKind.THOUGHT) is not is_turned(live.phase))
             head = self._cell(name, kind, live, live.first_at, CellStatus.WRITING)
-            writing = Writing(replace(head, ttft=live.ttft), opened=1 + self._last_opened())
-            self._patches.append(Opened(writing.head))
-        self._patches.append(Appended(writing.head.id, writing.length, text))
+            writing = StreamingCell(replace(head, ttft=live.ttft), opened=1 + self._last_opened())
+            self._patches.append(CellStarted(writing.head))
+        self._patches.append(TextDelta(writing.head.id, writing.length, text))
         writing = writing.grown(text)
         return replace(live, thought=writing) if kind is CellKind.THOUGHT else replace(live, answer=writing)
 
-    def turn(self, live: Live) -> Live:
+    def turn(self, live: StreamingCall) -> StreamingCall:
         """What was begun as a call's answer is its thought."""
         if live.answer is None:
             return live
         head = replace(live.answer.head, kind=CellKind.THOUGHT)
-        self._patches.append(Opened(head))
+        self._patches.append(CellStarted(head))
         return replace(live, thought=replace(live.answer, head=head), answer=None)
 
     def _last_opened(self) -> int:
         return max((writing.opened for live in self.live for writing in live.writings), default=0)
 
-    def swap(self, old: Live, new: Live | None) -> None:
+    def swap(self, old: StreamingCall, new: StreamingCall | None) -> None:
         """Put `new` in the place of `old`, or nothing."""
         index = next(i for i, live in enumerate(self.live) if live is old)
         self.live = (*self.live[:index], *(() if new is None else (new,)), *self.live[index + 1 :])
 
-    def close(self, lives: Iterable[Live], status: CellStatus = CellStatus.DONE) -> None:
+    def close(self, lives: Iterable[StreamingCall], status: CellStatus = CellStatus.DONE) -> None:
         """End text that no message claims: it stays, as it was streamed."""
         for live in lives:
             whole = live
@@ -102,18 +102,18 @@ class Draft:
                 self.place(self.ended(cell, live, status))
             self.swap(live, None)
 
-    def ended(self, cell: Cell, live: Live, status: CellStatus = CellStatus.DONE) -> Cell:
+    def ended(self, cell: Cell, live: StreamingCall, status: CellStatus = CellStatus.DONE) -> Cell:
         """The cell of a call as it stands with its last piece."""
         return replace(self.timed(cell, live), status=status, ended_at=live.last_at)
 
-    def timed(self, cell: Cell, live: Live, usage: Usage | None = None) -> Cell:
+    def timed(self, cell: Cell, live: StreamingCall, usage: Usage | None = None) -> Cell:
         """The cell with the figures of its call."""
         pace, estimated = tokens_per_second(usage, live.count, live.first_at, live.last_at)
         return replace(cell, started_at=live.first_at, ttft=live.ttft, tokens_per_s=pace, estimated=estimated)
 
     # --- cells that stand -----------------------------------------------------------------------------------
 
-    def new(self, kind: CellKind, said: Said | None, at: float, status: CellStatus) -> Cell:
+    def new(self, kind: CellKind, said: AgentEvent | None, at: float, status: CellStatus) -> Cell:
         """A cell with an id of its own, in the last run; said by nobody where `said` is None."""
         return self._cell(cell_id(self.number()), kind, said, at, status)
 
@@ -122,7 +122,7 @@ class Draft:
         self._next_id += 1
         return self._next_id - 1
 
-    def _cell(self, name: str, kind: CellKind, said: Said | None, at: float, status: CellStatus) -> Cell:
+    def _cell(self, name: str, kind: CellKind, said: AgentEvent | None, at: float, status: CellStatus) -> Cell:
         agent, path = ("", "") if said is None else (said.agent, said.path)
         return Cell(name, self.run, agent, path, kind, status=status, started_at=at)
 
@@ -130,22 +130,22 @@ class Draft:
         """Let a cell stand behind the finished ones."""
         index = len(self.settled)
         self.settled = (*self.settled, cell)
-        if cell.status in UNFINISHED:
-            self.awaited = (*self.awaited, Awaited(index, turn))
-        self._patches.append(Settled(cell, index))
+        if cell.status in UNFINISHED_STATUSES:
+            self.awaited = (*self.awaited, AwaitingCell(index, turn))
+        self._patches.append(CellFinished(cell, index))
 
     def put(self, index: int, cell: Cell, turn: str | None = None) -> None:
         """Put a cell in the place of the finished one at `index`; `turn` is told where it was not known."""
         self.settled = (*self.settled[:index], cell, *self.settled[index + 1 :])
-        waits = cell.status in UNFINISHED
+        waits = cell.status in UNFINISHED_STATUSES
         self.awaited = tuple(
-            Awaited(index, other.turn or turn) if other.place == index else other
+            AwaitingCell(index, other.turn or turn) if other.place == index else other
             for other in self.awaited
             if waits or other.place != index
         )
-        self._patches.append(Settled(cell, index))
+        self._patches.append(CellFinished(cell, index))
 
-    def waiting(self, said: Said, kind: CellKind) -> list[tuple[int, Cell]]:
+    def waiting(self, said: AgentEvent, kind: CellKind) -> list[tuple[int, Cell]]:
         """The cells of an agent and its turn that wait for their end, the newest first."""
         found = [
             (index, self.settled[index])

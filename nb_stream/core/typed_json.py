@@ -16,8 +16,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 Decode = Callable[[Any], Any]
 
 _EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_799.0  # the years 1 to 9999, which dates can be made of
-_MOST = 2**53  # whole numbers beyond are not exact in a browser
-_DEEPEST = 100  # values inside of values
+_MAX_EXACT_INT = 2**53  # whole numbers beyond are not exact in a browser
+_MAX_DEPTH = 100  # values inside of values
 _TIMES = ("at", "until", "started_at", "ended_at", "created")
 _COUNTS = ("count", "prompt_tokens", "completion_tokens")
 
@@ -49,7 +49,7 @@ def time_of(value: object) -> float:
     return value  # type: ignore[return-value]
 
 
-def text_of(value: object) -> str:
+def checked_text(value: object) -> str:
     """A text. Raises ValueError for anything else."""
     if type(value) is not str:
         raise ValueError(f"{_named(value)} is no text")
@@ -58,7 +58,7 @@ def text_of(value: object) -> str:
 
 def json_of(value: Any, depth: int = 0) -> Any:
     """JSON values, whatever they are. Raises ValueError for NaN, infinity, and what is nested too deep."""
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise ValueError("it is nested too deep")
     if isinstance(value, dict):
         for part in value.values():
@@ -95,11 +95,11 @@ def _decoder(name: str, hint: Any) -> Decode:
     if dataclasses.is_dataclass(hint):
         return functools.partial(decoded, hint)  # type: ignore[arg-type]
     if hint is str:
-        return text_of
+        return checked_text
     if hint is bool:
         return _flag
     if hint is int:
-        return functools.partial(_whole, least=0 if name in _COUNTS else -_MOST)
+        return functools.partial(_whole_number, least=0 if name in _COUNTS else -_MAX_EXACT_INT)
     if hint is float:
         return time_of if name in _TIMES else _amount
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -129,14 +129,14 @@ def _number(value: object) -> float:
 
 
 def _amount(value: object) -> float:
-    if not 0 <= _number(value) < _MOST:
+    if not 0 <= _number(value) < _MAX_EXACT_INT:
         raise ValueError("it is no amount")
     return value  # type: ignore[return-value]
 
 
-def _whole(value: object, *, least: int) -> int:
+def _whole_number(value: object, *, least: int) -> int:
     number = _number(value)
-    if not least <= number < _MOST or number != int(number):
+    if not least <= number < _MAX_EXACT_INT or number != int(number):
         raise ValueError("it is no whole number that can be")
     return int(number)
 
@@ -147,16 +147,16 @@ def _list(value: object) -> list[Any]:
     return value
 
 
-def _texts(value: object) -> list[str]:
-    return [text_of(item) for item in _list(value)]
+def _text_list(value: object) -> list[str]:
+    return [checked_text(item) for item in _list(value)]
 
 
 def _blocks(value: object) -> object:
     for block in _list(value):
         if not isinstance(block, dict):
             raise ValueError(f"{_named(block)} is no block of code")
-        text_of(block.get("code"))
-        text_of(block.get("language"))
+        checked_text(block.get("code"))
+        checked_text(block.get("language"))
     return value
 
 
@@ -164,11 +164,11 @@ def _or_none(decode: Decode) -> Decode:
     return lambda value: None if value is None else decode(value)
 
 
-_DATA: dict[str, Decode] = {
-    **dict.fromkeys(("output", "how", "traceback", "target", "request_id", "cut_short"), text_of),
-    **dict.fromkeys(("answer", "result_message_id"), _or_none(text_of)),
-    **dict.fromkeys(("exit_code", "count", "retry_attempt"), functools.partial(_whole, least=-_MOST)),
-    **dict.fromkeys(("images", "agents"), _texts),
+_DATA_FIELDS: dict[str, Decode] = {
+    **dict.fromkeys(("output", "how", "traceback", "target", "request_id", "cut_short"), checked_text),
+    **dict.fromkeys(("answer", "result_message_id"), _or_none(checked_text)),
+    **dict.fromkeys(("exit_code", "count", "retry_attempt"), functools.partial(_whole_number, least=-_MAX_EXACT_INT)),
+    **dict.fromkeys(("images", "agents"), _text_list),
     "code_blocks": _blocks,
     "preformatted": _flag,
 }
@@ -180,7 +180,7 @@ def _data(value: object) -> object:
         raise ValueError(f"{_named(value)} is no object")
     for name, part in value.items():
         try:
-            _DATA.get(name, json_of)(part)
+            _DATA_FIELDS.get(name, json_of)(part)
         except ValueError as error:
             raise ValueError(f"its {name}: {error}") from None
     return json_of(value)

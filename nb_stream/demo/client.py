@@ -117,7 +117,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
         for chunk in chunks_of(step):
             await _pause(self._pace, cancelled)
             yield chunk
-        _raise_if(cancelled)
+        _raise_if_cancelled(cancelled)
         yield self._finish(step, messages, tools)
 
     def _next_step(self, call: ModelCall) -> Step:
@@ -191,14 +191,16 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
 
 
 def _tokens_of(message: LLMMessage) -> int:
-    return sum(count_tokens(part) if isinstance(part, str) else _IMAGE_TOKENS for part in _parts(message.content))
+    return sum(
+        count_tokens(part) if isinstance(part, str) else _IMAGE_TOKENS for part in _content_parts(message.content)
+    )
 
 
-def _parts(content: object) -> Iterator[object]:
+def _content_parts(content: object) -> Iterator[object]:
     """The texts of a message's content, and its images as they are."""
     if isinstance(content, list):
         for item in content:
-            yield from _parts(item)
+            yield from _content_parts(item)
     elif isinstance(content, FunctionCall):
         yield content.name
         yield content.arguments
@@ -217,11 +219,11 @@ def _link(token: CancellationToken | None) -> asyncio.Future[None]:
     cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     if token is not None:
         token.link_future(cancelled)
-    _raise_if(cancelled)
+    _raise_if_cancelled(cancelled)
     return cancelled
 
 
-def _raise_if(cancelled: asyncio.Future[None]) -> None:
+def _raise_if_cancelled(cancelled: asyncio.Future[None]) -> None:
     if cancelled.cancelled():
         raise asyncio.CancelledError("The cancellation token of this model call was cancelled.")
 
@@ -231,4 +233,4 @@ async def _pause(seconds: float, cancelled: asyncio.Future[None]) -> None:
         await asyncio.wait((cancelled,), timeout=seconds)
     else:
         await asyncio.sleep(0)
-    _raise_if(cancelled)
+    _raise_if_cancelled(cancelled)

@@ -25,7 +25,7 @@ class DemoServer:
     """
 
     def __init__(self, answers: Mapping[str, str], *, pace: float = 0.02) -> None:
-        self._http = _HTTPServer(("127.0.0.1", 0), _Handler)
+        self._http = _HTTPServer(("127.0.0.1", 0), _RequestHandler)
         self._http.answers, self._http.pace = dict(answers), pace
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -48,7 +48,7 @@ class _HTTPServer(ThreadingHTTPServer):
     pace: float
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     server: _HTTPServer
 
     def do_POST(self) -> None:

@@ -18,7 +18,7 @@ SUFFIXES = (".html", ".md", ".txt", ".json", ".ipynb", ".agui.jsonl")
 """What a transcript can be written as; each may end in `.gz` besides."""
 
 
-class Said(Protocol):
+class Exportable(Protocol):
     """What is exported; `Transcript` is one."""
 
     @property
@@ -28,13 +28,13 @@ class Said(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
-def export(transcript: Said, path: str | os.PathLike[str]) -> None:
+def export(transcript: Exportable, path: str | os.PathLike[str]) -> None:
     """Write a transcript to `path`, whose suffix says as what; a file that is there is replaced when all is written.
 
     Raises ValueError for a suffix that is not in `SUFFIXES`, OSError where the file cannot be written.
     """
     target = pathlib.Path(path).expanduser()
-    pieces = _pieces(transcript, target.name)
+    pieces = _written(transcript, target.name)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with _opened(beside, target.suffix.lower() == ".gz") as file:
@@ -50,7 +50,7 @@ def suffix_of(name: str) -> str:
     return next((suffix for suffix in SUFFIXES if name.lower().removesuffix(".gz").endswith(suffix)), "")
 
 
-def _pieces(transcript: Said, name: str) -> Iterable[str]:
+def _written(transcript: Exportable, name: str) -> Iterable[str]:
     cells: Sequence[Cell] = transcript.cells
     runs: Sequence[RunInfo] = transcript.runs
     suffix = suffix_of(name)

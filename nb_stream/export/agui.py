@@ -30,8 +30,8 @@ def events(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[Row]:
             return
         yield _row("RUN_STARTED", run.started_at, threadId=THREAD, runId=run.id, protocolVersion=PROTOCOL)
         for cell in own:
-            yield from _cell(cell)
-        yield from _ending(run, own)
+            yield from _cell_rows(cell)
+        yield from _run_end_rows(run, own)
 
 
 def lines(rows: Iterable[Row]) -> Iterator[str]:
@@ -40,9 +40,9 @@ def lines(rows: Iterable[Row]) -> Iterator[str]:
         yield dumps(row) + "\n"
 
 
-def _cell(cell: Cell) -> Iterator[Row]:
+def _cell_rows(cell: Cell) -> Iterator[Row]:
     if cell.kind is CellKind.TOOL_CALL:
-        yield from _message(cell, "assistant", "")
+        yield from _message_rows(cell, "assistant", "")
         for number, call in enumerate(cell.tool_calls):
             yield from _tool_call(cell, call, number)
     elif cell.kind is CellKind.THOUGHT:
@@ -50,22 +50,22 @@ def _cell(cell: Cell) -> Iterator[Row]:
     elif cell.kind is CellKind.ERROR:
         return  # it is told by RUN_ERROR
     elif cell.kind in (CellKind.TEXT, CellKind.STRUCTURED, CellKind.CODE, CellKind.HANDOFF):
-        yield from _message(cell, "user" if cell.path == "user" else "assistant", _text(cell))
+        yield from _message_rows(cell, "user" if cell.path == "user" else "assistant", _message_text(cell))
         if images := cell.data.get("images"):  # the protocol has a place for those of a task only
             yield _row("CUSTOM", cell.started_at, name="images", value={"messageId": cell.id, "images": list(images)})
     else:
-        value = {"agent": cell.path, "text": cell.text, "status": cell.status.value, **_plain(cell)}
+        value = {"agent": cell.path, "text": cell.text, "status": cell.status.value, **_other_row(cell)}
         yield _row("CUSTOM", cell.started_at, name=cell.kind.value, value=value)
 
 
-def _message(cell: Cell, role: str, text: str) -> Iterator[Row]:
+def _message_rows(cell: Cell, role: str, text: str) -> Iterator[Row]:
     metadata: Row = {"path": cell.path, "kind": cell.kind.value, "status": cell.status.value}
     if cell.usage is not None:
-        metadata["usage"] = _usage(cell.usage)
+        metadata["usage"] = _usage_row(cell.usage)
     yield _row("TEXT_MESSAGE_START", cell.started_at, messageId=cell.id, role=role, name=cell.agent, metadata=metadata)
     if text:
         yield _row("TEXT_MESSAGE_CONTENT", cell.started_at, messageId=cell.id, delta=text)
-    yield _row("TEXT_MESSAGE_END", _end(cell), messageId=cell.id)
+    yield _row("TEXT_MESSAGE_END", _end_time(cell), messageId=cell.id)
 
 
 def _reasoning(cell: Cell) -> Iterator[Row]:
@@ -73,14 +73,14 @@ def _reasoning(cell: Cell) -> Iterator[Row]:
     yield _row("REASONING_START", cell.started_at, messageId=cell.id, metadata=metadata)
     yield _row("REASONING_MESSAGE_START", cell.started_at, messageId=cell.id, role="reasoning")
     yield _row("REASONING_MESSAGE_CONTENT", cell.started_at, messageId=cell.id, delta=cell.text)
-    yield _row("REASONING_MESSAGE_END", _end(cell), messageId=cell.id)
-    yield _row("REASONING_END", _end(cell), messageId=cell.id)
+    yield _row("REASONING_MESSAGE_END", _end_time(cell), messageId=cell.id)
+    yield _row("REASONING_END", _end_time(cell), messageId=cell.id)
 
 
 def _tool_call(cell: Cell, call: ToolCall, number: int) -> Iterator[Row]:
     # Some servers give all calls of a message the same id, or none; the protocol wants to tell them apart.
     call_id = f"{cell.id}.{number}.{call.id}"
-    at, end = cell.started_at, _end(cell)
+    at, end = cell.started_at, _end_time(cell)
     yield _row("TOOL_CALL_START", at, toolCallId=call_id, toolCallName=call.name, parentMessageId=cell.id)
     yield _row("TOOL_CALL_ARGS", at, toolCallId=call_id, delta=call.arguments)
     yield _row("TOOL_CALL_END", at, toolCallId=call_id)
@@ -97,10 +97,10 @@ def _tool_call(cell: Cell, call: ToolCall, number: int) -> Iterator[Row]:
         )
 
 
-def _ending(run: RunInfo, cells: Sequence[Cell]) -> Iterator[Row]:
+def _run_end_rows(run: RunInfo, cells: Sequence[Cell]) -> Iterator[Row]:
     if run.status is CellStatus.RUNNING:
         return
-    usage: Row = {"usage": [_usage(run.usage)]} if run.usage else {}
+    usage: Row = {"usage": [_usage_row(run.usage)]} if run.usage else {}
     if run.status is CellStatus.FAILED:
         said = next((cell.text for cell in reversed(cells) if cell.kind is CellKind.ERROR), "The run failed.")
         yield _row("RUN_ERROR", run.ended_at, message=said, **usage)
@@ -110,11 +110,11 @@ def _ending(run: RunInfo, cells: Sequence[Cell]) -> Iterator[Row]:
     yield _row("RUN_FINISHED", run.ended_at, threadId=THREAD, runId=run.id, outcome=outcome, **result, **usage)
 
 
-def _usage(usage: Usage) -> Row:
+def _usage_row(usage: Usage) -> Row:
     return {"inputTokens": usage.prompt_tokens, "outputTokens": usage.completion_tokens}
 
 
-def _text(cell: Cell) -> str:
+def _message_text(cell: Cell) -> str:
     """The text of a message, with the code and the output of a code cell."""
     parts = [cell.text]
     parts.extend(code for code, _ in unshown(cell))
@@ -122,11 +122,11 @@ def _text(cell: Cell) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _plain(cell: Cell) -> Row:
+def _other_row(cell: Cell) -> Row:
     return {name: cell.data[name] for name in ("how", "answer", "request_id", "agents", "count") if name in cell.data}
 
 
-def _end(cell: Cell) -> float | None:
+def _end_time(cell: Cell) -> float | None:
     return cell.started_at if cell.ended_at is None else cell.ended_at
 
 

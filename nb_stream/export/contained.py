@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from ..core.text_safety import one_line, visible
 
-HEAD = 3
+HEADING_LEVEL = 3
 """The level of the headings that say who speaks."""
 
 MACROS = re.compile(
@@ -26,12 +26,14 @@ MACROS = re.compile(
 )
 """The commands of TeX that change what follows them, in other messages too where a page typesets all together."""
 
-_CODE = re.compile(r"^(`{3,}|~{3,})[\w+#.-]*\n(?:.*\n)*?\1[ \t]*$", re.MULTILINE)
+_CODE_BLOCKS = re.compile(r"^(`{3,}|~{3,})[\w+#.-]*\n(?:.*\n)*?\1[ \t]*$", re.MULTILINE)
 # What could make a parser see a fence where we see none, or none where we see one.
 _UNSURE = re.compile(r"[<$\\]|^[ \t>]*(?:`{3}|~{3})|^[ >\t*+-]*\[[^\]]*\]:", re.MULTILINE)
 _NO_LANGUAGE = re.compile(r"[^\w+#.-]")
-_LOOK = re.compile(r"[#<\]=]|-{1,}[ \t]*$|^[ \t>]*(?:`{3}|~{3})", re.MULTILINE)  # without these there is nothing to do
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_WORTH_A_LOOK = re.compile(
+    r"[#<\]=]|-{1,}[ \t]*$|^[ \t>]*(?:`{3}|~{3})", re.MULTILINE
+)  # without these there is nothing to do
+_FENCE_LINE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _ATX = re.compile(r"^((?:[ \t]*(?:>|[-+*]|\d{1,9}[.)]))*[ \t]*)(#{1,6})(?=[ \t]|$)")
 _UNDERLINE = re.compile(r"^((?:[ \t]*>)*[ \t]*)([-=]+[ \t]*)$")
 _DEFINITION = re.compile(r"^([ \t>*+.)\d-]*)\[(?=[^\]]*\]:)")
@@ -40,18 +42,18 @@ _BREAK = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029](?=[ \t]*#)")  # a new 
 _SPECIAL = re.compile(
     r"[\\`*\[\]<>!#|~${}&@^=]|(?<![^\W_])_|_(?![^\W_])|:(?=/)|(?<=www)\.|^[-+](?= |$)|^-+$", re.IGNORECASE
 )
-_ENDS = re.compile("(\r\n|\r|\n)")
+_LINE_ENDS = re.compile("(\r\n|\r|\n)")
 _TRIES = 4  # what was taken out may have hidden something
 
 _parser = MarkdownIt("commonmark").enable("table")
 
 
-def contained(text: str) -> str:
+def contained_markdown(text: str) -> str:
     """A message as Markdown that reaches out of nothing."""
     if MACROS.search(outside_code(text)):
         return fenced(text)
-    text = _BREAK.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", closed(text))
-    if not _LOOK.search(text):
+    text = _BREAK.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", with_closed_fence(text))
+    if not _WORTH_A_LOOK.search(text):
         return text
     for _ in range(_TRIES):
         changed = _changed(text)
@@ -68,7 +70,7 @@ def inline(text: str, length: int = 120) -> str:
 
 def lines_of(text: str) -> list[str]:
     """The lines of a text, as Markdown ends them."""
-    return _ENDS.split(text)[::2]
+    return _LINE_ENDS.split(text)[::2]
 
 
 def code_span(text: str) -> str:
@@ -81,7 +83,7 @@ def code_span(text: str) -> str:
 
 def outside_code(text: str) -> str:
     """A message without its code blocks, if it is sure where they are; else all of it."""
-    rest, fences = _CODE.subn("", text)
+    rest, fences = _CODE_BLOCKS.subn("", text)
     return rest if fences and not _UNSURE.search(rest) else text
 
 
@@ -95,12 +97,12 @@ def fenced(text: str, language: str = "") -> str:
     return f"{fence}{_NO_LANGUAGE.sub('', language)}\n{text.rstrip()}\n{fence}"
 
 
-def closed(text: str) -> str:
+def with_closed_fence(text: str) -> str:
     """A message whose last code block is closed where it was left open, as in a cancelled one, so that it does not
     swallow what follows."""
     fence = ""
     for line in lines_of(text):
-        mark = _FENCE.fullmatch(line)
+        mark = _FENCE_LINE.fullmatch(line)
         if mark is None:
             continue
         if not fence and not (mark[1][0] == "`" and "`" in mark[2]):
@@ -112,7 +114,7 @@ def closed(text: str) -> str:
 
 def _changed(text: str) -> str:
     """The text with what its parser finds in it put right."""
-    parts = _ENDS.split(text)
+    parts = _LINE_ENDS.split(text)
     lines, ends = parts[::2], [*parts[1::2], ""]
     found: dict[str, object] = {}
     tokens = _parser.parse(text, found)
@@ -154,9 +156,9 @@ def _without_tags(block: str, children: Sequence[Token]) -> str:
 def _lower(lines: list[str], token: Token, first: int, end: int) -> None:
     """Let a heading stand below those that say who speaks."""
     if token.markup.startswith("#"):
-        if len(token.markup) > HEAD:
+        if len(token.markup) > HEADING_LEVEL:
             return
-        level = "#" * min(6, len(token.markup) + HEAD)
+        level = "#" * min(6, len(token.markup) + HEADING_LEVEL)
         lines[first] = _ATX.sub(lambda found: found[1] + level, lines[first])
     else:
         place = end - 1

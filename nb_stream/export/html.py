@@ -20,12 +20,14 @@ from .runs import by_run
 from .text import dollars, ending, seconds
 
 IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
-_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
+_FENCED_CODE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _ASIDE = (CellKind.THOUGHT, CellKind.TOOL_CALL, CellKind.SELECTION, CellKind.MEMORY)
 
 _CELL = "overflow-wrap:anywhere;margin:4px 0;padding:2px 0 2px 10px;border-left:3px solid hsl({hue},45%,50%)"
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;font:inherit"
-_CODE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;padding:6px 8px;border:1px solid rgba(128,128,128,.4)"
+_CODE_STYLE = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;padding:6px 8px;border:1px solid rgba(128,128,128,.4)"
+)
 
 _SHEET = """
 :root{color-scheme:light dark;--page:#fff;--ink:#1c1e21;--soft:#59636e;--edge:#d8dee4;--code:#f5f7f9}
@@ -73,42 +75,42 @@ def fragment(cells: Sequence[Cell], runs: Sequence[RunInfo], *, unfold: bool = F
         hues.setdefault(cell.path, 210 + 137 * len(hues))  # the golden angle keeps neighbours apart
     for number, (run, own) in enumerate(by_run(cells, runs), 1):
         if run is None:
-            yield from _cells(own, unfold, hues)
+            yield from _html_cells(own, unfold, hues)
             continue
         yield f"<section>\n<h2>Run {number}{_joined(': ', one_line(run.task))}</h2>\n"
         yield f"<p><small>{_when(run)}</small></p>\n" if run.started_at is not None else ""
-        yield from _cells(own, unfold, hues)
+        yield from _html_cells(own, unfold, hues)
         yield f'<p class="nb-end"><small>{escape(capital(ending(run)))}</small></p>\n</section>\n'
 
 
-def _cells(cells: Sequence[Cell], unfold: bool, hues: Mapping[str, int]) -> Iterator[str]:
+def _html_cells(cells: Sequence[Cell], unfold: bool, hues: Mapping[str, int]) -> Iterator[str]:
     for place, cell in enumerate(cells, 1):
-        yield from _cell(cell, place == len(cells) or (unfold and cell.kind not in _ASIDE), hues[cell.path])
+        yield from _html_cell(cell, place == len(cells) or (unfold and cell.kind not in _ASIDE), hues[cell.path])
 
 
-def _cell(cell: Cell, is_open: bool, hue: int) -> Iterator[str]:
+def _html_cell(cell: Cell, is_open: bool, hue: int) -> Iterator[str]:
     words = "" if is_open else _first_words(cell)
     yield (
         f'<details class="nb-cell" style="{_CELL.format(hue=hue % 360)}"{" open" if is_open else ""}>\n<summary>'
         f"<b><bdi>{escape(one_line(cell.path or cell.agent or 'nb_stream'))}</bdi></b>"
         f"{_joined(' ', marks(cell))}{_joined(' – ', words)} <small>{escape(figures(cell))}</small></summary>\n"
     )
-    yield from _body(cell)
+    yield from _html_body(cell)
     yield "</details>\n"
 
 
-def _body(cell: Cell) -> Iterator[str]:
+def _html_body(cell: Cell) -> Iterator[str]:
     if cell.kind in (CellKind.STRUCTURED, CellKind.ERROR):
-        yield _code(cell.text)
+        yield _html_code(cell.text)
     elif cell.kind is not CellKind.TOOL_CALL:
-        yield from _said(cell.text) if cell.is_markdown else (_code(cell.text),)
+        yield from _said(cell.text) if cell.is_markdown else (_html_code(cell.text),)
     for code, _ in unshown(cell):
-        yield _code(code)
+        yield _html_code(code)
     for call in cell.tool_calls:
-        yield from _call(call)
+        yield from _html_tool_call(call)
     for name, label in (("output", "Output"), ("answer", "Answer"), ("traceback", "Traceback")):
         if cell.data.get(name):
-            yield f"<div><small>{label}</small></div>\n{_code(str(cell.data[name]))}"
+            yield f"<div><small>{label}</small></div>\n{_html_code(str(cell.data[name]))}"
     for number, source in enumerate(cell.data.get("images", ()), 1):
         yield image(str(source), number)
 
@@ -116,31 +118,31 @@ def _body(cell: Cell) -> Iterator[str]:
 def _said(text: str) -> Iterator[str]:
     """A message as it was written; what stands between code fences as code."""
     place = 0
-    for fence in _FENCE.finditer(text):
+    for fence in _FENCED_CODE.finditer(text):
         if text[place : fence.start()].strip():
-            yield _plain(text[place : fence.start()])
-        yield _code(fence[2])
+            yield _html_text(text[place : fence.start()])
+        yield _html_code(fence[2])
         place = fence.end()
     if text[place:].strip():
-        yield _plain(text[place:])
+        yield _html_text(text[place:])
 
 
-def _plain(text: str) -> str:
+def _html_text(text: str) -> str:
     inside = escape(visible(text).strip("\n"), quote=False)
     return f'<pre class="nb-text" dir="auto" style="{_TEXT}">\n{inside}</pre>\n'
 
 
-def _code(text: str) -> str:
+def _html_code(text: str) -> str:
     if not text.strip():
         return ""
     inside = escape(visible(text).strip("\n"), quote=False)
-    return f'<pre class="nb-code" dir="ltr" style="{_CODE}">\n{inside}</pre>\n'
+    return f'<pre class="nb-code" dir="ltr" style="{_CODE_STYLE}">\n{inside}</pre>\n'
 
 
-def _call(call: ToolCall) -> Iterator[str]:
-    yield f"<div><code><bdi>{escape(one_line(call.name))}</bdi></code></div>\n{_code(call.arguments)}"
+def _html_tool_call(call: ToolCall) -> Iterator[str]:
+    yield f"<div><code><bdi>{escape(one_line(call.name))}</bdi></code></div>\n{_html_code(call.arguments)}"
     if call.result is not None:
-        yield f"<div><small>{'Failed' if call.is_error else 'Result'}</small></div>\n{_code(call.result)}"
+        yield f"<div><small>{'Failed' if call.is_error else 'Result'}</small></div>\n{_html_code(call.result)}"
 
 
 def image(source: str, number: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from .code import unshown
-from .contained import code_span, contained, fenced, inline, lines_of
+from .contained import code_span, contained_markdown, fenced, inline, lines_of
 from .html import IMAGE
 from .runs import by_run
 
@@ -19,30 +19,30 @@ def markdown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
         task = "" if run is None else inline(run.task)
         if run is not None:
             parts.append(f"## Run {number}: {task}" if task else f"## Run {number}")
-        parts.extend(_cell(cell) for cell in own)
+        parts.extend(_markdown_cell(cell) for cell in own)
         if run is not None:
-            parts.append(f"*{_ending(run)}*")
+            parts.append(f"*{_markdown_run_end(run)}*")
     return "\n\n".join(parts) + ("\n" if parts else "")
 
 
-def _cell(cell: Cell) -> str:
+def _markdown_cell(cell: Cell) -> str:
     head = f"### {inline(cell.agent) or 'nb_stream'}"
     if cell.kind is not CellKind.TEXT:
         head += f" ({cell.kind.value})"
     if cell.status is not CellStatus.DONE:
         head += f": {cell.status.value}"
-    return "\n\n".join(part for part in (head, *_body(cell)) if part)
+    return "\n\n".join(part for part in (head, *_markdown_body(cell)) if part)
 
 
-def _body(cell: Cell) -> Iterator[str]:
+def _markdown_body(cell: Cell) -> Iterator[str]:
     if cell.kind is CellKind.TOOL_CALL:
-        yield from (_call(call) for call in cell.tool_calls)
+        yield from (_markdown_tool_call(call) for call in cell.tool_calls)
     elif cell.kind is CellKind.THOUGHT:
-        yield "\n".join(f"> {line}".rstrip() for line in lines_of(contained(cell.text)))
+        yield "\n".join(f"> {line}".rstrip() for line in lines_of(contained_markdown(cell.text)))
     elif cell.kind is CellKind.STRUCTURED:
         yield fenced(cell.text, "json")
     elif cell.kind is CellKind.CODE:
-        yield contained(cell.text)
+        yield contained_markdown(cell.text)
         for code, language in unshown(cell):
             yield fenced(code, language)
         yield fenced(cell.data.get("output", ""), "text")
@@ -50,7 +50,7 @@ def _body(cell: Cell) -> Iterator[str]:
         yield fenced(cell.text, "text")
         yield fenced(cell.data.get("traceback", ""), "text")
     else:
-        yield contained(cell.text) if cell.is_markdown else fenced(cell.text, "text")
+        yield contained_markdown(cell.text) if cell.is_markdown else fenced(cell.text, "text")
     yield from _answer(cell)
     for number, source in enumerate(cell.data.get("images", ()), 1):
         if IMAGE.fullmatch(str(source)):
@@ -62,15 +62,15 @@ def _answer(cell: Cell) -> Iterator[str]:
     if how := cell.data.get("how"):
         answer = str(cell.data.get("answer") or "")
         yield f"*{inline(str(how)).capitalize()}{':' if answer else '.'}*"
-        yield contained(answer)
+        yield contained_markdown(answer)
 
 
-def _call(call: ToolCall) -> str:
+def _markdown_tool_call(call: ToolCall) -> str:
     title = code_span(call.name) + (" failed" if call.is_error else "")
     parts = (title, fenced(call.arguments, "json"), fenced(call.result or "", "text"))
     return "\n\n".join(part for part in parts if part)
 
 
-def _ending(run: RunInfo) -> str:
+def _markdown_run_end(run: RunInfo) -> str:
     word = run.status.value.capitalize()
     return f"{word}: {inline(run.stop_reason)}" if run.stop_reason else f"{word}."

@@ -33,7 +33,7 @@ _SHORT, _BRIEF = 100, 40
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
-_UNFINISHED = (CellStatus.WRITING, CellStatus.RUNNING, CellStatus.WAITING)
+_NOT_FINISHED = (CellStatus.WRITING, CellStatus.RUNNING, CellStatus.WAITING)
 _CUT_OFF = "cut off"
 """What is not finished can only be read again where its kernel is gone."""
 
@@ -72,7 +72,7 @@ class Renderer:
             yield before
         yield from _bounds(runs, begun, len(runs))
         if runs:
-            yield _end(runs[-1])
+            yield _run_end(runs[-1])
 
     def drop(self, cells: Iterable[Cell]) -> None:
         """Keep nothing of these cells any more."""
@@ -82,7 +82,7 @@ class Renderer:
     def _entry(self, cell: Cell) -> Entry:
         kept, entry = self._kept.get(id(cell), (None, None))
         if kept is not cell or entry is None:
-            entry = rendered(cell, self._colours.setdefault(cell.path, _colour(len(self._colours))))
+            entry = rendered(cell, self._colours.setdefault(cell.path, _tint(len(self._colours))))
             if entry.is_finished:
                 self._kept[id(cell)] = cell, entry
         return entry
@@ -92,7 +92,7 @@ def _bounds(runs: Sequence[RunInfo], begun: int, number: int) -> Iterator[Entry]
     """The ends and heads of runs between a cell of the run `begun` and one of the run `number`, counted from 1."""
     for place in range(begun, number):
         if place > 0:
-            yield _end(runs[place - 1])
+            yield _run_end(runs[place - 1])
         yield _head(runs[place], place + 1)
 
 
@@ -101,8 +101,8 @@ def _head(run: RunInfo, number: int) -> Entry:
     return Entry("head", f"{_MARK}{words}\n", f"<p><b>{_aside(words)}</b>")
 
 
-def _end(run: RunInfo) -> Entry:
-    is_finished = run.status not in _UNFINISHED
+def _run_end(run: RunInfo) -> Entry:
+    is_finished = run.status not in _NOT_FINISHED
     words = capital(ending(run) if is_finished else _CUT_OFF)
     return Entry("end", f"{_MARK}{words}\n", f"<p><small>{_aside(words)}</small>", is_finished=is_finished)
 
@@ -110,7 +110,7 @@ def _end(run: RunInfo) -> Entry:
 def rendered(cell: Cell, colour: str) -> Entry:
     """A cell in both forms, with all that it says; `colour` is a tint for its agent."""
     said, name, about = said_in(cell), one_line(cell.path or cell.agent or "nb_stream"), marks(cell)
-    is_finished = cell.status not in _UNFINISHED
+    is_finished = cell.status not in _NOT_FINISHED
     if not is_finished:
         about = about.replace(f"{cell.status.value})", f"{_CUT_OFF})")
     has_lines = "\n" in said
@@ -120,10 +120,10 @@ def rendered(cell: Cell, colour: str) -> Entry:
     tint = f" style=background:{colour}" if len(said) > _BRIEF else ""
     who = f"<b{tint}>{_aside(name)}</b>{' ' if about else ''}{about}"
     images = "".join(image(str(source), number).strip() for number, source in enumerate(_images(cell), 1))
-    body = f"<p{' dir=auto' if _turns(said) else ''}>{_text(said)}" if said else ""
+    body = f"<p{' dir=auto' if _turns(said) else ''}>{_plain_text(said)}" if said else ""
     if len(said) <= _SHORT and not images:
         between = "&#10;" if has_lines else " "
-        html = f"<p>{who}{body if _turns(said) else between + _text(said)}"
+        html = f"<p>{who}{body if _turns(said) else between + _plain_text(said)}"
         return Entry("message", text, html, is_finished=is_finished)
     figured = f" <small>{escape(figures(cell))}</small>" if figures(cell) else ""
     inside = f"{figured}</summary>{body}{images}</details>"
@@ -147,7 +147,7 @@ def framed(inside: str) -> str:
     return f"<pre style={_PAGE}>{inside}</pre>" if inside else ""
 
 
-def _text(said: str) -> str:
+def _plain_text(said: str) -> str:
     return escape(said, quote=False).replace("\n", "&#10;")
 
 
@@ -161,7 +161,7 @@ def _turns(text: str) -> bool:
     return not text.isascii() and _RIGHT_TO_LEFT.search(text) is not None
 
 
-def _colour(number: int) -> str:
+def _tint(number: int) -> str:
     """A tint for the ground on which an agent's name stands, in a light page and in a dark one."""
     hue = (210 + 137 * number) % 360  # the golden angle keeps neighbours apart
     return "#" + "".join(f"{round(15 * part):x}" for part in colorsys.hls_to_rgb(hue / 360, 0.5, 0.45)) + "5"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..core.model import Cell, RunInfo
 from .outputs import Entry, Renderer, framed
 
-LIMITS = (None, 256_000, 32_000)
+PART_LIMITS_CHARS = (None, 256_000, 32_000)
 """Characters of both forms up to which a part takes what is finished. The last limit is that of the first part, too, as
 long as it is alone."""
 
@@ -45,11 +45,11 @@ class Part:
         return framed(self.html)
 
 
-class Parts:
+class TranscriptParts:
     """The parts of one growing transcript."""
 
     def __init__(self) -> None:
-        self.parts: tuple[Part, ...] = tuple(Part() for _ in LIMITS)
+        self.parts: tuple[Part, ...] = tuple(Part() for _ in PART_LIMITS_CHARS)
         self._renderer = Renderer()
         self._closed: tuple[Cell, ...] = ()  # what is finished and stays as it stands
         self._begun = 0  # the runs whose heads stand there
@@ -64,8 +64,8 @@ class Parts:
             self._closed, self._begun, self._ended, self._renderer, self._at = (), 0, (), Renderer(), 0
         fresh = settled[len(self._closed) :]
         entries = list(self._renderer.entries((*fresh, *live), runs, self._begun))
-        finished = entries[: _cut(entries, max(0, len(fresh) - 1))]
-        if sum(len(entry.text) + len(entry.html) for entry in finished) > LIMITS[-1]:
+        finished = entries[: _finished_count(entries, max(0, len(fresh) - 1))]
+        if sum(len(entry.text) + len(entry.html) for entry in finished) > PART_LIMITS_CHARS[-1]:
             entries = entries[len(finished) :]
             text, html = _forms(finished)
             if self._at == 0:
@@ -79,7 +79,7 @@ class Parts:
             self._begun += sum(entry.kind == "head" for entry in finished)
             self._ended = runs[: max(0, self._begun - 1)]
         for place in range(len(parts) - 2, 0, -1):
-            limit, part = LIMITS[place], parts[place]
+            limit, part = PART_LIMITS_CHARS[place], parts[place]
             if limit is not None and len(part.text) + len(part.html) > limit:
                 parts[place - 1] = parts[place - 1].grown(part.text, part.html)
                 parts[place] = part.turned("", "")
@@ -87,7 +87,7 @@ class Parts:
         self.parts = tuple(parts)
 
 
-def _cut(entries: Sequence[Entry], messages: int) -> int:
+def _finished_count(entries: Sequence[Entry], messages: int) -> int:
     """How many of the entries will not change any more: those before the message with this number, and before the first
     unfinished one. What comes next is a message, or the end of the last run."""
     places = [place for place, entry in enumerate(entries) if entry.kind == "message"]

@@ -16,10 +16,10 @@ from .markdown import markdown
 from .outputs import said_in
 from .text import text
 
-LIMIT = 40_000
+MAX_SHOWN_CHARS = 40_000
 """Characters of messages that are shown, in each of the three forms."""
 
-RUNS = 100
+MAX_RUN_HEADINGS = 100
 """Runs up to which each has a heading."""
 
 
@@ -27,7 +27,7 @@ def shown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> dict[str, str]:
     """Runs and cells as a MIME bundle: HTML, Markdown and plain text."""
     last = _last(cells)
     left_out = len(cells) - len(last)
-    heads = runs if len(runs) <= RUNS else ()
+    heads = runs if len(runs) <= MAX_RUN_HEADINGS else ()
     note = f"{left_out} earlier messages are not shown here. transcript.to_html() has them all." if left_out else ""
     said = markdown(last, heads)
     return {
@@ -40,11 +40,11 @@ def shown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> dict[str, str]:
 def _last(cells: Sequence[Cell]) -> list[Cell]:
     """The newest cells that fit, the last one in any case; what is too long by itself is cut."""
     last: list[Cell] = []
-    room = LIMIT
+    room = MAX_SHOWN_CHARS
     for cell in reversed(cells):
         length = len(said_in(cell)) + sum(len(str(image)) for image in cell.data.get("images", ()))
-        if length > LIMIT:
-            cut = said_in(cell)[: LIMIT // 4]
+        if length > MAX_SHOWN_CHARS:
+            cut = said_in(cell)[: MAX_SHOWN_CHARS // 4]
             cell = replace(cell, text=f"{cut}… (cut: {length} characters)", tool_calls=(), data={})
             length = len(cut)
         if length > room:

@@ -10,7 +10,7 @@ from ..core.text_safety import one_line, quoted, visible
 from .code import unshown
 from .runs import by_run
 
-WIDTH = 72
+RULE_WIDTH = 72
 
 
 def text(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[str]:
@@ -19,14 +19,14 @@ def text(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[str]:
         if run is not None:
             yield rule(beginning(run, number)) + "\n"
         for cell in own:
-            yield f"{rule(head(cell))}\n{closed(body(cell))}"
+            yield f"{rule(head(cell))}\n{with_line_end(body(cell))}"
         if run is not None:
             yield rule(ending(run)) + "\n"
 
 
 def rule(words: str) -> str:
     """A line with words in it."""
-    return f"---------- {words} ".ljust(WIDTH, "-")
+    return f"---------- {words} ".ljust(RULE_WIDTH, "-")
 
 
 def beginning(run: RunInfo, number: int) -> str:
@@ -76,7 +76,7 @@ def head(cell: Cell) -> str:
 def body(cell: Cell) -> str:
     """What is said."""
     parts = [] if cell.kind is CellKind.TOOL_CALL else [visible(cell.text)]
-    parts.extend(_call(call) for call in cell.tool_calls)
+    parts.extend(_text_tool_call(call) for call in cell.tool_calls)
     if cell.kind is CellKind.CODE:
         parts.extend(visible(code) for code, _ in unshown(cell))
     parts.append(result(cell))
@@ -85,23 +85,23 @@ def body(cell: Cell) -> str:
 
 def result(cell: Cell) -> str:
     """What came of it later: the results of tools, the output of code, a person's answer, the traceback."""
-    parts = [_result(call) for call in cell.tool_calls if call.result is not None]
+    parts = [_text_tool_result(call) for call in cell.tool_calls if call.result is not None]
     for name, label in (("output", "output: "), ("answer", "answer: "), ("traceback", "")):
         if cell.data.get(name):
             parts.append(_indented(label, visible(str(cell.data[name]))))
     return quoted("\n".join(parts))
 
 
-def closed(said: str) -> str:
+def with_line_end(said: str) -> str:
     """A text that ends in one line feed; nothing for an empty one."""
     return said.rstrip("\n") + "\n" if said.strip() else ""
 
 
-def _call(call: ToolCall) -> str:
+def _text_tool_call(call: ToolCall) -> str:
     return f"{one_line(call.name)}({visible(call.arguments)})"
 
 
-def _result(call: ToolCall) -> str:
+def _text_tool_result(call: ToolCall) -> str:
     return _indented(f"{one_line(call.name)} {'failed' if call.is_error else 'gave'}: ", visible(call.result or ""))
 
 

@@ -27,8 +27,8 @@ from typing import Any, Protocol
 
 from ..concurrency import comm_interceptor
 from ..core.transcript import Transcript
-from ..export.parts import LIMITS, Part, Parts
-from ..wire.protocol import LeftOp
+from ..export.parts import PART_LIMITS_CHARS, Part, TranscriptParts
+from ..wire.protocol import SavedOutputOp
 
 
 class HasTranscript(Protocol):
@@ -39,13 +39,13 @@ class HasTranscript(Protocol):
         """Everything that was said so far."""
 
 
-LEAVES = ("transcript", "summary", "nothing")
+LEAVE_OPTIONS = ("transcript", "summary", "nothing")
 """What a panel may leave: all that was said, a line for each run, or nothing."""
 
-PAUSE = 2.0
+WRITE_EVERY_S = 2.0
 """Seconds between two writings while a cell runs, or a run goes on."""
 
-LIVE_PAUSE = 3.0
+WRITE_LIVE_AFTER_S = 3.0
 """Seconds after which text that is being written is written there, too."""
 
 SPLIT_IN_CELL = 4
@@ -63,7 +63,7 @@ def instead(title: str, leave: str) -> dict[str, str]:
     return {"text/html": f"<small>{escape(title)}. {_ABOVE}</small>", "text/plain": title}
 
 
-class StaticOutput:
+class SavedOutput:
     """The static outputs of one stream, whichever of its panels are shown, and where: they stand beside the last one.
 
     `mark` is the class of their HTML. They are written on the stream's loop, but for the end of a cell.
@@ -71,11 +71,11 @@ class StaticOutput:
 
     def __init__(self) -> None:
         self.mark = f"nbs-static-{uuid.uuid4().hex[:8]}"
-        self.listeners: list[Callable[[LeftOp | None], None]] = []
+        self.listeners: list[Callable[[SavedOutputOp | None], None]] = []
         """Told at each writing, with what was written where pages must put it in themselves."""
-        self._title, self._leave = "", LEAVES[0]
+        self._title, self._leave = "", LEAVE_OPTIONS[0]
         self._stream: Callable[[], Any] = lambda: None
-        self._parts = Parts()
+        self._parts = TranscriptParts()
         self._is_split = True  # whether each part has an output of its own
         self._display_ids: list[str] = []
         self._place = 0  # how often it was shown
@@ -90,10 +90,10 @@ class StaticOutput:
         self._lock = threading.RLock()
 
     @staticmethod
-    def of(stream: object) -> StaticOutput:
+    def of(stream: object) -> SavedOutput:
         """The one of a stream."""
         with _lock:
-            return _of.setdefault(stream, StaticOutput())
+            return _of.setdefault(stream, SavedOutput())
 
     @property
     def revisions(self) -> str:
@@ -114,7 +114,7 @@ class StaticOutput:
             return
         comm_interceptor.at_cell_end(_end_of_cell)
         with self._lock:
-            self._take(_place())
+            self._take(_current_cell_ids())
             for part, display_id in enumerate(self._display_ids):
                 self._publish(self._elsewhere(part), display_id, "")
             self._stream, self._title, self._leave = weakref.ref(stream), title, leave
@@ -128,7 +128,7 @@ class StaticOutput:
     def ended(self) -> None:
         """A run has ended: write that at once, but in a loop of short runs."""
         now = time.monotonic()
-        if not comm_interceptor.runs_a_cell() and now >= self._ended_at + PAUSE:
+        if not comm_interceptor.runs_a_cell() and now >= self._ended_at + WRITE_EVERY_S:
             self._ended_at = now
             self._due_at(now)
         else:
@@ -136,14 +136,14 @@ class StaticOutput:
 
     def changed(self) -> None:
         """Something stands that stood not before."""
-        self._due_at(self._at + PAUSE)
+        self._due_at(self._at + WRITE_EVERY_S)
 
     def grew(self) -> None:
         """Text came that is being written still: cheap, for each piece."""
         if not self._is_due:
-            self._due_at(time.monotonic() + LIVE_PAUSE)
+            self._due_at(time.monotonic() + WRITE_LIVE_AFTER_S)
 
-    def now(self, parts: Collection[int] | None = None) -> LeftOp | None:
+    def now(self, parts: Collection[int] | None = None) -> SavedOutputOp | None:
         """What stands in some of the parts, or should; None where nothing is left. Who asks is told from now on."""
         if not self._display_ids:
             return None
@@ -209,12 +209,12 @@ class StaticOutput:
         for tell in list(self.listeners):
             tell(op)
 
-    def _op(self, parts: Collection[int]) -> LeftOp:
+    def _op(self, parts: Collection[int]) -> SavedOutputOp:
         return {
             "op": "left",
             "place": self._place,
             "parts": {str(part): {"stamp": self._stamp(part), "data": self._bundle(part)} for part in parts},
-            "elsewhere": [self._elsewhere(part) for part in range(len(LIMITS))],
+            "elsewhere": [self._elsewhere(part) for part in range(len(PART_LIMITS_CHARS))],
         }
 
     def _stamp(self, part: int) -> str:
@@ -253,13 +253,13 @@ def _end_of_cell() -> None:
         output.flush(ends_cell=True)
 
 
-def _all() -> list[StaticOutput]:
+def _all() -> list[SavedOutput]:
     """Those of all streams there are; another thread may just be making one."""
     with _lock:
         return list(_of.values())
 
 
-def _place() -> tuple[str, str] | None:
+def _current_cell_ids() -> tuple[str, str] | None:
     """The cell that is being run, where the front end says which, and the id of its execution."""
     request = comm_interceptor.request() or {}
     try:
@@ -269,4 +269,4 @@ def _place() -> tuple[str, str] | None:
 
 
 _lock = threading.RLock()  # a finaliser may come in between
-_of: weakref.WeakKeyDictionary[object, StaticOutput] = weakref.WeakKeyDictionary()
+_of: weakref.WeakKeyDictionary[object, SavedOutput] = weakref.WeakKeyDictionary()

@@ -40,7 +40,7 @@ import ipywidgets
 import traitlets
 
 from ..concurrency import comm_interceptor, event_loops
-from ..wire.protocol import VERSION, Command, Frame, Op, Snapshot, decode
+from ..wire.protocol import PROTOCOL_VERSION, Command, Frame, Op, Snapshot, decode
 
 STATIC = pathlib.Path(__file__).parents[1] / "static"
 
@@ -101,7 +101,7 @@ class FrameWidget(anywidget.AnyWidget):
         layout = _Layout(width="100%", min_width="0")
         super().__init__(layout=layout, line=uuid.uuid4().hex, **traits)
         self.on_msg(lambda _widget, content, _buffers: self._received(content))
-        deliver(self, lambda content: self._received(content), self._forget)
+        deliver_commands(self, lambda content: self._received(content), self._forget)
         if self.comm is not None and not _sent:
             _sent.append(True)
             self._send_panel(panel_name())
@@ -154,7 +154,7 @@ class FrameWidget(anywidget.AnyWidget):
 
     def send_beside(self, op: Op) -> None:
         """Send an operation outside of the sequence of frames. Any thread may call it."""
-        self.send_frame({"v": VERSION, "seq": -1, "ops": [op]})
+        self.send_frame({"v": PROTOCOL_VERSION, "seq": -1, "ops": [op]})
 
     def leave_static(self) -> None:
         """The widget is shown in the cell that is being run: put what is to stay in the notebook there."""
@@ -172,7 +172,7 @@ def caution() -> str:
     return comm_interceptor.available() or ""
 
 
-def deliver(
+def deliver_commands(
     widget: ipywidgets.Widget, custom: Callable[[object], None] | None, forget: list[Callable[[], None]]
 ) -> None:
     """Let a widget's messages come at once while a cell runs.
@@ -183,7 +183,7 @@ def deliver(
     comm = widget.comm
     if comm is None:
         return
-    loop = event_loops.running()
+    loop = event_loops.running_loop()
 
     def handle(message: dict[str, Any]) -> None:
         data = message["content"]["data"]
@@ -194,7 +194,7 @@ def deliver(
         else:
             comm_interceptor.call_in_loop(loop, widget._handle_msg, message)
 
-    forget.append(comm_interceptor.deliver(comm.comm_id, handle))
+    forget.append(comm_interceptor.intercept(comm.comm_id, handle))
 
 
 def show_in_boxes() -> None:

@@ -13,13 +13,13 @@ from ..core.model import Chunk
 call_of = operator.attrgetter("agent", "path", "message_id", "turn")
 """The model call that a chunk belongs to."""
 
-Call = tuple[str, str, "str | None", "str | None"]
+CallKey = tuple[str, str, "str | None", "str | None"]
 
 
-class Packed(NamedTuple):
+class ChunkBatch(NamedTuple):
     """Single chunks in their order. `owners` says for each which of `calls` wrote it; empty where there is one."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[CallKey, ...]
     owners: array[int]
     at: array[float]
     lengths: array[int]
@@ -36,10 +36,10 @@ class Packed(NamedTuple):
         return made
 
 
-def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> Packed:
+def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> ChunkBatch:
     """Press chunks together. `texts` are their texts; each chunk is single: its `count` is 1."""
-    calls, owners = _owners(chunks)
-    return Packed(
+    calls, owners = _owner_indices(chunks)
+    return ChunkBatch(
         calls,
         array("I", owners),
         array("d", [chunk.at for chunk in chunks]),
@@ -52,7 +52,7 @@ def by_call(chunks: Sequence[Chunk]) -> Iterable[Sequence[int]]:
     """The places of the chunks of each model call."""
     if _is_one_call(chunks):
         return (range(len(chunks)),)
-    places: dict[Call, list[int]] = {}
+    places: dict[CallKey, list[int]] = {}
     for place, call in enumerate(map(call_of, chunks)):
         places.setdefault(call, []).append(place)
     return places.values()
@@ -64,7 +64,7 @@ def _is_one_call(chunks: Sequence[Chunk]) -> bool:
     return len(turns) == 1 and turns != {None} and len({chunk.message_id for chunk in chunks}) == 1
 
 
-def _owners(chunks: Sequence[Chunk]) -> tuple[tuple[Call, ...], Sequence[int]]:
+def _owner_indices(chunks: Sequence[Chunk]) -> tuple[tuple[CallKey, ...], Sequence[int]]:
     if _is_one_call(chunks):
         return (call_of(chunks[0]),), ()
     owners = list(map(call_of, chunks))

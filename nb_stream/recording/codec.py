@@ -21,9 +21,9 @@ from typing import Any, get_args
 
 from ..core.model import AgentInfo, CellKind, CellStatus, Chunk, Event, RunFinished, TurnEnded, Usage
 from ..core.typed_json import decoded, time_of
-from .chunk_batch import Packed, pack, steps, times
+from .chunk_batch import ChunkBatch, pack, steps, times
 
-VERSION = 1
+RECORDING_VERSION = 1
 """The version of the recordings that this package writes, and the newest one that it reads."""
 
 KINDS: tuple[type[Any], ...] = get_args(Event)
@@ -34,12 +34,12 @@ class NoJson(ValueError):
     """A line that is no JSON: nobody knows what stands in what follows it."""
 
 
-def word(kind: type[Any]) -> str:
+def event_word(kind: type[Any]) -> str:
     """The name of a class of events in a file: `RunStarted` is `run_started`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
-_CLASSES = {word(kind): kind for kind in KINDS}
+_CLASSES = {event_word(kind): kind for kind in KINDS}
 _KNOWN = {*_CLASSES, "chunks"}
 _DEFAULTS = {
     kind: {
@@ -49,12 +49,12 @@ _DEFAULTS = {
     for kind in KINDS
 }
 
-_ENDS = (CellStatus.DONE, CellStatus.FAILED, CellStatus.CANCELLED)
+_END_STATUSES = (CellStatus.DONE, CellStatus.FAILED, CellStatus.CANCELLED)
 _CALL = ("agent", "path", "message_id", "turn")
-_LONGEST = 512  # chunks in a line at most
+_MAX_CHUNKS_A_LINE = 512  # chunks in a line at most
 
-_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
-_read = json.JSONDecoder().decode
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
+_decode_json = json.JSONDecoder().decode
 
 
 def header(agents: Sequence[AgentInfo], streaming: Mapping[str, bool], created: float) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def header(agents: Sequence[AgentInfo], streaming: Mapping[str, bool], created: 
     `created` is a time in seconds since the epoch."""
     return {
         "nb_stream": "recording",
-        "version": VERSION,
+        "version": RECORDING_VERSION,
         "created": created,
         "agents": [
             {**dataclasses.asdict(agent), "streaming": bool(streaming.get(agent.path, True))} for agent in agents
@@ -75,7 +75,7 @@ def rows(events: Iterable[Event]) -> Iterator[Event | list[Chunk]]:
     for are_chunks, group in itertools.groupby(events, _is_plain):
         if not are_chunks:
             yield from group
-        while are_chunks and (chunks := list(itertools.islice(group, _LONGEST))):
+        while are_chunks and (chunks := list(itertools.islice(group, _MAX_CHUNKS_A_LINE))):
             yield chunks  # type: ignore[misc]
 
 
@@ -91,7 +91,7 @@ def line(row: Event | list[Chunk]) -> bytes:
     return _line(to_dict(row))
 
 
-def line_of(packed: Packed, texts: Sequence[str]) -> bytes:
+def line_of(packed: ChunkBatch, texts: Sequence[str]) -> bytes:
     """The line of chunks, with its line feed. `texts` are their texts."""
     head = {
         "event": "chunks",
@@ -101,20 +101,20 @@ def line_of(packed: Packed, texts: Sequence[str]) -> bytes:
         ],
     }
     # Lists are written by hand, at a third of the price: there is one such line for every 256 chunks of a busy run.
-    written = [dumps(head)[:-1], f'"after":{_write(steps(packed.at))}', f'"text":{_texts(texts)}']
+    written = [dumps(head)[:-1], f'"after":{_encode_json(steps(packed.at))}', f'"text":{_json_list(texts)}']
     if packed.owners:
-        written.append(f'"call":{_write(packed.owners.tolist())}')
+        written.append(f'"call":{_encode_json(packed.owners.tolist())}')
     return (",".join(written) + "}\n").encode("utf-8", "backslashreplace")
 
 
 _BORDER = "\x7f"  # JSON need not escape it, and texts with it are rare
 
 
-def _texts(texts: Sequence[str]) -> str:
+def _json_list(texts: Sequence[str]) -> str:
     """Texts as a JSON list."""
-    joined = _write(_BORDER.join(texts))
+    joined = _encode_json(_BORDER.join(texts))
     if joined.count(_BORDER) != len(texts) - 1:
-        return _write(list(texts))
+        return _encode_json(list(texts))
     return "[" + joined.replace(_BORDER, '","') + "]"
 
 
@@ -130,7 +130,7 @@ def from_line(text: str | bytes) -> list[Event]:
     try:
         if values["event"] == "chunks":
             return _chunks(values)  # type: ignore[return-value]
-        return [_event(values)]
+        return [_decoded_event(values)]
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
         raise ValueError(f"its fields are not those of {values['event']!r} ({error})") from error
 
@@ -141,7 +141,7 @@ def joined(text: str | bytes) -> list[Event]:
     if values["event"] != "chunks":
         return from_line(text)
     try:
-        ats, texts, owners, calls = _parts(values)
+        ats, texts, owners, calls = _chunk_columns(values)
         found: list[Event] = []
         for place, call in enumerate(calls):
             mine = None if owners is None else [number for number, owner in enumerate(owners) if owner == place]
@@ -158,7 +158,7 @@ def joined(text: str | bytes) -> list[Event]:
 
 def _values(text: str | bytes) -> dict[str, Any]:
     try:
-        values = _read(text if isinstance(text, str) else text.decode())
+        values = _decode_json(text if isinstance(text, str) else text.decode())
     except json.JSONDecodeError as error:
         raise NoJson(str(error)) from error
     except RecursionError as error:
@@ -169,17 +169,17 @@ def _values(text: str | bytes) -> dict[str, Any]:
 
 
 def _chunks(values: Mapping[str, Any]) -> list[Chunk]:
-    ats, texts, owners, calls = _parts(values)
+    ats, texts, owners, calls = _chunk_columns(values)
     return [
         Chunk(at=at, text=text, **calls[owner])
         for at, text, owner in zip(ats, texts, owners or [0] * len(texts), strict=True)
     ]
 
 
-def _parts(values: Mapping[str, Any]) -> tuple[array[float], list[str], list[int] | None, list[dict[str, Any]]]:
+def _chunk_columns(values: Mapping[str, Any]) -> tuple[array[float], list[str], list[int] | None, list[dict[str, Any]]]:
     """The times, the texts, the owners and the calls of a line of chunks."""
     ats, texts, owners = _times(values), values["text"], values.get("call")
-    calls = [_call(call) for call in values["calls"]]
+    calls = [_call_members(call) for call in values["calls"]]
     if not calls or not len(ats) == len(texts) == len(owners or ats) or not len(ats):
         raise IndexError("its lists do not fit each other")
     if not all(type(text) is str for text in texts):
@@ -189,7 +189,7 @@ def _parts(values: Mapping[str, Any]) -> tuple[array[float], list[str], list[int
     return ats, texts, owners, calls
 
 
-def _call(values: Mapping[str, Any]) -> dict[str, Any]:
+def _call_members(values: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a chunk that say which call it is of."""
     chunk = decoded(Chunk, {**{name: values[name] for name in _CALL if name in values}, "at": 0, "text": ""})
     return {name: getattr(chunk, name) for name in _CALL}
@@ -207,9 +207,9 @@ def _times(values: Mapping[str, Any]) -> array[float]:
     return found
 
 
-def _event(values: Mapping[str, Any]) -> Event:
+def _decoded_event(values: Mapping[str, Any]) -> Event:
     event: Event = decoded(_CLASSES[values["event"]], values)
-    if isinstance(event, (TurnEnded, RunFinished)) and event.status not in _ENDS:
+    if isinstance(event, (TurnEnded, RunFinished)) and event.status not in _END_STATUSES:
         raise ValueError(f"nothing ends by {event.status.value!r}")
     return event
 
@@ -217,14 +217,14 @@ def _event(values: Mapping[str, Any]) -> Event:
 def dumps(value: Any) -> str:
     """JSON values as one line of strict JSON. What JSON has no form for becomes text, and NaN becomes null."""
     try:
-        return _write(value)
+        return _encode_json(value)
     except ValueError:
-        return _write(_finite(value))
+        return _encode_json(_finite(value))
 
 
 def to_dict(event: Event) -> dict[str, Any]:
     """An event as JSON values, without the fields that have their default value."""
-    values: dict[str, Any] = {"event": word(type(event))}
+    values: dict[str, Any] = {"event": event_word(type(event))}
     for name, default in _DEFAULTS[type(event)].items():
         value = getattr(event, name)
         if value == default:

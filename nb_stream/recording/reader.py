@@ -26,9 +26,9 @@ CUT = "The recording ends here."
 GZIP = b"\x1f\x8b"
 """How a compressed file begins."""
 
-_JOIN = 512  # lines whose chunks are joined at most, so that memory stays bounded
-_NAMED = 20  # lines that were left out, each with a warning of its own
-_LOOK = 200  # lines between two reports of progress
+_JOIN_EVERY_LINES = 512  # lines whose chunks are joined at most, so that memory stays bounded
+_MAX_WARNINGS = 20  # lines that were left out, each with a warning of its own
+_PROGRESS_EVERY_LINES = 200  # lines between two reports of progress
 
 
 class Recording:
@@ -49,10 +49,10 @@ class Recording:
             lines.close()
         if head is None:
             raise RecordingError(f"{self.path} is not a recording of nb_stream: its first line is no header.")
-        if type(head.get("version")) is not int or not 1 <= head["version"] <= codec.VERSION:
+        if type(head.get("version")) is not int or not 1 <= head["version"] <= codec.RECORDING_VERSION:
             raise RecordingError(
                 f"{self.path} has version {head.get('version')!r}; this nb_stream reads recordings up to version "
-                f"{codec.VERSION}. Install a newer nb_stream to open it."
+                f"{codec.RECORDING_VERSION}. Install a newer nb_stream to open it."
             )
         self.version: int = head["version"]
         self.created: float | None = self._part(head, "created", time_of)
@@ -123,7 +123,7 @@ class Recording:
         next(lines)
         for line in lines:
             found = lines.read(codec.joined, line)
-            if progress is not None and lines.number % _LOOK == 0:
+            if progress is not None and lines.number % _PROGRESS_EVERY_LINES == 0:
                 progress(lines.fraction)
             for event in found:
                 if isinstance(event, Chunk):
@@ -131,7 +131,7 @@ class Recording:
                 else:
                     yield from pile.take()
                     yield event
-            if lines.number % _JOIN == 0:
+            if lines.number % _JOIN_EVERY_LINES == 0:
                 yield from pile.take()
         yield from pile.take()
 
@@ -261,8 +261,8 @@ class Lines:
             self.broken(str(error))
         except ValueError as error:
             self._left_out += 1
-            if self._left_out <= _NAMED:
-                last = " So are others that follow." if self._left_out == _NAMED else ""
+            if self._left_out <= _MAX_WARNINGS:
+                last = " So are others that follow." if self._left_out == _MAX_WARNINGS else ""
                 sentence = (
                     f"{self._path} is broken at line {self.number}, byte {self.offset}: {error}. The line is left out."
                 )
@@ -298,7 +298,7 @@ class _Nothing:
         return None
 
 
-def load(path: str | os.PathLike[str], progress: Callable[[float], None] | None = None) -> Transcript:
+def load_transcript(path: str | os.PathLike[str], progress: Callable[[float], None] | None = None) -> Transcript:
     """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`,
     `.json.gz`).
 

@@ -32,8 +32,8 @@ from .chunk_batch import by_call
 Redact = Callable[[str], str]
 """Gets a text of a run, gives what may be kept of it."""
 
-FAILED = "[not recorded: the redact function failed]"
-REMOVED = "[key removed]"
+REDACT_FAILED = "[not recorded: the redact function failed]"
+KEY_REMOVED = "[key removed]"
 
 _TEXTS = ("text", "task", "output", "error", "traceback", "stop_reason", "answer")
 _KEYS = re.compile(
@@ -64,7 +64,7 @@ def scrub(event: Event) -> Event:
         return _KEYS.sub(_judged, known(text))
 
     if isinstance(event, ToolResults):
-        results = tuple(_call(result, any_key if result.is_error else known) for result in event.results)
+        results = tuple(_redacted_call(result, any_key if result.is_error else known) for result in event.results)
         return event if _same(results, event.results) else replace(event, results=results)
     if isinstance(event, (RunFinished, Notice)) or (isinstance(event, CodeResult) and event.exit_code):
         return rewritten(event, any_key)
@@ -91,14 +91,14 @@ def sift(chunks: list[Chunk], *, end: bool) -> tuple[list[Chunk], list[Chunk]]:
         whole = "".join([chunks[place].text for place in places])
         clean = _without(whole, secrets)
         if clean is not whole:
-            _cut(kept, places, whole, clean)
-        begun = 0 if end else max(_begun(clean, secret) for secret in secrets)
+            _cut_in_proportion(kept, places, whole, clean)
+        begun = 0 if end else max(_begun_length(clean, secret) for secret in secrets)
         if begun:
             now = min(now, _holding(kept, places, begun))
     return kept[:now], kept[now:]
 
 
-def _begun(text: str, secret: str) -> int:
+def _begun_length(text: str, secret: str) -> int:
     """How many characters at the end of a text a secret may begin with."""
     tail = text[1 - len(secret) :]
     at = tail.find(secret[0])
@@ -137,13 +137,13 @@ def _is_secret(name: str, value: str) -> bool:
 def _without(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         if secret in text:
-            text = text.replace(secret, REMOVED)
+            text = text.replace(secret, KEY_REMOVED)
     return text
 
 
 def _judged(found: re.Match[str]) -> str:
     """A key has digits; what has none is a word."""
-    return REMOVED if any(map(str.isdigit, found[0])) else found[0]
+    return KEY_REMOVED if any(map(str.isdigit, found[0])) else found[0]
 
 
 def rewritten(event: Event, text: Callable[[str], str]) -> Event:
@@ -155,7 +155,7 @@ def rewritten(event: Event, text: Callable[[str], str]) -> Event:
     }
     for name in ("tool_calls", "results"):
         calls = getattr(event, name, ())
-        new_calls = tuple(_call(call, text) for call in calls)
+        new_calls = tuple(_redacted_call(call, text) for call in calls)
         if not _same(new_calls, calls):
             changes[name] = new_calls
     data = getattr(event, "data", None)
@@ -164,7 +164,7 @@ def rewritten(event: Event, text: Callable[[str], str]) -> Event:
     return replace(event, **changes) if changes else event
 
 
-def _call(call: ToolCall, text: Callable[[str], str]) -> ToolCall:
+def _redacted_call(call: ToolCall, text: Callable[[str], str]) -> ToolCall:
     arguments, result = text(call.arguments), None if call.result is None else text(call.result)
     if arguments is call.arguments and result is call.result:
         return call
@@ -188,7 +188,7 @@ def _same(new: Sequence[object], old: Sequence[object]) -> bool:
     return all(a is b for a, b in zip(new, old, strict=True))
 
 
-def _cut(chunks: list[Any], places: Sequence[int], whole: str, kept: str) -> None:
+def _cut_in_proportion(chunks: list[Any], places: Sequence[int], whole: str, kept: str) -> None:
     """Give the chunks at `places`, whose text was `whole`, what is kept of it, cut in proportion."""
     start = end = 0
     for place in places:
@@ -244,7 +244,7 @@ class Redactor:
         whole = "".join(chunks[place].text for place in places)
         kept = self.text(whole)
         if kept != whole:
-            _cut(chunks, places, whole, kept)
+            _cut_in_proportion(chunks, places, whole, kept)
 
     def event(self, event: Event) -> Event:
         """An event that is no chunk, with all its texts rewritten; names and ids stay."""
@@ -262,7 +262,7 @@ class Redactor:
         if not self._told:
             self._told = True
             self._complain(f"The redact function failed ({reason}); texts it failed on are not recorded.")
-        return FAILED
+        return REDACT_FAILED
 
     def deep(self, value: Any) -> Any:
         """What is kept of JSON values."""

@@ -15,7 +15,7 @@ from ..core.model import RunStarted
 from ..errors import RecordingError
 from .reader import Recording
 
-_MOMENT = 0.001  # seconds that are not worth a sleep
+_SHORTEST_SLEEP_S = 0.001  # seconds that are not worth a sleep
 
 
 class Replay:
@@ -40,7 +40,7 @@ class Replay:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
-        self._speed = _speed(speed)
+        self._speed = _checked_speed(speed)
         self._position = 0.0
         self._since: float | None = None  # when the clock began to run from _position; None while it stands
         self._paused = self._stepping = self._back = False
@@ -74,7 +74,7 @@ class Replay:
 
     @speed.setter
     def speed(self, speed: float) -> None:
-        speed = _speed(speed)
+        speed = _checked_speed(speed)
         with self._lock:
             self._set(self._now())
             self._speed = speed
@@ -159,7 +159,7 @@ class Replay:
                     self._back, self._limit = False, 0.0
                     return False
                 wait = self._until(position)
-                if wait < _MOMENT:
+                if wait < _SHORTEST_SLEEP_S:
                     self._limit = max(self._limit, position)
                     return True
                 self._woken.clear()
@@ -212,7 +212,7 @@ class Replay:
             listener()
 
 
-def _speed(speed: float) -> float:
+def _checked_speed(speed: float) -> float:
     if not isinstance(speed, (int, float)) or not speed > 0:
         raise ValueError(
             f"speed is a number above zero, 2.0 for twice as fast and math.inf for at once, not {speed!r}."

@@ -26,18 +26,18 @@ from typing import IO, Any
 
 from ..core.model import Chunk, Event, RunFinished, RunStarted
 from ..errors import RecordingError
-from .chunk_batch import Packed, pack
+from .chunk_batch import ChunkBatch, pack
 from .codec import dumps, line, line_of, rows
 from .redaction import Redact, Redactor, scrub, scrubbed, sift
 
-INTERVAL = 0.25
+WRITE_AFTER_S = 0.25
 """Seconds after which an event is in the file."""
 
-PILE = 512
+BATCH_CHUNKS = 512
 """Chunks that wait to be pressed together. Fewer than what makes Python's garbage collector look for the first time:
 objects that outlive its looks cost more than all the rest of a recording."""
 
-_BLOCK = 256  # lines that are saved at once
+_LINES_A_BLOCK = 256  # lines that are saved at once
 
 
 class RecordFile:
@@ -69,11 +69,11 @@ class RecordFile:
         lines."""
         lines = iter(lines)
         try:
-            block = list(itertools.islice(lines, _BLOCK))
+            block = list(itertools.islice(lines, _LINES_A_BLOCK))
             if not block:
                 raise RecordingError("There is nothing to save yet: no run has begun.")
             while block:
-                following = list(itertools.islice(lines, _BLOCK))
+                following = list(itertools.islice(lines, _LINES_A_BLOCK))
                 self.write(b"".join(block), end=not following)
                 block = following
         except OSError as error:
@@ -138,18 +138,18 @@ class RecordFile:
     __del__ = close
 
 
-class Tape:
+class EventLog:
     """What a stream has heard, event by event: in memory, some 20 bytes a chunk, and in a file where one is wished.
 
     The stream gives events by calling it. Chunks it puts into `chunks`, which costs next to nothing, and calls `pack`
-    when there are `PILE` of them; so none lives for long, and what is kept is nothing that a garbage collector looks
-    at. A thread writes four times a second while a run goes on; when a run has ended, all of it is in the file. Where
-    writing fails, the run goes on, and `complain` gets a sentence.
+    when there are `BATCH_CHUNKS` of them; so none lives for long, and what is kept is nothing that a garbage collector
+    looks at. A thread writes four times a second while a run goes on; when a run has ended, all of it is in the file.
+    If writing fails, the run goes on, and `complain` gets a sentence.
     """
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
-        self._rows: list[Event | Packed] = []
+        self._rows: list[Event | ChunkBatch] = []
         self._begun = 0  # the place behind the last RunStarted
         self._lock = threading.Lock()  # of the rows: held for moments
         self._running = False
@@ -225,16 +225,16 @@ class Tape:
             else:
                 self._keep(row)
 
-    def _keep(self, row: Event | Packed, texts: Sequence[str] = ()) -> None:
+    def _keep(self, row: Event | ChunkBatch, texts: Sequence[str] = ()) -> None:
         self._rows.append(row)  # an event shares its texts with the transcript
         if self._file is not None and not self._rewrites:
-            self._lines.append(line_of(row, texts) if isinstance(row, Packed) else line(row))
+            self._lines.append(line_of(row, texts) if isinstance(row, ChunkBatch) else line(row))
 
     @property
     def _rewrites(self) -> bool:
         return self._file is not None and self._file.redactor is not None
 
-    def _write(self, lines: list[bytes], fresh: list[Event | Packed]) -> None:
+    def _write(self, lines: list[bytes], fresh: list[Event | ChunkBatch]) -> None:
         file = self._file
         if file is None:
             return
@@ -284,7 +284,7 @@ class Tape:
             if self._file is not None and self._file.is_at(path):
                 self._renew(self._file, head, redact or self._file.redact)
                 return
-        save(path, head, _single(list(self._rows)), redact=redact)
+        save_recording(path, head, _single(list(self._rows)), redact=redact)
 
     def _renew(self, before: RecordFile, head: Mapping[str, Any], redact: Redact | None) -> None:
         """Go on in a file that has another head. Where that fails, go on as before."""
@@ -307,7 +307,7 @@ class Tape:
                 self._lines = list(map(line, rows(_single(self._rows[len(heard) :]))))
 
 
-def save(
+def save_recording(
     path: str | os.PathLike[str], head: Mapping[str, Any], events: Iterable[Event], *, redact: Redact | None = None
 ) -> None:
     """Write events as a recording; a file that was there is kept as `NAME.bak`.
@@ -320,13 +320,13 @@ def save(
     RecordFile(path, head, redact, _raise).fill(map(line, rows(events)))
 
 
-def _single(kept: Iterable[Event | Packed]) -> Iterator[Event]:
+def _single(kept: Iterable[Event | ChunkBatch]) -> Iterator[Event]:
     """What was kept, event by event."""
     for row in kept:
-        yield from row.chunks() if isinstance(row, Packed) else (row,)
+        yield from row.chunks() if isinstance(row, ChunkBatch) else (row,)
 
 
-def _fit_to_write(kept: Iterable[Event | Packed], redactor: Redactor | None) -> Iterator[Event]:
+def _fit_to_write(kept: Iterable[Event | ChunkBatch], redactor: Redactor | None) -> Iterator[Event]:
     """What can be written now of what was kept, event by event."""
     events = _single(kept)
     return events if redactor is None else (fit for event in events for fit in redactor.feed(event))
@@ -336,10 +336,10 @@ def _raise(sentence: str) -> None:
     raise RecordingError(sentence)
 
 
-def _write_on(tape: weakref.ref[Tape], run: int) -> None:
+def _write_on(tape: weakref.ref[EventLog], run: int) -> None:
     """Write while a run goes on, and the stream is there."""
     while True:
-        time.sleep(INTERVAL)
+        time.sleep(WRITE_AFTER_S)
         here = tape()
         if here is None or not here._running or here._run != run:
             return
@@ -347,7 +347,7 @@ def _write_on(tape: weakref.ref[Tape], run: int) -> None:
         del here
 
 
-_tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
+_tapes: weakref.WeakSet[EventLog] = weakref.WeakSet()
 
 
 @atexit.register

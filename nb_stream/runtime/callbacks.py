@@ -1,9 +1,9 @@
 """Callbacks of the user's: tokens and events as they happen, for all agents or for some.
 
 A plain function is called at once, on the stream's event loop: what it prints appears in the right cell, and it may
-touch whatever lives on that loop. One that keeps the loop for longer than `SHARE` of a second goes on in a thread, so
-that it cannot hold up the agents; the transcript says so. A coroutine function gets its values one after the other in
-a task of its own. Whatever a callback does, the run and the other callbacks go on.
+touch whatever lives on that loop. A function that keeps the loop for more than `MAX_SHARE_OF_LOOP` goes on in a thread,
+so that it cannot hold up the agents; the transcript says so. A coroutine function gets its values one after the other,
+in a task of its own. Whatever a callback does, the run and the other callbacks go on.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from ..concurrency.event_loops import keep, running
+from ..concurrency.event_loops import keep_alive, running_loop
 
 T = TypeVar("T")
 
-SHARE = 0.25
+MAX_SHARE_OF_LOOP = 0.25
 """Seconds of any one second for which a plain function may keep the loop."""
 
 
@@ -78,14 +78,14 @@ class Callbacks(Generic[T]):
         try:
             result = entry.call(value)
             if result is not None and inspect.isawaitable(result):
-                keep(asyncio.ensure_future(self._finish(entry, result)))
+                keep_alive(asyncio.ensure_future(self._finish(entry, result)))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
             self._failed(entry, error)
         ended = time.monotonic()
         if ended - entry.since > 1.0:
             entry.since, entry.spent = began, 0.0
         entry.spent += ended - began
-        if entry.spent > SHARE:
+        if entry.spent > MAX_SHARE_OF_LOOP:
             entry.waits = True
             self._complain(
                 f"The callback {name_of(entry.call)} is slow: it kept the event loop for {entry.spent:.1f} s of a "
@@ -94,7 +94,7 @@ class Callbacks(Generic[T]):
 
     def _enqueue(self, entry: _Entry[T], value: T) -> None:
         entry.waiting.append(value)
-        if running() is None:
+        if running_loop() is None:
             return  # between two runs of a script: it gets it with what comes next
         worker = entry.worker
         if worker is None or worker.done() or worker.get_loop() is not asyncio.get_running_loop():

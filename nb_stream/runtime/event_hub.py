@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..concurrency.clock import now
 from ..core import think_tags
-from ..core.chunk_buffer import Pile
+from ..core.chunk_buffer import ChunkBuffer
 from ..core.metrics import cost, price_of
 from ..core.model import (
     AgentInfo,
@@ -34,16 +34,17 @@ from ..core.model import (
     TurnEnded,
     TurnStarted,
 )
-from ..core.reducer import Patch, fold
+from ..core.patches import Patch
+from ..core.reducer import fold
 from ..core.transcript import Transcript
-from ..recording.writer import PILE, Tape
+from ..recording.writer import BATCH_CHUNKS, EventLog
 from .callbacks import Callbacks, drain
-from .run import Outlet
+from .run import MessageQueue
 from .token_gate import TokenGate
 
 log = logging.getLogger("nb_stream")
 
-_AMID = (CellKind.INPUT, CellKind.APPROVAL, CellKind.THOUGHT, CellKind.OTHER)
+_BEFORE_TEXT_ENDS = (CellKind.INPUT, CellKind.APPROVAL, CellKind.THOUGHT, CellKind.OTHER)
 """The kinds of messages that may come before the end of a text of the same turn."""
 
 
@@ -71,7 +72,7 @@ class Watcher(Protocol):
         """A replay went back: cells of the current run were taken off the transcript."""
 
 
-class Feed:
+class EventHub:
     """What a stream has heard so far, and who listens. Belongs to the stream's loop, but for `so_far` and `gate`."""
 
     def __init__(self, agents: tuple[AgentInfo, ...], gate: TokenGate, joined: Callable[[Any, str], Any]) -> None:
@@ -85,14 +86,14 @@ class Feed:
         self._faulty: list[Watcher] = []  # told about in the log
         self.prices: dict[str, tuple[float, float]] = {}
         self.models: dict[str, str] = {}
-        self.tape = Tape()
+        self.tape = EventLog()
         self._kept = self.tape.chunks
         self._keep = self._kept.append
-        self.outlet: Outlet | None = None
+        self.outlet: MessageQueue | None = None
         self._joined = joined
         self._begun = Transcript(agents=agents)  # as it was when the run began
-        self._said = self._begun, Pile()  # and what is on its way into it: changed as one, for readers elsewhere
-        self._held = Pile()  # kept by a closed gate
+        self._said = self._begun, ChunkBuffer()  # and what is on its way into it: changed as one, for readers elsewhere
+        self._held = ChunkBuffer()  # kept by a closed gate
 
     @property
     def attended(self) -> bool:
@@ -129,7 +130,7 @@ class Feed:
     def chunk(self, native: Any, chunk: Chunk) -> None:
         """Take in a piece of text: the hot path."""
         self._keep(chunk)
-        if len(self._kept) >= PILE:
+        if len(self._kept) >= BATCH_CHUNKS:
             self.tape.pack()
         path = chunk.path
         first = self._said[1].add(chunk)
@@ -144,7 +145,7 @@ class Feed:
                 self._failed(watcher, error)
         if self.outlet is None and not self.tokens and not self.events:
             if self._held:
-                self._held = Pile()  # who hears the rest must not get it behind a gap
+                self._held = ChunkBuffer()  # who hears the rest must not get it behind a gap
         elif self.gate.is_open(path):
             if self._held:
                 self.release(path)  # another thread has opened the gate a moment ago
@@ -171,7 +172,7 @@ class Feed:
         elif path and isinstance(event, Message):
             if event.kind is not CellKind.SELECTION and event.agent != "user":
                 self._meet(event.agent, path, streams=False)
-            if event.kind not in _AMID:
+            if event.kind not in _BEFORE_TEXT_ENDS:
                 self._forget(path, event.turn)
             if path in self.gate:
                 self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
@@ -202,24 +203,24 @@ class Feed:
 
     def rewind(self) -> None:
         """A replay goes back to the beginning of its run: forget what the run said."""
-        self._said, self._held = (self._begun, Pile()), Pile()
+        self._said, self._held = (self._begun, ChunkBuffer()), ChunkBuffer()
         self.tape.rewind()
         self._tell(lambda watcher: watcher.rewound())
 
     def restore(self, transcript: Transcript, events: Iterable[Event]) -> None:
         """Begin with what was recorded earlier: its transcript, and the events that it came from."""
         self._begun = replace(transcript, agents=self.agents)
-        self._said = self._begun, Pile()
+        self._said = self._begun, ChunkBuffer()
         self.tape.keep(events)
 
-    def begin(self, outlet: Outlet | None) -> None:
+    def begin(self, outlet: MessageQueue | None) -> None:
         """A run begins; `outlet` takes its messages for the consumer of `run_stream`."""
         self.status.clear()
         self.outlet = outlet
 
     def end(self) -> None:
         """A run ended: nobody is writing any more."""
-        self._held = Pile()
+        self._held = ChunkBuffer()
         for path, status in self.status.items():
             if status is not AgentStatus.FAILED:
                 self.status[path] = AgentStatus.DONE
@@ -246,7 +247,7 @@ class Feed:
         if self.outlet is not None:
             self.outlet.put(native)
         if self.tokens:
-            token = Token(chunk.agent, chunk.path, think_tags.plain(chunk.text), chunk.message_id, chunk.at)
+            token = Token(chunk.agent, chunk.path, think_tags.with_think_tags(chunk.text), chunk.message_id, chunk.at)
             self.tokens.send(token, chunk.path)
         if self.events:
             self.events.send(chunk, chunk.path)
@@ -264,7 +265,7 @@ class Feed:
         for event in events:
             transcript, changes = fold(transcript, event)
             patches.extend(changes)
-        self._said = transcript, Pile()
+        self._said = transcript, ChunkBuffer()
         if patches:
             self._tell(lambda watcher: watcher.patched(patches))
 

@@ -23,7 +23,7 @@ from .callbacks import is_async, name_of
 
 log = logging.getLogger("nb_stream")
 
-REPORT = 0.5
+REPORT_TIMEOUT_S = 0.5
 """Seconds in which a team reports its own request. It does so after what was said before, so its report is waited for;
 some ways of nesting agents swallow it, and then the question is reported without it."""
 
@@ -217,7 +217,7 @@ class Questions:
         if at_once:
             self._report(entry)
         else:
-            entry.timers.append(loop.call_later(REPORT, self._report, entry))
+            entry.timers.append(loop.call_later(REPORT_TIMEOUT_S, self._report, entry))
         if self._timeout is not None:
             entry.timers.append(loop.call_later(self._timeout, self._time_out, entry))
         self._changed()

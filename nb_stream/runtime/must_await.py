@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Call(Coroutine[Any, Any, T]):
+class MustAwait(Coroutine[Any, Any, T]):
     """A call that waits to be awaited. Its `repr` says what to write; so does a RuntimeWarning if it is dropped."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], sentence: str) -> None:
@@ -73,8 +73,8 @@ def needs_await(
         sentence = f"{call} has not begun: nothing happens until it is awaited. Write: await {call}{otherwise}."
 
         @functools.wraps(function)
-        def called(*args: P.args, **options: P.kwargs) -> Call[T]:
-            return Call(function(*args, **options), sentence)
+        def called(*args: P.args, **options: P.kwargs) -> MustAwait[T]:
+            return MustAwait(function(*args, **options), sentence)
 
         mark = getattr(inspect, "markcoroutinefunction", None)  # Python 3.12
         return called if mark is None else mark(called)

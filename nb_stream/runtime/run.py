@@ -14,7 +14,7 @@ from typing import Any
 from ..concurrency import event_loops, interrupts
 from ..errors import NotRunningError
 
-WITHIN: contextvars.ContextVar[weakref.ref[Run] | None] = contextvars.ContextVar("nb_stream_run", default=None)
+CURRENT_RUN: contextvars.ContextVar[weakref.ref[Run] | None] = contextvars.ContextVar("nb_stream_run", default=None)
 """Set in the tasks of a run, those of its agents, tools and callbacks included. What they leave in the background keeps
 neither the run nor its result."""
 
@@ -73,7 +73,7 @@ class Run:
 
     def waited_for(self) -> contextlib.AbstractAsyncContextManager[interrupts.Wait]:
         """Around a wait: an interrupt of a cell that waits ends the run."""
-        return interrupts.caught(self, part_of_run=WITHIN.get() is not None)
+        return interrupts.caught(self, part_of_run=CURRENT_RUN.get() is not None)
 
     async def settled(self) -> None:
         """Wait for the end, whatever it is. Interrupts do nothing to this wait."""
@@ -108,7 +108,7 @@ class Run:
 
 def is_within(run: Run) -> bool:
     """Whether this is a part of a run: then it cannot wait for its end."""
-    found = WITHIN.get()
+    found = CURRENT_RUN.get()
     return found is not None and found() is run
 
 
@@ -116,7 +116,7 @@ def _nothing(at_once: bool) -> None:
     """How to end a run that has ended."""
 
 
-class Outlet:
+class MessageQueue:
     """The messages of a run on their way to one `run_stream` consumer, on whichever loop it waits. Never holds up the
     run."""
 
@@ -137,7 +137,7 @@ class Outlet:
         self._wake()
 
     def _wake(self) -> None:
-        if event_loops.running() is self._loop:
+        if event_loops.running_loop() is self._loop:
             self._ready.set()
         else:
             with contextlib.suppress(RuntimeError):  # the loop that waits is closed

@@ -30,7 +30,7 @@ async def ask(prompt: str) -> str:
     """The line that comes after `prompt`. Raises EOFError if none comes any more."""
     print(prompt, end="", flush=True)
     typed = sys.platform != "win32" and sys.stdin.isatty()
-    line = await (_typed() if typed else _read())
+    line = await (_typed() if typed else _read_line())
     if not line:
         raise EOFError("EOF when reading a line")
     return line.rstrip("\n")
@@ -57,19 +57,19 @@ _reading: concurrent.futures.Future[str] | None = None
 """The line that a thread is reading: one at a time, for whoever asks first."""
 
 
-async def _read() -> str:
+async def _read_line() -> str:
     while True:
-        reading = _begun()
+        reading = _begin_reading()
         waiter = asyncio.wrap_future(reading)
         try:
             await asyncio.wait([waiter])
         finally:
             waiter.cancel()
-        if _taken(reading):
+        if _take(reading):
             return reading.result()
 
 
-def _begun() -> concurrent.futures.Future[str]:
+def _begin_reading() -> concurrent.futures.Future[str]:
     global _reading
     with _lock:
         if _reading is None:
@@ -79,7 +79,7 @@ def _begun() -> concurrent.futures.Future[str]:
         return _reading
 
 
-def _taken(reading: concurrent.futures.Future[str]) -> bool:
+def _take(reading: concurrent.futures.Future[str]) -> bool:
     """Take a line that was read; false if somebody else has it."""
     global _reading
     with _lock:

@@ -13,44 +13,44 @@ from typing import Any, NamedTuple
 from ..backends.base import Backend, Handoff, Rewound
 from ..concurrency import comm_interceptor
 from ..concurrency.clock import counting, now
-from ..concurrency.event_loops import Home, ended, keep, seen
+from ..concurrency.event_loops import OwnerLoop, discard_result, ended, keep_alive
 from ..concurrency.guarded_calls import attempt, attempted
 from ..core.model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
 from ..errors import AlreadyRunningError, already_running, described
-from .event_hub import Feed
+from .event_hub import EventHub
 from .human_input import Questions
-from .run import WITHIN, Outlet, Run
+from .run import CURRENT_RUN, MessageQueue, Run
 
-PATIENCE = (0.25, 0.15, 0.1)
+CANCEL_STEPS_S = (0.25, 0.15, 0.1)
 """Seconds that a run has to end when it is cancelled: by its token, by cancelling the agents' tasks, by cancelling its
 own. What does not end then is left behind, and can reach neither transcript nor team."""
 
-MENDING = 0.3
+RECOVERY_TIMEOUT_S = 0.3
 """Seconds that the end of a run waits for the team to be made fit for the next one, which waits for the rest."""
 
-CALLBACKS = 0.5
+CALLBACK_TIMEOUT_S = 0.5
 """Seconds that the end of a run waits for slow callbacks, which get what is left later."""
 
 
-class _Order(NamedTuple):
+class RunRequest(NamedTuple):
     """What a run was asked for. `token` is a cancellation token of the caller's; `answer` is that to a handoff; `moved`
     says that the team's queues belong to another event loop."""
 
     task: Any
     text: str
     output_task_messages: bool
-    outlet: Outlet | None
+    outlet: MessageQueue | None
     token: Any
     answer: str | None
     moved: bool
 
 
-class Runner:
+class RunSupervisor:
     """Begins runs, drives them and ends them, and keeps the state. `begin` and the wishes may come from any thread,
     the rest belongs to the stream's loop."""
 
     def __init__(
-        self, backend: Backend, feed: Feed, home: Home, input_timeout: float | None, input_default: str
+        self, backend: Backend, feed: EventHub, home: OwnerLoop, input_timeout: float | None, input_default: str
     ) -> None:
         self.state, self.detail = RunState.IDLE, ""
         self.run: Run | None = None
@@ -123,7 +123,7 @@ class Runner:
         task: Any,
         text: str,
         output_task_messages: bool = True,
-        outlet: Outlet | None = None,
+        outlet: MessageQueue | None = None,
         token: Any = None,
     ) -> Run:
         """Begin a run; returns at once. `text` is the task for a reader.
@@ -144,9 +144,9 @@ class Runner:
             answer = text if self._reply is not None and task is self._reply else None
             self._handoff = self._reply = None
         self._set_state(RunState.RUNNING, "")
-        work = self._supervise(run, _Order(task, text, output_task_messages, outlet, token, answer, moved))
+        work = self._supervise(run, RunRequest(task, text, output_task_messages, outlet, token, answer, moved))
         context = contextvars.copy_context()
-        self._home.call(lambda: keep(context.run(asyncio.ensure_future, work)))
+        self._home.call(lambda: keep_alive(context.run(asyncio.ensure_future, work)))
         return run
 
     def go_on(self, runs: int, state: dict[str, Any] | None) -> None:
@@ -201,7 +201,7 @@ class Runner:
         self._cancelling = True  # first: what the cancel calls may wish for it again
         attempt("A cancel", self._backend.request_cancel)
         self._heard = None
-        keep(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
+        keep_alive(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
         self._set_state(RunState.STOPPING, "The run is being cancelled.")
         self.questions.cancel()
 
@@ -209,7 +209,7 @@ class Runner:
         """End a run ever harder, until it has ended or nobody waits for it any more."""
         if pump is not None and cancelled is not None:
             steps: tuple[Callable[[], object], ...] = (self._backend.abandon, pump.cancel, pump.cancel, lambda: None)
-            for harder, seconds in zip(steps, (*PATIENCE, 0.05), strict=True):
+            for harder, seconds in zip(steps, (*CANCEL_STEPS_S, 0.05), strict=True):
                 if (await asyncio.wait((pump, cancelled), timeout=seconds, return_when=asyncio.FIRST_COMPLETED))[0]:
                     break
                 attempt("A cancel", harder)
@@ -218,13 +218,13 @@ class Runner:
 
     # --- a run -----------------------------------------------------------------------------------------------------
 
-    async def _supervise(self, run: Run, order: _Order) -> None:
+    async def _supervise(self, run: Run, order: RunRequest) -> None:
         """Own a run from its start to its last word."""
-        WITHIN.set(weakref.ref(run))
+        CURRENT_RUN.set(weakref.ref(run))
         with counting():
             await self._to_its_end(run, order)
 
-    async def _to_its_end(self, run: Run, order: _Order) -> None:
+    async def _to_its_end(self, run: Run, order: RunRequest) -> None:
         result: Any = None
         error: BaseException | None = None
         try:
@@ -247,7 +247,7 @@ class Runner:
         else:
             self._mending.add_done_callback(lambda _: None if self.active else self._backend.release())
 
-    async def _carry_out(self, run: Run, order: _Order) -> Any:
+    async def _carry_out(self, run: Run, order: RunRequest) -> Any:
         self._cancelled = asyncio.get_running_loop().create_future()
         if self._cancelling:
             self._cancelled.set_result(None)
@@ -262,7 +262,7 @@ class Runner:
             raise asyncio.CancelledError
         self._heard = run
         pump = self._pump = asyncio.ensure_future(self._drive(run, order))
-        pump.add_done_callback(seen)
+        pump.add_done_callback(discard_result)
         try:
             with comm_interceptor.hold():
                 await asyncio.wait((pump, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
@@ -305,7 +305,7 @@ class Runner:
             await self._backend.recover()
         await self._take_up()
 
-    async def _drive(self, run: Run, order: _Order) -> Any:
+    async def _drive(self, run: Run, order: RunRequest) -> Any:
         result: Any = None
 
         def emit(event: Event | Rewound) -> None:
@@ -351,7 +351,7 @@ class Runner:
                         order.outlet.put(native)
         return result
 
-    async def _close(self, run: Run, order: _Order, result: Any, error: BaseException | None) -> None:
+    async def _close(self, run: Run, order: RunRequest, result: Any, error: BaseException | None) -> None:
         self.questions.cancel()
         at, reason = now(), getattr(result, "stop_reason", None)
         if error is None:
@@ -366,14 +366,14 @@ class Runner:
         if error is not None and self._mending is None:
             self._mending = asyncio.ensure_future(self._mend())
             with contextlib.suppress(asyncio.CancelledError):  # the loop ends: the last words are said all the same
-                await ended(self._mending, MENDING)
+                await ended(self._mending, RECOVERY_TIMEOUT_S)
         try:
             for closing in self._backend.closing(event):
                 self._feed.event(closing)
             self._feed.end()
             if not self._cancelling:
                 with contextlib.suppress(asyncio.CancelledError):
-                    await self._feed.settle(CALLBACKS)
+                    await self._feed.settle(CALLBACK_TIMEOUT_S)
         finally:
             if order.outlet is not None:
                 if error is None and result is not None:  # an agent may end without a response

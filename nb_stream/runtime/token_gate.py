@@ -16,7 +16,7 @@ from ..core.model import AgentInfo
 from ..errors import UnknownAgentError
 from .switches import cannot_stream, resolve
 
-Streaming = Union[bool, str, Collection[str], Mapping[str, bool]]
+StreamingOption = Union[bool, str, Collection[str], Mapping[str, bool]]
 """Which agents begin with an open gate: `True` every one that can stream, `False` none, `"built"` those that were built
 to stream; or names and paths, these and no others; or a mapping from those, and every one that it does not mention."""
 
@@ -45,7 +45,7 @@ class TokenGate:
         self,
         agents: Sequence[AgentInfo],
         built: Mapping[str, bool],
-        streaming: Streaming = "built",
+        streaming: StreamingOption = "built",
         *,
         may_create: bool = False,
     ) -> None:
@@ -150,20 +150,22 @@ def _begin(agents: Sequence[AgentInfo], streaming: Any) -> tuple[dict[str, bool]
         return {}, None
     names = [streaming] if isinstance(streaming, str) else streaming
     if not isinstance(names, Collection) or isinstance(names, (bytes, bytearray)):
-        raise ValueError(f"{_RIGHT}, not {streaming!r}.")
+        raise ValueError(f"{_STREAMING_HELP}, not {streaming!r}.")
     said = names if isinstance(names, Mapping) else dict.fromkeys(names, True)
     begins: dict[str, bool] = {}
     for name, on in said.items():
         if not isinstance(on, bool):
-            raise ValueError(f"{_RIGHT}. For {name!r} it says {on!r}, which is neither True nor False.")
+            raise ValueError(f"{_STREAMING_HELP}. For {name!r} it says {on!r}, which is neither True nor False.")
         try:
             agent = resolve(agents, name)
         except UnknownAgentError as error:
-            raise UnknownAgentError(f"{error} {_RIGHT}.") from None
+            raise UnknownAgentError(f"{error} {_STREAMING_HELP}.") from None
         if on and not agent.can_stream:
             raise cannot_stream(agent)
         begins[agent.path] = on
     return begins, isinstance(names, Mapping)
 
 
-_RIGHT = 'streaming is True, False, "built", names or paths of agents, or a mapping from those to True or False'
+_STREAMING_HELP = (
+    'streaming is True, False, "built", names or paths of agents, or a mapping from those to True or False'
+)

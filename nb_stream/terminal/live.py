@@ -20,18 +20,18 @@ from rich.text import Text
 
 from ..concurrency.clock import now
 from ..core.model import Cell, CellKind, CellStatus, RunInfo
-from ..core.patches import Patch, RunChanged, Settled
+from ..core.patches import CellFinished, Patch, RunChanged
 from ..core.text_safety import one_line, visible
 from ..export.text import beginning, body, ending, head, result
 from ..runtime.switches import resolve
 
 if TYPE_CHECKING:
-    from .printed import Source
+    from .printed import ViewSource
 
-INTERVAL = 0.1
+REDRAW_EVERY_S = 0.1
 """Seconds between two pictures of what is being written."""
 
-_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
+_RICH_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 _UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
 _RULED = re.compile(r"(?<=\s)[─═]+(?=[^\S\n]*$)", re.MULTILINE)  # how a head ends here
 _FEWEST = 3  # lines that an agent needs to be shown while it writes: who it is, and two of text
@@ -42,7 +42,7 @@ class LiveTerminalView:
 
     def __init__(
         self,
-        source: Source,
+        source: ViewSource,
         *,
         console: Console,
         agents: Collection[str] | None = None,
@@ -65,7 +65,7 @@ class LiveTerminalView:
     def patched(self, patches: Sequence[Patch]) -> None:
         """Print what is finished."""
         for patch in patches:
-            if isinstance(patch, Settled) and self._shown(patch.cell):
+            if isinstance(patch, CellFinished) and self._shown(patch.cell):
                 self._settle(patch.cell)
             elif isinstance(patch, RunChanged):
                 self._run(patch.run)
@@ -100,7 +100,7 @@ class LiveTerminalView:
         live = self._live
         if live is not None:  # draining may have ended it
             self._guarded(lambda: live.update(self._region(), refresh=True))
-            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._look)
+            self._timer = asyncio.get_running_loop().call_later(REDRAW_EVERY_S, self._look)
 
     # --- what is finished ------------------------------------------------------------------------------------------
 
@@ -122,9 +122,9 @@ class LiveTerminalView:
         before = self._open.pop(cell.id, None)
         if before is None:
             if text := body(cell).strip("\n"):
-                self._print(_title(cell), Text(_plain(text), _style(cell)))
+                self._print(_title(cell), Text(_unruled(text), _style(cell)))
         elif result(cell) != result(before) or cell.status is not before.status:
-            self._print(_title(cell), Text(_plain(result(cell)), _style(cell)))
+            self._print(_title(cell), Text(_unruled(result(cell)), _style(cell)))
         if cell.status in _UNFINISHED:
             self._open[cell.id] = cell
 
@@ -182,10 +182,10 @@ class LiveTerminalView:
 
 
 def _title(cell: Cell) -> Rule:
-    return Rule(Text(head(cell), f"bold {_colour(cell)}"), align="left", style=_colour(cell))
+    return Rule(Text(head(cell), f"bold {_agent_colour(cell)}"), align="left", style=_agent_colour(cell))
 
 
-def _plain(said: str) -> str:
+def _unruled(said: str) -> str:
     """A text in which no line ends as heads do."""
     return _RULED.sub(lambda line: "-" * len(line[0]), said)
 
@@ -202,7 +202,7 @@ def _waits(cell: Cell) -> Text:
 
 def _names(cell: Cell) -> Text:
     """The beginning of a line of the region: who it is about."""
-    return Text("▌", _colour(cell)).append(one_line(cell.path or cell.agent), f"bold {_colour(cell)}")
+    return Text("▌", _agent_colour(cell)).append(one_line(cell.path or cell.agent), f"bold {_agent_colour(cell)}")
 
 
 def _style(cell: Cell) -> str:
@@ -211,5 +211,5 @@ def _style(cell: Cell) -> str:
     return "dim italic" if cell.kind is CellKind.THOUGHT else ""
 
 
-def _colour(cell: Cell) -> str:
-    return _COLOURS[zlib.crc32(cell.path.encode()) % len(_COLOURS)] if cell.path else "default"
+def _agent_colour(cell: Cell) -> str:
+    return _RICH_COLOURS[zlib.crc32(cell.path.encode()) % len(_RICH_COLOURS)] if cell.path else "default"

@@ -17,20 +17,20 @@ from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
 from ..core.model import AgentInfo, Cell, CellStatus, RunInfo
-from ..core.patches import Patch, RunChanged, Settled
+from ..core.patches import CellFinished, Patch, RunChanged
 from ..core.text_safety import quoted_piece, visible_piece
 from ..core.transcript import Transcript
-from ..export.text import beginning, body, closed, ending, head, result, rule
+from ..export.text import beginning, body, ending, head, result, rule, with_line_end
 from ..runtime.switches import resolve
 
-INTERVAL = 0.05
+LOOK_EVERY_S = 0.05
 """Seconds between two looks at the text that is being written."""
 
 _HALF = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]*)?)$")  # what only the next piece tells how to show
 _UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
 
 
-class Source(Protocol):
+class ViewSource(Protocol):
     """What the view reads; `TeamStream` is one."""
 
     @property
@@ -54,7 +54,7 @@ class View(Protocol):
 
 
 def terminal_view(
-    source: Source,
+    source: ViewSource,
     *,
     out: TextIO | None = None,
     agents: Collection[str] | None = None,
@@ -112,7 +112,7 @@ class TerminalView:
 
     def __init__(
         self,
-        source: Source,
+        source: ViewSource,
         *,
         out: TextIO | None = None,
         agents: Collection[str] | None = None,
@@ -136,7 +136,7 @@ class TerminalView:
         """Print what is finished, and what the agent with the floor has written."""
         writing = self._floor is not None  # it is given in `_look`: what has ended by then needs none
         for patch in patches:
-            if isinstance(patch, Settled):
+            if isinstance(patch, CellFinished):
                 if self._shown(patch.cell):
                     self._settle(patch.cell)
             elif isinstance(patch, RunChanged):
@@ -148,7 +148,7 @@ class TerminalView:
     def touched(self, first: bool) -> None:
         """Text is waiting: look at it soon."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._look)
+            self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
     def agents_changed(self) -> None:
         """A switch may have closed the mouth of the one who has the floor, or opened another's."""
@@ -226,7 +226,7 @@ class TerminalView:
         elif cell.id == self._floor:
             self._finish(cell)
             self._yield()
-        elif closed(body(cell)) == closed(self._printed.get(cell.id, _Printed()).text):
+        elif with_line_end(body(cell)) == with_line_end(self._printed.get(cell.id, _Printed()).text):
             self._printed.pop(cell.id, None)  # nothing to print, or a thought that was printed before its answer
         elif self._floor is not None:
             self._waiting[cell.id] = cell
@@ -273,14 +273,14 @@ class TerminalView:
     def _whole(self, cell: Cell) -> None:
         self._printed.pop(cell.id, None)
         self._head(cell)
-        self._write(closed(body(cell)))
+        self._write(with_line_end(body(cell)))
         self._remember(cell)
 
     def _later(self, before: Cell, cell: Cell) -> None:
         """What came of a tool call, of code or of a question."""
         if result(cell) != result(before) or cell.status is not before.status:
             self._head(cell)
-            self._write(closed(result(cell)))
+            self._write(with_line_end(result(cell)))
         self._remember(cell)
 
     def _remember(self, cell: Cell) -> None:

@@ -16,17 +16,17 @@ from collections.abc import Callable, Sequence
 
 from ..core.model import AgentStatus
 from ..core.patches import Patch
-from .flow_control import INTERVAL, Pace
-from .frame_builder import Frames, Source
+from .flow_control import FRAME_INTERVAL_S, FlowControl
+from .frame_builder import FrameBuilder, FrameSource
 from .protocol import Frame, Snapshot
 
-PER_SECOND = 30
+MAX_FRAMES_PER_S = 30
 """Frames in any second, first tokens included."""
 
-QUIET = 1.0
+TOTALS_AFTER_S = 1.0
 """Seconds without a frame after which the totals are told, for browsers that lost the tail; each time twice as many."""
 
-REPEATS = 5
+MAX_TOTALS = 5
 """How often the totals are told, where no page says that it has them."""
 
 
@@ -38,7 +38,7 @@ class Batcher:
 
     def __init__(
         self,
-        source: Source,
+        source: FrameSource,
         send: Callable[[Frame], None],
         loop: Callable[[], asyncio.AbstractEventLoop | None],
         title: str = "",
@@ -47,8 +47,8 @@ class Batcher:
         self._source = source
         self._send = send
         self._loop = loop
-        self._frames = Frames(source, title, caution)
-        self._pace = Pace()
+        self._frames = FrameBuilder(source, title, caution)
+        self._pace = FlowControl()
         self._lock = threading.RLock()  # a page that opens may be answered on a thread of the kernel's
         self._writing: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -58,7 +58,7 @@ class Batcher:
         self._repeats = 0  # how often the totals are still to be told
         self._totals: int | None = None  # the number of the last frame, where it tells them
         self._looked = self._last = float("-inf")  # the last flush, and the last that had something to tell
-        self._times: deque[float] = deque(maxlen=PER_SECOND)
+        self._times: deque[float] = deque(maxlen=MAX_FRAMES_PER_S)
 
     # --- what happens (Watcher) ------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class Batcher:
     @property
     def _slowed(self) -> bool:
         """Whether a page that cannot follow makes frames wait."""
-        return self._withheld or self._pace.interval(self._running()[1]) > INTERVAL
+        return self._withheld or self._pace.interval(self._running()[1]) > FRAME_INTERVAL_S
 
     # --- when ------------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Batcher:
         finally:
             self._flushing = False
         if frame is not None:
-            self._repeats, self._totals = REPEATS, None
+            self._repeats, self._totals = MAX_TOTALS, None
             self._went(frame, now)
         if loop is not None and count_at is not None:
             self._arm(loop, self._allowed(max(now, count_at)), self.flush)
@@ -177,7 +177,7 @@ class Batcher:
 
     def _arm_repeat(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._repeats > 0:
-            self._arm(loop, self._last + QUIET * 2 ** (REPEATS - self._repeats), self._repeat)
+            self._arm(loop, self._last + TOTALS_AFTER_S * 2 ** (MAX_TOTALS - self._repeats), self._repeat)
 
     def _went(self, frame: Frame, now: float, *, ask: bool = False) -> None:
         self._last = now
@@ -200,7 +200,7 @@ class Batcher:
 
     def _allowed(self, due: float) -> float:
         """The earliest time from `due` on at which one more frame is not too many."""
-        return max(due, self._times[0] + 1.0) if len(self._times) == PER_SECOND else due
+        return max(due, self._times[0] + 1.0) if len(self._times) == MAX_FRAMES_PER_S else due
 
     def _arm(self, loop: asyncio.AbstractEventLoop, at: float, call: Callable[[], None]) -> None:
         self._disarm()

@@ -3,7 +3,7 @@
 A page cannot be watched, only asked. Every two seconds a frame asks for an answer (`ack`), which a page gives once it
 has painted that frame; a hidden one, which paints nothing, gives it as soon as it has taken the frame in. While an
 answer is owed the frames come ever more rarely, and what they tell is joined: in t seconds of silence there are only
-about 4 ln t of them. What is on its way unanswered is bounded, too: beyond `UNPAINTED` frames carry no text.
+about 4 ln t of them. What is on its way unanswered is bounded, too: beyond `MAX_UNACKNOWLEDGED` frames carry no text.
 
 Where no page has ever answered (a client without our front end, a kernel that does not let answers through) there is
 nothing to go by, and frames go out at full pace.
@@ -17,26 +17,26 @@ from typing import NamedTuple
 
 from .protocol import Frame
 
-INTERVAL = 0.05
+FRAME_INTERVAL_S = 0.05
 """Seconds between frames while text comes and every page follows."""
 
-ASK = 2.0
+ASK_EVERY_S = 2.0
 """Seconds between two frames that ask for an answer. Rare, because a kernel shows itself busy for each answer."""
 
-SHARE = 4.0
+LATENESS_DIVISOR = 4.0
 """Frames wait for the time by which a page is late, divided by this."""
 
-LATE = 2.0
+MAX_LATENESS_S = 2.0
 """Seconds of lateness that are remembered, at most; at each answer in time 0.7 of what is remembered stays."""
 
-UNPAINTED = 4_000_000
+MAX_UNACKNOWLEDGED = 4_000_000
 """Code points that may be on their way unanswered."""
 
-PATIENCE = 5.0
+PAGE_TIMEOUT_S = 5.0
 """Seconds after which a page that owes what another has answered counts as closed."""
 
 
-class _Question(NamedTuple):
+class _Probe(NamedTuple):
     """A frame that asks: its number, its time, and the code points that went out up to it."""
 
     seq: int
@@ -53,24 +53,24 @@ class _Page:
     total: int
 
 
-class Pace:
+class FlowControl:
     """Knows which pages answer, and what they owe. Times are those of one clock."""
 
     def __init__(self) -> None:
         self._pages: dict[str, _Page] = {}
-        self._questions: deque[_Question] = deque()
+        self._questions: deque[_Probe] = deque()
         self._asked_at = float("-inf")
         self._total = 0
 
     def sent(self, frame: Frame, now: float, *, ask: bool = False) -> None:
         """A frame goes out: let it ask, where that is due or in any case."""
         self._total += _weight(frame)
-        if not ask and now < self._asked_at + ASK:
+        if not ask and now < self._asked_at + ASK_EVERY_S:
             return
         frame["ack"] = True
         if not self._pages:
             self._questions.clear()
-        self._questions.append(_Question(frame["seq"], now, self._total))
+        self._questions.append(_Probe(frame["seq"], now, self._total))
         self._asked_at = now
 
     def answered(self, page: str, seq: int, now: float) -> None:
@@ -83,9 +83,9 @@ class Pace:
         if not fresh:
             return
         late = max(now - fresh[-1].at, 0.7 * known.late if known else 0.0)
-        self._pages[page] = _Page(fresh[-1].seq, min(late, LATE), fresh[-1].total)
+        self._pages[page] = _Page(fresh[-1].seq, min(late, MAX_LATENESS_S), fresh[-1].total)
         for other, state in list(self._pages.items()):
-            if state.seq < fresh[-1].seq and self._owed(state, now) > PATIENCE and other != page:
+            if state.seq < fresh[-1].seq and self._owed(state, now) > PAGE_TIMEOUT_S and other != page:
                 del self._pages[other]
         painted = min(state.seq for state in self._pages.values())
         while self._questions[0].seq < painted:
@@ -98,7 +98,12 @@ class Pace:
 
     def interval(self, now: float) -> float:
         """Seconds between two frames, by what the slowest page owes."""
-        return max((INTERVAL, *(max(page.late, self._owed(page, now)) / SHARE for page in list(self._pages.values()))))
+        return max(
+            (
+                FRAME_INTERVAL_S,
+                *(max(page.late, self._owed(page, now)) / LATENESS_DIVISOR for page in list(self._pages.values())),
+            )
+        )
 
     @property
     def is_answered(self) -> bool:
@@ -110,7 +115,7 @@ class Pace:
     @property
     def full(self) -> bool:
         """Whether a page owes so much that no more text may be sent."""
-        return any(self._total - page.total > UNPAINTED for page in self._pages.values())
+        return any(self._total - page.total > MAX_UNACKNOWLEDGED for page in self._pages.values())
 
     def _owed(self, page: _Page, now: float) -> float:
         """For how many seconds a page has owed an answer."""

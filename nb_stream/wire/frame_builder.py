@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..core.model import AgentInfo, AgentStatus, Cell, RunInfo, RunState
-from ..core.patches import Appended, Opened, Patch, RunChanged, Settled
+from ..core.patches import CellFinished, CellStarted, Patch, RunChanged, TextDelta
 from ..core.transcript import Transcript
-from .protocol import VERSION, AgentRow, Frame, Op, ReplayRow, Snapshot, cell_head, cell_whole, digest, run_row
+from .protocol import PROTOCOL_VERSION, AgentRow, Frame, Op, ReplayRow, Snapshot, cell_head, cell_whole, digest, run_row
 
-COUNTING = 0.25
+COUNT_HELD_EVERY_S = 0.25
 """Seconds between two counts of held text: nobody reads them faster."""
 
-SHORT = 1000
+WHOLE_TEXT_UP_TO = 1000
 """Code points up to which a finished cell always carries its text, so that a lost append heals without asking."""
 
 
@@ -38,7 +38,7 @@ class Player(Protocol):
     def speed(self) -> float: ...
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """What frames tell of; `TeamStream` is one."""
 
     @property
@@ -82,10 +82,10 @@ class _Text:
         return piece
 
 
-class Frames:
+class FrameBuilder:
     """Makes the frames and snapshots of one panel. Knows nothing of time but the clock that it is given."""
 
-    def __init__(self, source: Source, title: str, caution: str = "") -> None:
+    def __init__(self, source: FrameSource, title: str, caution: str = "") -> None:
         self._source = source
         self._title, self._caution = title, caution
         self._seq = 0
@@ -120,12 +120,12 @@ class Frames:
         """Note what changed in the transcript."""
         self._transcript = self._source.transcript
         for patch in patches:
-            if isinstance(patch, Opened):
+            if isinstance(patch, CellStarted):
                 self._opened[patch.cell.id] = patch.cell
                 self._texts.setdefault(patch.cell.id, _Text(patch.cell.path))
-            elif isinstance(patch, Appended):
+            elif isinstance(patch, TextDelta):
                 self._texts[patch.cell_id].add(patch.text)
-            elif isinstance(patch, Settled):
+            elif isinstance(patch, CellFinished):
                 self._opened.pop(patch.cell.id, None)
                 before = self._settled[patch.index][1] if patch.index in self._settled else None
                 self._settled[patch.index] = patch.cell, self._texts.pop(patch.cell.id, before)
@@ -145,7 +145,7 @@ class Frames:
         for index, (cell, sent) in sorted(self._settled.items()):
             ops.extend(self._settle(index, cell, sent))
         held = self._counts()
-        if self.agents or (held != self._held and now >= self._counted_at + COUNTING):
+        if self.agents or (held != self._held and now >= self._counted_at + COUNT_HELD_EVERY_S):
             ops.append({"op": "agents", "agents": self._rows(held)})
             self._held, self._counted_at = held, now
         if self.everything:  # all of the above is in it
@@ -160,7 +160,7 @@ class Frames:
     @property
     def count_at(self) -> float | None:
         """When to tell how much closed gates hold; None where that was told."""
-        return None if self._counts() == self._held else self._counted_at + COUNTING
+        return None if self._counts() == self._held else self._counted_at + COUNT_HELD_EVERY_S
 
     def totals(self) -> Frame:
         """What a browser must have by now."""
@@ -184,13 +184,13 @@ class Frames:
 
     def _numbered(self, ops: list[Op]) -> Frame:
         self._seq += 1
-        return {"v": VERSION, "seq": self._seq, "ops": ops}
+        return {"v": PROTOCOL_VERSION, "seq": self._seq, "ops": ops}
 
     def _settle(self, index: int, cell: Cell, text: _Text | None) -> list[Op]:
         """A finished cell. Where it continues what browsers have, only the rest of its text is told."""
         ops: list[Op] = []
         whole, total = cell_whole(cell), digest(cell.text)
-        if text is not None and text.sent and len(cell.text) > SHORT:
+        if text is not None and text.sent and len(cell.text) > WHOLE_TEXT_UP_TO:
             rest = cell.text[text.sent :]
             if digest(rest, text.digest) == total and (not rest or self._is_open(text.path)):
                 whole = cell_head(cell)
@@ -202,7 +202,7 @@ class Frames:
     def _snapshot(self, seq: int) -> Snapshot:
         transcript, replay = self._transcript, self._source.replay
         return {
-            "v": VERSION,
+            "v": PROTOCOL_VERSION,
             "seq": seq,
             "title": self._title,
             "caution": self._caution,

@@ -21,7 +21,7 @@ from ..core.model import Cell, RunInfo
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
-VERSION = 1
+PROTOCOL_VERSION = 1
 """The version of the protocol; kernel and browser must agree on it."""
 
 
@@ -112,7 +112,7 @@ class SnapshotOp(TypedDict):
     snapshot: Snapshot
 
 
-class ChunkOp(TypedDict):
+class ModuleOp(TypedDict):
     """The source of a part of the front end, in answer to the command `chunk`; an ES module."""
 
     op: Literal["chunk"]
@@ -120,7 +120,7 @@ class ChunkOp(TypedDict):
     source: str
 
 
-class LeftPart(TypedDict):
+class SavedOutputPart(TypedDict):
     """One of the outputs that are left in the notebook: its representations by media type, and its `stamp`, which it
     has in its metadata as `nb_stream`: the mark of the stream and `place.part.revision`."""
 
@@ -128,13 +128,13 @@ class LeftPart(TypedDict):
     data: dict[str, str]
 
 
-class LeftOp(TypedDict):
+class SavedOutputOp(TypedDict):
     """What is left in the notebook at the panel's latest `place`, by the number of the part: in answer to the command
     `left`, and from then on at each writing. `elsewhere` stands at its earlier places, part by part."""
 
     op: Literal["left"]
     place: int
-    parts: dict[str, LeftPart]
+    parts: dict[str, SavedOutputPart]
     elsewhere: list[dict[str, str]]
 
 
@@ -158,7 +158,18 @@ class ReplayOp(TypedDict):
 
 
 Op = Union[
-    AgentsOp, StateOp, CellOp, AppendOp, SettleOp, RunOp, TotalsOp, NoticeOp, SnapshotOp, ChunkOp, LeftOp, ReplayOp
+    AgentsOp,
+    StateOp,
+    CellOp,
+    AppendOp,
+    SettleOp,
+    RunOp,
+    TotalsOp,
+    NoticeOp,
+    SnapshotOp,
+    ModuleOp,
+    SavedOutputOp,
+    ReplayOp,
 ]
 
 

@@ -40,7 +40,7 @@ from nb_stream.core.model import (
 )
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.recording.codec import header
-from nb_stream.recording.writer import save
+from nb_stream.recording.writer import save_recording
 
 ROUNDS = 21
 CHUNKS = {"AutoGen's client": 4_000, "a script": 20_000}  # in a run, by what the model is
@@ -146,7 +146,7 @@ def sizes(folder: pathlib.Path) -> None:
     print("load, export to HTML, peak memory (a process each)")
     for chunks, a_message in ((250_000, 500), (500_000, 500), (1_000_000, 500), (1_000_000, 250_000)):
         path = folder / f"{chunks}.jsonl"
-        save(path, header(AGENTS, {}, 0.0), events(chunks, a_message))
+        save_recording(path, header(AGENTS, {}, 0.0), events(chunks, a_message))
         out = subprocess.run(
             [sys.executable, "-c", MEASURE, str(path), str(folder / "out.html")],
             cwd=ROOT,

@@ -109,4 +109,4 @@ def blocking_run() -> None:
 
 panel.on_msg(lambda _, content, __: ordinary.append(content))
 slider.observe(lambda change: slid.append(change["new"]), "value")
-unsubscribe = comm_interceptor.deliver(panel.comm.comm_id, handle)
+unsubscribe = comm_interceptor.intercept(panel.comm.comm_id, handle)

@@ -88,4 +88,4 @@ async def beside() -> None:
         await asyncio.sleep(0.05)
 
 
-comm_interceptor.deliver(probe.panel.comm.comm_id, lambda _: hurry())
+comm_interceptor.intercept(probe.panel.comm.comm_id, lambda _: hurry())

@@ -288,7 +288,7 @@ def test_a_new_hold_opens_the_gate_again_after_somebody_removed_it(kernel: Kerne
 def test_the_latest_handler_of_a_comm_is_the_one_that_counts(kernel: Kernel) -> None:
     kernel.run("""
         replaced = probe.unsubscribe
-        probe.unsubscribe = probe.comm_interceptor.deliver(probe.panel.comm.comm_id, lambda message: probe.handle(message))
+        probe.unsubscribe = probe.comm_interceptor.intercept(probe.panel.comm.comm_id, lambda message: probe.handle(message))
         replaced()
     """)
     request = kernel.start_cell(AWAITED)
@@ -306,7 +306,7 @@ def test_an_unsubscribed_comm_gets_its_messages_itself(kernel: Kernel) -> None:
     toggle(kernel, "while unsubscribed")
     kernel.wait_until("len(probe.ordinary) == 1")
     kernel.run("""
-        probe.unsubscribe = probe.comm_interceptor.deliver(probe.panel.comm.comm_id, probe.handle)
+        probe.unsubscribe = probe.comm_interceptor.intercept(probe.panel.comm.comm_id, probe.handle)
         hold.__exit__(None, None, None)
     """)
     assert kernel.evaluate("probe.gated") == []

@@ -35,13 +35,13 @@ from ..stand_in import StandIn, behind
 from . import human, private, recovery, states, stopping, workbench_proxy
 from .closing import closing
 from .discovery import discover, is_runner
-from .hooks import tapped
+from .hooks import hooked
 from .log_filter import quiet_runtime
 from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
-from .model_calls import Calls
-from .own_run import Outcome, own_run, reads_its_stream
+from .model_calls import HeardCalls
+from .own_run import OwnRunResult, own_run, reads_its_stream
 from .reading import id_of, is_a, source_of
-from .token_router import Origin, Outlet
+from .token_router import Origin, TokenRouter
 from .turns import Turns, called
 
 Team.register(StandIn)  # a container runs a participant as a team if it is of this class
@@ -50,9 +50,9 @@ Team.register(StandIn)  # a container runs a participant as a team if it is of t
 def check_version() -> None:
     """Warn once where AutoGen is not of the version that nb_stream was tested with."""
     version = metadata.version("autogen-agentchat")
-    if version.split(".")[:2] != private.TESTED.split(".")[:2]:
+    if version.split(".")[:2] != private.TESTED_VERSION.split(".")[:2]:
         warnings.warn(
-            f"nb_stream was tested with autogen-agentchat {private.TESTED}; {version} is installed. "
+            f"nb_stream was tested with autogen-agentchat {private.TESTED_VERSION}; {version} is installed. "
             'If something looks wrong: pip install "autogen-agentchat>=0.7.5,<0.8".',
             UntestedVersionWarning,
             stacklevel=2,
@@ -68,9 +68,9 @@ class AutoGenBackend:
         self.root = root
         self._factory = factory
         self._approve_code = approve_code
-        self._out: Outlet | None = None
+        self._out: TokenRouter | None = None
         self.unable: dict[str, str] = {}
-        self._turns, self._calls = Turns(), Calls(self.unable)
+        self._turns, self._calls = Turns(), HeardCalls(self.unable)
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
         self._stop_wished = self._refused = self._streams_alike = False
@@ -94,14 +94,15 @@ class AutoGenBackend:
                 if inspect.iscoroutine(team):
                     team.close()
                 raise NotATeamError(
-                    f"The team factory {_name(factory)} is asynchronous. Await it first and pass the team, "
+                    f"The team factory {_class_name(factory)} is asynchronous. Await it first and pass the team, "
                     "or pass a plain function."
                 )
         team = behind(team)
         if not is_runner(team) or inspect.isclass(team):
             raise NotATeamError(
-                f"{_name(team)} is not an AutoGen team or agent. Pass an AgentChat team such as RoundRobinGroupChat, "
-                "a single agent such as AssistantAgent, or a function without arguments that returns one."
+                f"{_class_name(team)} is not an AutoGen team or agent. Pass an AgentChat team such as "
+                "RoundRobinGroupChat, a single agent such as AssistantAgent, or a function without arguments that "
+                "returns one."
             )
         return cls(team, factory, approve_code=approve_code)
 
@@ -185,8 +186,8 @@ class AutoGenBackend:
         self._refused = False
         self._ours = True
         self._streams_alike = reads_its_stream(self.root)  # asked before anything of it is replaced
-        out = self._out = Outlet(emit, hear)
-        calls = self._calls = Calls(self.unable)
+        out = self._out = TokenRouter(emit, hear)
+        calls = self._calls = HeardCalls(self.unable)
         faults = Faults()
         given = set(map(id_of, _messages(task)))
         begun: list[bool] = []
@@ -195,8 +196,8 @@ class AutoGenBackend:
                 asyncio.get_running_loop().call_soon(begun.append, True)
                 async with closing(self._begun(task, output_task_messages, as_stream, out)) as stream:
                     async for message in stream:
-                        if is_a(message, TaskResult) or is_a(message, Outcome):
-                            yield Item(message.result if is_a(message, Outcome) else message, None)
+                        if is_a(message, TaskResult) or is_a(message, OwnRunResult):
+                            yield Item(message.result if is_a(message, OwnRunResult) else message, None)
                             continue
                         message_id = id_of(message)
                         out.order.comes(message_id)
@@ -226,7 +227,9 @@ class AutoGenBackend:
             return chunk_of(message, source, path, turn)
         return event_of(message, path, turn, final, name=source, printed=printed, tell=faults.tell)
 
-    def _begun(self, task: Any, output_task_messages: bool, as_stream: bool, out: Outlet) -> AsyncGenerator[Any, None]:
+    def _begun(
+        self, task: Any, output_task_messages: bool, as_stream: bool, out: TokenRouter
+    ) -> AsyncGenerator[Any, None]:
         """What is said in the run: all that `run_stream` yields, or, if nobody reads that, what passes in `run`."""
         options = {"cancellation_token": self._token, "output_task_messages": output_task_messages}
         run, root = self._turns.run, self.root
@@ -234,12 +237,12 @@ class AutoGenBackend:
             return called(run, lambda: root.run_stream(task=task, **options))
         return own_run(root, self._tree, run, task, options, out.order.sent)
 
-    async def _prepared(self, out: Outlet, calls: Calls, ask: HumanInput) -> contextlib.ExitStack:
+    async def _prepared(self, out: TokenRouter, calls: HeardCalls, ask: HumanInput) -> contextlib.ExitStack:
         """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
         late, so `recover` does it first."""
         nodes, turns, before = self._tree.nodes, Turns(), self._turns
         for team in self._teams:
-            await recovery.heal(team, before)
+            await recovery.repair(team, before)
         self._turns = turns
         managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
         await turns.know(self._teams)
@@ -249,7 +252,7 @@ class AutoGenBackend:
             stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
             stack.callback(stops.remove)
             await stops.install(self._teams)
-            tap_managers = stack.enter_context(tapped(self._tree, managers, out, self.wanted, turns))
+            tap_managers = stack.enter_context(hooked(self._tree, managers, out, self.wanted, turns))
             stack.enter_context(calls.heard(nodes, managers, self.wanted, self.may_create, turns.elsewhere))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
             stack.enter_context(workbench_proxy.guarded(self._tree, lambda: calls.open, turns.tasks))
@@ -277,7 +280,7 @@ class AutoGenBackend:
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""
-        return copied(first, think_tags.plain(text))
+        return copied(first, think_tags.with_think_tags(text))
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
@@ -325,7 +328,7 @@ class AutoGenBackend:
         attempt("What was prepared for the run", self._stack.close)
         turns = self._turns
         try:
-            await recovery.renew(self._own_teams(), turns)
+            await recovery.recover_teams(self._own_teams(), turns)
             await recovery.mend(self._tree.nodes, turns)
         except Exception:
             if self._factory is None:
@@ -339,7 +342,7 @@ class AutoGenBackend:
         old = self.root
 
         async def take_over() -> None:
-            await states.load(self.root, await states.save(old))
+            await states.load_state(self.root, await states.save_state(old))
 
         self.root = factory()
         self._find()
@@ -368,12 +371,12 @@ class AutoGenBackend:
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state, with what AutoGen leaves out of it."""
-        return await states.save(self.root)
+        return await states.save_state(self.root)
 
     async def load_state(self, state: dict[str, Any]) -> None:
         """Take up a saved state. Raises StateError for one that the team refuses."""
         try:
-            await states.load(self.root, state)
+            await states.load_state(self.root, state)
         except Exception as error:
             raise StateError(
                 f"{self.root.name} cannot take up this state: {error} Give the state that save_state() of a team with "
@@ -395,5 +398,5 @@ def _messages(task: Any) -> list[BaseChatMessage]:
     return [message for message in given if isinstance(message, BaseChatMessage)]
 
 
-def _name(thing: Any) -> str:
+def _class_name(thing: Any) -> str:
     return getattr(thing, "__name__", None) or f"An object of type {type(thing).__name__}"

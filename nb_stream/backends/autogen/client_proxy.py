@@ -20,7 +20,7 @@ from ...core import think_tags
 from .closing import closing
 from .hearing import Hearing, Proxy
 from .openai_answer import Piece
-from .shields import is_autogens, shielded
+from .shields import is_autogen_client, shielded
 
 _PATIENCE_S = 0.5
 """How long a call that is left waits for its own end. One that takes no notice is left to itself."""
@@ -84,7 +84,7 @@ class HeardClient(Proxy):
                 yield item
 
     async def _heard(self, args: Any, options: Any) -> AsyncGenerator[Any, None]:
-        autogens = is_autogens(self._real)
+        autogens = is_autogen_client(self._real)
         channel = _Channel()
         hearing = Hearing(channel.tell if autogens else None, self._switched and autogens, asks=self._switched)
         hearing.given = args[0] if args else options.get("messages")
@@ -123,7 +123,7 @@ class HeardClient(Proxy):
             options = {"include_usage": True, **options}
         said, result = list[str](), None
         try:
-            async with closing(await _begun(client, args, options)) as stream:
+            async with closing(await _begun_stream(client, args, options)) as stream:
                 async for item in stream:
                     if isinstance(item, str):
                         said.append(item)
@@ -208,7 +208,7 @@ async def _drained(
     return result
 
 
-async def _begun(client: Any, args: Any, options: Any) -> Any:
+async def _begun_stream(client: Any, args: Any, options: Any) -> Any:
     """A stream of a client. Raises NotImplementedError for a client that has none."""
     method = getattr(client, "create_stream", None)
     if method is None:

@@ -16,13 +16,13 @@ from . import private
 
 
 @dataclass(frozen=True)
-class Node:
+class AgentNode:
     """An agent with its place in the tree.
 
     `agent` is the object that writes the messages: for a MessageFilterAgent the agent inside it. `direct` says that
     nobody but the reader can want its tokens: all code round it is AutoGen's own, which only passes them on. `shown`
     is false where nothing of what it says comes out of the team; `called` says that its `run_stream` is used: by us, or
-    where it is a tool. `behind` is how many workbenches its messages pass (`token_router.NUDGE`).
+    where it is a tool. `behind` is how many workbenches its messages pass (`token_router.STREAM_BEGINS`).
     """
 
     info: AgentInfo
@@ -34,7 +34,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Chat:
+class TeamNode:
     """A team with its place in the tree. `path` is where its manager speaks from; `info` is the manager's row, None
     where it asks no model."""
 
@@ -55,17 +55,17 @@ class Holder:
 
 
 @dataclass
-class Tree:
+class TeamTree:
     """The agents of a team in reading order, all its teams, the outermost first, and what runs agents and teams by
     itself."""
 
-    nodes: list[Node] = field(default_factory=list)
-    chats: list[Chat] = field(default_factory=list)
+    nodes: list[AgentNode] = field(default_factory=list)
+    chats: list[TeamNode] = field(default_factory=list)
     rows: list[AgentInfo] = field(default_factory=list)
     holders: list[Holder] = field(default_factory=list)
 
 
-def reach(tree: Tree, thing: Any) -> frozenset[int]:
+def reach(tree: TeamTree, thing: Any) -> frozenset[int]:
     """The `id()` of a thing, of what it runs itself, and of what that does."""
     found, left = {id(thing)}, [thing]
     for one in left:
@@ -82,7 +82,7 @@ def is_runner(thing: Any) -> bool:
     )
 
 
-def discover(root: Any) -> Tree:
+def discover(root: Any) -> TeamTree:
     """The tree below a team or agent.
 
     An object that is used in two places has one conversation and one switch, so it is listed once: where it takes
@@ -100,7 +100,7 @@ class _Search:
     """One walk through a team."""
 
     def __init__(self, root: Any) -> None:
-        self.tree = Tree()
+        self.tree = TeamTree()
         self.unseen: list[tuple[Any, str]] = []  # agents with tools that hand on nothing, and their paths
         self._root = root
         self._claimed = {id(root)}
@@ -147,7 +147,7 @@ class _Search:
         if agent is not thing and not self.claim([agent]):
             return
         info = _info(thing, agent, path, parent, shown)
-        self.tree.nodes.append(Node(info, agent, direct, shown, called, behind if direct else 0))
+        self.tree.nodes.append(AgentNode(info, agent, direct, shown, called, behind if direct else 0))
         self.tree.rows.append(info)
         direct = direct and _hands_on(agent, "on_messages_stream")
         teams, stand_in = private.inner_teams(agent), private.inner_stand_in(agent)
@@ -171,7 +171,7 @@ class _Search:
             self.visit(participant, path, path or None, direct, shown, behind=behind)
         name = private.manager_name(team)
         info = _manager_info(team, name, _join(path, name), path or None, shown)
-        self.tree.chats.insert(at, Chat(team, _join(path, name), direct, shown, info))
+        self.tree.chats.insert(at, TeamNode(team, _join(path, name), direct, shown, info))
         if info is not None:
             self.tree.rows.append(info)
 
@@ -199,7 +199,7 @@ def _join(prefix: str, name: str) -> str:
 
 # --- rows -----------------------------------------------------------------------------------------------------------
 
-_WHOLE = {
+_WITHOUT_STREAMING = {
     "UserProxyAgent": "A person writes its messages.",
     "SocietyOfMindAgent": "Its own answer comes whole; the agents inside it have switches of their own.",
     "OpenAIAgent": "OpenAIAgent asks the Responses API for whole answers.",
@@ -212,12 +212,12 @@ _WHOLE = {
 
 
 def _info(thing: Any, agent: Any, path: str, parent: str | None, shown: bool) -> AgentInfo:
-    reason = _why_not(agent) if shown else _HIDDEN
+    reason = _why_not(agent) if shown else _HIDDEN_ATTRIBUTES
     description = getattr(thing, "description", "") or ""
     return AgentInfo(thing.name, path, description, can_stream=not reason, parent=parent, reason=reason)
 
 
-_HIDDEN = (
+_HIDDEN_ATTRIBUTES = (
     "It is called through a workbench that hands on its result only. "
     "Pass it as tools=[...], or in a StaticStreamWorkbench, to see it at work."
 )
@@ -230,7 +230,7 @@ def _why_not(agent: Any) -> str:
     if private.streams(agent) is not None and not isinstance(agent, (UserProxyAgent, SocietyOfMindAgent)):
         return ""
     kind, stream = type(agent).__name__, getattr(type(agent), "on_messages_stream", None)
-    known = [_WHOLE[base.__name__] for base in type(agent).__mro__ if base.__name__ in _WHOLE]
+    known = [_WITHOUT_STREAMING[base.__name__] for base in type(agent).__mro__ if base.__name__ in _WITHOUT_STREAMING]
     if known and _hands_on(type(agent), "on_messages_stream"):
         return known[0]
     if stream is BaseChatAgent.on_messages_stream:
@@ -248,5 +248,5 @@ def _manager_info(team: BaseGroupChat, name: str, path: str, parent: str | None,
         description = f"Plans, and chooses who speaks next in {team.name}."
     else:
         return None
-    reason = reason if shown else _HIDDEN
+    reason = reason if shown else _HIDDEN_ATTRIBUTES
     return AgentInfo(name, path, description, can_stream=not reason, parent=parent, reason=reason)

@@ -8,7 +8,7 @@ from typing import Any
 from ...core.model import Usage
 from .openai_answer import Piece
 
-Tell = Callable[[Piece], Awaitable[None]]
+TellPiece = Callable[[Piece], Awaitable[None]]
 
 
 class Hearing:
@@ -18,7 +18,7 @@ class Hearing:
     and `asks` that agents may see usage that nobody else asked for.
     """
 
-    def __init__(self, tell: Tell | None = None, whole: bool = False, asks: bool = False) -> None:
+    def __init__(self, tell: TellPiece | None = None, whole: bool = False, asks: bool = False) -> None:
         self.tell, self.whole, self.asks = tell, whole, asks
         self.reached = False
         """Whether the call came by here: a cache may have answered it."""

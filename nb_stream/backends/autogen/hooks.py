@@ -26,23 +26,23 @@ from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 
 from . import private
 from .closing import closing
-from .discovery import Chat, Node, Tree
+from .discovery import AgentNode, TeamNode, TeamTree
 from .managers import ManagerTap
 from .messages import chunk_of
 from .reading import id_of, source_of
-from .token_router import NUDGE, Origin, Outlet, plain
+from .token_router import STREAM_BEGINS, Origin, TokenRouter, plain_chunk
 from .turns import Turns, begins, caller, given_to
 
-BREATH = 0.02
+YIELD_AFTER_S = 0.02
 """Seconds after which a model client that never waits is made to: displays want to be painted."""
 
-Streaming = Callable[..., AsyncGenerator[Any, None]]
+StreamMethod = Callable[..., AsyncGenerator[Any, None]]
 
 
 class AgentTap:
     """The tap of one agent; made when a run begins, removed when it ends."""
 
-    def __init__(self, node: Node, out: Outlet, wanted: Mapping[str, bool]) -> None:
+    def __init__(self, node: AgentNode, out: TokenRouter, wanted: Mapping[str, bool]) -> None:
         self._node = node
         self._out = out
         self._wanted = wanted
@@ -63,7 +63,7 @@ class AgentTap:
         if self._built is not None:
             private.set_streams(self._agent, self._built)
 
-    def _turns(self, inner: Streaming) -> Streaming:
+    def _turns(self, inner: StreamMethod) -> StreamMethod:
         agent, node, out = self._agent, self._node, self._out
         path = node.info.path
         takes = node.direct or self._built is False  # nobody reckons with tokens of an agent that was built without
@@ -79,7 +79,7 @@ class AgentTap:
                     async for item in stream:
                         if not out.open:
                             raise asyncio.CancelledError
-                        if item is NUDGE:
+                        if item is STREAM_BEGINS:
                             if not node.behind:
                                 continue
                         elif item.__class__ is ModelClientStreamingChunkEvent:
@@ -87,12 +87,12 @@ class AgentTap:
                                 out.token(item, here)
                                 while kept:
                                     kept -= 1
-                                    yield NUDGE
-                                if time.monotonic() - breath > BREATH:
+                                    yield STREAM_BEGINS
+                                if time.monotonic() - breath > YIELD_AFTER_S:
                                     await asyncio.sleep(0)
                                     breath = time.monotonic()
                                 continue
-                            item = plain(item, chunk_of(item, agent.name, path, turn).text)
+                            item = plain_chunk(item, chunk_of(item, agent.name, path, turn).text)
                             out.mark(item, here, arrives=False)
                         elif isinstance(item, Response):
                             item = _without_chunks(item)
@@ -109,7 +109,7 @@ class AgentTap:
 
         return on_messages_stream
 
-    def _called(self, inner: Streaming) -> Streaming:
+    def _called(self, inner: StreamMethod) -> StreamMethod:
         """An agent that is run yields its task before its turn begins: that is under way too."""
 
         async def run_of_ours(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
@@ -126,14 +126,14 @@ class AgentTap:
 
 
 @contextlib.contextmanager
-def tapped(
-    tree: Tree, managers: Sequence[tuple[Chat, Any]], out: Outlet, wanted: Mapping[str, bool], turns: Turns
-) -> Iterator[Callable[[Sequence[tuple[Chat, Any]]], None]]:
+def hooked(
+    tree: TeamTree, managers: Sequence[tuple[TeamNode, Any]], out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
+) -> Iterator[Callable[[Sequence[tuple[TeamNode, Any]]], None]]:
     """For the time of a run, tap all agents and managers of a team that are shown; gives what taps managers that come
     later."""
     taps: list[AgentTap | ManagerTap] = []
 
-    def tap_managers(managers: Sequence[tuple[Chat, Any]]) -> None:
+    def tap_managers(managers: Sequence[tuple[TeamNode, Any]]) -> None:
         taps.extend(ManagerTap(chat, manager, out, wanted, turns) for chat, manager in managers if chat.shown)
 
     try:

@@ -16,15 +16,15 @@ from autogen_core import CancellationToken
 from ...concurrency import event_loops
 from ..base import Handoff, HumanInput
 from . import private
-from .discovery import Node
+from .discovery import AgentNode
 from .messages import text_of
 from .reading import source_of, tried, words
-from .sequencer import Order
+from .sequencer import MessageSequencer
 from .turns import Approve, caller
 
 
 @contextlib.contextmanager
-def answering(nodes: Sequence[Node], ask: HumanInput, approve: Approve | None) -> Iterator[None]:
+def answering(nodes: Sequence[AgentNode], ask: HumanInput, approve: Approve | None) -> Iterator[None]:
     """For the time of a run, let every agent with AutoGen's default input function ask by `ask`, and every agent that
     runs code without an approval function by `approve`, unless that is None.
 
@@ -45,7 +45,7 @@ def answering(nodes: Sequence[Node], ask: HumanInput, approve: Approve | None) -
         yield
 
 
-def approving(ask: HumanInput, order: Order) -> Approve:
+def approving(ask: HumanInput, order: MessageSequencer) -> Approve:
     """What asks for approvals, each after what was said before it has come out of the team."""
 
     async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any]) -> str:
@@ -82,7 +82,7 @@ def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
     return Handoff(source, target, text_of(last), reply)
 
 
-def _input(node: Node, ask: HumanInput, own: Callable[..., Awaitable[str]]) -> Any:
+def _input(node: AgentNode, ask: HumanInput, own: Callable[..., Awaitable[str]]) -> Any:
     async def input_func(prompt: str, cancellation_token: CancellationToken | None) -> str:
         if caller() is None:
             return await own(prompt, cancellation_token)
@@ -102,19 +102,19 @@ def _in_thread(own: Callable[[ApprovalRequest], ApprovalResponse]) -> Any:
     return approval_func
 
 
-_BLOCK = re.compile(r"^```(.*)\n((?:(?!```).*\n)*?(?!```).*)\n```$", re.MULTILINE)
+_CODE_BLOCK = re.compile(r"^```(.*)\n((?:(?!```).*\n)*?(?!```).*)\n```$", re.MULTILINE)
 
 
 def code_blocks(request: str) -> list[dict[str, str]]:
     """The blocks of code in a request for approval, as AutoGen joins them; none where the code has such fences itself,
     so that nothing of it could be overlooked."""
-    blocks = _BLOCK.findall(request)
+    blocks = _CODE_BLOCK.findall(request)
     if "\n\n".join(f"```{language}\n{code}\n```" for language, code in blocks) != request:
         return []
     return [{"language": language, "code": code.strip("\n")} for language, code in blocks]
 
 
-def _approval(node: Node, approve: Approve) -> Any:
+def _approval(node: AgentNode, approve: Approve) -> Any:
     async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
         if caller() is None:
             return ApprovalResponse(approved=True, reason="")  # as ever: it has no approval function of its own

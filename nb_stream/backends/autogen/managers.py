@@ -18,17 +18,19 @@ from autogen_agentchat.messages import (
 )
 
 from . import private
-from .discovery import Chat
+from .discovery import TeamNode
 from .messages import event_of
 from .reading import id_of, source_of
-from .token_router import Origin, Outlet, new_turn
+from .token_router import Origin, TokenRouter, new_turn
 from .turns import Turns, asker, calling
 
 
 class ManagerTap:
     """The tap of one manager; made when a run begins, removed when it ends."""
 
-    def __init__(self, chat: Chat, manager: Any, out: Outlet, wanted: Mapping[str, bool], turns: Turns) -> None:
+    def __init__(
+        self, chat: TeamNode, manager: Any, out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
+    ) -> None:
         self._chat = chat
         self._turns = turns
         self._manager = manager

@@ -38,14 +38,14 @@ from pydantic import BaseModel
 
 from ...concurrency.clock import now
 from ...core.model import CellKind, Chunk, CodeResult, Event, Message, ToolCall, ToolResults, Usage
-from .reading import ENDS, brief, class_name, is_a, plain, reason, source_of, tried, words
+from .reading import NEVER_CAUGHT, brief, class_name, is_a, json_form, reason, source_of, tried, words
 
-Tell = Callable[[str], None]
+ReportFault = Callable[[str], None]
 
-_MOST_TOKENS = 2**53
+_MAX_TOKENS = 2**53
 """From there on, JSON's numbers are not exact."""
 
-_MOST_FAULTS = 20  # that one run tells
+_MAX_FAULTS = 20  # that one run tells
 
 
 def event_of(
@@ -56,7 +56,7 @@ def event_of(
     *,
     name: str = "",
     printed: bool = False,
-    tell: Tell = lambda sentence: None,
+    tell: ReportFault = lambda sentence: None,
 ) -> Event:
     """The event that a message of a team stands for, as said by the agent at `path`, whose `name` is taken if the
     message names none. `printed` says that a program wrote it. `tell` gets a sentence on each part that could not be
@@ -70,8 +70,8 @@ def event_of(
         "turn": turn,
     }
     try:
-        event = _event(reader, said, final, printed)
-    except ENDS:
+        event = _event_from(reader, said, final, printed)
+    except NEVER_CAUGHT:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is: the message must not be lost for it
         text = f"{reader.name} could not be shown: {brief(error)}"
@@ -97,7 +97,7 @@ class Faults:
 
     def tell(self, sentence: str) -> None:
         """Note a sentence, unless it was told already."""
-        if sentence not in self._told and len(self._told) < _MOST_FAULTS:
+        if sentence not in self._told and len(self._told) < _MAX_FAULTS:
             self._told.add(sentence)
             self._news.append(sentence)
 
@@ -123,7 +123,7 @@ class _Reader:
         """A member of a part of the message."""
         try:
             return getattr(thing, name)
-        except ENDS:
+        except NEVER_CAUGHT:
             raise
         except BaseException as error:  # noqa: BLE001 - any property may raise anything
             self.faults.append(f"its {name} raised {brief(error)}")
@@ -144,14 +144,14 @@ class _Reader:
         return value if is_a(value, (list, tuple)) else ()
 
 
-def _event(reader: _Reader, said: dict[str, Any], final: bool, printed: bool) -> Event:
+def _event_from(reader: _Reader, said: dict[str, Any], final: bool, printed: bool) -> Event:
     message = reader.message
     said["type"] = reader.name
     if is_a(message, ToolCallExecutionEvent):
-        return ToolResults(results=tuple(_result(reader, result) for result in reader.parts("content")), **said)
+        return ToolResults(results=tuple(_tool_result(reader, result) for result in reader.parts("content")), **said)
     if is_a(message, CodeExecutionEvent):
         result = reader.get("result")
-        code = _whole(reader.of(result, "exit_code", 0), negative=True)
+        code = _token_count(reader.of(result, "exit_code", 0), negative=True)
         return CodeResult(output=words(reader.of(result, "output")), exit_code=code, **said)
     kind, text, data = _content(reader)
     if kind in (CellKind.TEXT, CellKind.OTHER) and (printed or _is_preformatted(message)):
@@ -162,8 +162,8 @@ def _event(reader: _Reader, said: dict[str, Any], final: bool, printed: bool) ->
         text=text,
         data=data,
         final=final,
-        usage=_usage(tried(lambda: message.models_usage, None)),
-        tool_calls=tuple(_call(reader, call) for call in calls),
+        usage=_usage_of(tried(lambda: message.models_usage, None)),
+        tool_calls=tuple(_tool_call(reader, call) for call in calls),
         **said,
     )
 
@@ -200,23 +200,25 @@ def _is_preformatted(message: Any) -> bool:
     return tried(lambda: str(message.metadata["preformatted"]).lower() in ("true", "yes", "1"), False)
 
 
-def _usage(usage: Any) -> Usage | None:
+def _usage_of(usage: Any) -> Usage | None:
     """The tokens of a message; None where nobody counted, which reads 0 and 0 too."""
-    counted = Usage(_whole(tried(lambda: usage.prompt_tokens, 0)), _whole(tried(lambda: usage.completion_tokens, 0)))
+    counted = Usage(
+        _token_count(tried(lambda: usage.prompt_tokens, 0)), _token_count(tried(lambda: usage.completion_tokens, 0))
+    )
     return counted or None
 
 
-def _whole(value: Any, *, negative: bool = False) -> int:
-    least = -_MOST_TOKENS if negative else 0
-    return int(value) if type(value) is int and least <= value < _MOST_TOKENS else 0
+def _token_count(value: Any, *, negative: bool = False) -> int:
+    least = -_MAX_TOKENS if negative else 0
+    return int(value) if type(value) is int and least <= value < _MAX_TOKENS else 0
 
 
-def _call(reader: _Reader, call: Any) -> ToolCall:
+def _tool_call(reader: _Reader, call: Any) -> ToolCall:
     call_id, name, arguments = (words(reader.of(call, name)) for name in ("id", "name", "arguments"))
     return ToolCall(call_id, name, arguments)
 
 
-def _result(reader: _Reader, result: Any) -> ToolCall:
+def _tool_result(reader: _Reader, result: Any) -> ToolCall:
     call_id, name, content = (words(reader.of(result, name)) for name in ("call_id", "name", "content"))
     return ToolCall(call_id, name, "", content, tried(lambda: bool(result.is_error), False))
 
@@ -235,7 +237,7 @@ def _as_text(reader: _Reader) -> str:
         if not is_a(text, str):
             raise TypeError(f"to_text returned {class_name(text)}")
         return words(text)
-    except ENDS:
+    except NEVER_CAUGHT:
         raise
     except BaseException as error:  # noqa: BLE001 - a class of the user's own may fail here in any way
         sentence = f"{reader.name} could not be shown as text: {reason(error)}"
@@ -248,13 +250,13 @@ def _structured(reader: _Reader) -> tuple[CellKind, str, dict[str, Any]]:
     try:
         value = content.model_dump(mode="json") if is_a(content, BaseModel) else content
         text = json.dumps(value, ensure_ascii=False)
-    except ENDS:
+    except NEVER_CAUGHT:
         raise
     except BaseException as error:  # noqa: BLE001 - a value without a JSON form, or a serialiser of the user's own
         reader.faults.append(f"its content has no JSON form ({brief(error)})")
-        value = plain(content)
+        value = json_form(content)
         text = json.dumps(value, ensure_ascii=False)
-    return CellKind.STRUCTURED, text, {"value": plain(value)}
+    return CellKind.STRUCTURED, text, {"value": json_form(value)}
 
 
 def _multimodal(reader: _Reader) -> tuple[CellKind, str, dict[str, Any]]:
@@ -269,11 +271,11 @@ def _multimodal(reader: _Reader) -> tuple[CellKind, str, dict[str, Any]]:
     return CellKind.TEXT, "\n".join(texts), {"images": images}
 
 
-def _code(reader: _Reader) -> tuple[CellKind, str, dict[str, Any]]:
+def _code_message(reader: _Reader) -> tuple[CellKind, str, dict[str, Any]]:
     blocks = [
         {name: words(reader.of(block, name)) for name in ("code", "language")} for block in reader.parts("code_blocks")
     ]
-    attempts = _whole(reader.get("retry_attempt", 0))
+    attempts = _token_count(reader.get("retry_attempt", 0))
     return CellKind.CODE, reader.text("content"), {"code_blocks": blocks, "retry_attempt": attempts}
 
 
@@ -301,7 +303,7 @@ _READERS: tuple[tuple[tuple[type, ...], _Read], ...] = (
     ((HandoffMessage,), _with(CellKind.HANDOFF, "target")),
     ((StructuredMessage,), _structured),
     ((MultiModalMessage,), _multimodal),
-    ((CodeGenerationEvent,), _code),
+    ((CodeGenerationEvent,), _code_message),
     ((MemoryQueryEvent,), _memory),
     ((SelectSpeakerEvent,), _speakers),
     ((SelectorEvent,), _with(CellKind.SELECTION)),

@@ -22,7 +22,7 @@ from ...concurrency.clock import now
 from ...core.model import CellKind, Event, Message, ModelCalls, Usage
 from . import private
 from .client_proxy import HeardClient
-from .discovery import Chat, Node
+from .discovery import AgentNode, TeamNode
 from .hearing import Hearing
 from .reading import tried
 from .turns import caller
@@ -42,29 +42,29 @@ class _Cut(NamedTuple):
     reason: str
 
 
-class _Call(NamedTuple):
+class _OpenCall(NamedTuple):
     name: str
     path: str
     content: Any
     usage: Usage
 
 
-class Calls:
+class HeardCalls:
     """The model calls of one run. `unable` takes up, by path, which agents' clients cannot stream, and why."""
 
     def __init__(self, unable: dict[str, str]) -> None:
         self.open = True
         self.unable = unable
         self._cuts: list[_Cut] = []
-        self._uncounted: list[_Call] = []
+        self._uncounted: list[_OpenCall] = []
         self._notices: list[str] = []
         self._before: list[tuple[Any, Any]] = []
 
     @contextlib.contextmanager
     def heard(
         self,
-        nodes: Sequence[Node],
-        managers: Sequence[tuple[Chat, Any]],
+        nodes: Sequence[AgentNode],
+        managers: Sequence[tuple[TeamNode, Any]],
         wanted: Mapping[str, bool],
         always: bool,
         elsewhere: Callable[[Any], bool],
@@ -86,7 +86,7 @@ class Calls:
 
     def hear_managers(
         self,
-        managers: Sequence[tuple[Chat, Any]],
+        managers: Sequence[tuple[TeamNode, Any]],
         wanted: Mapping[str, bool],
         always: bool,
         elsewhere: Callable[[Any], bool],
@@ -171,7 +171,7 @@ class Calls:
         said = result.content if isinstance(result.content, str) else [str(call) for call in result.content]
         usage = usage if usage or result.cached else _estimated(hearing.given, said, result.thought)
         if usage:
-            self._uncounted.append(_Call(listener.name, listener.path, result.content, usage))
+            self._uncounted.append(_OpenCall(listener.name, listener.path, result.content, usage))
         reason: str = result.finish_reason
         if reason == "unknown" and hearing.complete is not False:
             return  # a word that AutoGen does not know, or no word from a server that sent the end
@@ -183,13 +183,13 @@ class Calls:
     def broken_off(self, listener: _Listener, hearing: Hearing, said: str) -> None:
         """A model was cut off in the middle of its answer: servers charge for what it has read and written."""
         usage = hearing.usage or _estimated(hearing.given, said)
-        self._uncounted.append(_Call(listener.name, listener.path, said, usage))
+        self._uncounted.append(_OpenCall(listener.name, listener.path, said, usage))
 
 
 class _Listener:
     """Hears the calls of one agent or manager."""
 
-    def __init__(self, calls: Calls, path: str, name: str, is_at_work: Callable[[], bool]) -> None:
+    def __init__(self, calls: HeardCalls, path: str, name: str, is_at_work: Callable[[], bool]) -> None:
         self._calls, self.path, self.name, self.is_at_work = calls, path, name, is_at_work
 
     @property

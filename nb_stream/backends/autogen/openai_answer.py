@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 Body = dict[str, Any]
 
-REASONING = ("reasoning_content", "reasoning")
+REASONING_FIELDS = ("reasoning_content", "reasoning")
 """Where a model's thought stands: DeepSeek and vLLM before 0.9; OpenRouter, Ollama and vLLM since. Some send both."""
 
 
@@ -58,7 +58,7 @@ class OpenAIAnswer:
             empty = empty and said
             if number == 0:
                 pieces += added
-        self._count(body.get("usage") or _get(body.get("x_groq"), "usage"), empty)
+        self._count(body.get("usage") or _member(body.get("x_groq"), "usage"), empty)
         return pieces
 
     def add_whole(self, body: Any) -> list[Piece]:
@@ -148,8 +148,8 @@ class _Choice:
         self.refusal: list[str] = []
         self.reasoning: list[str] = []
         self.named: dict[str, list[str]] = {}  # the thought by the names under which it came
-        self.calls: list[_Call] = []
-        self.function: _Call | None = None  # what tool calls were before 2023-11
+        self.calls: list[_ToolCallParts] = []
+        self.function: _ToolCallParts | None = None  # what tool calls were before 2023-11
         self.finish_reason: str | None = None
         self.logprobs: list[Any] = []
         self._complete: Mapping[str, Any] = {}
@@ -163,7 +163,7 @@ class _Choice:
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason and self.finish_reason is None:
             self.finish_reason = reason
-        tokens = _get(choice.get("logprobs"), "content")
+        tokens = _member(choice.get("logprobs"), "content")
         self.logprobs += tokens if isinstance(tokens, list) else []
         pieces = list(self._said(delta))
         if isinstance(delta.get("refusal"), str):
@@ -174,7 +174,7 @@ class _Choice:
             self._call(entry, place if len(entries) > 1 else None)
         function = delta.get("function_call")
         if isinstance(function, Mapping):
-            self.function = self.function or _Call(None, None)
+            self.function = self.function or _ToolCallParts(None, None)
             self.function.add(function)
         return pieces, not (pieces or entries or function or reason or delta.get("refusal"))
 
@@ -190,17 +190,17 @@ class _Choice:
         return [piece for piece in texts if piece.text]
 
     def _said(self, delta: Mapping[str, Any]) -> Iterable[Piece]:
-        said = [(name, text) for name in REASONING if isinstance(text := delta.get(name), str) and text]
+        said = [(name, text) for name in REASONING_FIELDS if isinstance(text := delta.get(name), str) and text]
         for name, text in said:
             self.named.setdefault(name, []).append(text)
         thought = said[0][1] if said else ""
         content = delta.get("content")
         answer = content if isinstance(content, str) else ""
         for part in content if isinstance(content, list) else ():  # Mistral: texts and thoughts in a list
-            inner = _get(part, "thinking")
+            inner = _member(part, "thinking")
             if isinstance(inner, list):
-                thought += "".join(text for one in inner if isinstance(text := _get(one, "text"), str))
-            elif isinstance(text := _get(part, "text"), str):
+                thought += "".join(text for one in inner if isinstance(text := _member(one, "text"), str))
+            elif isinstance(text := _member(part, "text"), str):
                 answer += text
         if thought:
             self.reasoning.append(thought)
@@ -219,7 +219,7 @@ class _Choice:
         function = entry.get("function")
         function = function if isinstance(function, Mapping) else {}
         if found is None or found.is_over_before(name, function):
-            found = _Call(index, name or None)
+            found = _ToolCallParts(index, name or None)
             self.calls.append(found)
         found.id = found.id or name or None
         found.add(function)
@@ -238,7 +238,7 @@ class _Choice:
         return message
 
 
-class _Call:
+class _ToolCallParts:
     """A tool call. A part belongs to it as long as it is not complete, whatever ids the parts have."""
 
     def __init__(self, index: int | None, id: str | None) -> None:
@@ -247,7 +247,7 @@ class _Call:
         self._arguments = ""
 
     def add(self, function: Mapping[str, Any]) -> None:
-        name, arguments = function.get("name"), _text(function.get("arguments"))
+        name, arguments = function.get("name"), _arguments_text(function.get("arguments"))
         if isinstance(name, str) and name != self._name and not self._arguments:
             self._name += name
         if arguments and not (arguments.strip() == self._arguments.strip() and self._complete):
@@ -255,7 +255,7 @@ class _Call:
 
     def is_over_before(self, id: Any, function: Mapping[str, Any]) -> bool:
         """Whether what comes is another call, although nothing else says so."""
-        name, arguments = function.get("name"), _text(function.get("arguments"))
+        name, arguments = function.get("name"), _arguments_text(function.get("arguments"))
         if id and self.id and id != self.id and (name or self._complete):
             return True
         if not name or not self._complete:
@@ -277,14 +277,14 @@ class _Call:
         return {"name": self._name, "arguments": self._arguments}
 
 
-def _text(arguments: Any) -> str:
+def _arguments_text(arguments: Any) -> str:
     """Arguments as text: some servers send the object itself."""
     if arguments is None or isinstance(arguments, str):
         return arguments or ""
     return json.dumps(arguments)
 
 
-def _get(thing: Any, name: str) -> Any:
+def _member(thing: Any, name: str) -> Any:
     return thing.get(name) if isinstance(thing, Mapping) else None
 
 

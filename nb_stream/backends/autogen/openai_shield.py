@@ -18,7 +18,7 @@ from . import private
 from .hearing import Hearing, Proxy
 from .openai_answer import OpenAIAnswer, Piece
 
-_PATH = "/chat/completions"
+_COMPLETIONS_PATH = "/chat/completions"
 
 
 class ShieldedOpenAI(Proxy):
@@ -31,7 +31,7 @@ class ShieldedOpenAI(Proxy):
 
     async def post(self, path: str, *, body: Any = None, stream: bool = False, **rest: Any) -> Any:
         """A request as the SDK makes it."""
-        if path != _PATH or not isinstance(body, Mapping):
+        if path != _COMPLETIONS_PATH or not isinstance(body, Mapping):
             return await self._real.post(path, body=body, stream=stream, **rest)
         hearing = self._hearing
         hearing.reached = True
@@ -61,12 +61,12 @@ class ShieldedOpenAI(Proxy):
         request = {**rest, "options": options, "cast_to": object, "stream": True, "stream_cls": _Events}
         asked = {**body, "stream": True, "stream_options": {"include_usage": True, **given}}
         try:
-            stream: _Events = await self._real.post(_PATH, body=asked, **request)
+            stream: _Events = await self._real.post(_COMPLETIONS_PATH, body=asked, **request)
         except APIStatusError as error:
             if not _is_about(error, "stream_options", "include_usage"):
                 raise
             again = {name: value for name, value in asked.items() if name != "stream_options"}
-            stream = await self._real.post(_PATH, body=again, **request)
+            stream = await self._real.post(_COMPLETIONS_PATH, body=again, **request)
         return stream
 
     async def _whole(self, body: Mapping[str, Any], rest: Mapping[str, Any]) -> Any | None:
@@ -79,7 +79,7 @@ class ShieldedOpenAI(Proxy):
                 raise
             hearing.refused = "Its model's server refuses to stream."
             return None
-        async for piece in _pieces(stream, answer, hearing):
+        async for piece in _text_pieces(stream, answer, hearing):
             await hearing.say(*piece)
         if not answer.begun:
             return None
@@ -108,7 +108,7 @@ class _Events(AsyncStream[object]):
         return self.response.json() if text.startswith(b"{") else None
 
 
-async def _pieces(stream: _Events, answer: OpenAIAnswer, hearing: Hearing) -> AsyncIterator[Piece]:
+async def _text_pieces(stream: _Events, answer: OpenAIAnswer, hearing: Hearing) -> AsyncIterator[Piece]:
     """The text of an answer as it comes; at its end `hearing` knows the rest."""
     hearing.complete = False
     try:
@@ -156,7 +156,7 @@ class _Chunks:
 
     async def _chunks(self) -> Any:
         answer = self._answer
-        async for piece in _pieces(self._events, answer, self._hearing):
+        async for piece in _text_pieces(self._events, answer, self._hearing):
             await self._hearing.say(*piece)
             if not piece.thought:
                 yield self._chunk({"content": piece.text})

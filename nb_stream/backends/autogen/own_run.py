@@ -16,12 +16,12 @@ from autogen_agentchat.agents import BaseChatAgent
 from autogen_agentchat.base import Response, TaskResult
 from autogen_agentchat.teams import BaseGroupChat
 
-from .discovery import Tree, reach
+from .discovery import TeamTree, reach
 from .reading import id_of, is_a
 from .turns import Caller, begins, called, caller, calling, given_to
 
 
-class Outcome(NamedTuple):
+class OwnRunResult(NamedTuple):
     """What `run` has returned; it comes last."""
 
     result: Any
@@ -40,7 +40,7 @@ def reads_its_stream(root: Any) -> bool:
 
 
 async def own_run(
-    root: Any, tree: Tree, run: Caller, task: Any, options: Mapping[str, Any], sent: Callable[[str], None]
+    root: Any, tree: TeamTree, run: Caller, task: Any, options: Mapping[str, Any], sent: Callable[[str], None]
 ) -> AsyncGenerator[Any, None]:
     """Run `root` by its own `run`; yields what is said on the way, what of the result was not said, and the Outcome.
     `run` is the run as a caller. `sent` is told the id of each message of the task when it sets out: a turn begins
@@ -66,12 +66,12 @@ async def own_run(
     for message in getattr(result, "messages", ()):
         if id_of(message) not in said:
             yield message
-    yield Outcome(result)
+    yield OwnRunResult(result)
 
 
 @contextlib.contextmanager
 def _listening(
-    root: Any, tree: Tree, run: Caller, hear: Callable[[Any], None], sent: Callable[[str], None]
+    root: Any, tree: TeamTree, run: Caller, hear: Callable[[Any], None], sent: Callable[[str], None]
 ) -> Iterator[None]:
     """Hear what passes in the streams of all that the run itself may begin."""
     things = {id(thing): thing for thing in [root, *(chat.team for chat in tree.chats)]}
@@ -83,7 +83,7 @@ def _listening(
         for thing, name in hooks:
             vars(thing)[name] = _heard(thing, getattr(thing, name), run, hear)
         if hasattr(root, "on_messages"):
-            vars(root)["on_messages"] = _given(root.on_messages, run, hear, sent)
+            vars(root)["on_messages"] = _run_arguments(root.on_messages, run, hear, sent)
         yield
     finally:
         for thing, name, own in before:
@@ -110,7 +110,7 @@ def _heard(thing: Any, inner: Callable[..., Any], run: Caller, hear: Callable[[A
     return begin
 
 
-def _given(
+def _run_arguments(
     inner: Callable[..., Any], run: Caller, hear: Callable[[Any], None], sent: Callable[[str], None]
 ) -> Callable[..., Any]:
     """An agent's `run` shows its task nowhere but in the result."""

@@ -28,30 +28,30 @@ from autogen_core.tools import StaticStreamWorkbench
 from ...errors import BackendError
 from ..stand_in import StandIn, behind
 
-TESTED = "0.7.5"
+TESTED_VERSION = "0.7.5"
 
 
-def _get(owner: Any, name: str) -> Any:
+def _attribute(owner: Any, name: str) -> Any:
     try:
         return getattr(owner, name)
     except AttributeError:
         raise BackendError(
             f"nb_stream needs {type(owner).__name__}.{name}, which the installed AutoGen does not have. "
-            f"nb_stream was tested with autogen-agentchat {TESTED}: install that version."
+            f"nb_stream was tested with autogen-agentchat {TESTED_VERSION}: install that version."
         ) from None
 
 
 # --- structure ------------------------------------------------------------------------------------------------------
 
 
-def is_autogens(thing: Any) -> bool:
+def is_autogen_class(thing: Any) -> bool:
     """Whether an agent or team is of a class of AutoGen's, whose attributes are known."""
     return type(thing).__module__.startswith(("autogen_agentchat.", "autogen_ext."))
 
 
 def participants(team: BaseGroupChat) -> list[Any]:
     """The agents and teams of a team, in order (`_base_group_chat.py`, `__init__`)."""
-    return list(_get(team, "_participants"))
+    return list(_attribute(team, "_participants"))
 
 
 def inner_team(agent: Any) -> Any | None:
@@ -62,13 +62,13 @@ def inner_team(agent: Any) -> Any | None:
 
 def inner_stand_in(agent: Any) -> StandIn | None:
     """What stands in for the team inside a SocietyOfMindAgent, if anything does."""
-    team = getattr(agent, "_team", None) if is_autogens(agent) else None
+    team = getattr(agent, "_team", None) if is_autogen_class(agent) else None
     return team if isinstance(team, StandIn) else None
 
 
 def inner_teams(thing: Any) -> list[BaseGroupChat]:
     """The teams that an agent or team runs itself. One of the user's own may keep them under any name."""
-    if is_autogens(thing):
+    if is_autogen_class(thing):
         return [team] if (team := inner_team(thing)) is not None else []
     found: list[BaseGroupChat] = []
     for value in getattr(thing, "__dict__", {}).values():
@@ -110,7 +110,7 @@ def runners_in(workbench: Any) -> Iterator[ToolRunner]:
 
 def manager_name(team: BaseGroupChat) -> str:
     """The name with which the manager of a team signs (`_base_group_chat.py`)."""
-    return str(_get(team, "_group_chat_manager_name"))
+    return str(_attribute(team, "_group_chat_manager_name"))
 
 
 def emits_events(team: BaseGroupChat) -> bool:
@@ -234,7 +234,7 @@ def tool_name(name: str) -> str:
 
 def next_tool_id(client: Any) -> None:
     """Count on the ids of tool calls, which `create` of the Ollama client does and `create_stream` forgets."""
-    client._tool_id = _get(client, "_tool_id") + 1
+    client._tool_id = _attribute(client, "_tool_id") + 1
 
 
 # --- human input ----------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def reads_terminal(agent: UserProxyAgent) -> bool:
 def input_of(agent: UserProxyAgent) -> Callable[..., Awaitable[str]]:
     """What asks as a UserProxyAgent does now, with a prompt and a cancellation token (`_user_proxy_agent.py`,
     `_get_input`)."""
-    function, is_async = agent.input_func, _get(agent, "_is_async")
+    function, is_async = agent.input_func, _attribute(agent, "_is_async")
 
     async def ask(prompt: str, cancellation_token: Any) -> str:
         if is_async:
@@ -264,7 +264,7 @@ def input_of(agent: UserProxyAgent) -> Callable[..., Awaitable[str]]:
 def input_function(agent: UserProxyAgent, function: Any) -> Iterator[None]:
     """Let an agent ask by the coroutine function `function` (`_user_proxy_agent.py`; `_is_async` is decided when the
     agent is made)."""
-    before = agent.input_func, _get(agent, "_is_async")
+    before = agent.input_func, _attribute(agent, "_is_async")
     agent.input_func, agent._is_async = function, True
     try:
         yield
@@ -279,14 +279,14 @@ def approval(agent: CodeExecutorAgent) -> Any | None:
 
 def approval_is_async(agent: CodeExecutorAgent) -> bool:
     """Whether an agent awaits its approval function."""
-    return bool(_get(agent, "_approval_func_is_async"))
+    return bool(_attribute(agent, "_approval_func_is_async"))
 
 
 @contextlib.contextmanager
 def approval_function(agent: CodeExecutorAgent, function: Any) -> Iterator[None]:
     """Let an agent ask the coroutine function `function` before it runs code (`_code_executor_agent.py`;
     `_approval_func_is_async` is decided when the agent is made)."""
-    before = _get(agent, "_approval_func"), _get(agent, "_approval_func_is_async")
+    before = _attribute(agent, "_approval_func"), _attribute(agent, "_approval_func_is_async")
     agent._approval_func, agent._approval_func_is_async = function, True
     try:
         yield
@@ -304,16 +304,16 @@ def is_running(team: Any) -> bool:
 
 async def manager(team: BaseGroupChat) -> Any:
     """The group chat manager of a team. Sets the team up as `save_state` does, where it has not run yet."""
-    runtime = _get(team, "_runtime")
-    if not _get(team, "_initialized"):
+    runtime = _attribute(team, "_runtime")
+    if not _attribute(team, "_initialized"):
         await team._init(runtime)
-    agent_id = AgentId(type=_get(team, "_group_chat_manager_topic_type"), key=_get(team, "_team_id"))
+    agent_id = AgentId(type=_attribute(team, "_group_chat_manager_topic_type"), key=_attribute(team, "_team_id"))
     return await runtime.try_get_underlying_agent_instance(agent_id)
 
 
 def output_queue(manager: Any) -> Any:
     """Where a manager puts the messages that its team yields (`_base_group_chat_manager.py`)."""
-    return _get(manager, "_output_message_queue")
+    return _attribute(manager, "_output_message_queue")
 
 
 def set_output_queue(manager: Any, queue: Any) -> None:
@@ -323,7 +323,7 @@ def set_output_queue(manager: Any, queue: Any) -> None:
 
 def condition(owner: Any) -> TerminationCondition | None:
     """The termination condition that a manager asks after each turn (`_base_group_chat_manager.py`)."""
-    found: TerminationCondition | None = _get(owner, "_termination_condition")
+    found: TerminationCondition | None = _attribute(owner, "_termination_condition")
     return found
 
 
@@ -335,7 +335,7 @@ def set_condition(owner: Any, value: TerminationCondition | None) -> None:
 # --- after a failure ------------------------------------------------------------------------------------------------
 
 
-class Parts(NamedTuple):
+class RuntimeAgents(NamedTuple):
     """The agents that a team's runtime has for it: the manager, and a container for each participant."""
 
     manager: Any
@@ -344,20 +344,22 @@ class Parts(NamedTuple):
 
 def is_initialized(team: BaseGroupChat) -> bool:
     """Whether a team has its manager and containers (`_base_group_chat.py`)."""
-    return bool(_get(team, "_initialized"))
+    return bool(_attribute(team, "_initialized"))
 
 
-async def parts(team: BaseGroupChat) -> Parts:
+async def parts(team: BaseGroupChat) -> RuntimeAgents:
     """The manager and the containers of a team, in the order of its participants."""
-    runtime, key = _get(team, "_runtime"), _get(team, "_team_id")
-    types = _get(team, "_participant_topic_types")
+    runtime, key = _attribute(team, "_runtime"), _attribute(team, "_team_id")
+    types = _attribute(team, "_participant_topic_types")
     found = await manager(team)
-    return Parts(found, [await runtime.try_get_underlying_agent_instance(AgentId(type=t, key=key)) for t in types])
+    return RuntimeAgents(
+        found, [await runtime.try_get_underlying_agent_instance(AgentId(type=t, key=key)) for t in types]
+    )
 
 
 def thread(manager: Any) -> list[Any]:
     """All that a manager has heard (`_base_group_chat_manager.py`)."""
-    messages: list[Any] = _get(manager, "_message_thread")
+    messages: list[Any] = _attribute(manager, "_message_thread")
     return messages
 
 
@@ -380,7 +382,7 @@ def set_selector_context(manager: Any, context: Any) -> None:
 def speaking_in_graph(manager: Any) -> list[str]:
     """Who has a turn in a GraphFlow; empty for other managers. They are no part of the saved state: they have left the
     queue of those who are ready (`_digraph_group_chat.py`)."""
-    return list(_get(manager, "_active_speakers")) if isinstance(manager, GraphFlowManager) else []
+    return list(_attribute(manager, "_active_speakers")) if isinstance(manager, GraphFlowManager) else []
 
 
 def resume_graph(manager: Any, speaking: Sequence[str]) -> None:
@@ -392,11 +394,11 @@ def resume_graph(manager: Any, speaking: Sequence[str]) -> None:
     """
     if not isinstance(manager, GraphFlowManager):
         return
-    ready, remaining, enqueued = (_get(manager, name) for name in ("_ready", "_remaining", "_enqueued_any"))
+    ready, remaining, enqueued = (_attribute(manager, name) for name in ("_ready", "_remaining", "_enqueued_any"))
     ready.extendleft(reversed(speaking))
-    triggered: dict[str, set[str]] = _get(manager, "_triggered_activation_groups")
+    triggered: dict[str, set[str]] = _attribute(manager, "_triggered_activation_groups")
     triggered.clear()
-    for node, groups in _get(manager, "_activation").items():
+    for node, groups in _attribute(manager, "_activation").items():
         for group, activation in groups.items():
             left = remaining.get(node, {}).get(group, 1)
             if left <= 0 if activation == "all" else enqueued.get(node, {}).get(group, False):
@@ -405,14 +407,14 @@ def resume_graph(manager: Any, speaking: Sequence[str]) -> None:
             manager._reset_triggered_activation_groups(node)
 
 
-def contained(container: Any) -> Any:
+def agent_of_container(container: Any) -> Any:
     """The agent or team of a container (`_chat_agent_container.py`)."""
-    return _get(container, "_agent")
+    return _attribute(container, "_agent")
 
 
 def buffer(container: Any) -> list[Any]:
     """What waits to be given to a container's agent in its next turn."""
-    messages: list[Any] = _get(container, "_message_buffer")
+    messages: list[Any] = _attribute(container, "_message_buffer")
     return messages
 
 
@@ -421,13 +423,13 @@ def set_buffer(container: Any, messages: list[Any]) -> None:
     container._message_buffer = messages
 
 
-def shield(team: BaseGroupChat, parts: Parts) -> None:
+def shield(team: BaseGroupChat, parts: RuntimeAgents) -> None:
     """Let what is left of a run that was cut off end in silence. A manager and containers on a runtime of the user's
     fail in silence once they are disarmed: such a runtime may end on any exception. A runtime of the team's own takes
     a new queue when it is stopped, where what goes on would report work that the queue does not know
     (`_single_threaded_agent_runtime.py`)."""
-    if _get(team, "_embedded_runtime"):
-        runtime = _get(team, "_runtime")
+    if _attribute(team, "_embedded_runtime"):
+        runtime = _attribute(team, "_runtime")
         if "stop_when_idle" not in vars(runtime):
             runtime.stop_when_idle = _lenient(runtime, runtime.stop_when_idle)
         return
@@ -441,7 +443,7 @@ def _lenient(runtime: Any, inner: Callable[[], Any]) -> Callable[[], Any]:
         try:
             await inner()
         except BaseException:
-            _get(runtime, "_message_queue").task_done = lambda: None
+            _attribute(runtime, "_message_queue").task_done = lambda: None
             raise
 
     return stop_when_idle
@@ -487,13 +489,13 @@ class _Nobody:
 def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
     """End a runtime that a team has for its own (`_single_threaded_agent_runtime.py`); returns the tasks that are left
     to be cancelled. A runtime of the user's goes on: others may use it."""
-    runtime = _get(team, "_runtime")
-    if not (_get(team, "_embedded_runtime") and isinstance(runtime, SingleThreadedAgentRuntime)):
+    runtime = _attribute(team, "_runtime")
+    if not (_attribute(team, "_embedded_runtime") and isinstance(runtime, SingleThreadedAgentRuntime)):
         return []
     context = getattr(runtime, "_run_context", None)
     if context is None or context._run_task.get_loop() is not asyncio.get_running_loop():
         return []
-    queue = _get(runtime, "_message_queue")
+    queue = _attribute(runtime, "_message_queue")
     context._stopped.set()  # in this order: its loop would spin on a queue that is shut while it is not stopped
     runtime._background_exception = None  # raised there, a CancelledError would take the place of the failure
     queue.shutdown(immediate=True)
@@ -506,12 +508,12 @@ def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
 def failure(team: BaseGroupChat) -> BaseException | None:
     """What has ended the runtime of a team that runs (`_single_threaded_agent_runtime.py`), None while it goes on.
     The team's own report of it may be lost, or wait until all other agents have finished."""
-    runtime = _get(team, "_runtime")
+    runtime = _attribute(team, "_runtime")
     if not is_running(team) or not isinstance(runtime, SingleThreadedAgentRuntime):
         return None
     context = getattr(runtime, "_run_context", None)
     if context is None:  # it ended; and where nothing is left to be read, it did so without a report
-        lost = bool(_get(team, "_embedded_runtime")) and _get(team, "_output_message_queue").empty()
+        lost = bool(_attribute(team, "_embedded_runtime")) and _attribute(team, "_output_message_queue").empty()
         return asyncio.CancelledError("An agent raised it.") if lost else None
     if context._run_task.done():
         return asyncio.CancelledError() if context._run_task.cancelled() else context._run_task.exception()
@@ -519,31 +521,33 @@ def failure(team: BaseGroupChat) -> BaseException | None:
     return found
 
 
-def is_stale(team: BaseGroupChat, parts: Parts) -> bool:
+def is_stale(team: BaseGroupChat, parts: RuntimeAgents) -> bool:
     """Whether an earlier failure or cancel has left a team that does not run unfit for the next run: with an exception
     in its runtime, or with speakers in its manager."""
-    poisoned = getattr(_get(team, "_runtime"), "_background_exception", None) is not None
-    return (poisoned and bool(_get(team, "_embedded_runtime"))) or bool(getattr(parts.manager, "_active_speakers", ()))
+    poisoned = getattr(_attribute(team, "_runtime"), "_background_exception", None) is not None
+    return (poisoned and bool(_attribute(team, "_embedded_runtime"))) or bool(
+        getattr(parts.manager, "_active_speakers", ())
+    )
 
 
 def fail(team: BaseGroupChat, error: BaseException) -> None:
     """Let the `run_stream` of a team raise what a failed run raises (`_base_group_chat.py`)."""
     message = StopMessage(content="An exception occurred in the runtime.", source=manager_name(team))
     report = GroupChatTermination(message=message, error=SerializableException.from_exception(error))  # type: ignore[arg-type]
-    _get(team, "_output_message_queue").put_nowait(report)
+    _attribute(team, "_output_message_queue").put_nowait(report)
 
 
 async def retire(team: BaseGroupChat) -> None:
     """Take a team's agents out of a runtime of the user's, so that nothing reaches them any more; and let the runtime
     go on where a failure has ended it."""
-    runtime = _get(team, "_runtime")
-    if _get(team, "_embedded_runtime") or not isinstance(runtime, SingleThreadedAgentRuntime):
+    runtime = _attribute(team, "_runtime")
+    if _attribute(team, "_embedded_runtime") or not isinstance(runtime, SingleThreadedAgentRuntime):
         return
-    types = {*_get(team, "_participant_topic_types"), _get(team, "_group_chat_manager_topic_type")}
-    for subscription in list(_get(runtime, "_subscription_manager").subscriptions):
+    types = {*_attribute(team, "_participant_topic_types"), _attribute(team, "_group_chat_manager_topic_type")}
+    for subscription in list(_attribute(runtime, "_subscription_manager").subscriptions):
         if getattr(subscription, "agent_type", None) in types:
             await runtime.remove_subscription(subscription.id)
-    instances, factories = _get(runtime, "_instantiated_agents"), _get(runtime, "_agent_factories")
+    instances, factories = _attribute(runtime, "_instantiated_agents"), _attribute(runtime, "_agent_factories")
     for agent_id in [agent_id for agent_id in instances if agent_id.type in types]:
         del instances[agent_id]
     for agent_type in types:
@@ -556,16 +560,18 @@ async def retire(team: BaseGroupChat) -> None:
         runtime.start()
 
 
-def renew(team: BaseGroupChat) -> None:
+def rebuild(team: BaseGroupChat) -> None:
     """Give a team a new runtime and queue, and no manager, as if it had just been built. On a runtime of the user's
     the team takes a new id, so that nothing of the old one is taken for its own."""
-    if _get(team, "_embedded_runtime"):
+    if _attribute(team, "_embedded_runtime"):
         team._runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
     else:
-        old, new = _get(team, "_team_id"), str(uuid.uuid4())
+        old, new = _attribute(team, "_team_id"), str(uuid.uuid4())
         for name in ("_team_id", "_group_topic_type", "_group_chat_manager_topic_type", "_output_topic_type"):
-            setattr(team, name, _get(team, name).replace(old, new))
-        team._participant_topic_types = [topic.replace(old, new) for topic in _get(team, "_participant_topic_types")]
+            setattr(team, name, _attribute(team, name).replace(old, new))
+        team._participant_topic_types = [
+            topic.replace(old, new) for topic in _attribute(team, "_participant_topic_types")
+        ]
     team._output_message_queue = asyncio.Queue()
     team._initialized = False
     team._is_running = False

@@ -20,24 +20,24 @@ from pydantic import BaseModel
 
 T = TypeVar("T")
 
-ENDS = (KeyboardInterrupt, asyncio.CancelledError)
+NEVER_CAUGHT = (KeyboardInterrupt, asyncio.CancelledError)
 """What no reading may keep from its way."""
 
-LONGEST = 2_000
+MAX_REPR_CHARS = 2_000
 """Characters of a text that stands for a value which has none of its own. What is a text already is never cut."""
 
-_DEEPEST = 64  # values inside of values: programs that read JSON go no deeper for long
-_MOST = 10_000  # members of a container of another's class, which may have no end
+_MAX_NESTING = 64  # values inside of values: programs that read JSON go no deeper for long
+_MAX_MEMBERS = 10_000  # members of a container of another's class, which may have no end
 _BITS = 10_000  # of a whole number: Python writes none of more than 4,300 digits
 
-PARTS = (str, bytes, bytearray, int, float, dict, list, tuple, set, frozenset)
+PLAIN_TYPES = (str, bytes, bytearray, int, float, dict, list, tuple, set, frozenset)
 
 
 def tried(read: Callable[[], T], otherwise: T) -> T:
     """What `read` returns, or something else if it raises."""
     try:
         return read()
-    except ENDS:
+    except NEVER_CAUGHT:
         raise
     except BaseException:  # noqa: BLE001 - some libraries raise BaseExceptions of their own
         return otherwise
@@ -69,7 +69,7 @@ def source_of(message: Any, otherwise: str = "") -> str:
 
 def bounded(text: str) -> str:
     """The beginning of a text that we have made."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    return text if len(text) <= MAX_REPR_CHARS else f"{text[:MAX_REPR_CHARS]}… ({len(text):,} characters)"
 
 
 def brief(error: BaseException) -> str:
@@ -87,25 +87,25 @@ def words(value: Any) -> str:
     """A value as a text for a reader: a text as it is, None as nothing, everything else as JSON."""
     if value is None:
         return ""
-    found = plain(value)
+    found = json_form(value)
     return found if is_a(found, str) else json.dumps(found, ensure_ascii=False)
 
 
-def plain(value: Any) -> Any:
+def json_form(value: Any) -> Any:
     """A value as JSON values, of any class and any content: what JSON has no form for stands as text."""
-    return _plain(value, ())
+    return _json_form(value, ())
 
 
-def _plain(value: Any, around: tuple[int, ...]) -> Any:
+def _json_form(value: Any, around: tuple[int, ...]) -> Any:
     try:
-        return _read(value, around)
-    except ENDS:
+        return _read_value(value, around)
+    except NEVER_CAUGHT:
         raise
     except BaseException as error:  # noqa: BLE001 - as in `tried`
         return f"({class_name(value)} could not be read: {brief(error)})"
 
 
-def _read(value: Any, around: tuple[int, ...]) -> Any:
+def _read_value(value: Any, around: tuple[int, ...]) -> Any:
     kind = type(value)
     if value is None or kind is bool:
         return value
@@ -118,42 +118,42 @@ def _read(value: Any, around: tuple[int, ...]) -> Any:
         number = float.__add__(value, 0.0)
         return number if math.isfinite(number) else json.dumps(number)
     if issubclass(kind, (bytes, bytearray)):
-        return tried(lambda: bytes(value).decode(), None) or bounded(repr(bytes(value[:LONGEST])))
-    if id(value) in around or len(around) > _DEEPEST:
+        return tried(lambda: bytes(value).decode(), None) or bounded(repr(bytes(value[:MAX_REPR_CHARS])))
+    if id(value) in around or len(around) > _MAX_NESTING:
         return f"({class_name(value)} in itself)" if id(value) in around else "…"
     around = (*around, id(value))
     if issubclass(kind, BaseModel):
         return _model(value, around)
     if dataclasses.is_dataclass(kind):
-        return {field.name: _plain(getattr(value, field.name, None), around) for field in dataclasses.fields(kind)}
+        return {field.name: _json_form(getattr(value, field.name, None), around) for field in dataclasses.fields(kind)}
     if issubclass(kind, Enum):
-        return _plain(value.value, around)
+        return _json_form(value.value, around)
     if issubclass(kind, Mapping):
         items = _some(value.items(), kind is dict)
-        return {key if type(key) is str else words(key): _plain(item, around) for key, item in items}
+        return {key if type(key) is str else words(key): _json_form(item, around) for key, item in items}
     if issubclass(kind, (list, tuple, set, frozenset)):
-        return [_plain(item, around) for item in _some(value, kind in PARTS)]
+        return [_json_form(item, around) for item in _some(value, kind in PLAIN_TYPES)]
     return bounded(_exact(str(value)))
 
 
 def _some(items: Iterable[T], exact: bool) -> Iterable[T]:
-    return items if exact else itertools.islice(items, _MOST)
+    return items if exact else itertools.islice(items, _MAX_MEMBERS)
 
 
 def _model(value: BaseModel, around: tuple[int, ...]) -> Any:
     """A model as it writes itself as JSON; where that fails, field by field."""
     dumped = tried(lambda: value.model_dump(mode="json"), None)
     if dumped is not None:
-        return _plain(dumped, around)
+        return _json_form(dumped, around)
     made = {}
     for name, about in type(value).model_fields.items():
         if about.exclude:
             continue
         part = tried(lambda name=name: value.model_dump(mode="json", include={name}), None)  # type: ignore[misc]
         if isinstance(part, dict) and part:
-            made.update(_plain(part, around))
+            made.update(_json_form(part, around))
         elif part is None:
-            made[name] = _plain(getattr(value, name), around)
+            made[name] = _json_form(getattr(value, name), around)
     return made
 
 

@@ -22,7 +22,7 @@ from autogen_core.model_context import ChatCompletionContext
 from ...concurrency.guarded_calls import attempt, attempted
 from . import private
 from .closing import closing
-from .discovery import Node
+from .discovery import AgentNode
 from .log_filter import quiet_runtime
 from .reading import id_of
 from .turns import Turns, caller
@@ -30,9 +30,9 @@ from .turns import Turns, caller
 PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn", "n_rounds", "n_stalls")
 """What of a manager's state begins anew: the way through a graph, and the counts of turns."""
 
-LOST = "The run ended before this call had a result."
+NO_RESULT = "The run ended before this call had a result."
 
-FIRST_LOOK, LAST_LOOK = 1.0, 64.0
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 64.0
 """Seconds after which a task that did not end when it was cancelled is cancelled again, and for how long."""
 
 
@@ -45,7 +45,7 @@ class _Known(NamedTuple):
     context: Any  # what a selector reads, None for other managers
 
 
-async def heal(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
+async def repair(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
     """Make a team fit for a run where an earlier one has left it unfit; returns the teams that were renewed. A team
     that is called as a tool may fail without failing the run, and be called again."""
     teams = _with_inner(team)
@@ -55,7 +55,7 @@ async def heal(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
             fit = fit and not private.is_stale(part, await private.parts(part))
     if fit or private.is_running(team):
         return []
-    await renew(teams, turns)
+    await recover_teams(teams, turns)
     return teams
 
 
@@ -77,7 +77,7 @@ def healing(
 
     def healed(team: BaseGroupChat, inner: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def first_healed(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
-            fresh = await heal(team, turns)
+            fresh = await repair(team, turns)
             if fresh:
                 await renewed(fresh)
             async with closing(inner(*args, **options)) as stream:
@@ -102,7 +102,7 @@ def healing(
                 vars(team)["run_stream"] = method
 
 
-async def renew(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
+async def recover_teams(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
     """Make teams that failed or were cancelled fit for the next run. `teams` holds all of them, the outermost first;
     `turns` are those of the run. The termination conditions begin anew.
 
@@ -115,7 +115,7 @@ async def renew(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
         old = known.get(id(team))
         if old is not None:
             await private.retire(team)
-        private.renew(team)
+        private.rebuild(team)
         if old is not None:
             errors += await _carry_over(old, await private.parts(team), turns, threads)
     for team in teams:  # last, as it may hold up the rest
@@ -132,7 +132,7 @@ def _raise_first(errors: Iterable[BaseException | None]) -> None:
             raise error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
 
 
-def _take_away(parts: private.Parts) -> _Known:
+def _take_away(parts: private.RuntimeAgents) -> _Known:
     """Take what a manager and containers know, and all influence: something may still be under way to them."""
     buffers = [private.buffer(container) for container in parts.containers]
     known = _Known(parts.manager, private.thread(parts.manager), buffers, private.selector_context(parts.manager))
@@ -143,7 +143,7 @@ def _take_away(parts: private.Parts) -> _Known:
 
 
 async def _carry_over(
-    old: _Known, new: private.Parts, turns: Turns, threads: Mapping[int, Collection[str]]
+    old: _Known, new: private.RuntimeAgents, turns: Turns, threads: Mapping[int, Collection[str]]
 ) -> list[BaseException | None]:
     """Let the new manager and containers of a team know what the old ones knew; returns what went wrong, if anything:
     managers and agents may be of the user's own."""
@@ -157,19 +157,19 @@ async def _carry_over(
     if old.context is not None:
         private.set_selector_context(new.manager, old.context)
     for buffer, container in zip(old.buffers, new.containers, strict=True):
-        agent = private.contained(container)
+        agent = private.agent_of_container(container)
         seen: set[str] = set(threads.get(id(agent), ()))
         if not isinstance(agent, BaseGroupChat):
 
             async def look(agent: Any = agent, seen: set[str] = seen) -> None:
-                seen |= await _taken(agent, turns)
+                seen |= await _known_ids(agent, turns)
 
             errors.append(await attempted(f"What the agent {agent.name} knows", look))
         private.set_buffer(container, [message for message in buffer if id_of(message) not in seen])
     return errors
 
 
-async def _taken(agent: Any, turns: Turns) -> set[str]:
+async def _known_ids(agent: Any, turns: Turns) -> set[str]:
     """The ids of the messages that an agent was given in its last turn and knows.
 
     AutoGen's own agents note down what they are given before anything else. Whether an agent of the user's own did so
@@ -178,7 +178,7 @@ async def _taken(agent: Any, turns: Turns) -> set[str]:
     while (inner := private.wrapped_agent(agent)) is not None:
         agent = inner
     given = turns.given.get(id(agent), ())
-    if private.is_autogens(agent):
+    if private.is_autogen_class(agent):
         return set(map(id_of, given))
     return {id_of(message) for message in given if await _knows(agent, message)}
 
@@ -198,7 +198,7 @@ async def _knows(agent: Any, message: BaseChatMessage) -> bool:
 # --- agents ---------------------------------------------------------------------------------------------------------
 
 
-async def mend(nodes: Sequence[Node], turns: Turns) -> None:
+async def mend(nodes: Sequence[AgentNode], turns: Turns) -> None:
     """Give every tool call in the agents' contexts a result: model services refuse a context where one is missing.
     What an unfinished SocietyOfMindAgent was given is noted down, and its team forgets it, as at the end of a turn.
     Raises the first of what agents inside one raise, when all is done."""
@@ -259,7 +259,7 @@ def _answered(messages: Sequence[Any]) -> list[Any]:
     for index, message in enumerate(messages):
         answered.append(message)
         results = [
-            {"content": LOST, "name": call["name"], "call_id": call["id"], "is_error": True}
+            {"content": NO_RESULT, "name": call["name"], "call_id": call["id"], "is_error": True}
             for place, call in waiting
             if place == index
         ]
@@ -300,8 +300,8 @@ def _bring_to_end(task: asyncio.Future[Any], here: asyncio.AbstractEventLoop) ->
 
 
 async def _chase(left: set[asyncio.Future[Any]]) -> None:
-    wait = FIRST_LOOK
-    while left and wait <= LAST_LOOK:
+    wait = FIRST_RETRY_S
+    while left and wait <= LAST_RETRY_S:
         _, left = await asyncio.wait(left, timeout=wait)
         for task in left:
             attempt(None, task.cancel)

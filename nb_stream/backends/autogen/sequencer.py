@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-LATE = 0.15
+LOST_AFTER_S = 0.15
 """Seconds without any arrival, twice in a row, after which a message counts as lost: a nested team that ends leaves
 unread what its other branches said."""
 
@@ -23,7 +23,7 @@ class _Waiting(NamedTuple):
     act: Callable[[], None]
 
 
-class Order:
+class MessageSequencer:
     """Knows which messages are under way, and lets tokens wait for those that were sent before them.
 
     Messages of one turn arrive in the order in which they were sent. Those of turns at the same time need not: the way
@@ -99,7 +99,7 @@ class Order:
 
     def _watch(self) -> None:
         self._still = True
-        self._timer = asyncio.get_running_loop().call_later(LATE, self._look, False)
+        self._timer = asyncio.get_running_loop().call_later(LOST_AFTER_S, self._look, False)
 
     def _look(self, second: bool) -> None:
         """Twice, because after something blocked the loop the first look comes before what has been waiting."""
@@ -112,4 +112,4 @@ class Order:
                 self._watch()
         else:
             again, self._still = self._still, True
-            self._timer = asyncio.get_running_loop().call_later(LATE, self._look, again)
+            self._timer = asyncio.get_running_loop().call_later(LOST_AFTER_S, self._look, again)

@@ -24,14 +24,14 @@ from . import private
 from .hearing import Hearing, Proxy
 
 
-def is_autogens(client: Any) -> bool:
+def is_autogen_client(client: Any) -> bool:
     """Whether both kinds of calls of a client are AutoGen's own code, and so ask the same."""
     for name in ("create", "create_stream"):
         module = getattr(getattr(type(client), name, None), "__module__", "")
         if not module.startswith("autogen_ext.models.") or name in getattr(client, "__dict__", ()):
             return False
     inner = getattr(client, "client", None)  # of a cache
-    return not hasattr(inner, "create_stream") or is_autogens(inner)
+    return not hasattr(inner, "create_stream") or is_autogen_client(inner)
 
 
 def shielded(client: Any, hearing: Hearing) -> Any | None:

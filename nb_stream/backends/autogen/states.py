@@ -21,13 +21,13 @@ from . import private
 
 log = logging.getLogger("nb_stream")
 
-KEY = "nb_stream"
+STATE_KEY = "nb_stream"
 
 
-async def save(root: Any) -> dict[str, Any]:
+async def save_state(root: Any) -> dict[str, Any]:
     """The whole state of a team or an agent, as JSON values that nothing changes later."""
     state = _copied(dict(await root.save_state()))
-    parts = list(_parts(root))
+    parts = list(_participants(root))
     more: dict[str, dict[str, Any]] = {"left_out": {}, "speaking": {}}
     for path, team in _teams(parts):
         if private.is_running(team) and (names := private.speaking_in_graph(await private.manager(team))):
@@ -37,15 +37,15 @@ async def save(root: Any) -> dict[str, Any]:
             more["left_out"][path] = _copied(dict(await owner.save_state()))
         except Exception:
             log.warning("What %s knows is not in the saved state", path, exc_info=True)
-    return {**state, KEY: {name: value for name, value in more.items() if value}} if any(more.values()) else state
+    return {**state, STATE_KEY: {name: value for name, value in more.items() if value}} if any(more.values()) else state
 
 
-async def load(root: Any, state: Mapping[str, Any]) -> None:
+async def load_state(root: Any, state: Mapping[str, Any]) -> None:
     """Let a team or an agent take up a state of `save`, or one of a bare team's. The state stays as it is."""
     own = _copied(dict(state))
-    more: Mapping[str, Any] = own.pop(KEY, {})
+    more: Mapping[str, Any] = own.pop(STATE_KEY, {})
     known, speaking = more.get("left_out", {}), more.get("speaking", {})
-    parts = list(_parts(root))
+    parts = list(_participants(root))
     owners = dict(_left_out(parts))
     missing = tuple(path for path in owners if path not in known)
     teams = [(path, team) for path, team in _teams(parts) if not any(_lies_in(path, other) for other in missing)]
@@ -70,7 +70,7 @@ def _copied(state: dict[str, Any]) -> dict[str, Any]:
         return dict(state)
 
 
-def _parts(root: Any) -> Iterator[tuple[str, Any]]:
+def _participants(root: Any) -> Iterator[tuple[str, Any]]:
     """A team or an agent and all that takes part in it, with their paths, each once."""
     seen: set[int] = set()
 

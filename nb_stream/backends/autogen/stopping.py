@@ -116,7 +116,7 @@ class _Foreign:
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
-        self.task = asyncio.current_task() if event_loops.running() is not None else None
+        self.task = asyncio.current_task() if event_loops.running_loop() is not None else None
 
     def done(self) -> bool:
         """Whether it has ended, as far as it can be told."""
@@ -171,7 +171,7 @@ def _cancel(future: asyncio.Future[Any]) -> None:
 
     def cancel() -> None:
         loop = future.get_loop()
-        if loop is event_loops.running():
+        if loop is event_loops.running_loop():
             future.cancel()
         else:
             loop.call_soon_threadsafe(future.cancel)
@@ -179,7 +179,7 @@ def _cancel(future: asyncio.Future[Any]) -> None:
     attempt(None, cancel)
 
 
-GRACE = 0.1
+END_TIMEOUT_S = 0.1
 """Seconds that the other agents of a failed team have to end by themselves."""
 
 
@@ -204,9 +204,9 @@ def prompt_failure(
                 failed[id(team)] = error
                 cut_off(team)
                 private.fail(team, error)
-        timer = loop.call_later(GRACE, look)
+        timer = loop.call_later(END_TIMEOUT_S, look)
 
-    timer = loop.call_later(GRACE, look)
+    timer = loop.call_later(END_TIMEOUT_S, look)
     try:
         yield
     except asyncio.CancelledError:

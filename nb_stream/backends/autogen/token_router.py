@@ -19,16 +19,16 @@ from ...core.model import CellStatus, Chunk, Event, TurnEnded, TurnStarted
 from ...errors import described
 from .messages import chunk_of, copied
 from .reading import id_of, source_of
-from .sequencer import Order
+from .sequencer import MessageSequencer
 
 Hear = Callable[[Any, Chunk], None]
 
-NUDGE = ModelClientStreamingChunkEvent(id="nb_stream", source="nb_stream", content="")
+STREAM_BEGINS = ModelClientStreamingChunkEvent(id="nb_stream", source="nb_stream", content="")
 """What an agent sends where it begins to stream, once for each workbench on its way. AutoGen's workbench keeps what a
 tool yields until the tool yields something more (0.7.5, `_static_workbench.py`): as tokens do not pass it, the message
 before them would wait for the one behind them. The outermost agent that calls tools takes nudges out."""
 
-_TURN: ContextVar[str | None] = ContextVar("nb_stream_turn", default=None)
+_CURRENT_TURN: ContextVar[str | None] = ContextVar("nb_stream_turn", default=None)
 """Set in the task of a turn, so in all that it runs: a turn that begins there lies inside it."""
 
 _numbers = itertools.count(1)
@@ -39,9 +39,9 @@ def new_turn() -> str:
     return f"t{next(_numbers)}"
 
 
-def plain(item: Any, said: str) -> Any:
+def plain_chunk(item: Any, said: str) -> Any:
     """A token that said this, as callers get it: with the marks of a thought that AutoGen writes."""
-    text = think_tags.plain(said)
+    text = think_tags.with_think_tags(said)
     return item if text == said else copied(item, text)
 
 
@@ -55,12 +55,12 @@ class Origin(NamedTuple):
     name: str
 
 
-class Outlet:
+class TokenRouter:
     """The way out of a team for one run. `hear` gets the tokens, `emit` what the team does not yield."""
 
     def __init__(self, emit: Callable[[Event], None], hear: Hear) -> None:
         self.emit = emit
-        self.order = Order()
+        self.order = MessageSequencer()
         self.open = True
         self._hear = hear
         self._origins: dict[str, Origin] = {}
@@ -78,10 +78,10 @@ class Outlet:
     @contextlib.contextmanager
     def turn(self, agent: str, path: str) -> Iterator[str]:
         """A turn of an agent, which gets a name. Says so where it ends without its last message."""
-        turn, outer = new_turn(), _TURN.get()
+        turn, outer = new_turn(), _CURRENT_TURN.get()
         if outer is not None:
             self._inside.setdefault(outer, []).append(TurnEnded(agent, path, 0.0, turn, CellStatus.DONE))
-        _TURN.set(turn)
+        _CURRENT_TURN.set(turn)
         with self.working():
             self.begin(agent, path, turn)
             try:
@@ -94,7 +94,7 @@ class Outlet:
                     self.order.after_all(functools.partial(self.emit, ended), turn)
                 raise
             finally:
-                _TURN.set(outer)
+                _CURRENT_TURN.set(outer)
 
     def fails(self, agent: str, path: str, error: BaseException) -> None:
         """A turn ends with an error, which may end the run."""
@@ -129,7 +129,7 @@ class Outlet:
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
         """A token leaves the team here."""
         chunk = chunk_of(item, source_of(item, origin.name), origin.path, origin.turn)
-        item = plain(item, chunk.text)
+        item = plain_chunk(item, chunk.text)
         if self.order.free:
             self._hear(item, chunk)
         else:

@@ -27,7 +27,7 @@ from autogen_agentchat.teams import BaseGroupChat
 from ..stand_in import StandIn, behind
 from . import private
 from .closing import closing
-from .discovery import Tree, reach
+from .discovery import TeamTree, reach
 
 Approve = Callable[[str, str, str, Mapping[str, Any]], Awaitable[str]]
 """Asks a person for an agent with a path and a name: with a prompt, and what is to be approved."""
@@ -140,16 +140,16 @@ class Turns:
             self._containers[id(team)] = (await private.parts(team)).containers
 
     @contextlib.contextmanager
-    def watched(self, tree: Tree, root: Any, approve: Approve) -> Iterator[None]:
+    def watched(self, tree: TeamTree, root: Any, approve: Approve) -> Iterator[None]:
         """Take note of the turns of all agents in the tree, in a run of `root`."""
         scope = Scope(approve)
-        run = self.run = Caller("", _name(root), scope, reach(tree, root))
+        run = self.run = Caller("", _agent_name(root), scope, reach(tree, root))
         doors: list[tuple[Any, str, Any]] = []
         for holder in tree.holders:
             agent = holder.thing
             method = "on_messages_stream" if hasattr(agent, "on_messages_stream") else "run_stream"
             inside = reach(tree, agent) - {id(agent)}
-            who = Caller(holder.path, _name(agent), scope, inside)
+            who = Caller(holder.path, _agent_name(agent), scope, inside)
             doors.append((agent, method, who))
             if isinstance(agent, StandIn):  # its team runs, and it looks on
                 doors += [(agent, "run", who), (agent, "reset", who)]
@@ -174,7 +174,7 @@ class Turns:
         if not scope.open or not isinstance(given, list):
             return False
         for key, containers in self._containers.items():
-            if any(private.contained(one) is thing and private.buffer(one) is given for one in containers):
+            if any(private.agent_of_container(one) is thing and private.buffer(one) is given for one in containers):
                 return all(id(team) != key for team in self._elsewhere)
         return False
 
@@ -234,5 +234,5 @@ class Turns:
         self.unfinished.discard(id(agent))
 
 
-def _name(thing: Any) -> str:
+def _agent_name(thing: Any) -> str:
     return str(getattr(thing, "name", "") or type(thing).__name__)

@@ -16,12 +16,12 @@ from autogen_core.tools import TextResultContent, ToolResult
 
 from . import private
 from .closing import closing
-from .discovery import Tree, reach
+from .discovery import TeamTree, reach
 from .turns import Caller, called, caller, calling
 
 
 @contextlib.contextmanager
-def guarded(tree: Tree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
+def guarded(tree: TeamTree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
     """Guard the tools of these agents while `goes_on()`: where a run is cut off, its tools are to die. `tasks` takes
     those in which they work: an agent that is cancelled leaves them behind."""
     before = []
@@ -38,7 +38,7 @@ def guarded(tree: Tree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.T
             private.set_workbenches(agent, benches)
 
 
-def _runs(tree: Tree, bench: Any) -> dict[str, frozenset[int]]:
+def _runs(tree: TeamTree, bench: Any) -> dict[str, frozenset[int]]:
     """By the names of the tools that run an agent or a team, what they may begin."""
     return {used.tool.name: reach(tree, used.runner) for used in private.runners_in(bench)}
 
@@ -99,18 +99,18 @@ class _Guard:
 
     def _for_tool(self, who: Caller, args: Sequence[Any], options: Mapping[str, Any]) -> Caller:
         """The caller, as one of its tools: that may begin what it was made for, and nothing else."""
-        return who._replace(may_begin=self._runs.get(_given(0, "name", args, options), frozenset()))
+        return who._replace(may_begin=self._runs.get(_call_argument(0, "name", args, options), frozenset()))
 
     def _result(self, error: BaseException, args: Sequence[Any], options: Mapping[str, Any]) -> ToolResult:
         cancelled = isinstance(error, asyncio.CancelledError)
-        token = _given(2, "cancellation_token", args, options)
+        token = _call_argument(2, "cancellation_token", args, options)
         if cancelled and (not self._goes_on() or (token is not None and token.is_cancelled())):
             raise error
         text = str(error) or ("The tool was cancelled." if cancelled else type(error).__name__)
-        name = _given(0, "name", args, options)
+        name = _call_argument(0, "name", args, options)
         return ToolResult(name=name, result=[TextResultContent(content=text)], is_error=True)
 
 
-def _given(at: int, name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def _call_argument(at: int, name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
     """An argument of `call_tool`, however it was passed."""
     return args[at] if len(args) > at else options.get(name)
