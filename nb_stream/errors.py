@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import traceback as tracebacks
 from collections.abc import Iterable
+from typing import NoReturn
 
 
 class NbStreamError(Exception):
@@ -121,3 +122,8 @@ def described(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ReplayedError):  # it says what the recorded error was, class and all
         return text, trace
     return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace
+
+
+def unreachable(value: NoReturn) -> NoReturn:
+    """The last branch of a choice that knows all values: a type checker fails if one is forgotten."""
+    raise AssertionError(f"nobody has thought of {value!r}")

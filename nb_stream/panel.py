@@ -8,7 +8,7 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -19,7 +19,7 @@ from .core.metrics import Prices
 from .core.model import AgentInfo, Event, RunState, Token
 from .core.patches import CellFinished, Patch, RunChanged
 from .core.transcript import Transcript
-from .errors import NbStreamError
+from .errors import NbStreamError, unreachable
 from .notebook.saved_output import LEAVE_OPTIONS, SavedOutput, instead
 from .notebook.widget import STATIC, FrameWidget, caution, deliver_commands, show_in_boxes
 from .recording.redaction import Redact
@@ -32,14 +32,33 @@ from .runtime.switches import Switches, resolve
 from .runtime.token_gate import StreamingOption
 from .stream import TeamStream
 from .wire.batcher import Batcher
-from .wire.protocol import Command, Frame, SavedOutputOp, Snapshot
+from .wire.commands import (
+    Acknowledge,
+    Answer,
+    Cancel,
+    Command,
+    Detour,
+    Dismiss,
+    Hello,
+    Reset,
+    Resync,
+    SendModule,
+    SendSavedOutput,
+    SendState,
+    Start,
+    Steer,
+    Stop,
+    Toggle,
+    ToggleAll,
+)
+from .wire.protocol import Frame, SavedOutputOp, Snapshot
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 log = logging.getLogger("nb_stream")
 
-CHUNKS = ("math", "extras")
+MODULES = ("math", "extras")
 """The parts of the front end that come only when a page asks for them."""
 
 
@@ -278,69 +297,84 @@ class TeamPanel(FrameWidget):
 
     def receive(self, command: Command) -> None:
         """Carry out a browser's command: a switch at once, whatever the thread, the rest on the stream's loop."""
-        if command["type"] in ("toggle", "toggle_all"):
+        if isinstance(command, (Toggle, ToggleAll)):
             self._guarded(lambda: self._toggle(command))
         else:
             self.stream.call(lambda: self._guarded(lambda: self._carry_out(command)))
 
-    def _toggle(self, command: Command) -> None:
-        at, page = float(command.get("at", 0)), str(command.get("page", ""))
-        paths = [command["path"]] if command["type"] == "toggle" else [a.path for a in self.agents if a.can_stream]
+    def _toggle(self, command: Toggle | ToggleAll) -> None:
+        at_ms, page = command.at_ms, command.page
+        paths = [command.path] if isinstance(command, Toggle) else [a.path for a in self.agents if a.can_stream]
         for path in paths:
-            if at < self._clicks.get((page, path), 0.0):  # it never undoes a later one, and is confirmed all the same
+            if at_ms < self._clicks.get(
+                (page, path), 0.0
+            ):  # it never undoes a later one, and is confirmed all the same
                 self.stream.call(self._batcher.agents_changed)
             else:
-                self._clicks[page, path] = at
-                self.switches[path] = bool(command.get("on"))
+                self._clicks[page, path] = at_ms
+                self.switches[path] = command.on
 
     def _ticked(self, path: str, on: bool) -> None:
         if self._followed.get(path) is not on:  # else it is the box that follows its switch, perhaps late
             self.switches[path] = on
 
     def _carry_out(self, command: Command) -> None:
-        kind = command["type"]
-        if kind == "start":
-            self.start(command.get("task") or "")
-        elif kind == "answer":
-            self.stream.answer(command["request_id"], command.get("text", ""))
-        elif kind == "dismiss":
-            self.stream.dismiss(command["request_id"])
-        elif kind == "replay" and self.stream.replay is not None:
-            steer(self.stream.replay, command)
-        elif kind == "resync":
-            self._batcher.resync()
-        elif kind == "left":
-            if (left := self._static.now(command.get("parts", ()))) is not None:
-                self.send_beside(left)
-        elif kind == "ack":
-            if not caution():  # elsewhere answers wait for the end of the cell, and say nothing
-                self._batcher.acknowledged(str(command["page"]), int(command["seq"]))
-        elif kind == "chunk" and (part := str(command.get("name")).split(".")[0]) in CHUNKS:
-            self._batcher.chunk(command["name"], (STATIC / f"{part}.js").read_text("utf-8"))
-        elif kind in ("stop", "cancel") and not self._is_meant(command.get("run")):
-            return  # the run that the reader wished to end has ended
-        elif kind in ("stop", "cancel", "reset"):
-            task = asyncio.ensure_future(getattr(self, kind)())
-            task.add_done_callback(lambda done: self._guarded(done.result))
-        else:
-            self._batcher.notice(f"The kernel does not know the command {kind!r}: reload the page.")
+        match command:
+            case Toggle() | ToggleAll():
+                self._toggle(command)
+            case Start(task):
+                self.start(task)
+            case Answer(request_id, text):
+                self.stream.answer(request_id, text)
+            case Dismiss(request_id):
+                self.stream.dismiss(request_id)
+            case Steer(act, value):
+                if self.stream.replay is not None:
+                    steer(self.stream.replay, act, value)
+            case Resync():
+                self._batcher.resync()
+            case SendSavedOutput(parts):
+                if (saved := self._static.now(parts)) is not None:
+                    self.send_beside(saved)
+            case Acknowledge(page, seq):
+                if not caution():  # elsewhere answers wait for the end of the cell, and say nothing
+                    self._batcher.acknowledged(page, seq)
+            case SendModule(name):
+                if (part := name.split(".")[0]) not in MODULES:
+                    raise ValueError(f"The panel has no part {name!r}: reload the page.")
+                self._batcher.module(name, (STATIC / f"{part}.js").read_text("utf-8"))
+            case Stop(run) | Cancel(run):
+                if self._is_meant(run):  # else the run that the reader wished to end has ended
+                    self._end_in_background(self.stop() if isinstance(command, Stop) else self.cancel())
+            case Reset():
+                self._end_in_background(self.reset())
+            case Hello() | Detour() | SendState():
+                pass  # the widget has done it
+            case _:
+                unreachable(command)
+
+    def _end_in_background(self, ending: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.ensure_future(ending)
+        task.add_done_callback(lambda done: self._guarded(done.result))
 
     def _is_meant(self, run: object) -> bool:
         """Whether a page that says `run` means the run that is under way; one that says nothing means any."""
         runs = self.transcript.runs
         return run is None or (bool(runs) and runs[-1].id == run and runs[-1].ended_at is None)
 
+    def refuse(self, sentence: str) -> None:
+        """Tell the reader why a command is none."""
+        self.stream.call(lambda: self._batcher.notice(sentence))
+
     def _guarded(self, call: Callable[[], Any]) -> None:
         """Tell the reader in words what a command could not do."""
         try:
             call()
         except NbStreamError as error:
-            sentence = str(error)
-            self.stream.call(lambda: self._batcher.notice(sentence))
+            self.refuse(str(error))
         except Exception as error:
             log.exception("A command of the panel failed")
-            sentence = f"That did not work: {type(error).__name__}: {error}"
-            self.stream.call(lambda: self._batcher.notice(sentence))
+            self.refuse(f"That did not work: {type(error).__name__}: {error}")
 
     def _show(self, frame: Frame) -> None:
         if self.comm is not None:

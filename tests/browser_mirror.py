@@ -1,4 +1,4 @@
-"""The browser's side of the wire in Python: applies frames as `frontend/src/store.ts` does, and finds gaps."""
+"""The browser's side of the wire in Python: applies frames as `frontend/src/comm/store.ts` does, and finds gaps."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from nb_stream import RunState, TeamPanel, TeamStream
 from nb_stream.backends.autogen.stopping import RunToken
 from nb_stream.demo import Call, Fail, Say, ScriptedClient
 from nb_stream.errors import described
+from nb_stream.wire.commands import decode
 
 ERRORS = (ValueError, asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 """What others may raise: also what ends a task, or a process."""
@@ -103,7 +104,7 @@ async def test_a_cancel_ends_a_call_of_an_mcp_tool_at_once(way: str) -> None:
 
         async def cancel() -> None:
             if way == "button":
-                panel.receive({"type": "cancel"})
+                panel.receive(decode({"type": "cancel"}))
             elif way == "token":
                 token.cancel()
             elif way == "leave":

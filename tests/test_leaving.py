@@ -23,6 +23,7 @@ from waiting import until
 
 from nb_stream import CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
+from nb_stream.wire.commands import decode
 
 
 async def by_cancelling_once(stream: TeamStream, begun: Callable[[], Any]) -> None:
@@ -287,21 +288,21 @@ async def test_a_click_that_comes_late_leaves_the_next_run_alone(wish: str) -> N
     first = panel.start("first")
     await until(lambda: len(panel.transcript) == 2)
     seen = panel.transcript.runs[-1].id
-    panel.receive({"type": "cancel", "run": seen})
+    panel.receive(decode({"type": "cancel", "run": seen}))
     await until(first.done)
     assert first.cancelled()
     second = panel.start("second")
-    panel.receive({"type": wish, "run": seen})  # before the page has heard of the second run, and after
+    panel.receive(decode({"type": wish, "run": seen}))  # before the page has heard of the second run, and after
     await until(lambda: len(panel.transcript) == 4)
-    panel.receive({"type": wish, "run": seen})
+    panel.receive(decode({"type": wish, "run": seen}))
     await asyncio.sleep(0)
     assert panel.stream.state is RunState.RUNNING
-    panel.receive({"type": wish, "run": panel.transcript.runs[-1].id})
-    panel.receive({"type": wish, "run": panel.transcript.runs[-1].id})
+    panel.receive(decode({"type": wish, "run": panel.transcript.runs[-1].id}))
+    panel.receive(decode({"type": wish, "run": panel.transcript.runs[-1].id}))
     await until(second.done)
     assert second.cancelled() is (wish == "cancel")
     third = panel.start("third")
-    panel.receive({"type": "cancel"})
+    panel.receive(decode({"type": "cancel"}))
     await until(third.done)
     assert third.cancelled()
     panel.close()

@@ -22,6 +22,7 @@ from nb_stream import Replay, TeamPanel, TeamStream
 from nb_stream.concurrency import comm_interceptor
 from nb_stream.demo import Say, ScriptedClient, silent, writers
 from nb_stream.errors import UnknownAgentError
+from nb_stream.wire.commands import decode
 
 AHEAD = 1_000_060_000.0  # the clock of a browser, in milliseconds
 BEHIND = 1_000_005_000.0
@@ -30,11 +31,11 @@ BEHIND = 1_000_005_000.0
 async def test_a_switch_acts_in_each_of_two_browsers_whose_clocks_differ() -> None:
     panel = TeamPanel(writers())
     path = panel.agents[0].path
-    panel.receive({"type": "toggle", "path": path, "on": False, "at": AHEAD, "page": "a"})
+    panel.receive(decode({"type": "toggle", "path": path, "on": False, "at_ms": AHEAD, "page": "a"}))
     assert not panel.switches[path]
-    panel.receive({"type": "toggle", "path": path, "on": True, "at": BEHIND, "page": "b"})
+    panel.receive(decode({"type": "toggle", "path": path, "on": True, "at_ms": BEHIND, "page": "b"}))
     assert panel.switches[path]
-    panel.receive({"type": "toggle_all", "on": False, "at": BEHIND + 1, "page": "b"})
+    panel.receive(decode({"type": "toggle_all", "on": False, "at_ms": BEHIND + 1, "page": "b"}))
     assert not any(panel.switches.values())
     panel.close()
 
@@ -49,13 +50,13 @@ async def test_a_click_that_comes_late_undoes_nothing_and_its_page_is_told_so() 
             told.set()
 
     panel._batcher._send = look
-    panel.receive({"type": "toggle", "path": path, "on": False, "at": 2000.0, "page": "a"})
+    panel.receive(decode({"type": "toggle", "path": path, "on": False, "at_ms": 2000.0, "page": "a"}))
     await asyncio.wait_for(told.wait(), 10)
     told.clear()
-    panel.receive({"type": "toggle", "path": path, "on": True, "at": 1000.0, "page": "a"})
+    panel.receive(decode({"type": "toggle", "path": path, "on": True, "at_ms": 1000.0, "page": "a"}))
     await asyncio.wait_for(told.wait(), 10)
     assert not panel.switches[path]
-    panel.receive({"type": "toggle", "path": path, "on": True, "at": 1500.0, "page": "a"})
+    panel.receive(decode({"type": "toggle", "path": path, "on": True, "at_ms": 1500.0, "page": "a"}))
     assert not panel.switches[path]
     panel.close()
 
@@ -206,7 +207,7 @@ async def test_what_was_recorded_shows_its_tokens_again(tmp_path: Any) -> None:
 
 def test_all_off_is_by_hand_also_for_the_boxes_that_are_off_already() -> None:
     panel = TeamPanel(silent(), streaming=False)
-    panel.receive({"type": "toggle_all", "on": False, "at": AHEAD, "page": "a"})
+    panel.receive(decode({"type": "toggle_all", "on": False, "at_ms": AHEAD, "page": "a"}))
     panel.on_token(print)
     assert not any(panel.switches.values())
     panel.close()

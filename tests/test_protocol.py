@@ -15,7 +15,7 @@ from nb_stream.core.model import Cell, CellKind, ToolCall, Usage
 from nb_stream.wire import protocol
 from nb_stream.wire.protocol import cell_head, cell_whole, decode, digest
 
-TYPESCRIPT = (ROOT / "nb_stream" / "frontend" / "src" / "protocol.ts").read_text("utf-8")
+TYPESCRIPT = (ROOT / "nb_stream" / "frontend" / "src" / "protocol" / "protocol.ts").read_text("utf-8")
 CELL = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, "Hello")
 
 
@@ -73,7 +73,7 @@ def test_a_command_comes_as_it_was_sent() -> None:
 def fields(interface: str) -> set[str]:
     """The fields of a TypeScript interface."""
     body = re.search(rf"export interface {interface} \{{(.*?)\n\}}", TYPESCRIPT, re.DOTALL)
-    assert body is not None, f"frontend/src/protocol.ts has no interface {interface}"
+    assert body is not None, f"frontend/src/protocol/protocol.ts has no interface {interface}"
     return set(re.findall(r"^  (\w+)\??:", body[1], re.MULTILINE))
 
 

@@ -35,6 +35,7 @@ from nb_stream.recording.reader import load_transcript
 from nb_stream.recording.replay import Replay
 from nb_stream.runtime.event_hub import EventHub
 from nb_stream.runtime.token_gate import TokenGate
+from nb_stream.wire.commands import decode
 
 
 def said(agent: str, number: int, at: float, *texts: str) -> list[object]:
@@ -497,11 +498,11 @@ async def test_a_panel_shows_controls_for_a_replay_and_carries_them_out(tmp_path
         return told[-1] if told else panel.make_snapshot()["replay"]
 
     def steer(act: str, value: float | None = None) -> None:
-        panel.receive({"type": "replay", "act": act, "value": value})
+        panel.receive(decode({"type": "replay", "act": act, "value": value}))
 
     assert row() == {"run": 1, "runs": 2, "position": 0.0, "length": 2.0, "paused": False, "speed": 4.0}
     steer("pause")
-    panel.receive({"type": "start", "task": ""})
+    panel.receive(decode({"type": "start", "task": ""}))
     steer("step")
     await until(lambda: [cell.agent for cell in panel.transcript] == ["ann"] and row()["position"] == 1.0)
     assert row()["paused"]

@@ -25,6 +25,7 @@ from nb_stream.core.model import RunFinished
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import AlreadyRunningError, LoopError
 from nb_stream.wire.batcher import Batcher
+from nb_stream.wire.commands import decode
 
 TEXT = "One word follows the other, and none of them is in a hurry. " * 4
 
@@ -344,9 +345,9 @@ async def test_a_box_that_follows_its_switch_never_undoes_a_later_click() -> Non
             go_on.wait(10)
 
     def click() -> None:
-        panel.receive({"type": "toggle", "path": "ann", "on": True, "at": 1, "page": "p"})
+        panel.receive(decode({"type": "toggle", "path": "ann", "on": True, "at_ms": 1, "page": "p"}))
         follows.wait(10)
-        panel.receive({"type": "toggle", "path": "ann", "on": False, "at": 2, "page": "p"})
+        panel.receive(decode({"type": "toggle", "path": "ann", "on": False, "at_ms": 2, "page": "p"}))
         go_on.set()
 
     await until(lambda: not box.value)

@@ -211,7 +211,7 @@ class SavedOutput:
 
     def _op(self, parts: Collection[int]) -> SavedOutputOp:
         return {
-            "op": "left",
+            "op": "saved_output",
             "place": self._place,
             "parts": {str(part): {"stamp": self._stamp(part), "data": self._bundle(part)} for part in parts},
             "elsewhere": [self._elsewhere(part) for part in range(len(PART_LIMITS_CHARS))],

@@ -40,7 +40,8 @@ import ipywidgets
 import traitlets
 
 from ..concurrency import comm_interceptor, event_loops
-from ..wire.protocol import PROTOCOL_VERSION, Command, Frame, Op, Snapshot, decode
+from ..wire.commands import Command, Detour, Hello, Resync, SendModule, SendState, decode
+from ..wire.protocol import PROTOCOL_VERSION, Frame, Op, Snapshot
 
 STATIC = pathlib.Path(__file__).parents[1] / "static"
 
@@ -76,6 +77,9 @@ def _set(state: dict[str, Any]) -> dict[str, Any]:
 class _Layout(ipywidgets.Layout):  # type: ignore[misc]
     """A layout that is opened with what is set in it. A page that connects later, or again, is told the rest too: it
     may have missed that something was set back."""
+
+    def refuse(self, sentence: str) -> None:
+        """Something came from a browser that is no command, as the sentence says."""
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state(key, drop_defaults)
@@ -113,6 +117,9 @@ class FrameWidget(anywidget.AnyWidget):
     def receive(self, command: Command) -> None:
         """A command of a browser. May be called on any thread."""
 
+    def refuse(self, sentence: str) -> None:
+        """Something came from a browser that is no command, as the sentence says."""
+
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The state, for a page; where it is opened without one, what a saved notebook is to keep."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
@@ -134,23 +141,27 @@ class FrameWidget(anywidget.AnyWidget):
         self.layout.send({"line": self.line, "content": content})
 
     def _received(self, content: object) -> None:
-        command = decode(content)
-        if command["type"] == "hello":
+        try:
+            command = decode(content)
+        except ValueError as error:
+            self.refuse(str(error))
+            return
+        if isinstance(command, Hello):
             self.send({"hello": True})
             self._send_on_detour({"hello": True})
-        elif command["type"] == "detour":
+        elif isinstance(command, Detour):
             self._detour = True
-            self.receive({"type": "resync"})
-        elif command["type"] == "state":
+            self.receive(Resync())
+        elif isinstance(command, SendState):
             self.send_state()
-        elif command["type"] == "chunk" and str(command.get("name")).startswith("panel."):
-            self._send_panel(str(command["name"]))
+        elif isinstance(command, SendModule) and command.name.startswith("panel."):
+            self._send_panel(command.name)
         else:
             self.receive(command)
 
     def _send_panel(self, name: str) -> None:
         """Send the panel's own module, under the name by which it is awaited."""
-        self.send_beside({"op": "chunk", "name": name, "source": _panel()})
+        self.send_beside({"op": "module", "name": name, "source": _panel()})
 
     def send_beside(self, op: Op) -> None:
         """Send an operation outside of the sequence of frames. Any thread may call it."""

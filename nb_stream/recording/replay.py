@@ -8,8 +8,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..core.model import RunStarted
 from ..errors import RecordingError
@@ -220,9 +219,8 @@ def _checked_speed(speed: float) -> float:
     return float(speed)
 
 
-def steer(replay: Replay, command: Mapping[str, Any]) -> None:
-    """Carry out a browser's command `replay`. Raises ValueError for one that makes no sense."""
-    act, value = command.get("act"), command.get("value")
+def steer(replay: Replay, act: str, value: float | None = None) -> None:
+    """Carry out what a browser asks of a replay. Raises ValueError for what makes no sense."""
     if act == "pause":
         replay.pause()
     elif act == "resume":
@@ -230,8 +228,8 @@ def steer(replay: Replay, command: Mapping[str, Any]) -> None:
     elif act == "step":
         replay.step()
     elif act == "seek":
-        replay.seek(float(value or 0.0))
+        replay.seek(value or 0.0)
     elif act == "speed":
-        replay.speed = math.inf if value is None else float(value)
+        replay.speed = math.inf if value is None else value
     else:
         raise ValueError(f"A replay cannot {act!r}.")

@@ -101,9 +101,9 @@ class Batcher:
         self._frames.notices.append(sentence)
         self._schedule(at_once=True)
 
-    def chunk(self, name: str, source: str) -> None:
+    def module(self, name: str, source: str) -> None:
         """Send a part of the front end that was asked for."""
-        self._frames.chunks[name] = source
+        self._frames.modules[name] = source
         self._schedule(at_once=True)
 
     def resync(self) -> None:

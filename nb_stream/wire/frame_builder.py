@@ -92,7 +92,7 @@ class FrameBuilder:
         self._held: dict[str, int] = {}
         self._counted_at = float("-inf")
         self.notices: list[str] = []
-        self.chunks: dict[str, str] = {}
+        self.modules: dict[str, str] = {}
         self.agents = self.state = self.everything = False
         """What the next frame has to tell, whether or not it changed."""
         self._begin()
@@ -151,8 +151,8 @@ class FrameBuilder:
         if self.everything:  # all of the above is in it
             ops = [{"op": "snapshot", "snapshot": self._snapshot(self._seq + 1)}]
         ops.extend({"op": "notice", "text": text} for text in self.notices)
-        ops.extend({"op": "chunk", "name": name, "source": source} for name, source in self.chunks.items())
-        self.chunks = {}
+        ops.extend({"op": "module", "name": name, "source": source} for name, source in self.modules.items())
+        self.modules = {}
         self._opened, self._settled, self._runs, self.notices = {}, {}, {}, []
         self.agents = self.state = self.everything = False
         return self._numbered(ops) if ops else None

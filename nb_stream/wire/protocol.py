@@ -1,4 +1,5 @@
-"""The wire between kernel and browser: frames go out, commands come in. `frontend/protocol.ts` mirrors the names.
+"""The wire between kernel and browser: frames go out, and `commands` come in. `frontend/src/protocol/protocol.ts`
+mirrors the names.
 
 * A `Frame` carries a sequence number and operations. Every operation says where it belongs (cell id, offset, index),
   so that one which comes twice does no harm; a missing sequence number is a gap, and the browser asks for a resync.
@@ -13,7 +14,6 @@ Offsets and lengths count Unicode code points, not UTF-16 units. Digests are CRC
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
 
 from ..core.model import Cell, RunInfo
@@ -113,9 +113,10 @@ class SnapshotOp(TypedDict):
 
 
 class ModuleOp(TypedDict):
-    """The source of a part of the front end, in answer to the command `chunk`; an ES module."""
+    """The source of a part of the front end, in answer to the command `module`; an ES module. It comes in
+    a frame of its own, outside of the sequence, if it is the panel itself."""
 
-    op: Literal["chunk"]
+    op: Literal["module"]
     name: str
     source: str
 
@@ -130,9 +131,9 @@ class SavedOutputPart(TypedDict):
 
 class SavedOutputOp(TypedDict):
     """What is left in the notebook at the panel's latest `place`, by the number of the part: in answer to the command
-    `left`, and from then on at each writing. `elsewhere` stands at its earlier places, part by part."""
+    `saved_output`, and from then on at each writing, in frames outside of the sequence. `elsewhere` stands at its earlier places, part by part."""
 
-    op: Literal["left"]
+    op: Literal["saved_output"]
     place: int
     parts: dict[str, SavedOutputPart]
     elsewhere: list[dict[str, str]]
@@ -201,31 +202,6 @@ class Snapshot(TypedDict):
     replay: ReplayRow | None
 
 
-Command = Mapping[str, Any]
-"""What the browser sends. `type` is one of:
-
-* `toggle` with `path`, `on`, `at` (milliseconds of the browser's clock) and `page` (a word of the page's own): an older
-  one of the same page never undoes a newer one;
-* `toggle_all` with `on`, `at` and `page`;
-* `start` with `task`; `reset`;
-* `stop` or `cancel` with `run`, the id of the run that is meant, where the page knows it: one that comes late leaves
-  the next run alone;
-* `answer` with `request_id` and `text`, or `dismiss` with `request_id`;
-* `replay` with `act`, one of `pause`, `resume`, `step`, `seek` (to `value` seconds) and `speed` (`value` times as fast,
-  None for at once);
-* `resync`;
-* `ack` with `page` and `seq`: all frames up to that one are painted there;
-* `hello`, answered with a sign of life on both lines, or `detour`: send frames on the line of the layout (`lines.ts`);
-* `state`: everything, loader included, for a page that has only what is saved with a notebook;
-* `chunk` with `name`: a part of the front end that is not in the first module: `math`; or `extras` or the panel itself,
-  whose names have their digests, so that versions never mix;
-* `left` with `parts`: those parts of what is left in the notebook, and from then on each that is written, for a page
-  that can put them there and cannot be reached by their display ids.
-
-The panel's module and what is left come in frames of their own, outside of the sequence.
-"""
-
-
 def digest(text: str, crc: int = 0) -> int:
     """CRC-32 of the UTF-8 text; of a longer one, where `crc` is the digest of what stands before `text`."""
     return zlib.crc32(text.encode("utf-8", "replace"), crc)
@@ -248,10 +224,3 @@ def cell_whole(cell: Cell, text: str | None = None) -> dict[str, Any]:
 def run_row(run: RunInfo) -> dict[str, Any]:
     """A run for the wire."""
     return run.to_dict()
-
-
-def decode(content: object) -> Command:
-    """A command as it came from a browser. Raises ValueError where it is none."""
-    if not isinstance(content, Mapping) or not isinstance(content.get("type"), str):
-        raise ValueError("A command is an object with a `type`; the panel's page may be of another version: reload it.")
-    return content

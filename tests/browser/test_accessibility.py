@@ -196,7 +196,7 @@ def test_the_tab_stop_of_the_transcript_answers_the_arrows_and_keys_act_on_the_t
     for key in ("Shift+R", "Shift+S", "Shift+X"):
         page.keyboard.press(key)
     sent = page.evaluate("() => kernel.commands.map(({type, text}) => text ?? type)")
-    assert [what for what in sent if what != "chunk"] == ["toggle", "reject", "stop", "cancel"]
+    assert [what for what in sent if what != "module"] == ["toggle", "reject", "stop", "cancel"]
     page.keyboard.press("n")
     expect(page.get_by_role("textbox", name="Task")).to_be_focused()
 

@@ -96,7 +96,7 @@ def test_interrupts_restarts_deleted_cells_and_twenty_panels_leave_no_trace(serv
     )
     expect(page.locator(".nbs-panel")).to_have_count(0)
     goes_on()
-    book.evaluate("panel.receive({'type': 'cancel'})")
+    book.evaluate("panel.receive(__import__('nb_stream.wire.commands').wire.commands.Cancel())")
     waiting_until(book, lambda: book.evaluate("panel.state") == "'cancelled'")
     waiting_until(book, lambda: ast.literal_eval(book.evaluate(LEFT)) == [])
 

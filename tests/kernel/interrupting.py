@@ -52,7 +52,7 @@ def interrupt_once(kernel: Kernel, waiting: str, number: int, chance: random.Ran
     cell = begin(kernel, WAITS[waiting].format(task=task))
     for value in (1, 2, 3):
         kernel.slide(value)
-        kernel.custom({"type": "toggle", "path": "ben", "on": value != 2, "at": time.time() * 1000}, comm_id=panel)
+        kernel.custom({"type": "toggle", "path": "ben", "on": value != 2, "at_ms": time.time() * 1000}, comm_id=panel)
     time.sleep(chance.random() * 0.05)
     kernel.interrupt()
     ename = kernel.reply(cell)["content"].get("ename")

@@ -93,7 +93,7 @@ class Page:
             for turn, subshell in enumerate(self.kernel.routes.values()):
                 on = (number * len(self.kernel.routes) + turn) % 2 == 1
                 now = time.time()
-                clicked = self.command(subshell, type="toggle", path="ann", on=on, at=now * 1000)
+                clicked = self.command(subshell, type="toggle", path="ann", on=on, at_ms=now * 1000)
                 sent["ann"].append(now)
                 sent["ben"].append(time.time())
                 plain = self.kernel.set_value(self.box, on, subshell=subshell)
@@ -154,7 +154,7 @@ def test_a_run_leaves_alone_what_is_beside_it_and_an_interrupt_leaves_all_in_ord
         cell = page.begin(RUNS[run])
         for value in (1, 2, 3):
             kernel.slide(value)
-        second.command(type="toggle", path="ann", on=False, at=time.time() * 1000)
+        second.command(type="toggle", path="ann", on=False, at_ms=time.time() * 1000)
         kernel.wait_for(lambda: second.boxes() == {False, True}, "the second panel's confirmation")
         assert cell not in kernel.replies
         kernel.interrupt()
@@ -162,7 +162,7 @@ def test_a_run_leaves_alone_what_is_beside_it_and_an_interrupt_leaves_all_in_ord
         kernel.wait_until("len(probe.slid) >= 3")
         assert kernel.evaluate("probe.slid") == [1, 2, 3]
         kernel.wait_until("team.panel.stream.current.done() and probe.restored()")
-        second.command(type="toggle", path="ann", on=True, at=time.time() * 1000)
+        second.command(type="toggle", path="ann", on=True, at_ms=time.time() * 1000)
         kernel.wait_until("team.second.switches['ann']")
 
         kernel.run("await team.fresh()")

@@ -2,11 +2,11 @@
 
 import MarkdownIt from "markdown-it";
 import * as smd from "streaming-markdown";
-import { Chunks } from "../src/chunks";
-import { h } from "../src/dom";
-import { Formulas } from "../src/markdown/formula_view";
-import { safePolicy } from "../src/markdown/policy";
-import { MarkdownWriter, renderMarkdown } from "../src/markdown/writer";
+import { Modules } from "../src/comm/modules";
+import { h } from "../src/dom/build";
+import { Formulas } from "../src/markdown/dom/formula_view";
+import { safePolicy } from "../src/markdown/dom/policy";
+import { MarkdownWriter, renderMarkdown } from "../src/markdown/stream/markdown_writer";
 import { ESSAY } from "./essay";
 
 interface Engine {
@@ -14,13 +14,13 @@ interface Engine {
   end(): void;
 }
 
-const chunks: Chunks = new Chunks((command) => {
-  if (command.type !== "chunk") return;
+const modules: Modules = new Modules((command) => {
+  if (command.type !== "module") return;
   void fetch("math.js")
     .then((answer) => answer.text())
-    .then((source) => chunks.receive({ op: "chunk", name: command.name, source }));
+    .then((source) => modules.receive({ op: "module", name: command.name, source }));
 });
-const services = { policy: safePolicy, formulas: new Formulas(chunks) };
+const services = { policy: safePolicy, formulas: new Formulas(modules) };
 
 const engines: Record<string, (el: HTMLElement) => Engine> = {
   ours: (el) => new MarkdownWriter(el, services),

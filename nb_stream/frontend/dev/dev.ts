@@ -11,7 +11,7 @@ const el = document.querySelector<HTMLElement>("#panel")!;
 if (query.has("width")) el.style.width = `${query.get("width")}px`;
 
 const kernel = (scenes[query.get("scene") ?? "two"] ?? scenes.idle!)();
-kernel.chunk = async (name) => (await fetch(`${name}.js`)).text();
+kernel.moduleSource = async (name) => (await fetch(`${name}.js`)).text();
 const signal = new AbortController().signal;
 open(kernel.model, signal).show(kernel.model, el, signal);
 // For the console, and for whoever drives the page.

@@ -5,7 +5,7 @@
  */
 
 import { open } from "../src/index";
-import type { CellKind } from "../src/model";
+import type { CellKind } from "../src/protocol/model";
 import { ScriptedKernel } from "./kernel";
 import { faults } from "./oracle";
 
@@ -159,7 +159,7 @@ function everyKind(kernel: ScriptedKernel, text: string, number: number): void {
 function mount(kernel: ScriptedKernel): { el: HTMLElement; close: () => void } {
   const controller = new AbortController();
   const el = document.body.appendChild(document.createElement("div"));
-  kernel.chunk = async (name) => (await fetch(`${name}.js`)).text();
+  kernel.moduleSource = async (name) => (await fetch(`${name}.js`)).text();
   open(kernel.model, controller.signal).show(kernel.model, el, controller.signal);
   const close = () => {
     controller.abort();

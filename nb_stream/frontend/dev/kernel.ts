@@ -1,17 +1,17 @@
 /** A kernel for tests and for the dev page: says what it is told to, in frames as `wire/protocol.py` makes them. */
 
-import type { Model } from "../src/connection";
-import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/model";
+import type { Model } from "../src/comm/connection";
+import { codePoints, digest } from "../src/protocol/code_points";
+import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/protocol/model";
 import {
   type AgentRow,
   type Command,
   type Frame,
   type Op,
+  PROTOCOL_VERSION,
   type ReplayRow,
   type Snapshot,
-  VERSION,
-} from "../src/protocol";
-import { codePoints, digest } from "../src/text";
+} from "../src/protocol/protocol";
 
 export class ScriptedKernel {
   title = "Trip planners";
@@ -28,8 +28,8 @@ export class ScriptedKernel {
   commands: Command[] = [];
   /** Whether a resync is answered. */
   answers = true;
-  /** Where the source of a chunk comes from; without it, the browser waits in vain. */
-  chunk: ((name: string) => Promise<string>) | undefined;
+  /** Where the source of a module comes from; without it, the browser waits in vain. */
+  moduleSource: ((name: string) => Promise<string>) | undefined;
   /** How a frame goes out; a test puts a bad line here. */
   deliver = (frame: Frame): void => this.emit(frame);
   replay: ReplayRow | null = null;
@@ -50,9 +50,9 @@ export class ScriptedKernel {
       const command = content as Command;
       this.commands.push(command);
       if (command.type === "resync" && this.answers) this.sendSnapshot();
-      if (command.type === "chunk") {
+      if (command.type === "module") {
         const { name } = command;
-        void this.chunk?.(name).then((source) => this.send({ op: "chunk", name, source }));
+        void this.moduleSource?.(name).then((source) => this.send({ op: "module", name, source }));
       }
     },
   };
@@ -71,7 +71,7 @@ export class ScriptedKernel {
   }
 
   send(...ops: Op[]): Frame {
-    const frame = { v: VERSION, seq: ++this.seq, ops };
+    const frame = { v: PROTOCOL_VERSION, seq: ++this.seq, ops };
     this.deliver(frame);
     return frame;
   }
@@ -81,7 +81,7 @@ export class ScriptedKernel {
     const live = [...this.live.values()];
     const { replay } = this;
     return structuredClone({
-      v: VERSION,
+      v: PROTOCOL_VERSION,
       seq,
       title,
       caution,

@@ -32,8 +32,8 @@ async function part(name, entry, define = {}) {
   return JSON.stringify(`${name}.${digest(readFileSync(new URL(`${name}.js`, out)))}`);
 }
 
-await build({ ...options, entryPoints: { math: "src/chunks/math.ts" } });
-const __EXTRAS__ = await part("extras", "src/chunks/extras.ts");
+await build({ ...options, entryPoints: { math: "src/modules/math.ts" } });
+const __EXTRAS__ = await part("extras", "src/modules/extras.ts");
 const __PANEL__ = await part("panel", "src/index.ts", { __EXTRAS__ });
 await build({ ...options, entryPoints: { loader: "src/loader.ts" }, define: { __PANEL__ } });
 

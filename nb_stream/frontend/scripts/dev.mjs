@@ -8,9 +8,9 @@ const page = await context({
   entryPoints: {
     dev: "dev/dev.ts",
     panel: "src/panel.css",
-    math: "src/chunks/math.ts",
+    math: "src/modules/math.ts",
     extras: "src/extras.css",
-    "extras.dev": "src/chunks/extras.ts",
+    "extras.dev": "src/modules/extras.ts",
     bench: "dev/bench.ts",
     hostile: "dev/hostile.ts",
   },

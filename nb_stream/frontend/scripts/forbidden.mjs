@@ -44,7 +44,7 @@ for (const name of readdirSync(folder, { recursive: true })) {
       const [word] = FORBIDDEN.exec(line) ?? [];
       if (!word) return;
       console.error(
-        `${name}:${index + 1} names ${word}: build elements and set text with src/dom.ts instead.`,
+        `${name}:${index + 1} names ${word}: build elements and set text with src/dom/build.ts instead.`,
       );
       process.exitCode = 1;
     });

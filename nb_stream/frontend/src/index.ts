@@ -4,11 +4,11 @@
  * Other widgets of the page can read along: `(await host.getWidget(ref)).exports` is `Exports`.
  */
 
-import { Connection, type Model } from "./connection";
-import { dress, type Sheet } from "./dress";
-import type { Cell, RunInfo, RunState } from "./model";
-import { hideLeft } from "./views/left";
-import { keepLeft } from "./views/notebook";
+import { Connection, type Model } from "./comm/connection";
+import { dress, type Sheet } from "./dom/style_sheets";
+import type { Cell, RunInfo, RunState } from "./protocol/model";
+import { hideLeft } from "./views/host/hide_saved_output";
+import { keepLeft } from "./views/host/saved_output";
 import { showPanel } from "./views/panel";
 
 declare const __CSS__: Sheet;

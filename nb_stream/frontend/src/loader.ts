@@ -1,23 +1,23 @@
 /**
  * What anywidget loads for each panel: it is small, because it is sent with every widget and saved with the state of
- * every widget. The panel's own module comes once for each page, over the widget's line, as `chunks.ts` says; what the
+ * every widget. The panel's own module comes once for each page, over the widget's line, as `comm/modules.ts` says; what the
  * kernel says before it is there waits.
  *
  * A widget of a saved notebook has no kernel to answer. It shows nothing: what was said stands in the output beside it.
  */
 
-import { importSource } from "./chunks";
-import type { Model } from "./connection";
+import { Lines } from "./comm/comm_lines";
+import type { Model } from "./comm/connection";
+import { importSource } from "./comm/modules";
 import type { Exports, open } from "./index";
-import { Lines } from "./lines";
-import { type Command, type Frame, isSnapshot } from "./protocol";
+import { type Command, type Frame, isSnapshot } from "./protocol/protocol";
 
 declare const __PANEL__: `panel.${string}`;
 
 /** Milliseconds in which the kernel sends the module by itself, and between two requests: of a page, of one panel. */
 const UNASKED = 150;
 const TURN = 500;
-const RETRY = 2000;
+const RETRY_PANEL_MS = 2000;
 
 type Panel = ReturnType<typeof open>;
 
@@ -37,12 +37,12 @@ interface Page {
   waiting: Set<unknown>;
 }
 
-const KEY = Symbol.for(`nb_stream.${__PANEL__}`);
+const LOADER_KEY = Symbol.for(`nb_stream.${__PANEL__}`);
 
 function shared(): Page {
-  const page = globalThis as { [KEY]?: Page };
-  page[KEY] ??= fresh();
-  return page[KEY];
+  const page = globalThis as { [LOADER_KEY]?: Page };
+  page[LOADER_KEY] ??= fresh();
+  return page[LOADER_KEY];
 }
 
 function fresh(): Page {
@@ -112,7 +112,7 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
       early.push(content);
       const { ops } = content as Partial<Frame>;
       if (!Array.isArray(ops)) return;
-      for (const op of ops) if (op.op === "chunk" && op.name === __PANEL__) page.come(op.source);
+      for (const op of ops) if (op.op === "module" && op.name === __PANEL__) page.come(op.source);
     };
     const send = (command: Command) => {
       try {
@@ -132,11 +132,11 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
       timer = window.setTimeout(ask, TURN);
       const now = Date.now();
       const [next] = page.waiting;
-      if (next !== loading || now - page.asked < TURN || now - asked < RETRY) return;
+      if (next !== loading || now - page.asked < TURN || now - asked < RETRY_PANEL_MS) return;
       page.waiting.delete(loading);
       page.waiting.add(loading);
       page.asked = asked = now;
-      send({ type: "chunk", name: __PANEL__ });
+      send({ type: "module", name: __PANEL__ });
     };
     signal.addEventListener("abort", stop, { once: true });
     page.waiting.add(loading);

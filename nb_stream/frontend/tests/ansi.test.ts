@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { hasSequences, styled, withoutAnsi } from "../src/ansi";
-import { renderMarkdown } from "../src/markdown/writer";
-import type { Cell } from "../src/model";
-import { renderOutput } from "../src/terminal";
-import { toolCall } from "../src/views/tool_call";
-import { tracebackFold } from "../src/views/traceback";
-import { renderText } from "../src/writer";
+import { hasSequences, styled, withoutAnsi } from "../src/ansi/ansi";
+import { renderOutput } from "../src/ansi/terminal_view";
+import { renderText } from "../src/dom/text_writer";
+import { renderMarkdown } from "../src/markdown/stream/markdown_writer";
+import type { Cell } from "../src/protocol/model";
+import { toolCall } from "../src/views/transcript/tool_call";
+import { tracebackFold } from "../src/views/transcript/traceback";
 import { one, texts } from "./helpers";
 import { services } from "./markdown/write";
 

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
-import type { Cell } from "../src/model";
-import { renderBody } from "../src/views/body";
-import { asMarkdown } from "../src/views/cell_text";
+import type { Cell } from "../src/protocol/model";
+import { renderBody } from "../src/views/transcript/body";
+import { asMarkdown } from "../src/views/transcript/cell_text";
 import { services } from "./markdown/write";
 
 test("a message that cannot be shown as usual is shown as its text", () => {

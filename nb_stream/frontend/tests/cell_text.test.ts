@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Cell } from "../src/model";
-import { asMarkdown, fence, searchText } from "../src/views/cell_text";
-import { anchorOf, depthClass, pathAbove } from "../src/views/place";
+import type { Cell } from "../src/protocol/model";
+import { anchorOf, depthClass, pathAbove } from "../src/views/transcript/cell_address";
+import { asMarkdown, fence, searchText } from "../src/views/transcript/cell_text";
 
 const cell = (more: Partial<Cell>): Cell => ({ id: "c1", kind: "text", status: "done", text: "", ...more });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { COLOURS, colourClass, MARKS, placeClass } from "../src/views/colours";
+import { AGENT_COLOURS, colourClass, MARKS, placeClass } from "../src/dom/colours";
 
 type Colour = [number, number, number];
 
@@ -125,7 +125,7 @@ test.each([
   ["light", 2, "#1f2328"],
   ["dark", 3, "#e6e6e6"],
 ] as const)("no two agents of a team of twelve look alike in %s, nor like the text", (_theme, place, ink) => {
-  expect(agents(place).length).toBe(COLOURS);
+  expect(agents(place).length).toBe(AGENT_COLOURS);
   expect(least(agents(place), EYES.trichromacy!)).toBeGreaterThan(14.5);
   for (const colour of agents(place)) {
     expect(least([colour, ink], EYES.trichromacy!), colour).toBeGreaterThan(12);

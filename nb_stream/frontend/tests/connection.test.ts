@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { Connection, PATIENCE, QUIET, REORDER, RETRY, UNSEEN } from "../src/connection";
-import type { Frame } from "../src/protocol";
+import {
+  Connection,
+  KERNEL_TIMEOUT_MS,
+  QUIET_MS,
+  REORDER,
+  RETRY_RESYNC_MS,
+  UNSEEN,
+} from "../src/comm/connection";
+import type { Frame } from "../src/protocol/protocol";
 import { random, shown, shownBy } from "./helpers";
 
 beforeEach(() => {
@@ -48,14 +55,14 @@ test("a snapshot is asked for again, with growing pauses, until it comes", () =>
   kernel.answers = false;
   kernel.send({ op: "append", id: "nobody", at: 0, text: "x" });
   expect(resyncs(kernel)).toBe(1);
-  vi.advanceTimersByTime(RETRY);
+  vi.advanceTimersByTime(RETRY_RESYNC_MS);
   expect(resyncs(kernel)).toBe(2);
-  vi.advanceTimersByTime(RETRY);
+  vi.advanceTimersByTime(RETRY_RESYNC_MS);
   expect(resyncs(kernel)).toBe(2);
-  vi.advanceTimersByTime(RETRY);
+  vi.advanceTimersByTime(RETRY_RESYNC_MS);
   expect(resyncs(kernel)).toBe(3);
   kernel.sendSnapshot();
-  vi.advanceTimersByTime(100 * RETRY);
+  vi.advanceTimersByTime(100 * RETRY_RESYNC_MS);
   expect(resyncs(kernel)).toBe(3);
   expect(connection.store.stale).toBe(false);
 });
@@ -65,7 +72,7 @@ test("a kernel that is gone is not asked for ever; when it speaks again it is", 
   connect(kernel);
   kernel.answers = false;
   kernel.send({ op: "append", id: "nobody", at: 0, text: "x" });
-  vi.advanceTimersByTime(1000 * RETRY);
+  vi.advanceTimersByTime(1000 * RETRY_RESYNC_MS);
   const asked = resyncs(kernel);
   expect(asked).toBeLessThan(10);
   expect(vi.getTimerCount()).toBe(0);
@@ -81,7 +88,7 @@ test("a kernel that cannot be reached is named, with the remedy", () => {
     throw new Error("comm is closed");
   };
   connection.send({ type: "stop" });
-  vi.advanceTimersByTime(10 * PATIENCE);
+  vi.advanceTimersByTime(10 * KERNEL_TIMEOUT_MS);
   expect(connection.store.notice).toMatch(/cannot be reached.*run the cell/);
   expect(log).not.toHaveBeenCalled();
   log.mockRestore();
@@ -91,7 +98,7 @@ test("a kernel that leaves a wish unanswered is named, until it speaks", () => {
   const kernel = new ScriptedKernel();
   const { connection } = connect(kernel);
   connection.send({ type: "start", task: "Go" });
-  vi.advanceTimersByTime(PATIENCE - 1);
+  vi.advanceTimersByTime(KERNEL_TIMEOUT_MS - 1);
   expect(connection.store.notice).toBe("");
   vi.advanceTimersByTime(1);
   expect(connection.store.notice).toMatch(/does not answer.*run the cell/);
@@ -99,7 +106,7 @@ test("a kernel that leaves a wish unanswered is named, until it speaks", () => {
   expect(connection.store.notice).toBe("");
   connection.send({ type: "stop" });
   kernel.setState("stopping");
-  vi.advanceTimersByTime(10 * PATIENCE);
+  vi.advanceTimersByTime(10 * KERNEL_TIMEOUT_MS);
   expect(connection.store.notice).toBe("");
 });
 
@@ -253,7 +260,7 @@ describe("a frame that asks whether it is painted", () => {
 test("a page that hears nothing more of a run asks, ever more rarely, and so learns of an end that it missed", () => {
   const kernel = new ScriptedKernel();
   const { connection, controller } = connect(kernel);
-  vi.advanceTimersByTime(100 * QUIET);
+  vi.advanceTimersByTime(100 * QUIET_MS);
   expect(resyncs(kernel)).toBe(0);
   kernel.setState("running", "");
   kernel.begin("c1", "poet");
@@ -262,11 +269,11 @@ test("a page that hears nothing more of a run asks, ever more rarely, and so lea
   kernel.deliver = () => {};
   kernel.settle("c1", { text: "half of it and the rest" });
   kernel.setState("idle", "");
-  vi.advanceTimersByTime(QUIET - 1);
+  vi.advanceTimersByTime(QUIET_MS - 1);
   expect(resyncs(kernel)).toBe(0);
   vi.advanceTimersByTime(1);
   expect(resyncs(kernel)).toBe(1);
-  vi.advanceTimersByTime(2 * QUIET - 1);
+  vi.advanceTimersByTime(2 * QUIET_MS - 1);
   expect(resyncs(kernel)).toBe(1);
   kernel.answers = true;
   kernel.deliver = kernel.emit;
@@ -274,7 +281,7 @@ test("a page that hears nothing more of a run asks, ever more rarely, and so lea
   expect(resyncs(kernel)).toBe(2);
   expect(connection.store.state).toBe("idle");
   expect(shown(connection.store)).toEqual(shownBy(kernel));
-  vi.advanceTimersByTime(100 * QUIET);
+  vi.advanceTimersByTime(100 * QUIET_MS);
   expect(resyncs(kernel)).toBe(2);
   controller.abort();
 });

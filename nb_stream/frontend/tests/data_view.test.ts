@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { isExact } from "../src/format";
-import { dataView, holdsMore, parseData, showMore } from "../src/views/data_view";
+import { isExact } from "../src/dom/format";
+import { dataView, holdsMore, parseData, showMore } from "../src/views/transcript/data_view";
 import { all, one, texts } from "./helpers";
 
 test("rows of the same fields are a table, with a name for the heads", () => {

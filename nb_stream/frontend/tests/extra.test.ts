@@ -1,22 +1,22 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import * as extras from "../src/chunks/extras";
 import { open } from "../src/index";
+import * as extras from "../src/modules/extras";
 import { one, painted } from "./helpers";
 
 const load = vi.hoisted(() => vi.fn());
-vi.mock("../src/chunks", async (original) => {
-  const { Chunks, ...rest } = await original<typeof import("../src/chunks")>();
-  const Loading = class extends Chunks {
-    constructor(send: ConstructorParameters<typeof Chunks>[0]) {
+vi.mock("../src/comm/modules", async (original) => {
+  const { Modules, ...rest } = await original<typeof import("../src/comm/modules")>();
+  const Loading = class extends Modules {
+    constructor(send: ConstructorParameters<typeof Modules>[0]) {
       super(send, load);
     }
   };
-  return { ...rest, Chunks: Loading };
+  return { ...rest, Modules: Loading };
 });
 
-const forget = () => Reflect.deleteProperty(globalThis, Symbol.for("nb_stream.chunks.2"));
-const asked = (kernel: ScriptedKernel) => kernel.commands.filter(({ type }) => type === "chunk").length;
+const forget = () => Reflect.deleteProperty(globalThis, Symbol.for("nb_stream.modules.2"));
+const asked = (kernel: ScriptedKernel) => kernel.commands.filter(({ type }) => type === "module").length;
 let closing: AbortController;
 
 function shown(kernel: ScriptedKernel): HTMLElement {
@@ -40,7 +40,7 @@ afterEach(() => {
 test("the timeline and the replay bar come while nobody has asked for them, once for a page", async () => {
   const kernel = new ScriptedKernel();
   kernel.setReplay({ length: 83 });
-  kernel.chunk = async () => "the extras";
+  kernel.moduleSource = async () => "the extras";
   const el = shown(kernel);
   await vi.waitFor(() => expect(one(el, ".nbs-place").textContent).toBe("0:00 of 1:23"));
   const other = new ScriptedKernel();
@@ -62,6 +62,6 @@ test("what has not come says so, is asked for again, and is there as soon as it 
   kernel.setState("running");
   await painted();
   expect(asked(kernel)).toBe(2);
-  kernel.send({ op: "chunk", name: "extras.test", source: "the extras" });
+  kernel.send({ op: "module", name: "extras.test", source: "the extras" });
   await vi.waitFor(() => expect(one(el, ".nbs-timeline-title").textContent).toBe("No run yet"));
 });

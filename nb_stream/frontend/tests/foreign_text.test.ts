@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { appendText, plain } from "../src/marks";
-import type { CellKind } from "../src/model";
-import { renderText, TextWriter } from "../src/writer";
+import { appendText, plain } from "../src/dom/safe_text";
+import { renderText, TextWriter } from "../src/dom/text_writer";
+import type { CellKind } from "../src/protocol/model";
 import { all, mount, painted, random, texts } from "./helpers";
 
 const HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>';

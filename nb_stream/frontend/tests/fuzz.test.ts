@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import type { Cell, CellKind } from "../src/model";
-import type { Frame } from "../src/protocol";
+import type { Cell, CellKind } from "../src/protocol/model";
+import type { Frame } from "../src/protocol/protocol";
 import { all, type Mounted, mount, one, painted, random } from "./helpers";
 
 /*

@@ -1,7 +1,7 @@
 import type { ScriptedKernel } from "../dev/kernel";
-import * as extras from "../src/chunks/extras";
+import type { Store } from "../src/comm/store";
 import { open } from "../src/index";
-import type { Store } from "../src/store";
+import * as extras from "../src/modules/extras";
 
 /** A widget with its first view. */
 export interface Mounted {
@@ -12,7 +12,7 @@ export interface Mounted {
   close(): void;
 }
 
-/** Let the page have the chunk "extras", as it has soon after its first panel. */
+/** Let the page have the module "extras", as it has soon after its first panel. */
 export function bringExtras(): void {
   const page = globalThis as { [key: symbol]: Map<string, unknown> | undefined };
   const shared = page[CHUNKS] ?? new Map();
@@ -20,7 +20,7 @@ export function bringExtras(): void {
   shared.set("extras.test", { coming: Promise.resolve(extras), module: extras });
 }
 
-const CHUNKS = Symbol.for("nb_stream.chunks.2");
+const CHUNKS = Symbol.for("nb_stream.modules.2");
 
 export function mount(kernel: ScriptedKernel): Mounted {
   bringExtras();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { images } from "../src/views/images";
+import { images } from "../src/views/transcript/images";
 
 const base64 = (text: string) => btoa(text);
 const PNG = `data:image/png;base64,${base64("\x89PNG\r\n\x1a\nrest")}`;

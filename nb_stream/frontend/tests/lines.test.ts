@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { LAG, Lines, SILENCE } from "../src/lines";
-import type { Command } from "../src/protocol";
+import { LAG, Lines, SILENCE_MS } from "../src/comm/comm_lines";
+import type { Command } from "../src/protocol/protocol";
 
 /** A model of ipywidgets, as far as messages go. */
 class Channel {
@@ -39,23 +39,23 @@ afterEach(() => {
 test("a panel that hears its kernel asks for nothing", () => {
   const { own, heard, sent } = open();
   own.bring("a frame");
-  vi.advanceTimersByTime(10 * SILENCE);
+  vi.advanceTimersByTime(10 * SILENCE_MS);
   expect([heard, sent]).toEqual([["a frame"], []]);
 });
 
 test("a panel whose own line brings the sign of life stays on it", () => {
   const { own, layout, heard, sent } = open();
-  vi.advanceTimersByTime(SILENCE);
+  vi.advanceTimersByTime(SILENCE_MS);
   layout.bring({ line: "mine", content: SIGN });
   vi.advanceTimersByTime(LAG - 1);
   own.bring(SIGN);
-  vi.advanceTimersByTime(10 * SILENCE);
+  vi.advanceTimersByTime(10 * SILENCE_MS);
   expect([heard, sent]).toEqual([[], ["hello"]]);
 });
 
 test("a panel whose own line is dead takes the other one, and only what is meant for it", () => {
   const { layout, heard, sent } = open();
-  vi.advanceTimersByTime(SILENCE);
+  vi.advanceTimersByTime(SILENCE_MS);
   layout.bring({ line: "mine", content: SIGN });
   vi.advanceTimersByTime(LAG);
   expect(sent).toEqual(["hello", "detour"]);
@@ -67,19 +67,19 @@ test("a panel whose own line is dead takes the other one, and only what is meant
 
 test("a kernel that is busy is not mistaken for a dead line", () => {
   const { own, layout, sent } = open();
-  vi.advanceTimersByTime(100 * SILENCE);
+  vi.advanceTimersByTime(100 * SILENCE_MS);
   own.bring(SIGN);
   layout.bring({ line: "mine", content: SIGN });
-  vi.advanceTimersByTime(100 * SILENCE);
+  vi.advanceTimersByTime(100 * SILENCE_MS);
   expect(sent).toEqual(["hello"]);
 });
 
 test("a host whose layouts are no models is left alone, and a panel that is closed listens no more", () => {
   const bare = open("IPY_MODEL_1");
-  vi.advanceTimersByTime(10 * SILENCE);
+  vi.advanceTimersByTime(10 * SILENCE_MS);
   expect(bare.sent).toEqual([]);
   const { own, layout, controller, sent } = open();
   controller.abort();
-  vi.advanceTimersByTime(10 * SILENCE);
+  vi.advanceTimersByTime(10 * SILENCE_MS);
   expect([own.listeners.size, layout.listeners.size, sent]).toEqual([0, 0, []]);
 });

@@ -4,7 +4,7 @@ import * as panel from "../src/index";
 
 const NAME = "panel.test";
 const load = vi.hoisted(() => vi.fn());
-vi.mock("../src/chunks", async (original) => ({
+vi.mock("../src/comm/modules", async (original) => ({
   ...(await original<object>()),
   importSource: load,
 }));
@@ -16,10 +16,10 @@ async function evaluated() {
 }
 
 const source = (kernel: ScriptedKernel) =>
-  kernel.emit({ v: 1, seq: -1, ops: [{ op: "chunk", name: NAME, source: "the panel" }] });
+  kernel.emit({ v: 1, seq: -1, ops: [{ op: "module", name: NAME, source: "the panel" }] });
 const asked = (kernel: ScriptedKernel) =>
   kernel.commands.flatMap((command) =>
-    command.type === "chunk" && command.name.startsWith("panel.") ? [command.name] : [],
+    command.type === "module" && command.name.startsWith("panel.") ? [command.name] : [],
   );
 
 let controller: AbortController;

@@ -2,10 +2,10 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { appendText, hides, plain, setText } from "../src/marks";
-import type { Cell } from "../src/model";
-import { finishIn, isUnfinished, portions, WRITTEN } from "../src/paced";
-import { renderText } from "../src/writer";
+import { finishIn, isPartlyWritten, portions, WRITTEN } from "../src/dom/portions";
+import { appendText, hides, plain, setText } from "../src/dom/safe_text";
+import { renderText } from "../src/dom/text_writer";
+import type { Cell } from "../src/protocol/model";
 import { mount, painted } from "./helpers";
 
 const HIDDEN = {
@@ -79,13 +79,13 @@ test("a long text comes in portions, and at once if somebody needs it", async ()
     root.append(el);
     const text = "some words of a text\n".repeat(10_000);
     renderText(el, text);
-    expect(isUnfinished(root)).toBe(true);
+    expect(isPartlyWritten(root)).toBe(true);
     expect(el.textContent.length).toBeLessThan(50_000);
     const written = vi.fn();
     root.addEventListener(WRITTEN, written);
     finishIn(root);
     expect(el.textContent).toBe(text);
-    expect(isUnfinished(root)).toBe(false);
+    expect(isPartlyWritten(root)).toBe(false);
     expect(written).toHaveBeenCalledOnce();
   } finally {
     clock.mockRestore();

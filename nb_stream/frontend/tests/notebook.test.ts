@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import type { LeftOp } from "../src/protocol";
+import type { SavedOutputOp } from "../src/protocol/protocol";
 import { type Mounted, mount } from "./helpers";
 
 const MARK = "nbs-static-1234";
@@ -51,11 +51,12 @@ function writes(left: string): void {
   kernel.trigger("change:left");
 }
 
-const asked = () => kernel.commands.flatMap((command) => (command.type === "left" ? [command.parts] : []));
+const asked = () =>
+  kernel.commands.flatMap((command) => (command.type === "saved_output" ? [command.parts] : []));
 const part = (stamp: string, text: string) => ({ stamp, data: { "text/plain": text } });
 const elsewhere = ["It stands elsewhere.", "", ""].map((text) => ({ "text/plain": text }));
-const answer = (parts: LeftOp["parts"]) =>
-  kernel.emit({ v: 1, seq: -1, ops: [{ op: "left", place: 2, parts, elsewhere }] });
+const answer = (parts: SavedOutputOp["parts"]) =>
+  kernel.emit({ v: 1, seq: -1, ops: [{ op: "saved_output", place: 2, parts, elsewhere }] });
 
 test("what an update of the kernel did not reach is asked for and put in, whatever it says", () => {
   const { outputs, model } = notebook(`${MARK} 2.0.4`, `${MARK} 2.1.1`, `${MARK} 2.2.7`);

@@ -7,8 +7,8 @@
  */
 
 import { createInterface } from "node:readline";
-import { Connection, type Model } from "../src/connection";
-import type { Command, Frame, Snapshot } from "../src/protocol";
+import { Connection, type Model } from "../src/comm/connection";
+import type { Command, Frame, Snapshot } from "../src/protocol/protocol";
 
 type Line =
   | ["open", number, Snapshot]

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { open } from "../src/index";
-import { GATHER } from "../src/views/announcer";
+import { ANNOUNCE_AFTER_MS } from "../src/views/header/announcer";
 import { mount, one, painted } from "./helpers";
 
 afterEach(() => {
@@ -51,14 +51,14 @@ test("a screen reader hears who writes, who finished and how the run ended, a fe
   for (let i = 0; i < 50; i++) kernel.write("c1", "The sea. ");
   kernel.put("c2", "critic", "text", "Fine.");
   expect(status.textContent).toBe("");
-  vi.advanceTimersByTime(GATHER);
+  vi.advanceTimersByTime(ANNOUNCE_AFTER_MS);
   expect(status.textContent).toBe("poet is writing. critic finished: Fine.");
   kernel.settle("c1");
   kernel.run("r1", "Write.");
   kernel.put("c3", "", "error", "It broke.");
   kernel.endRun({ status: "failed" });
   kernel.endRun({ status: "failed", cost: 1 });
-  vi.advanceTimersByTime(GATHER);
+  vi.advanceTimersByTime(ANNOUNCE_AFTER_MS);
   expect(status.textContent).toMatch(
     /^poet finished: The sea\. .*… Error: It broke\. The run has ended: failed\.$/,
   );
@@ -80,7 +80,7 @@ test("the end of a run is told also where a snapshot brings it, and again where 
     kernel.deliver = deliver;
     status.textContent = "";
     kernel.sendSnapshot();
-    vi.advanceTimersByTime(GATHER);
+    vi.advanceTimersByTime(ANNOUNCE_AFTER_MS);
     expect(status.textContent).toBe("The run has ended: done.");
   }
   panel.close();

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import * as protocol from "../src/protocol";
+import * as protocol from "../src/protocol/protocol";
 
 const python = readFileSync("../wire/protocol.py", "utf8");
-const typescript = readFileSync("src/protocol.ts", "utf8");
+const typescript = readFileSync("src/protocol/protocol.ts", "utf8");
 
 /** Names of the records of a source, each with the names of its fields. */
 function records(source: string, head: RegExp, field: RegExp): Record<string, string[]> {
@@ -29,5 +29,5 @@ test("protocol.ts mirrors the names of wire/protocol.py", () => {
 });
 
 test("both sides have the same version", () => {
-  expect(Number(/^VERSION = (\d+)/m.exec(python)?.[1])).toBe(protocol.VERSION);
+  expect(Number(/^PROTOCOL_VERSION = (\d+)/m.exec(python)?.[1])).toBe(protocol.PROTOCOL_VERSION);
 });

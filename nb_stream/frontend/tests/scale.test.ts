@@ -1,9 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import type { Connection } from "../src/connection";
-import { Backlog } from "../src/views/backlog";
-import { Bodies } from "../src/views/bodies";
-import { CellView } from "../src/views/cell";
+import type { Connection } from "../src/comm/connection";
+import { Bodies } from "../src/views/transcript/bodies";
+import { CellView } from "../src/views/transcript/cell";
+import { Backlog } from "../src/views/transcript/idle_queue";
 import { all, type Mounted, mount, one, painted } from "./helpers";
 
 let panel: Mounted | undefined;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { exactly, findRanges } from "../src/views/marker";
+import { exactly, findRanges } from "../src/dom/highlights";
 import { all, type Mounted, mount, one, painted } from "./helpers";
 
 let kernel: ScriptedKernel;

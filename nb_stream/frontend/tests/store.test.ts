@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import type { Frame } from "../src/protocol";
-import { type Change, Store } from "../src/store";
+import { type Change, Store } from "../src/comm/store";
+import type { Frame } from "../src/protocol/protocol";
 import { shown, shownBy } from "./helpers";
 
 let kernel: ScriptedKernel;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { IN_FLIGHT, PATIENCE } from "../src/switches";
+import { CONFIRM_TIMEOUT_MS, IN_FLIGHT } from "../src/comm/switches";
 import { all, type Mounted, mount, one, texts } from "./helpers";
 
 let kernel: ScriptedKernel;
@@ -32,7 +32,7 @@ test("a click is sent as a toggle with its path and time, and shows at once in e
   boxes()[1]!.click();
   repaint();
   expect(kernel.commands).toEqual([
-    { type: "toggle", path: "critic", on: false, at, page: expect.any(String) },
+    { type: "toggle", path: "critic", on: false, at_ms: at, page: expect.any(String) },
   ]);
   expect(boxes().map(({ checked }) => checked)).toEqual([true, false]);
   expect(boxes(second).map(({ checked }) => checked)).toEqual([true, false]);
@@ -45,7 +45,7 @@ test("agents that were sent before the click arrived do not undo it", () => {
   expect(boxes()[0]!.checked).toBe(false);
   kernel.agents[0]!.on = false;
   kernel.sendAgents();
-  vi.advanceTimersByTime(10 * PATIENCE);
+  vi.advanceTimersByTime(10 * CONFIRM_TIMEOUT_MS);
   expect(boxes()[0]!.checked).toBe(false);
   expect(texts(panel.el, ".nbs-pending").join("")).toBe("");
 });
@@ -60,7 +60,7 @@ test("a box that is clicked again and again does not jump when the older clicks 
     return box!.checked;
   });
   expect(seen).toEqual([false, false, false]);
-  vi.advanceTimersByTime(PATIENCE);
+  vi.advanceTimersByTime(CONFIRM_TIMEOUT_MS);
   expect([box!.checked, ...texts(panel.el, ".nbs-pending")]).toEqual([false, "", ""]);
 });
 
@@ -73,7 +73,7 @@ test("the kernel's word corrects a click that it did not take", () => {
 
 test("after two seconds without an answer the panel says so, until the kernel speaks", () => {
   boxes()[0]!.click();
-  vi.advanceTimersByTime(PATIENCE - 20);
+  vi.advanceTimersByTime(CONFIRM_TIMEOUT_MS - 20);
   expect(texts(panel.el, ".nbs-pending")).toEqual(["", ""]);
   vi.advanceTimersByTime(40);
   expect(texts(panel.el, ".nbs-pending")).toEqual(["not confirmed yet", ""]);

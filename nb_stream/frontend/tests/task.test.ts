@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import type { RunState } from "../src/model";
+import type { RunState } from "../src/protocol/model";
 import { all, type Mounted, mount, one, painted } from "./helpers";
 
 let kernel: ScriptedKernel;

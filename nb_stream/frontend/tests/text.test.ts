@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { LiveCell } from "../src/live_text";
-import { codePoints, digest, firstWords, skipCodePoints } from "../src/text";
+import { LiveCell } from "../src/comm/live_text";
+import { codePoints, digest, firstWords, skipCodePoints } from "../src/protocol/code_points";
 
 describe("texts are measured as Python measures them", () => {
   test("code points, not UTF-16 units", () => {

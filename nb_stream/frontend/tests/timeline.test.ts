@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { duration } from "../src/format";
-import type { CellHead } from "../src/model";
-import { svg } from "../src/svg";
-import { rowsOf } from "../src/views/timeline_row";
+import { duration } from "../src/dom/format";
+import { svg } from "../src/dom/svg";
+import type { CellHead } from "../src/protocol/model";
+import { rowsOf } from "../src/views/tools/timeline_row";
 import { all, type Mounted, mount, one, painted, texts } from "./helpers";
 
 let kernel: ScriptedKernel;

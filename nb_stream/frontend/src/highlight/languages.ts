@@ -4,7 +4,7 @@ import { type Language, type Span, Tokenizer } from "./tokens";
 
 const words = (text: string) => text.split(" ");
 
-const NUMBER =
+const NUMBER_TOKEN =
   "\\b(?:0[xX][\\da-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\\d[\\d_]*(?:\\.\\d[\\d_]*)?(?:[eE][+-]?\\d+)?)[a-zA-Z]{0,3}\\b";
 const DOUBLE = '"(?:\\\\.|[^"\\\\])*"?';
 const SINGLE = "'(?:\\\\.|[^'\\\\])*'?";
@@ -23,7 +23,7 @@ const python: Language = {
     ["string", `\\b[rbfuRBFU]{1,2}(?:${DOUBLE}|${SINGLE})|${DOUBLE}|${SINGLE}`],
     ["meta", "@[\\w.]+"],
     ["name", "(?<=\\b(?:def|class)\\s+)\\w+"],
-    ["number", NUMBER],
+    ["number", NUMBER_TOKEN],
   ],
   keywords: words(
     "and as assert async await break case class continue def del elif else except finally for from global if import " +
@@ -45,7 +45,7 @@ const javascript: Language = {
       "(?<=(?:^|[=(,:;!&|?{}\\[])\\s*)/(?![/*])(?:\\\\.|\\[(?:\\\\.|[^\\]\\\\])*\\]|[^/\\\\[])+/[a-z]*",
     ],
     ["meta", "@\\w+"],
-    ["number", NUMBER],
+    ["number", NUMBER_TOKEN],
     ["name", "(?<=\\b(?:function|class|interface|type|enum)\\s+)[\\w$]+"],
   ],
   keywords: words(
@@ -66,7 +66,7 @@ const json: Language = {
     ["name", '"(?:\\\\.|[^"\\\\])*"(?=\\s*:)'],
     ["string", DOUBLE],
     ["comment", SLASHES],
-    ["number", `-?${NUMBER}`],
+    ["number", `-?${NUMBER_TOKEN}`],
   ],
   keywords: words("true false null"),
 };
@@ -113,7 +113,7 @@ const toml: Language = {
     ["meta", "^\\s*\\[.*\\]"],
     ["name", "^[\\s]*[\\w.\"'-]+(?=\\s*=)"],
     ["string", `${DOUBLE}|${SINGLE}`],
-    ["number", NUMBER],
+    ["number", NUMBER_TOKEN],
   ],
   keywords: words("true false"),
 };
@@ -157,7 +157,7 @@ const sql: Language = {
   rules: [
     ["comment", "--.*"],
     ["string", "'(?:''|[^'])*'?"],
-    ["number", NUMBER],
+    ["number", NUMBER_TOKEN],
   ],
   keywords: words(
     "add all alter and as asc between by case check column commit constraint create cross database default delete desc " +
@@ -176,7 +176,7 @@ const r: Language = {
     ["comment", HASH],
     ["string", `${DOUBLE}|${SINGLE}`],
     ["meta", "<-|->|%[^%\\s]*%|\\|>"],
-    ["number", NUMBER],
+    ["number", NUMBER_TOKEN],
   ],
   keywords: words(
     "if else for while repeat function return next break in TRUE FALSE NULL NA NaN Inf library require",
@@ -191,7 +191,7 @@ const braces: Language = {
     ["meta", "^\\s*#\\s*\\w+.*|#!?\\[[^\\]]*\\]|@\\w+|\\b\\w+!(?=[(\\[{])"],
     ["type", "'[a-z_]\\w*\\b(?!')"],
     ["string", `${DOUBLE}|${SINGLE}`],
-    ["number", NUMBER],
+    ["number", NUMBER_TOKEN],
     ["name", "(?<=\\b(?:func|fn|fun|class|struct|enum|trait|interface|impl)\\s+)\\w+"],
     ["number", CONSTANT],
   ],

@@ -1,19 +1,19 @@
 /** One view of a connection: builds the parts and paints what changed, at most once for each frame of the screen. */
 
-import type { Connection } from "../connection";
-import { h } from "../dom";
-import type { Change } from "../store";
-import { followTheme } from "../theme";
-import { Announcer } from "./announcer";
-import { Extra } from "./extra";
-import { Header } from "./header";
-import { History } from "./history";
-import { keepKeys } from "./keyboard";
-import { LiveArea } from "./live";
-import { Notice } from "./notice";
-import { Tail } from "./tail";
-import { TaskBox } from "./task";
-import { Tools } from "./tools";
+import type { Connection } from "../comm/connection";
+import type { Change } from "../comm/store";
+import { h } from "../dom/build";
+import { followTheme } from "../dom/theme";
+import { Announcer } from "./header/announcer";
+import { Header } from "./header/header";
+import { Notice } from "./header/notice";
+import { TaskBox } from "./header/task";
+import { keepKeys } from "./tools/keyboard";
+import { Extra } from "./tools/on_demand";
+import { Tools } from "./tools/tools";
+import { FollowOutput } from "./transcript/follow_output";
+import { History } from "./transcript/history";
+import { LiveArea } from "./transcript/live";
 
 /** Show the panel of `connection` in `el` until `signal` aborts. */
 export function showPanel(connection: Connection, el: HTMLElement, signal: AbortSignal): void {
@@ -42,7 +42,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const schedule = () => {
     frame ||= requestAnimationFrame(paint);
   };
-  const tail = new Tail(scroller, history, schedule, signal);
+  const tail = new FollowOutput(scroller, history, schedule, signal);
   const root = h("section", "nbs-root");
   const tools = new Tools(connection, { root, scroller, history, live, tail }, signal);
   const paint = () => {

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ESSAY } from "../../dev/essay";
 import { ScriptedKernel } from "../../dev/kernel";
-import { checkNow } from "../../src/markdown/check";
+import { checkNow } from "../../src/markdown/stream/recheck";
 import { all, mount, one, painted } from "../helpers";
 import { Chance } from "./documents";
 import { services, write } from "./write";

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { tokenizerOf } from "../../src/highlight/languages";
 import { MAX_LINE, START, type State } from "../../src/highlight/tokens";
-import { codeBlock } from "../../src/markdown/code_view";
+import { codeBlock } from "../../src/markdown/dom/code_view";
 import { all, one, texts } from "../helpers";
 import { begin, write } from "./write";
 

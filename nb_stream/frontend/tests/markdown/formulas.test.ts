@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../../dev/kernel";
-import { Chunks, PATIENCE } from "../../src/chunks";
-import * as math from "../../src/chunks/math";
-import { Formulas } from "../../src/markdown/formula_view";
-import { safePolicy } from "../../src/markdown/policy";
-import { renderMarkdown } from "../../src/markdown/writer";
-import type { Command } from "../../src/protocol";
+import { Modules, RETRY_MODULE_MS } from "../../src/comm/modules";
+import { Formulas } from "../../src/markdown/dom/formula_view";
+import { safePolicy } from "../../src/markdown/dom/policy";
+import { renderMarkdown } from "../../src/markdown/stream/markdown_writer";
+import * as math from "../../src/modules/math";
+import type { Command } from "../../src/protocol/protocol";
 import { all, mount, one, painted } from "../helpers";
 
-const SHARED = Symbol.for("nb_stream.chunks.2");
+const SHARED = Symbol.for("nb_stream.modules.2");
 const forget = () => Reflect.deleteProperty(globalThis, SHARED);
 beforeEach(forget);
 afterEach(() => {
@@ -18,16 +18,16 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-/** Chunks whose kernel answers when it is told to. */
+/** Modules whose kernel answers when it is told to. */
 function kernelSide() {
   const commands: Command[] = [];
   const load = vi.fn(async (): Promise<unknown> => math);
-  const chunks = new Chunks((command) => commands.push(command), load);
+  const modules = new Modules((command) => commands.push(command), load);
   const answer = async () => {
-    chunks.receive({ op: "chunk", name: "math", source: "export …" });
+    modules.receive({ op: "module", name: "math", source: "export …" });
     for (let turn = 0; turn < 9; turn++) await null;
   };
-  const services = { policy: safePolicy, formulas: new Formulas(chunks) };
+  const services = { policy: safePolicy, formulas: new Formulas(modules) };
   const show = (text: string) => {
     const el = document.createElement("div");
     renderMarkdown(el, text, services);
@@ -43,7 +43,7 @@ describe("the renderer of formulas", () => {
     expect(commands).toEqual([]);
     const first = show("so $x^2$");
     const second = show("and \\[\\frac{a}{b}\\]");
-    expect(commands).toEqual([{ type: "chunk", name: "math" }]);
+    expect(commands).toEqual([{ type: "module", name: "math" }]);
     expect(one(first, ".nbs-tex").textContent).toBe("x^2");
     await answer();
     expect([...all(first, "math"), ...all(second, "math")].length).toBe(2);
@@ -59,20 +59,20 @@ describe("the renderer of formulas", () => {
     const shown = [show("$a$"), show("$b$")];
     document.body.append(...shown);
     expect(commands.length).toBe(1);
-    await vi.advanceTimersByTimeAsync(PATIENCE);
+    await vi.advanceTimersByTimeAsync(RETRY_MODULE_MS);
     expect(commands.length).toBe(1);
     shown.push(show("and $c$"));
     expect(commands.length).toBe(2);
-    await vi.advanceTimersByTimeAsync(3 * PATIENCE);
+    await vi.advanceTimersByTimeAsync(3 * RETRY_MODULE_MS);
     expect(commands.length).toBe(3);
     load.mockRejectedValueOnce(new Error("no blob"));
     await answer();
-    await vi.advanceTimersByTimeAsync(10 * PATIENCE);
+    await vi.advanceTimersByTimeAsync(10 * RETRY_MODULE_MS);
     expect(commands.length).toBeGreaterThan(3);
     await answer();
     expect(shown.map((el) => all(el, "math").length)).toEqual([1, 1, 1]);
     const { length } = commands;
-    await vi.advanceTimersByTimeAsync(100 * PATIENCE);
+    await vi.advanceTimersByTimeAsync(100 * RETRY_MODULE_MS);
     expect(commands.length).toBe(length);
   });
 
@@ -82,7 +82,7 @@ describe("the renderer of formulas", () => {
     const el = show("$a$");
     document.body.append(el);
     el.remove();
-    await vi.advanceTimersByTimeAsync(100 * PATIENCE);
+    await vi.advanceTimersByTimeAsync(100 * RETRY_MODULE_MS);
     expect([commands.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
@@ -107,7 +107,7 @@ describe("the renderer of formulas", () => {
     kernel.put("c1", "poet", "text", "so $x^2$");
     const panel = mount(kernel);
     await painted();
-    expect(kernel.commands).toContainEqual({ type: "chunk", name: "math" });
+    expect(kernel.commands).toContainEqual({ type: "module", name: "math" });
     panel.close();
   });
 });

@@ -1,11 +1,11 @@
 /** What the writer makes, as the HTML of the specifications: to compare it with their examples. */
 
-import { Chunks } from "../../src/chunks";
-import { h } from "../../src/dom";
-import { Formulas } from "../../src/markdown/formula_view";
-import type { Services } from "../../src/markdown/inline_view";
-import type { Policy } from "../../src/markdown/policy";
-import { MarkdownWriter } from "../../src/markdown/writer";
+import { Modules } from "../../src/comm/modules";
+import { h } from "../../src/dom/build";
+import { Formulas } from "../../src/markdown/dom/formula_view";
+import type { Services } from "../../src/markdown/dom/inline_view";
+import type { Policy } from "../../src/markdown/dom/policy";
+import { MarkdownWriter } from "../../src/markdown/stream/markdown_writer";
 
 const BLOCKS = "p|h[1-6]|ul|ol|li|blockquote|pre|hr|table|thead|tbody|tr|th|td|div|section|br";
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
@@ -34,7 +34,7 @@ function encode(href: string): string {
 
 export const plainServices: Services = {
   policy: plainPolicy,
-  formulas: new Formulas(new Chunks(() => {})),
+  formulas: new Formulas(new Modules(() => {})),
 };
 
 /** The HTML for `markdown`, written in one piece. */

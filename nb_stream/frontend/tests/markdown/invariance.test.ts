@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { checkNow } from "../../src/markdown/check";
+import { checkNow } from "../../src/markdown/stream/recheck";
 import { Chance } from "./documents";
 import { services, write } from "./write";
 

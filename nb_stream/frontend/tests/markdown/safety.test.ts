@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { codeBlock } from "../../src/markdown/code_view";
+import { codeBlock } from "../../src/markdown/dom/code_view";
 import { payloads } from "./corpora";
 import { Chance } from "./documents";
 import { begin, write } from "./write";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ESSAY } from "../../dev/essay";
-import { BARE, bareAddress } from "../../src/markdown/autolinks";
-import { checkNow } from "../../src/markdown/check";
+import { BARE, bareAddress } from "../../src/markdown/parse/autolinks";
+import { checkNow } from "../../src/markdown/stream/recheck";
 import { all } from "../helpers";
 import { Chance } from "./documents";
 import { htmlOf } from "./html";

@@ -1,14 +1,14 @@
 /** Writers for tests. */
 
-import { Chunks } from "../../src/chunks";
-import { Formulas } from "../../src/markdown/formula_view";
-import type { Services } from "../../src/markdown/inline_view";
-import { safePolicy } from "../../src/markdown/policy";
-import { MarkdownWriter, type Parts } from "../../src/markdown/writer";
+import { Modules } from "../../src/comm/modules";
+import { Formulas } from "../../src/markdown/dom/formula_view";
+import type { Services } from "../../src/markdown/dom/inline_view";
+import { safePolicy } from "../../src/markdown/dom/policy";
+import { MarkdownWriter, type WriterParts } from "../../src/markdown/stream/markdown_writer";
 
-/** Services as a panel has them, whose kernel never sends a chunk. */
+/** Services as a panel has them, whose kernel never sends a module. */
 export function services(): Services {
-  return { policy: safePolicy, formulas: new Formulas(new Chunks(() => {})) };
+  return { policy: safePolicy, formulas: new Formulas(new Modules(() => {})) };
 }
 
 export interface Written {
@@ -17,7 +17,11 @@ export interface Written {
 }
 
 /** A text written in `pieces`, ended. `each` is called after each piece. */
-export function write(pieces: Iterable<string>, parts?: Parts, each?: (el: HTMLElement) => void): Written {
+export function write(
+  pieces: Iterable<string>,
+  parts?: WriterParts,
+  each?: (el: HTMLElement) => void,
+): Written {
   const { el, writer } = begin(parts);
   for (const piece of pieces) {
     writer.write(piece);
@@ -27,7 +31,7 @@ export function write(pieces: Iterable<string>, parts?: Parts, each?: (el: HTMLE
   return { el, writer };
 }
 
-export function begin(parts?: Parts): Written {
+export function begin(parts?: WriterParts): Written {
   const el = document.createElement("div");
   return { el, writer: new MarkdownWriter(el, services(), undefined, parts) };
 }

@@ -1,0 +1,161 @@
+/**
+ * What programs print for a terminal, for a page: colours become classes, other sequences are left out. In the output
+ * of code, a line that was written over (a progress bar) shows what was written last.
+ */
+
+/** A piece of text and the classes of its style. */
+export interface Styled {
+  readonly text: string;
+  readonly style: string;
+}
+
+interface Style {
+  ink: number | null;
+  ground: number | null;
+  flags: Set<string>;
+}
+
+// CSI, strings (OSC and others, which end with their line where nothing ends them), two-character sequences. Of C1
+// only the colours: the rest are most often bytes of UTF-8 that were read as Latin-1, and marks show them.
+const SEQUENCE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+  /(?:\x1b\[|\x9b(?=[0-9;:]*m))([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_](?:[^\x07\x1b]*\x1b\\|[^\x07\x1b\n]*\x07?)|\x1b[ -/]*[0-~]/g;
+const FLAGS = new Map([
+  [1, "bold"],
+  [2, "dim"],
+  [3, "italic"],
+  [4, "underline"],
+  [7, "inverse"],
+  [9, "strike"],
+]);
+const ENDS = new Map([
+  [22, ["bold", "dim"]],
+  [23, ["italic"]],
+  [24, ["underline"]],
+  [27, ["inverse"]],
+  [29, ["strike"]],
+]);
+/** The sixteen colours as a terminal has them, to find the one that is nearest to another. */
+const PALETTE: readonly (readonly number[])[] = [
+  [0, 0, 0],
+  [205, 0, 0],
+  [0, 205, 0],
+  [205, 205, 0],
+  [0, 0, 238],
+  [205, 0, 205],
+  [0, 205, 205],
+  [229, 229, 229],
+  [127, 127, 127],
+  [255, 0, 0],
+  [0, 255, 0],
+  [255, 255, 0],
+  [92, 92, 255],
+  [255, 0, 255],
+  [0, 255, 255],
+  [255, 255, 255],
+];
+
+const COLOUR = "(?:\\x1b\\[|\\x9b)[0-9;:]{0,40}m";
+const HALF_COLOUR = "(?:\\x1b(?:\\[[0-9;:]{0,40})?|\\x9b[0-9;:]{0,40})";
+const ANSI_COLOURS = new RegExp(COLOUR, "g");
+const OPEN_END = new RegExp(`(?:[\\r\\ud800-\\udbff](?:${COLOUR})*(?:${HALF_COLOUR})?|${HALF_COLOUR})$`);
+
+/** `text` without the colours of a terminal, which agents pass on from programs that they run. */
+export function withoutColours(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+  return /[\x1b\x9b]/.test(text) ? text.replace(ANSI_COLOURS, "") : text;
+}
+
+/** The end of `text` that may belong together with what follows: half a line end, half a character, half a colour. */
+export function openEnd(text: string): string {
+  return OPEN_END.exec(text.slice(-200))?.[0] ?? "";
+}
+
+/** Whether `text` holds sequences of a terminal. */
+export function hasSequences(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+  return /[\x1b\x9b]/.test(text);
+}
+
+/** `text` without its sequences, in lines that a newline ends. */
+export function withoutAnsi(text: string): string {
+  return inLines(text).replace(SEQUENCE, "");
+}
+
+/** `text` with a newline for each line end of another kind. */
+export function inLines(text: string): string {
+  return text.replace(/\r\n?/g, "\n");
+}
+
+/** The pieces of `text`, each with its style. */
+export function* styled(text: string): Generator<Styled> {
+  const style: Style = { ink: null, ground: null, flags: new Set() };
+  let from = 0;
+  for (const match of text.matchAll(SEQUENCE)) {
+    if (match.index > from) yield { text: text.slice(from, match.index), style: classesOf(style) };
+    from = match.index + match[0].length;
+    if (match[2] === "m") apply(style, match[1]!);
+  }
+  if (from < text.length) yield { text: text.slice(from), style: classesOf(style) };
+}
+
+/** What a terminal shows of `text` where a carriage return goes back to the beginning of the line. */
+export function overwritten(text: string): string {
+  if (!text.includes("\r")) return text;
+  const last = (line: string) => line.split("\r").findLast((part) => part !== "") ?? "";
+  return text.split("\n").map(last).join("\n");
+}
+
+function apply(style: Style, parameters: string): void {
+  const codes = parameters.split(/[;:]/).map(Number);
+  for (let at = 0; at < codes.length; at++) {
+    const code = codes[at]!;
+    if (code === 0) Object.assign(style, { ink: null, ground: null, flags: new Set() });
+    else if (FLAGS.has(code)) style.flags.add(FLAGS.get(code)!);
+    else if (ENDS.has(code)) for (const flag of ENDS.get(code)!) style.flags.delete(flag);
+    else if (code === 38 || code === 48) {
+      const [colour, used] = extended(codes.slice(at + 1));
+      if (code === 38) style.ink = colour;
+      else style.ground = colour;
+      at += used;
+    } else if (code === 39) style.ink = null;
+    else if (code === 49) style.ground = null;
+    else if (code >= 30 && code <= 37) style.ink = code - 30;
+    else if (code >= 40 && code <= 47) style.ground = code - 40;
+    else if (code >= 90 && code <= 97) style.ink = code - 82;
+    else if (code >= 100 && code <= 107) style.ground = code - 92;
+  }
+}
+
+/** A colour of the table of 256 or of red, green and blue, as the nearest of sixteen; and how many numbers it took. */
+function extended([mode, ...rest]: number[]): [number | null, number] {
+  if (mode === 2) return [nearest(rest.slice(0, 3)), 4];
+  const [index = 0] = rest;
+  if (mode !== 5) return [null, 1];
+  if (index < 16) return [index, 2];
+  if (index >= 232) return [nearest([0, 0, 0].map(() => 8 + 10 * (index - 232))), 2];
+  const cube = index - 16;
+  return [nearest([Math.floor(cube / 36), Math.floor(cube / 6) % 6, cube % 6].map((step) => step * 51)), 2];
+}
+
+function nearest(colour: readonly number[]): number {
+  let best = 0;
+  let distance = Number.POSITIVE_INFINITY;
+  PALETTE.forEach((known, index) => {
+    const here = known.reduce((sum, part, at) => sum + (part - (colour[at] ?? 0)) ** 2, 0);
+    if (here < distance) {
+      best = index;
+      distance = here;
+    }
+  });
+  return best;
+}
+
+function classesOf({ ink, ground, flags }: Style): string {
+  const isInverse = flags.has("inverse");
+  const [front, back] = isInverse ? [ground, ink] : [ink, ground];
+  const classes = [...flags].map((flag) => `nbs-a-${flag}`);
+  if (front !== null) classes.push(`nbs-a-ink-${front % 8}`);
+  if (back !== null) classes.push(`nbs-a-ground-${back % 8}`);
+  return classes.join(" ");
+}

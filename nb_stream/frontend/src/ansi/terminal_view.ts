@@ -1,0 +1,35 @@
+/** What a program printed, as DOM: with its colours, and in blocks as other plain text. */
+
+import { h } from "../dom/build";
+import { Work } from "../dom/portions";
+import { appendText } from "../dom/safe_text";
+import { BLOCK, renderText } from "../dom/text_writer";
+import { hasSequences, overwritten, styled } from "./ansi";
+
+/** Make `printed` the whole content of `el`. */
+export function renderOutput(el: HTMLElement, printed: string): void {
+  const text = overwritten(printed);
+  if (!hasSequences(text)) {
+    renderText(el, text);
+    return;
+  }
+  el.replaceChildren();
+  new Work(el, coloured(el, text));
+}
+
+function* coloured(el: HTMLElement, text: string): Generator<number> {
+  let block = el.appendChild(h("div", "nbs-block"));
+  let length = 0;
+  for (const piece of styled(text)) {
+    for (const line of piece.text.split(/(?<=\n)/)) {
+      if (piece.style === "") appendText(block, line);
+      else block.append(h("span", piece.style, line));
+      length += line.length;
+      yield line.length;
+      if (length < BLOCK || !line.endsWith("\n")) continue;
+      block = el.appendChild(h("div", "nbs-block"));
+      length = 0;
+    }
+  }
+  if (!block.hasChildNodes()) block.remove();
+}

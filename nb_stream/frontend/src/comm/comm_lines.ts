@@ -1,0 +1,72 @@
+/**
+ * The two lines on which a model hears its kernel: its own, and that of its layout, a plain model of ipywidgets.
+ *
+ * anywidget (0.11) gives a module 2 s to load. If it takes longer, the panel is shown and can send, but whatever the
+ * kernel sends on the model's own line is dropped. So a panel that has heard nothing for a while asks for a sign of
+ * life on both lines; if only its layout hears it, it asks for everything else there.
+ */
+
+import type { Command } from "../protocol/protocol";
+import type { Model } from "./connection";
+
+/** Milliseconds without a message after which the lines are tried. */
+export const SILENCE_MS = 2500;
+/** Milliseconds by which a sign of life may be later on the model's own line. */
+export const LAG = 500;
+
+interface Line {
+  on(event: string, callback: (content: unknown) => void): void;
+  off(event: string, callback: (content: unknown) => void): void;
+}
+
+export class Lines {
+  #heard = false;
+  #timer = 0;
+
+  constructor(
+    private readonly model: Model,
+    signal: AbortSignal,
+    private readonly receive: (content: unknown) => void,
+    private readonly send: (command: Command) => void,
+  ) {
+    const own = (content: unknown) => this.#hear(content);
+    const name = model.get("line");
+    const detour = (wrapped: unknown) => {
+      const { line, content } = (wrapped ?? {}) as { line?: unknown; content?: unknown };
+      if (line !== name || name === undefined) return; // of another panel with the same layout
+      if (!isSign(content)) this.#hear(content);
+      else if (!this.#heard) this.#later(LAG, { type: "detour" });
+    };
+    const layout = model.get("layout") as Line | undefined;
+    model.on("msg:custom", own);
+    const hasLayout = typeof layout?.on === "function" && typeof layout.off === "function";
+    if (hasLayout) {
+      layout.on("msg:custom", detour);
+      this.#later(SILENCE_MS, { type: "hello" });
+    }
+    signal.addEventListener(
+      "abort",
+      () => {
+        window.clearTimeout(this.#timer);
+        this.model.off("msg:custom", own);
+        if (hasLayout) layout.off("msg:custom", detour);
+      },
+      { once: true },
+    );
+  }
+
+  #hear(content: unknown): void {
+    this.#heard = true;
+    window.clearTimeout(this.#timer);
+    if (!isSign(content)) this.receive(content);
+  }
+
+  #later(pause: number, command: Command): void {
+    window.clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.send(command), pause);
+  }
+}
+
+function isSign(content: unknown): boolean {
+  return typeof content === "object" && content !== null && "hello" in content;
+}

@@ -1,0 +1,55 @@
+/**
+ * Whether the kernel of a model has gone, as far as the host tells it.
+ *
+ * JupyterLab and Notebook 7 have the state of a notebook's kernel, also where it dies and is started anew. Other hosts
+ * that are built on ipywidgets' manager mark their models, of which the layout is one that can be asked.
+ */
+
+import type { Model } from "./connection";
+
+/** The states of a kernel in which nothing of it comes back; a line that is cut, or a busy kernel, is none. */
+const GONE_STATES: readonly unknown[] = ["restarting", "autorestarting", "dead", "terminating"];
+
+interface Signal<T> {
+  connect(slot: (sender: unknown, args: T) => void): unknown;
+  disconnect(slot: (sender: unknown, args: T) => void): unknown;
+}
+
+interface Session {
+  readonly statusChanged?: Signal<string>;
+  readonly kernelChanged?: Signal<{ oldValue?: unknown }>;
+}
+
+interface Layout {
+  readonly comm_live?: boolean;
+  on?(event: string, callback: () => void): void;
+  off?(event: string, callback: () => void): void;
+}
+
+export function onKernelGone(model: Model, tell: () => void, signal: AbortSignal): void {
+  const { context } =
+    (model as { widget_manager?: { context?: { sessionContext?: Session } } }).widget_manager ?? {};
+  const session = context?.sessionContext;
+  const layout = model.get("layout") as Layout | undefined;
+  const status = (_: unknown, now: string) => {
+    if (GONE_STATES.includes(now)) tell();
+  };
+  const kernel = (_: unknown, { oldValue }: { oldValue?: unknown }) => {
+    if (oldValue) tell();
+  };
+  const live = () => {
+    if (layout?.comm_live === false) tell();
+  };
+  session?.statusChanged?.connect(status);
+  session?.kernelChanged?.connect(kernel);
+  layout?.on?.("comm_live_update", live);
+  signal.addEventListener(
+    "abort",
+    () => {
+      session?.statusChanged?.disconnect(status);
+      session?.kernelChanged?.disconnect(kernel);
+      layout?.off?.("comm_live_update", live);
+    },
+    { once: true },
+  );
+}

@@ -1,0 +1,349 @@
+/**
+ * What the kernel said, as the panel shows it: applies `Frame`s and tells listeners which cells changed.
+ *
+ * Owned by the kernel alone; what the reader clicked and the kernel has not confirmed is in `switches.ts`. No DOM,
+ * no timers: `connection.ts` decides when a hole has lasted too long.
+ */
+
+import { cellOf, checkedRow, headOf, runOf } from "../protocol/checked";
+import { type Cell, isActive, isUnfinished, type RunInfo, type RunState } from "../protocol/model";
+import {
+  type AgentRow,
+  type Frame,
+  type Op,
+  PROTOCOL_VERSION,
+  type ReplayRow,
+  type SettleOp,
+  type Snapshot,
+  type TotalsOp,
+} from "../protocol/protocol";
+import { LiveCell } from "./live_text";
+
+export type Change =
+  | { what: "snapshot" | "agents" | "switches" | "state" | "run" | "notice" | "version" }
+  | { what: "opened" | "appended" | "settled"; id: string };
+
+/**
+ * What became of a frame: `held` waits for an earlier one, `broken` was applied as far as it goes and shows that
+ * something is missing, `mismatch` is of another version of the protocol.
+ */
+export type Outcome = "applied" | "duplicate" | "held" | "broken" | "mismatch";
+
+export type Listener = (changes: readonly Change[]) => void;
+
+/** Frames that wait for an earlier one; what is beyond comes with the snapshot. */
+const MAX_HELD = 1000;
+
+export class Store {
+  title = "";
+  caution = "";
+  state: RunState = "idle";
+  detail = "";
+  notice = "";
+  agents: readonly AgentRow[] = [];
+  runs: RunInfo[] = [];
+  /** Where a replay stands, and by `performance.now()` when it stood there; null where a team runs. */
+  replay: ReplayRow | null = null;
+  replayAt = 0;
+  settled: Cell[] = [];
+  readonly live = new Map<string, LiveCell>();
+  /** The kernel's version of the protocol where it is not ours. */
+  foreignVersion: number | null = null;
+  /** Whether something is missing that only a snapshot brings. */
+  stale = true;
+
+  #seq = -1;
+  #started = false;
+  #held = new Map<number, Frame>();
+  #index = new Map<string, number>();
+  #listeners = new Set<Listener>();
+  #changes: Change[] = [];
+
+  /** Whether frames wait for one that has not come. */
+  get hasGap(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** The id of the run that is under way; undefined where there is none, or its beginning has not come yet. */
+  get run(): string | undefined {
+    const last = this.runs.at(-1);
+    return last?.ended_at === null ? last.id : undefined;
+  }
+
+  /** The whole transcript as far as it came. */
+  get cells(): Cell[] {
+    return [...this.settled, ...[...this.live.values()].map(({ head, text }) => ({ ...head, text }))];
+  }
+
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tell the listeners of a change that the store did not see by itself. */
+  notify(change: Change): void {
+    this.#changes.push(change);
+    this.#tell();
+  }
+
+  /** The place of the finished cell `id` in `settled`, or undefined where it is not finished. */
+  placeOf(id: string): number | undefined {
+    return this.#index.get(id);
+  }
+
+  /** Start from the snapshot that came with the page. */
+  open(snapshot: Snapshot): Outcome {
+    if (snapshot.v !== PROTOCOL_VERSION) return this.#mismatch(snapshot.v);
+    this.#restore(snapshot);
+    this.#seq = snapshot.seq;
+    this.#started = true;
+    this.#tell();
+    return "applied";
+  }
+
+  receive(frame: Frame): Outcome {
+    if (frame.v !== PROTOCOL_VERSION) return this.#mismatch(frame.v);
+    if (this.#started && frame.seq <= this.#seq) return "duplicate";
+    const whole = frame.ops.some((op) => op.op === "snapshot");
+    if (!whole && !(this.#started && frame.seq === this.#seq + 1)) {
+      if (this.#held.has(frame.seq)) return "duplicate";
+      if (this.#held.size < MAX_HELD) this.#held.set(frame.seq, frame);
+      return "held";
+    }
+    let sound = this.#apply(frame);
+    for (const seq of this.#held.keys()) if (seq <= this.#seq) this.#held.delete(seq);
+    for (let next = this.#take(this.#seq + 1); next; next = this.#take(this.#seq + 1)) {
+      sound = this.#apply(next) && sound;
+    }
+    this.#tell();
+    return sound ? "applied" : "broken";
+  }
+
+  /** Stop waiting for what is missing: show as much of the frames behind it as fits, until the snapshot comes. */
+  skipGap(): void {
+    const frames = [...this.#held.values()].sort((a, b) => a.seq - b.seq);
+    this.#held.clear();
+    this.stale = true;
+    for (const frame of frames) this.#apply(frame);
+    this.#tell();
+  }
+
+  /** Show a sentence to the reader, or none. */
+  setNotice(text: string): void {
+    this.notice = text;
+    this.notify({ what: "notice" });
+  }
+
+  /** The kernel has gone: what it was about is cut off, and nothing that needs it can be done. `why` tells the reader.
+   * Should it come back, it has to send everything anew. */
+  lose(why: string): void {
+    const known = [...this.cells, ...this.runs].reduce(
+      (end, { started_at, ended_at }) => Math.max(end, ended_at ?? started_at ?? 0),
+      0,
+    );
+    const now = Date.now() / 1000; // the kernel's clock may differ from ours
+    const cut = { status: "cut off", ended_at: now - known < 3600 ? Math.max(now, known) : known } as const;
+    const settle = (index: number, cell: Cell) =>
+      this.#settle({ op: "settle", index, cell: { ...cell, ...cut }, length: 0, digest: 0 });
+    this.settled.forEach((cell, index) => {
+      if (isUnfinished(cell.status)) settle(index, cell);
+    });
+    for (const { head, text } of this.live.values()) settle(this.settled.length, { ...head, text });
+    for (const run of this.runs) if (run.ended_at === null) this.#putRun({ ...run, ...cut });
+    this.agents = this.agents.map((row) => {
+      const status = row.status === "writing" || row.status === "silent" ? cut.status : row.status;
+      return { ...row, can_stream: false, held: 0, note: "", status };
+    });
+    this.state = "no kernel";
+    this.detail = "";
+    this.replay = null;
+    this.caution = this.notice = why;
+    this.stale = true;
+    this.#changes.push({ what: "agents" }, { what: "state" }, { what: "notice" });
+    this.#tell();
+  }
+
+  #take(seq: number): Frame | undefined {
+    const frame = this.#held.get(seq);
+    this.#held.delete(seq);
+    return frame;
+  }
+
+  #mismatch(version: number): Outcome {
+    this.foreignVersion = version;
+    this.notify({ what: "version" });
+    return "mismatch";
+  }
+
+  #tell(): void {
+    const changes = this.#changes;
+    if (changes.length === 0) return;
+    this.#changes = [];
+    for (const listener of [...this.#listeners]) {
+      // A listener may be another widget's: what fails there must not stop the panel.
+      try {
+        listener(changes);
+      } catch (error) {
+        console.error("nb_stream: a listener failed.", error);
+      }
+    }
+  }
+
+  /** Apply each operation by itself: one that does not fit must not take the others with it. */
+  #apply(frame: Frame): boolean {
+    this.#seq = frame.seq;
+    this.#started = true;
+    let sound = true;
+    for (const op of frame.ops) {
+      let fits = false;
+      try {
+        fits = this.#operate(op);
+      } catch (error) {
+        console.error("nb_stream: a frame could not be applied; the panel asks for its state again.", error);
+      }
+      sound &&= fits;
+    }
+    if (!sound) this.stale = true;
+    return sound;
+  }
+
+  #operate(op: Op): boolean {
+    switch (op.op) {
+      case "agents":
+        this.agents = op.agents.map(checkedRow);
+        this.#changes.push({ what: "agents" });
+        return true;
+      case "state":
+        if (op.state === "running" && !isActive(this.state)) this.notice = "";
+        this.state = op.state;
+        this.detail = op.detail;
+        this.#changes.push({ what: "state" });
+        return true;
+      case "notice":
+        this.notice = op.text;
+        this.#changes.push({ what: "notice" });
+        return true;
+      case "run":
+        this.#putRun(runOf(op.run));
+        return true;
+      case "cell":
+        return this.#openCell(headOf(op.cell));
+      case "append":
+        return this.#append(op.id, op.at, op.text);
+      case "settle":
+        return this.#settle(op);
+      case "totals":
+        return this.#agrees(op);
+      case "replay":
+        this.#putReplay(op.replay);
+        this.#changes.push({ what: "state" });
+        return true;
+      case "snapshot":
+        this.#restore(op.snapshot);
+        return true;
+    }
+    // An operation that this page does not know is one of a newer kernel with the same version: nothing to show.
+    return true;
+  }
+
+  #putReplay(replay: ReplayRow | null): void {
+    this.replay = replay;
+    this.replayAt = performance.now();
+  }
+
+  #putRun(run: RunInfo): void {
+    const at = this.runs.findIndex((other) => other.id === run.id);
+    if (at < 0) this.runs.push(run);
+    else this.runs[at] = run;
+    this.#changes.push({ what: "run" });
+  }
+
+  #openCell(head: Cell | LiveCell["head"]): boolean {
+    if (this.#index.has(head.id)) return true;
+    const live = this.live.get(head.id);
+    if (live) live.head = head;
+    else this.live.set(head.id, new LiveCell(head));
+    this.#changes.push({ what: "opened", id: head.id });
+    return true;
+  }
+
+  #append(id: string, at: number, text: string): boolean {
+    const live = this.live.get(id);
+    if (!live) return this.#index.has(id);
+    const outcome = live.append(at, text);
+    if (outcome === "applied") this.#changes.push({ what: "appended", id });
+    return outcome !== "gap";
+  }
+
+  #settle(op: SettleOp): boolean {
+    const cell = headOf(op.cell);
+    const { id } = cell;
+    const live = this.live.get(id);
+    const known = this.#index.get(id);
+    if (op.index > this.settled.length || (known ?? op.index) !== op.index) return false;
+    if (op.index < this.settled.length && known === undefined) return false;
+    let { text } = cell;
+    let sound = true;
+    if (text === undefined) {
+      const had = live ?? settledText(this.settled[op.index]);
+      text = had.text;
+      sound = had.length === op.length && had.digest === op.digest;
+    }
+    this.live.delete(id);
+    this.settled[op.index] = { ...cell, text };
+    this.#index.set(id, op.index);
+    this.#changes.push({ what: "settled", id });
+    return sound;
+  }
+
+  #agrees(op: TotalsOp): boolean {
+    const ids = Object.keys(op.live);
+    return (
+      op.settled === this.settled.length &&
+      ids.length === this.live.size &&
+      ids.every((id) => this.live.get(id)?.length === op.live[id])
+    );
+  }
+
+  /** Take over a snapshot; cells that are as before stay the same objects, so that views leave them alone. */
+  #restore(snapshot: Snapshot): void {
+    this.title = snapshot.title;
+    this.caution = snapshot.caution;
+    this.state = snapshot.state;
+    this.detail = snapshot.detail;
+    this.agents = snapshot.agents.map(checkedRow);
+    this.runs = snapshot.runs.map(runOf);
+    this.#putReplay(snapshot.replay ?? null);
+    const before = this.settled;
+    this.settled = snapshot.settled.map((said, index) => {
+      const cell = cellOf(said);
+      const old = before[index];
+      return old && same(old, cell) ? old : cell;
+    });
+    this.#index = new Map(this.settled.map((cell, index) => [cell.id, index]));
+    const lives = new Map(this.live);
+    this.live.clear();
+    for (const { text, ...head } of snapshot.live.map(cellOf)) {
+      const live = lives.get(head.id) ?? new LiveCell(head);
+      live.head = head;
+      live.replace(text);
+      this.live.set(head.id, live);
+    }
+    this.stale = false;
+    this.#changes.push({ what: "snapshot" });
+  }
+}
+
+function settledText(cell: Cell | undefined): LiveCell {
+  const copy = new LiveCell(cell ?? { id: "", kind: "other", status: "done" });
+  copy.append(0, cell?.text ?? "");
+  return copy;
+}
+
+function same(a: Cell, b: Cell): boolean {
+  return a.id === b.id && JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+}
+
+function sorted(cell: Cell): [string, unknown][] {
+  return Object.entries(cell).sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,0 +1,122 @@
+/** Building elements: tags and classes are ours, text goes through `marks.ts`. */
+
+import { appendText } from "./safe_text";
+
+/** An element with a class and children; strings become text. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className = "",
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const el = document.createElement(tag);
+  if (className !== "") el.className = className;
+  for (const child of children) {
+    if (typeof child === "string") appendText(el, child);
+    else el.append(child);
+  }
+  return el;
+}
+
+/** A button that does not submit; `hint` says more than its label. */
+export function button(className: string, label: string, hint: string, click: () => void): HTMLButtonElement {
+  const el = h("button", className, label);
+  el.type = "button";
+  if (hint !== "") el.title = hint;
+  el.addEventListener("click", click);
+  return el;
+}
+
+/** Whether a key belongs to the input of a word, as in Japanese: Safari has ended it by the time it tells of its Enter. */
+export function isComposed({ isComposing, keyCode }: KeyboardEvent): boolean {
+  return isComposing || keyCode === 229;
+}
+
+/** Call `act` for the Enter key in `field`; Shift+Enter begins a new line, and another Enter takes a composed word. */
+export function onEnter(field: HTMLElement, act: () => void): void {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || isComposed(event)) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+/** Milliseconds in which the same once more is a double click, or a key that is held down. */
+const TWICE = 1000;
+
+/** `act`, but not once more with the same argument right after. */
+export function once<T>(act: (given: T) => void): (given: T) => void {
+  let last: string | undefined = "";
+  let at = 0;
+  return (given) => {
+    const now = performance.now();
+    const key = JSON.stringify(given);
+    if (key === last && now - at < TWICE) return;
+    last = key;
+    at = now;
+    act(given);
+  };
+}
+
+/** A name for an element that no other on the page has, not even one of another panel. */
+export function uniqueId(prefix: string): string {
+  return `${prefix}-${ids++}-${Math.random().toString(36).slice(2)}`;
+}
+
+let ids = 0;
+
+/** Make `wanted` the children of `parent`, moving and removing as little as possible. */
+export function setChildren(parent: Element, wanted: readonly Element[]): void {
+  const keep = new Set(wanted);
+  for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
+  wanted.forEach((child, index) => {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+  });
+}
+
+/** The element inside `el` that has the focus, also where the page stands in a shadow root. */
+export function focusedIn(el: Element): Element | null {
+  const { activeElement } = el.getRootNode() as Document | ShadowRoot;
+  return activeElement && el.contains(activeElement) ? activeElement : null;
+}
+
+/** Put the focus on the transcript of the panel with `el`: what had it goes, and the page's body answers no key. */
+export function focusTranscript(el: Element): void {
+  el.closest(".nbs-root")?.querySelector<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
+}
+
+/** Whether a part of the selected text lies inside `el`. */
+export function holdsSelection(el: Element): boolean {
+  const selection = document.getSelection();
+  return (
+    selection !== null &&
+    !selection.isCollapsed &&
+    (el.contains(selection.anchorNode) || el.contains(selection.focusNode))
+  );
+}
+
+/** Whether the reader is at work inside `el`: it holds the focus or a part of the selection. */
+export function isInUse(el: Element): boolean {
+  return focusedIn(el) !== null || holdsSelection(el);
+}
+
+/** Put `el`, which is on the page, into the place of `old`: what is selected and scrolled in it stays so. */
+export function takePlace(old: Element, el: Element): void {
+  const selection = document.getSelection();
+  const { anchorNode, anchorOffset = 0, focusNode, focusOffset = 0 } = selection ?? {};
+  const parent = old.parentElement as
+    | (Element & { moveBefore?: (el: Element, next: Element) => void })
+    | null;
+  if (parent?.moveBefore && parent.isConnected && el.isConnected) {
+    parent.moveBefore(el, old);
+    old.remove();
+  } else {
+    const scrolled = [...el.querySelectorAll("[tabindex]")]
+      .map((box) => [box, box.scrollLeft] as const)
+      .filter(([, left]) => left > 0);
+    old.replaceWith(el);
+    for (const [box, left] of scrolled) box.scrollLeft = left;
+  }
+  if (anchorNode?.isConnected && focusNode?.isConnected) {
+    selection?.setBaseAndExtent(anchorNode, anchorOffset, focusNode, focusOffset);
+  }
+}

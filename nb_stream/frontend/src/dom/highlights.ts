@@ -1,0 +1,76 @@
+/**
+ * Marks on text that leave the elements alone: the browser's own highlights, which no renderer and no selection sees.
+ *
+ * Highlights belong to the page and not to a view, so each view adds and removes its own ranges.
+ */
+
+const HIT = "nbs-hit";
+const CURRENT = "nbs-hit-now";
+/** Marked places at a time: more would slow down scrolling, and nobody reads them. */
+const MAX_RANGES = 2000;
+
+export class Highlighter {
+  #ranges: Range[] = [];
+  #current: Range | undefined;
+
+  mark(ranges: readonly Range[]): void {
+    for (const range of ranges.slice(0, MAX_RANGES - this.#ranges.length)) {
+      this.#ranges.push(range);
+      shared(HIT)?.add(range);
+    }
+  }
+
+  setCurrent(range: Range | undefined): void {
+    if (this.#current) shared(CURRENT)?.delete(this.#current);
+    this.#current = range;
+    if (range) shared(CURRENT)?.add(range);
+  }
+
+  clear(): void {
+    for (const range of this.#ranges) shared(HIT)?.delete(range);
+    this.#ranges = [];
+    this.setCurrent(undefined);
+  }
+}
+
+/** What finds `words` wherever they stand, whatever their case. */
+export function exactly(words: string): RegExp {
+  return new RegExp(words.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replace(/\s+/g, "\\s+"), "giu");
+}
+
+/** The places in the text of `el` that `pattern` (with the flag g) matches, also across elements; not on buttons. */
+export function findRanges(el: Element, pattern: RegExp): Range[] {
+  const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT, (node) =>
+    node.parentElement?.closest("button") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
+  );
+  const nodes: Text[] = [];
+  const starts: number[] = [];
+  let text = "";
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    nodes.push(node as Text);
+    starts.push(text.length);
+    text += (node as Text).data;
+  }
+  let at = 0;
+  const place = (offset: number): [Text, number] => {
+    while (starts[at + 1] !== undefined && starts[at + 1]! < offset) at++;
+    return [nodes[at]!, offset - starts[at]!];
+  };
+  return [...text.matchAll(pattern)].map((match) => {
+    const range = document.createRange();
+    range.setStart(...place(match.index + 1));
+    range.setStart(range.startContainer, range.startOffset - 1);
+    range.setEnd(...place(match.index + match[0].length));
+    return range;
+  });
+}
+
+function shared(name: string): Highlight | undefined {
+  if (typeof Highlight === "undefined" || !CSS.highlights) return undefined;
+  const known = CSS.highlights.get(name);
+  if (known) return known;
+  const made = new Highlight();
+  if (name === CURRENT) made.priority = 1;
+  CSS.highlights.set(name, made);
+  return made;
+}

@@ -1,0 +1,107 @@
+/**
+ * Long texts are put on the page in portions, a few milliseconds of each frame, so that the page answers in between.
+ *
+ * What is not on the page yet is data. It comes at once if somebody needs all of it: a search, or paper.
+ */
+
+/** Told by an element whose text is complete, to all that stand round it. */
+export const WRITTEN = "nbs-written";
+
+/** Characters of a portion. */
+const PORTION_CHARS = 4096;
+/** Characters that are written at a time in any case: most messages are whole at once. */
+const AT_ONCE_CHARS = 16_384;
+/** Milliseconds of a frame that one text may take. */
+const BUDGET_MS = 8;
+/** The attribute of an element whose text is not complete. */
+const UNFINISHED = "data-unfinished";
+
+const works = new WeakMap<Element, Work>();
+
+/** Do `steps` of work on `el` now and in the next frames; each gives the number of characters that it has put there. */
+export class Work {
+  #frame = 0;
+  #then: (() => void) | undefined;
+  isDone = false;
+
+  constructor(
+    private readonly el: Element,
+    private readonly steps: Iterator<number>,
+  ) {
+    works.set(el, this);
+    this.#go();
+  }
+
+  /** Call `then` when all is done: now, if that is so already. */
+  whenDone(then: () => void): void {
+    if (this.isDone) then();
+    else this.#then = then;
+  }
+
+  /** Do all that is left, now. */
+  finish(): void {
+    if (!this.isDone) this.#go(Number.POSITIVE_INFINITY);
+  }
+
+  /** Do no more of it. */
+  stop(): void {
+    this.isDone = true;
+    cancelAnimationFrame(this.#frame);
+    this.el.removeAttribute(UNFINISHED);
+  }
+
+  #go(budget = BUDGET_MS): void {
+    cancelAnimationFrame(this.#frame);
+    let until = 0;
+    for (let count = 0; count < AT_ONCE_CHARS || performance.now() < until; ) {
+      if (count >= AT_ONCE_CHARS / 2) until ||= performance.now() + budget;
+      const { done, value } = this.steps.next();
+      if (done) {
+        this.stop();
+        this.#then?.();
+        this.el.dispatchEvent(new Event(WRITTEN, { bubbles: true }));
+        return;
+      }
+      count += value;
+    }
+    this.el.setAttribute(UNFINISHED, "");
+    this.#frame = requestAnimationFrame(() => this.#go());
+  }
+}
+
+/** `text` in portions that tear no pair of surrogates apart. */
+export function* portions(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    let end = at + PORTION_CHARS;
+    const last = text.charCodeAt(end - 1);
+    if (last >= 0xd800 && last < 0xdc00) end++;
+    yield text.slice(at, end);
+    at = end;
+  }
+}
+
+/** Let `writer` write all of `text` into `el`. */
+export function writeAll(
+  el: Element,
+  writer: { write(piece: string): void; end(): void },
+  text: string,
+): void {
+  function* steps(): Generator<number> {
+    for (const portion of portions(text)) {
+      writer.write(portion);
+      yield portion.length;
+    }
+    writer.end();
+  }
+  new Work(el, steps());
+}
+
+/** Whether a text in `el` is not complete yet. */
+export function isPartlyWritten(el: Element): boolean {
+  return el.querySelector(`[${UNFINISHED}]`) !== null;
+}
+
+/** Complete all texts in `el` now. */
+export function finishIn(el: Element): void {
+  for (const part of el.querySelectorAll(`[${UNFINISHED}]`)) works.get(part)?.finish();
+}

@@ -1,0 +1,62 @@
+/**
+ * How the text of a cell becomes DOM, streamed or whole: here as plain text.
+ *
+ * The text stands in blocks, because a browser lays out a whole block for each piece that is added to it. A block
+ * ends at the first newline behind its 4,096th character, so that the DOM does not depend on how the text was cut.
+ */
+
+import { openEnd, withoutColours } from "../ansi/ansi";
+import { writeAll } from "./portions";
+import { appendText } from "./safe_text";
+
+/** Characters after which a block ends with its line. */
+export const BLOCK = 4096;
+
+export class TextWriter {
+  #block: HTMLElement | undefined;
+  #length = 0;
+  /** The end of a piece that may belong together with the next one. */
+  #carry = "";
+
+  constructor(readonly el: HTMLElement) {}
+
+  write(piece: string): void {
+    let text = this.#carry + piece;
+    this.#carry = openEnd(text);
+    text = withoutColours(text.slice(0, text.length - this.#carry.length)).replaceAll("\r\n", "\n");
+    while (text !== "") {
+      const newline = text.indexOf("\n", Math.max(0, BLOCK - this.#length));
+      const part = newline < 0 ? text : text.slice(0, newline + 1);
+      this.#put(part);
+      if (newline >= 0) this.#endBlock();
+      text = text.slice(part.length);
+    }
+  }
+
+  /** The text is complete. */
+  end(): void {
+    if (this.#carry !== "") this.#put(this.#carry);
+    this.#carry = "";
+  }
+
+  #endBlock(): void {
+    this.#block = undefined;
+    this.#length = 0;
+  }
+
+  #put(part: string): void {
+    if (!this.#block) {
+      this.#block = document.createElement("div");
+      this.#block.className = "nbs-block";
+      this.el.append(this.#block);
+    }
+    appendText(this.#block, part);
+    this.#length += part.length;
+  }
+}
+
+/** Make `text` the whole content of `el`; a long one comes in portions (`paced.ts`). */
+export function renderText(el: HTMLElement, text: string): void {
+  el.replaceChildren();
+  writeAll(el, new TextWriter(el), text);
+}

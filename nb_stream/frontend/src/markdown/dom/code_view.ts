@@ -1,0 +1,119 @@
+/** A block of code that may still grow: complete lines are coloured once and never touched again. */
+
+import { h } from "../../dom/build";
+import { copyButton } from "../../dom/copy";
+import { Work } from "../../dom/portions";
+import { appendText, plain } from "../../dom/safe_text";
+import { tokenizerOf } from "../../highlight/languages";
+import { MAX_LINE, START, type State, type Token } from "../../highlight/tokens";
+import { opaque } from "./opaque";
+
+/** Lines that the browser lays out as one box. */
+const BOX = 64;
+const CLASS_NAME = /^[\w+#.-]{1,20}$/;
+
+export class CodeView {
+  readonly el = h("div", "nbs-code");
+  readonly #code = h("code");
+  readonly #label = h("span", "nbs-code-language");
+  readonly #tokenizer;
+  readonly #source: string[] = [];
+  #box: HTMLElement = this.#code;
+  #state: State = START;
+  #partial: HTMLElement | undefined;
+  #partialText = "";
+
+  constructor(info: string) {
+    const language = info.split(/\s/, 1)[0]!;
+    this.#tokenizer = tokenizerOf(language);
+    if (CLASS_NAME.test(language)) this.#code.className = `language-${language}`;
+    appendText(this.#label, language);
+    const pre = h("pre", "nbs-pre", this.#code);
+    pre.tabIndex = 0;
+    pre.setAttribute("role", "group");
+    pre.setAttribute("aria-label", plain(`${language} code`.trim()));
+    const copy = copyButton("Copy", "Copy the code", () => this.#source.join("\n"));
+    this.el.append(h("div", "nbs-code-head", this.#label, wrapButton(this.el), copy), pre);
+    // The reader can have wrapped it: what it shows decides whether it is the same.
+    opaque(this.el, () => `code ${info}\n${this.#source.join("\n")}${this.#partialText}`);
+  }
+
+  /** Add complete lines. */
+  add(lines: readonly string[]): void {
+    this.setPartial("");
+    for (const line of lines) {
+      if (this.#source.length > 0 && this.#source.length % BOX === 0) {
+        this.#box = this.#code.appendChild(h("span", "nbs-lines"));
+      }
+      this.#source.push(line);
+      const fragment = document.createDocumentFragment();
+      this.#state = this.#append(fragment, line);
+      appendText(fragment, "\n");
+      this.#box.append(fragment);
+    }
+  }
+
+  /** Show the beginning of the line that comes next; coloured, unless that is too much. */
+  setPartial(text: string, coloured = true): void {
+    const before = this.#partialText;
+    this.#partialText = text;
+    if (text === "") {
+      this.#partial?.remove();
+      this.#partial = undefined;
+      return;
+    }
+    if (!this.#partial) this.#partial = this.#box.appendChild(h("span", "nbs-partial"));
+    if (before.length > MAX_LINE && text.startsWith(before)) {
+      appendText(this.#partial, text.slice(before.length));
+      return;
+    }
+    this.#partial.replaceChildren();
+    for (const [index, line] of text.split("\n").entries()) {
+      if (index > 0) this.#partial.append("\n");
+      if (coloured) this.#append(this.#partial, line);
+      else appendText(this.#partial, line);
+    }
+  }
+
+  #append(parent: Node, line: string): State {
+    if (!this.#tokenizer) {
+      appendText(parent, line);
+      return START;
+    }
+    const [tokens, state] = this.#tokenizer.line(line, this.#state);
+    for (const token of tokens) appendToken(parent, token);
+    return state;
+  }
+}
+
+function appendToken(parent: Node, { kind, text }: Token): void {
+  if (kind === null) appendText(parent, text);
+  else parent.appendChild(h("span", `nbs-t-${kind}`, text));
+}
+
+function wrapButton(el: HTMLElement): HTMLButtonElement {
+  const wrap = h("button", "nbs-quiet", "Wrap");
+  wrap.type = "button";
+  wrap.title = "Break long lines";
+  wrap.setAttribute("aria-pressed", "false");
+  wrap.addEventListener("click", () => {
+    const isOn = el.classList.toggle("nbs-is-wrapped");
+    wrap.setAttribute("aria-pressed", String(isOn));
+  });
+  return wrap;
+}
+
+/** Code that is complete. */
+export function codeBlock(code: string, language: string): HTMLElement {
+  const view = new CodeView(language);
+  const lines = code.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  function* steps(): Generator<number> {
+    for (const line of lines) {
+      view.add([line]);
+      yield line.length + 1;
+    }
+  }
+  new Work(view.el, steps());
+  return view.el;
+}

@@ -1,0 +1,100 @@
+/** The elements that blocks are shown as: the allow-list, together with `inline_view.ts` and `policy.ts`. */
+
+import { h } from "../../dom/build";
+import type { Alignment, List, ListItem, Quote, Root } from "../parse/block";
+
+/** Added to the level of a heading, so that a message does not compete with the notebook's own headings. */
+const LEVEL = 2;
+
+/** What elements stand for; another shape needs another element. */
+const shapes = new WeakMap<Element, string>();
+
+/** `old`, where it is an element of this shape. */
+export function reuse(old: HTMLElement | undefined, shape: string): HTMLElement | undefined {
+  return old && shapes.get(old) === shape ? old : undefined;
+}
+
+function shaped<T extends HTMLElement>(el: T, shape: string): T {
+  shapes.set(el, shape);
+  return el;
+}
+
+/** Set or take away a class, without an empty attribute that stays. */
+export function setClass(el: Element, name: string, isOn: boolean): void {
+  el.classList.toggle(name, isOn);
+  if (el.classList.length === 0) el.removeAttribute("class");
+}
+
+export function rule(): HTMLElement {
+  return shaped(h("hr"), "rule");
+}
+
+export function heading(level: number): HTMLElement {
+  const el = h(`h${level}` as "h1");
+  el.dir = "auto";
+  el.setAttribute("aria-level", String(Math.min(level + LEVEL, 6)));
+  return shaped(el, `heading ${level}`);
+}
+
+export function paragraph(task: boolean | null): HTMLElement {
+  const el = h("p");
+  el.dir = "auto";
+  if (task !== null) {
+    const box = h("input", "nbs-task-box");
+    box.type = "checkbox";
+    box.disabled = true;
+    box.toggleAttribute("checked", task);
+    box.setAttribute("aria-label", task ? "done" : "to do");
+    el.append(box);
+    el.className = "nbs-task-text";
+  }
+  return shaped(el, `paragraph ${task}`);
+}
+
+/** The element of a quote, a list or an item. */
+export function container(block: Root | Quote | List | ListItem, old: HTMLElement | undefined): HTMLElement {
+  if (block.kind === "list") return listElement(block, old);
+  const tag = block.kind === "item" ? "li" : "blockquote";
+  return reuse(old, tag) ?? shaped(h(tag), tag);
+}
+
+function listElement({ ordered, start, continued }: List, old: HTMLElement | undefined): HTMLElement {
+  const shape = `list ${ordered} ${start} ${continued}`;
+  const known = reuse(old, shape);
+  if (known) return known;
+  const el = h(ordered ? "ol" : "ul", continued ? "nbs-continued" : "");
+  if (ordered && start !== 1) el.setAttribute("start", String(start));
+  return shaped(el, shape);
+}
+
+/** A table without rows, in the box in which it scrolls. */
+export function table(): HTMLElement {
+  const el = h("div", "nbs-table", h("table", "", h("thead", "", h("tr")), h("tbody")));
+  el.tabIndex = 0;
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", "Table");
+  return shaped(el, "table");
+}
+
+/** The row of a table's header, with a cell for each of `alignments`. */
+export function headerOf(el: HTMLElement, alignments: readonly Alignment[]): HTMLElement {
+  const row = el.querySelector("tr")!;
+  fill(row, "th", alignments);
+  return row;
+}
+
+export function rowOf(old: HTMLElement | undefined, alignments: readonly Alignment[]): HTMLElement {
+  const row = reuse(old, "row") ?? shaped(h("tr"), "row");
+  fill(row, "td", alignments);
+  return row;
+}
+
+function fill(row: HTMLElement, tag: "td" | "th", alignments: readonly Alignment[]): void {
+  while (row.childElementCount > alignments.length) row.lastElementChild!.remove();
+  alignments.forEach((alignment, column) => {
+    const cell = (row.children[column] as HTMLElement | undefined) ?? row.appendChild(h(tag));
+    cell.dir = "auto";
+    if (alignment) cell.setAttribute("align", alignment);
+    else cell.removeAttribute("align");
+  });
+}

@@ -1,0 +1,98 @@
+/** The blocks of a text: what `blocks.ts` builds line by line and `view.ts` shows. */
+
+interface Common<Kind extends string> {
+  readonly kind: Kind;
+  /** Whether lines may still be added to it. */
+  open: boolean;
+  /** Whether nothing can change it any more; stays false in the preview of a line that is not complete. */
+  final: boolean;
+  /** The number of the last line that belongs to it. */
+  lastLine: number;
+}
+
+interface Parent<Kind extends string> extends Common<Kind> {
+  /** The children that the view has not shown as final. */
+  children: Block[];
+}
+
+export type Root = Parent<"root">;
+export type Quote = Parent<"quote">;
+
+/** Whether blank lines separate the items of a list; shared by the parts of a list that was split. */
+export interface Spacing {
+  loose: boolean;
+}
+
+export interface List extends Parent<"list"> {
+  readonly ordered: boolean;
+  /** The bullet, or the character behind the number: another one begins another list. */
+  readonly marker: string;
+  readonly start: number;
+  readonly spacing: Spacing;
+  /** Whether it goes on with a list that had become too long for one element. */
+  readonly continued: boolean;
+  length: number;
+}
+
+export interface ListItem extends Parent<"item"> {
+  /** Columns by which its lines are indented. */
+  readonly indent: number;
+  empty: boolean;
+}
+
+export interface Paragraph extends Common<"paragraph"> {
+  text: string;
+  /** Whether its last line is not complete. */
+  isPartial: boolean;
+  /** Whether its box is ticked, where it begins a task of a list. */
+  task: boolean | null;
+  /** What closes the display formula that its last lines are in, or nothing. */
+  formula: string;
+}
+
+export interface Heading extends Common<"heading"> {
+  readonly level: number;
+  readonly text: string;
+}
+
+export interface Fence {
+  readonly mark: string;
+  readonly length: number;
+  readonly indent: number;
+}
+
+export interface Code extends Common<"code"> {
+  /** Null where indentation makes it code. */
+  readonly fence: Fence | null;
+  readonly info: string;
+  /** Complete lines that the view has not shown. */
+  readonly lines: string[];
+  /** Blank lines at its end, which count only when another line follows. */
+  blanks: string[];
+  /** A line that is not complete. */
+  partial: string;
+}
+
+export type Rule = Common<"rule">;
+
+export type Alignment = "left" | "center" | "right" | null;
+
+export interface Table extends Parent<"table"> {
+  readonly alignments: readonly Alignment[];
+  readonly header: readonly string[];
+  length: number;
+  /** Cells that rows lacked and were given. */
+  filled: number;
+}
+
+export interface TableRow extends Common<"row"> {
+  readonly alignments: readonly Alignment[];
+  readonly cells: readonly string[];
+}
+
+export type Container = Root | Quote | List | ListItem | Table;
+export type Block = Container | Paragraph | Heading | Code | Rule | TableRow;
+
+export function isContainer(block: Block): block is Container {
+  return "children" in block;
+}

@@ -1,0 +1,165 @@
+/** How blocks begin: what a line says when nothing that is open claims it (CommonMark 0.31.2, appendix). */
+
+import type {
+  Alignment,
+  Block,
+  Code,
+  Fence,
+  Heading,
+  List,
+  ListItem,
+  Paragraph,
+  Quote,
+  Rule,
+  TableRow,
+} from "./block";
+import type { Cursor } from "./cursor";
+import { resolveEscapes } from "./escapes";
+
+const ATX = /^(#{1,6})(?:[ \t]+|$)/;
+const FENCE = /^(?:(`{3,})[^`]*$|(~{3,}))/;
+const RULE = /^(?:(?:\*[ \t]*){3,}|(?:_[ \t]*){3,}|(?:-[ \t]*){3,})$/;
+const SETEXT = /^(?:=+|-+)[ \t]*$/;
+const BULLET = /^[-+*](?=[ \t]|$)/;
+const ORDERED_MARKER = /^(\d{1,9})([.)])(?=[ \t]|$)/;
+const TASK = /^\[([ xX])\](?=[ \t])/;
+/** A line that a display formula begins with and does not end on. */
+const FORMULA = /^(\$\$|\\\[)[ \t]*(?:\\begin\b.*)?$/;
+
+const fresh = { open: true, final: false, lastLine: 0 };
+
+export function quote(): Quote {
+  return { kind: "quote", ...fresh, children: [] };
+}
+
+export function paragraph(): Paragraph {
+  return { kind: "paragraph", ...fresh, text: "", isPartial: false, task: null, formula: "" };
+}
+
+export function row(alignments: readonly Alignment[], cells: readonly string[]): TableRow {
+  return { kind: "row", ...fresh, alignments, cells };
+}
+
+export function indentedCode(): Code {
+  return { kind: "code", ...fresh, fence: null, info: "", lines: [], blanks: [], partial: "" };
+}
+
+export function startQuote(cursor: Cursor): boolean {
+  if (cursor.indented || cursor.text[cursor.next] !== ">") return false;
+  skipQuoteMark(cursor);
+  return true;
+}
+
+export function skipQuoteMark(cursor: Cursor): void {
+  cursor.skipSpace();
+  cursor.skipColumns(1);
+  if (cursor.atSpace) cursor.skipColumns(1);
+}
+
+export function startHeading(cursor: Cursor): Heading | null {
+  const match = cursor.indented ? null : ATX.exec(cursor.rest);
+  if (!match) return null;
+  const text = cursor.rest.slice(match[0].length).trim();
+  const bare = text.slice(0, text.length - closingSigns(text));
+  return heading(match[1]!.length, bare.trimEnd());
+}
+
+/** How many signs close a heading: those at its end, behind a space. */
+function closingSigns(text: string): number {
+  let from = text.length;
+  while (text[from - 1] === "#") from--;
+  return from === 0 || /[ \t]/.test(text[from - 1]!) ? text.length - from : 0;
+}
+
+function heading(level: number, text: string): Heading {
+  return { kind: "heading", ...fresh, level, text };
+}
+
+export function startCode(cursor: Cursor): Code | null {
+  const match = cursor.indented ? null : FENCE.exec(cursor.rest);
+  if (!match) return null;
+  const ticks = match[1] ?? match[2]!;
+  const fence: Fence = { mark: ticks[0]!, length: ticks.length, indent: cursor.indent };
+  const info = resolveEscapes(cursor.rest.slice(ticks.length).trim());
+  return { ...indentedCode(), fence, info };
+}
+
+/** Whether the line closes the fence. */
+export function closes(fence: Fence, cursor: Cursor): boolean {
+  if (cursor.indented || cursor.text[cursor.next] !== fence.mark) return false;
+  const line = cursor.rest.trimEnd();
+  return line.length >= fence.length && line === fence.mark.repeat(line.length);
+}
+
+/** Whether the line makes the paragraph above it a heading. */
+export function isSetext(cursor: Cursor): boolean {
+  return !cursor.indented && SETEXT.test(cursor.rest);
+}
+
+export function setextHeading(cursor: Cursor, text: string): Heading {
+  return heading(cursor.rest[0] === "=" ? 1 : 2, text);
+}
+
+export function startRule(cursor: Cursor): Rule | null {
+  return !cursor.indented && RULE.test(cursor.rest) ? { kind: "rule", ...fresh } : null;
+}
+
+/** What a list item's marker says: of which list it can be, and the item. */
+export interface ListMarker {
+  readonly list: Pick<List, "ordered" | "marker" | "start">;
+  readonly item: ListItem;
+}
+
+/** A list item, which interrupts a paragraph only where it has text and its number is 1. */
+export function startItem(cursor: Cursor, container: Block): ListMarker | null {
+  if (cursor.indented) return null;
+  const interrupts = container.kind === "paragraph";
+  const bullet = BULLET.exec(cursor.rest);
+  const number = bullet ? null : ORDERED_MARKER.exec(cursor.rest);
+  const found = bullet ?? number;
+  if (!found || (number && interrupts && Number(number[1]) !== 1)) return null;
+  if (interrupts && cursor.rest.slice(found[0].length).trim() === "") return null;
+  const offset = cursor.indent;
+  cursor.skipSpace();
+  cursor.skipColumns(found[0].length);
+  const padding = found[0].length + skipPadding(cursor);
+  const item: ListItem = { kind: "item", ...fresh, children: [], indent: offset + padding, empty: true };
+  const list = bullet
+    ? { ordered: false, marker: bullet[0], start: 0 }
+    : { ordered: true, marker: number![2]!, start: Number(number![1]) };
+  return { list, item };
+}
+
+/** Skip the space behind a marker: up to four columns, but one where code follows or nothing. */
+function skipPadding(cursor: Cursor): number {
+  const back = cursor.mark();
+  const from = cursor.column;
+  while (cursor.column - from < 5 && cursor.atSpace) cursor.skipColumns(1);
+  const columns = cursor.column - from;
+  if (columns >= 1 && columns < 5 && cursor.offset < cursor.text.length) return columns;
+  back();
+  if (cursor.atSpace) cursor.skipColumns(1);
+  return 1;
+}
+
+export function list({ ordered, marker, start }: ListMarker["list"], before?: List): List {
+  const common = { kind: "list" as const, ...fresh, children: [], ordered, marker, length: 0 };
+  if (!before) return { ...common, start, spacing: { loose: false }, continued: false };
+  return { ...common, start: before.start + before.length, spacing: before.spacing, continued: true };
+}
+
+/** Whether an item begins with a box, ticked or not; null where it has none. */
+export function taskBox(text: string): boolean | null {
+  const match = TASK.exec(text);
+  return match ? match[1] !== " " : null;
+}
+
+/** Note whether a paragraph's new line begins or ends a display formula: in one, no line begins another block. */
+export function followFormula(block: Paragraph, line: string): void {
+  if (block.formula !== "") {
+    if (line.includes(block.formula)) block.formula = "";
+    return;
+  }
+  const [, opening] = FORMULA.exec(line) ?? [];
+  if (opening) block.formula = opening === "$$" ? "$$" : "\\]";
+}

@@ -1,0 +1,142 @@
+/** Emphasis, strong emphasis and strikethrough: which runs of `*`, `_` and `~` belong together (CommonMark 6.2). */
+
+export type EmphasisTag = "em" | "strong" | "del";
+
+const WHITESPACE = /^\s$/u;
+const PUNCTUATION = /^[\p{P}\p{S}]$/u;
+
+/** A run of delimiters; what it closes comes before its characters that stay, what it opens behind them. */
+export class Run {
+  readonly type = "run";
+  readonly closes: EmphasisTag[] = [];
+  /** The outermost first. */
+  readonly opens: EmphasisTag[] = [];
+  /** Characters that nothing was found for; they stay text. */
+  left: number;
+  previous: Run | null = null;
+  next: Run | null = null;
+
+  constructor(
+    readonly at: number,
+    readonly mark: string,
+    readonly length: number,
+    readonly canOpen: boolean,
+    readonly canClose: boolean,
+  ) {
+    this.left = length;
+  }
+}
+
+/** The run of `text` from `at` to `end`. */
+export function runAt(text: string, at: number, end: number): Run {
+  const mark = text[at]!;
+  const before = characterBefore(text, at);
+  const after = String.fromCodePoint(text.codePointAt(end) ?? 32);
+  const [spaceBefore, spaceAfter] = [WHITESPACE.test(before), WHITESPACE.test(after)];
+  const [signBefore, signAfter] = [PUNCTUATION.test(before), PUNCTUATION.test(after)];
+  const left = !spaceAfter && (!signAfter || spaceBefore || signBefore);
+  const right = !spaceBefore && (!signBefore || spaceAfter || signAfter);
+  if (mark === "_") {
+    return new Run(at, mark, end - at, left && (!right || signBefore), right && (!left || signAfter));
+  }
+  const isRun = mark === "*" || end - at <= 2;
+  return new Run(at, mark, end - at, isRun && left, isRun && right);
+}
+
+function characterBefore(text: string, at: number): string {
+  if (at === 0) return " ";
+  const pair = at > 1 ? text.codePointAt(at - 2)! : 0;
+  return pair > 0xffff ? String.fromCodePoint(pair) : text[at - 1]!;
+}
+
+/** The runs that wait for another one, in their order. */
+export class Runs {
+  last: Run | null = null;
+
+  push(run: Run): void {
+    run.previous = this.last;
+    if (this.last) this.last.next = run;
+    this.last = run;
+  }
+
+  /** Match the runs behind `bottom`, and forget those that are left over. */
+  match(bottom: Run | null): void {
+    this.matchAll(bottom);
+    while (this.last !== bottom && this.last) this.#remove(this.last);
+  }
+
+  /** Match the runs behind `bottom`; those that something to come could match are kept. */
+  matchAll(bottom: Run | null): void {
+    /** Runs below which no opener is to be looked for, by what the closer is. */
+    const bottoms = new Map<string, Run | null>();
+    let closer = this.last;
+    while (closer && closer.previous !== bottom) closer = closer.previous;
+    while (closer) {
+      if (!closer.canClose) {
+        closer = closer.next;
+        continue;
+      }
+      const key = `${closer.mark}${closer.canOpen}${closer.mark === "~" ? closer.length : closer.length % 3}`;
+      const floor = bottoms.has(key) ? bottoms.get(key)! : bottom;
+      let opener = closer.previous;
+      while (opener && opener !== bottom && opener !== floor && !fits(opener, closer))
+        opener = opener.previous;
+      if (!opener || opener === bottom || opener === floor) {
+        bottoms.set(key, closer.previous);
+        const { next }: Run = closer;
+        if (!closer.canOpen) this.#remove(closer);
+        closer = next;
+        continue;
+      }
+      while (closer.previous !== opener) this.#remove(closer.previous!);
+      pair(opener, closer);
+      if (opener.left === 0) this.#remove(opener);
+      if (closer.left === 0) {
+        const { next }: Run = closer;
+        this.#remove(closer);
+        closer = next;
+      }
+    }
+  }
+
+  /** The runs that could still open something, from the first. */
+  openers(): Run[] {
+    const found: Run[] = [];
+    for (let run = this.last; run; run = run.previous) if (run.canOpen) found.push(run);
+    return found.reverse();
+  }
+
+  #remove(run: Run): void {
+    if (run.previous) run.previous.next = run.next;
+    if (run.next) run.next.previous = run.previous;
+    else this.last = run.previous;
+  }
+}
+
+function fits(opener: Run, closer: Run): boolean {
+  if (opener.mark !== closer.mark || !opener.canOpen) return false;
+  if (opener.mark === "~") return opener.length === closer.length;
+  const odd = (closer.canOpen || opener.canClose) && closer.length % 3 !== 0;
+  return !(odd && (opener.length + closer.length) % 3 === 0);
+}
+
+function pair(opener: Run, closer: Run): void {
+  const isDouble = opener.left >= 2 && closer.left >= 2;
+  const used = opener.mark === "~" ? opener.left : isDouble ? 2 : 1;
+  const tag: EmphasisTag = opener.mark === "~" ? "del" : isDouble ? "strong" : "em";
+  opener.left -= used;
+  closer.left -= used;
+  opener.opens.unshift(tag);
+  closer.closes.push(tag);
+}
+
+/** Open what a run would open if its end had come already: so a text that is being written shows no markers. */
+export function openEarly(run: Run): void {
+  if (run.mark === "~") {
+    run.opens.unshift("del");
+  } else {
+    for (let i = 1; i < run.left; i += 2) run.opens.unshift("strong");
+    if (run.left % 2 === 1) run.opens.unshift("em");
+  }
+  run.left = 0;
+}

@@ -1,0 +1,398 @@
+/**
+ * The inline structure of a text: emphasis, code, links, images, formulas, line breaks (CommonMark 0.31.2, 6).
+ *
+ * The result is a flat row of items with their places in the source, so that a text that is being written can be shown
+ * up to a place behind which nothing is open, and never be read again before it (`cuts.ts`). Of an open text, what is
+ * half there is shown as it will look: `**bol` is bold, and a link's address waits until it is complete.
+ */
+
+import { type Address, BARE, bareAddress, bracketedAddress, isOpenAddress, mailAddress } from "./autolinks";
+import { Backticks, runLength } from "./backticks";
+import { type Bracket, isUndecided, referenceOf } from "./brackets";
+import { openEarly, type Run, Runs, runAt } from "./delimiter_runs";
+import { ESCAPABLE, referenceAt } from "./escapes";
+import { isLikely, mayBecomeLikely, openerAt, readFormula } from "./formulas";
+import { endWithout, shownCodeEnd, shownEnd, type TailKind } from "./idempotent_tail";
+import { type InlineItem, wordsOf } from "./items";
+import type { Definitions, Target } from "./link_targets";
+
+export interface Inline {
+  readonly items: readonly InlineItem[];
+  readonly source: string;
+  /** Up to here nothing that is to come can change anything. */
+  readonly settled: number;
+  /** What stands behind it is not shown: white space, and marks that say nothing yet. */
+  readonly end: number;
+  readonly tail: TailKind;
+}
+
+const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
+/** What a bracket behind it is the index of, as in `a[0]`, and no link. */
+const INDEXED = /[\w\])]/;
+/** Characters after which something that does not end is shown as it is written. */
+const OPEN_WITHIN_CHARS = 400;
+
+/** Read `source`; where `isOpen`, more may follow. Labels that have no definition are added to `missing`. */
+export function readInline(
+  source: string,
+  definitions: Definitions,
+  missing: Set<string>,
+  isOpen: boolean,
+): Inline {
+  return new Reader(source, definitions, missing, isOpen).read();
+}
+
+class Reader {
+  /** The source without what is not shown of its end. */
+  #text: string;
+  readonly #items: InlineItem[] = [];
+  readonly #runs = new Runs();
+  readonly #brackets: Bracket[] = [];
+  #pos = 0;
+  #settled: number;
+  #tail: TailKind = "other";
+  #nextBare = -1;
+  #ticks: Backticks | undefined;
+
+  constructor(
+    private readonly source: string,
+    private readonly definitions: Definitions,
+    private readonly missing: Set<string>,
+    private readonly isOpen: boolean,
+  ) {
+    this.#text = source.slice(0, shownEnd(source, isOpen));
+    this.#settled = this.#text.length;
+  }
+
+  read(): Inline {
+    while (this.#pos < this.#text.length) this.#step();
+    this.#runs.matchAll(null);
+    if (this.isOpen) {
+      for (const run of this.#runs.openers()) this.#openEarly(run);
+      for (const bracket of this.#brackets) if (this.#leaveOpen(bracket)) break;
+    }
+    const { length: end } = this.#text;
+    return { items: this.#items, source: this.source, settled: this.#settled, end, tail: this.#tailOf(end) };
+  }
+
+  /** What the text ends in, where nothing but spaces is left out behind it. */
+  #tailOf(end: number): TailKind {
+    if (end === this.source.length || this.#tail === "hidden") return this.#tail;
+    const isOther = this.#tail === "address" || this.source.slice(end).trim() !== "";
+    return isOther || this.source.includes("\n", end) ? "other" : this.#tail;
+  }
+
+  #step(): void {
+    this.#tail = "other";
+    switch (this.#text[this.#pos]) {
+      case "\n":
+        this.#break();
+        break;
+      case "`":
+        this.#code();
+        break;
+      case "\\":
+        this.#backslash();
+        break;
+      case "$":
+        if (!this.#formula()) this.#literal(1);
+        break;
+      case "*":
+      case "_":
+      case "~":
+        this.#run();
+        break;
+      case "[":
+        this.#openBracket(false);
+        break;
+      case "!":
+        if (this.#text[this.#pos + 1] === "[") this.#openBracket(true);
+        else this.#literal(1);
+        break;
+      case "]":
+        this.#closeBracket();
+        break;
+      case "<":
+        this.#angle();
+        break;
+      case "&":
+        this.#reference();
+        break;
+      case "@":
+        this.#mail();
+        break;
+      default:
+        this.#plain();
+    }
+  }
+
+  #put(text: string, length: number, isOwn = false): void {
+    const exact = text.length === length;
+    const last = this.#items.at(-1);
+    const continues = last?.type === "text" && last.exact && last.at + last.text.length === this.#pos;
+    if (exact && !isOwn && continues && this.#brackets.at(-1)?.index !== this.#items.length - 1) {
+      last.text += text;
+    } else this.#items.push({ type: "text", at: this.#pos, text, exact });
+    this.#pos += length;
+  }
+
+  #literal(length: number, isOwn = false): void {
+    this.#put(this.#text.slice(this.#pos, this.#pos + length), length, isOwn);
+  }
+
+  #plain(): void {
+    PLAIN.lastIndex = this.#pos;
+    PLAIN.test(this.#text);
+    let end = PLAIN.lastIndex;
+    const bare = this.#bareFrom(this.#pos);
+    if (bare === this.#pos) {
+      const address = this.#brackets.length > 0 ? null : bareAddress(this.#text, bare);
+      if (address) {
+        this.#address(address, 0);
+        return;
+      }
+      // The address is text: up to the next one.
+      end = Math.min(end, this.#bareFrom(bare + 1));
+    } else end = Math.min(end, bare);
+    this.#literal(end - this.#pos);
+    this.#tail = "text";
+  }
+
+  /** Where the next bare address may begin. */
+  #bareFrom(from: number): number {
+    if (this.#nextBare < from) {
+      BARE.lastIndex = from;
+      this.#nextBare = BARE.exec(this.#text)?.index ?? Number.POSITIVE_INFINITY;
+    }
+    return this.#nextBare;
+  }
+
+  #address(address: Address, before: number): void {
+    const at = this.#pos - before;
+    const end = at + address.length;
+    if (this.isOpen && end === this.#text.length && this.#text[at] !== "<") {
+      // It may go on: nobody should click the half of an address.
+      this.#settle(at);
+      this.#pos = at;
+      this.#literal(end - at);
+      this.#tail = "address";
+      return;
+    }
+    this.#pos = end;
+    this.#items.push({ type: "link", at, target: address });
+    this.#items.push({ type: "text", at, text: address.text, exact: false });
+    this.#items.push({ type: "link end", at: this.#pos });
+  }
+
+  #mail(): void {
+    const last = this.#items.at(-1);
+    const before = last?.type === "text" && last.exact ? last : null;
+    const free = this.#brackets.length === 0;
+    const address = before && free ? mailAddress(this.#text, this.#pos, before.text) : null;
+    if (!address || !before) {
+      this.#literal(1);
+      return;
+    }
+    const local = address.text.indexOf("@");
+    before.text = before.text.slice(0, -local);
+    this.#address(address, local);
+  }
+
+  #break(): void {
+    const last = this.#items.at(-1);
+    let spaces = 0;
+    if (last?.type === "text" && last.exact) {
+      const end = endWithout(last.text, last.text.length, " ");
+      spaces = last.text.length - end;
+      last.text = last.text.slice(0, end);
+    }
+    if (spaces >= 2) {
+      this.#items.push({ type: "break", at: this.#pos - spaces });
+      this.#pos++;
+    } else this.#literal(1, true);
+    while (this.#text[this.#pos] === " ") this.#pos++;
+  }
+
+  #backslash(): void {
+    if (this.#formula()) return;
+    const next = this.#text[this.#pos + 1] ?? "";
+    if (next === "\n") {
+      this.#items.push({ type: "break", at: this.#pos });
+      this.#pos += 2;
+      while (this.#text[this.#pos] === " ") this.#pos++;
+    } else if (ESCAPABLE.test(next)) this.#put(next, 2);
+    else this.#literal(1);
+  }
+
+  #code(): void {
+    const from = this.#pos;
+    const length = runLength(this.#text, from);
+    this.#ticks ??= new Backticks(this.#text);
+    const end = this.#ticks.closing(length, from + length);
+    if (end !== undefined) {
+      this.#codeItem(from + length, end);
+      this.#pos = end + length;
+      return;
+    }
+    if (!this.isOpen) {
+      this.#literal(length);
+      return;
+    }
+    this.#settle(from);
+    if (this.#text.length - from > OPEN_WITHIN_CHARS) {
+      this.#literal(length);
+      return;
+    }
+    this.#text = this.source.slice(0, shownCodeEnd(this.source));
+    this.#codeItem(from + length, this.#text.length);
+    this.#pos = this.#text.length;
+    this.#tail = "code";
+  }
+
+  #codeItem(from: number, to: number): void {
+    const text = this.#text.slice(from, to).replaceAll("\n", " ");
+    const isPadded = text.startsWith(" ") && text.endsWith(" ") && /[^ ]/.test(text);
+    this.#items.push({ type: "code", at: this.#pos, text: isPadded ? text.slice(1, -1) : text });
+  }
+
+  #formula(): boolean {
+    const opener = openerAt(this.#text, this.#pos);
+    if (opener === "") return false;
+    const formula = readFormula(this.#text, this.#pos, opener);
+    const at = this.#pos;
+    if (formula === null || (formula === "open" && !this.isOpen)) return false;
+    if (formula !== "open") {
+      const { tex, display, end } = formula;
+      if (this.isOpen && end === this.#text.length) this.#settle(at);
+      this.#items.push({ type: "formula", at, tex, display, isOpen: false });
+      this.#pos = end;
+      return true;
+    }
+    this.#settle(at);
+    const rest = this.#text.slice(at + opener.length);
+    if (!isLikely(opener, rest)) {
+      if (!mayBecomeLikely(rest)) return false;
+      this.#holdBack("other");
+      return true;
+    }
+    const display = opener === "$$" || opener === "\\[";
+    this.#items.push({ type: "formula", at, tex: rest.trim(), display, isOpen: true });
+    this.#pos = this.#text.length;
+    this.#tail = "formula";
+    return true;
+  }
+
+  #run(): void {
+    const end = this.#pos + runLength(this.#text, this.#pos);
+    const run = runAt(this.#text, this.#pos, end);
+    if (!run.canOpen && !run.canClose) {
+      this.#literal(end - this.#pos);
+      return;
+    }
+    this.#items.push(run);
+    this.#runs.push(run);
+    this.#pos = end;
+  }
+
+  #openEarly(run: Run): void {
+    this.#settle(run.at);
+    const isMarkup = !run.canClose && (run.mark !== "~" || run.length === 2);
+    if (isMarkup && this.#text.length - run.at <= OPEN_WITHIN_CHARS) openEarly(run);
+  }
+
+  #openBracket(isImage: boolean): void {
+    const previous = this.#brackets.at(-1);
+    if (previous) previous.hasBracketBehind = true;
+    const { length: index } = this.#items;
+    const bottom = this.#runs.last;
+    const at = this.#pos;
+    this.#literal(isImage ? 2 : 1, true);
+    const state = { isActive: true, hasBracketBehind: false, isWaiting: false };
+    this.#brackets.push({ index, at, isImage, bottom, ...state });
+  }
+
+  /** Show what a bracket will be when it is closed. Returns whether it holds all that follows. */
+  #leaveOpen({ at, index, isActive, isImage, isWaiting }: Bracket): boolean {
+    this.#settle(at);
+    const isSoon = this.#text.length - at <= OPEN_WITHIN_CHARS && !INDEXED.test(this.#text[at - 1] ?? "");
+    const mayClose = isWaiting || isSoon;
+    const item = this.#items[index];
+    if (!mayClose || !isActive || item?.type !== "text") return false;
+    if (!isImage) item.text = "";
+    else this.#items[index] = { type: "image", at, target: null, alt: this.#takeWords(index) };
+    return isImage;
+  }
+
+  /** Take the items behind `index` away; returns their words. */
+  #takeWords(index: number): string {
+    return this.#items
+      .splice(index + 1)
+      .map(wordsOf)
+      .join("");
+  }
+
+  #closeBracket(): void {
+    const bracket = this.#brackets.pop();
+    if (!bracket?.isActive) {
+      this.#literal(1);
+      return;
+    }
+    const from = this.#pos + 1;
+    if (this.isOpen && isUndecided(this.#text, from)) {
+      this.#settle(bracket.at);
+      this.#brackets.push(bracket);
+      bracket.isWaiting = from < this.#text.length;
+      if (bracket.isWaiting) this.#tail = "hidden";
+      this.#pos = this.#text.length;
+      return;
+    }
+    const target = referenceOf(this.#text, bracket, from, this.definitions, this.missing);
+    if (!target) this.#literal(1);
+    else if (bracket.isImage) this.#image(bracket, target.value, target.end);
+    else this.#link(bracket, target.value, target.end);
+  }
+
+  #link(bracket: Bracket, target: Target, end: number): void {
+    this.#items[bracket.index] = { type: "link", at: bracket.at, target };
+    this.#runs.match(bracket.bottom);
+    this.#items.push({ type: "link end", at: this.#pos });
+    this.#pos = end;
+    // Links hold no links.
+    for (const before of this.#brackets) if (!before.isImage) before.isActive = false;
+  }
+
+  #image(bracket: Bracket, target: Target, end: number): void {
+    this.#runs.match(bracket.bottom);
+    const alt = this.#takeWords(bracket.index);
+    this.#items[bracket.index] = { type: "image", at: bracket.at, target, alt };
+    this.#pos = end;
+  }
+
+  #angle(): void {
+    const address = bracketedAddress(this.#text, this.#pos);
+    if (address) this.#address(address, 0);
+    else if (this.isOpen && isOpenAddress(this.#text, this.#pos)) this.#holdBack("hidden");
+    else this.#literal(1);
+  }
+
+  #reference(): void {
+    const reference = referenceAt(this.#text, this.#pos);
+    if (!reference) {
+      this.#literal(1);
+      return;
+    }
+    this.#items.push({ type: "text", at: this.#pos, text: reference.text, exact: false });
+    this.#pos += reference.source.length;
+  }
+
+  /** Show nothing from here on: it is not clear yet what it is. */
+  #holdBack(tail: TailKind): void {
+    this.#settle(this.#pos);
+    this.#text = this.#text.slice(0, this.#pos);
+    this.#tail = tail;
+  }
+
+  #settle(limit: number): void {
+    this.#settled = Math.min(this.#settled, limit);
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * Blocks as DOM. What is final is made once and never touched again; what is not is made to fit, node by node.
+ */
+
+import { CodeView } from "../dom/code_view";
+import * as elements from "../dom/elements";
+import { Slots } from "../dom/slots";
+import {
+  type Block,
+  type Code,
+  type Container,
+  isContainer,
+  type List,
+  type Paragraph,
+  type Table,
+} from "../parse/block";
+import { isOpenDefinition, MAX_DEFINITION } from "../parse/link_targets";
+import { cells } from "../parse/tables";
+import { Leaf, type Reading } from "./inline_stream";
+
+/** The header of a table before the line under it has come. */
+const HEADER = /^\n?\|[^\n]*(?:\n[|:\s-]*)?$/;
+const HAS_WORDS = /^[^\n]*?[^\s|]/;
+/** Characters of a header, with the line under it, that is shown as a table before it is one. */
+const MAX_HEADER = 4000;
+
+interface ShownBlock {
+  readonly el: HTMLElement;
+  readonly slots: Slots;
+}
+
+export class View {
+  readonly #root: ShownBlock;
+  #shown = new WeakMap<Container, ShownBlock>();
+  #codes = new WeakMap<Code, CodeView>();
+  #leaves = new WeakMap<Element, Leaf>();
+  /** The texts of cells that are complete, so that they are not read again while their row is written. */
+  #cellTexts = new WeakMap<Element, string>();
+  /** The elements of what stands in parts, by what the parts share. */
+  #parts = new WeakMap<object, HTMLElement[]>();
+  /** The element that is being written, and the one that was. */
+  #end: Element | null = null;
+  #caret: Element | null = null;
+
+  constructor(
+    el: HTMLElement,
+    private readonly reading: Reading,
+  ) {
+    this.#root = { el, slots: new Slots(el) };
+  }
+
+  /** Show what has become final, and take it off the tree. */
+  settle(root: Container): void {
+    this.#shown.set(root, this.#root);
+    this.#settle(root, this.#root.slots);
+  }
+
+  /** Show the rest of the tree as it is now. */
+  show(root: Container): void {
+    this.#end = null;
+    this.#show(root, this.#root.slots);
+    if (this.#end === this.#caret) return;
+    if (this.#caret) elements.setClass(this.#caret, "nbs-open", false);
+    this.#caret = this.#end;
+    if (this.#caret) elements.setClass(this.#caret, "nbs-open", true);
+  }
+
+  #settle(parent: Container, slots: Slots): void {
+    const { children } = parent;
+    const found = children.findIndex(({ final }) => !final);
+    const count = found < 0 ? children.length : found;
+    for (let index = 0; index < count; index++) {
+      slots.put(index, this.#render(children[index]!, slots.open[index]));
+    }
+    slots.settle(count);
+    children.splice(0, count);
+    const open = children[0];
+    if (!open) return;
+    if (isContainer(open)) {
+      const { el, slots: inner } = this.#container(open, slots.open[0]);
+      slots.put(0, el);
+      this.#settle(open, inner);
+    } else if (open.kind === "code" && open.lines.length > 0) slots.put(0, this.#code(open));
+  }
+
+  #show(parent: Container, slots: Slots): void {
+    for (const [index, child] of parent.children.entries()) {
+      slots.put(index, this.#render(child, slots.open[index]));
+    }
+    slots.trim(parent.children.length);
+  }
+
+  /** The element of a block, which can be the one that stands in its place. */
+  #render(block: Block, old: HTMLElement | undefined): HTMLElement {
+    if (isContainer(block)) {
+      const { el, slots } = this.#container(block, old);
+      if (block.final) {
+        this.#settle(block, slots);
+        slots.trim(0);
+      } else this.#show(block, slots);
+      return el;
+    }
+    switch (block.kind) {
+      case "code":
+        return this.#code(block);
+      case "rule":
+        return elements.reuse(old, "rule") ?? elements.rule();
+      case "row": {
+        const el = elements.rowOf(old, block.alignments);
+        this.#cells(el, block.cells, block.final);
+        return el;
+      }
+      case "heading": {
+        const el = elements.reuse(old, `heading ${block.level}`) ?? elements.heading(block.level);
+        return this.#text(el, block.text, block.final);
+      }
+      case "paragraph":
+        break;
+    }
+    if (!block.final && isHeader(block.text)) return this.#pendingTable(old, block.text);
+    const el = elements.reuse(old, `paragraph ${block.task}`) ?? elements.paragraph(block.task);
+    return this.#text(el, this.#textOf(block), block.final, block.task === null ? 0 : 1);
+  }
+
+  #text(el: HTMLElement, text: string, final: boolean, fixed = 0): HTMLElement {
+    const leaf = this.#leaves.get(el) ?? new Leaf(el, this.reading, fixed);
+    leaf.update(text, final);
+    if (final) this.#leaves.delete(el);
+    else {
+      this.#leaves.set(el, leaf);
+      this.#end = el;
+    }
+    return el;
+  }
+
+  /** What a paragraph shows; before it is complete, nothing that may be a definition. */
+  #textOf({ final, text, isPartial }: Paragraph): string {
+    if (final) return text;
+    const mayDefine = text.startsWith("[") && text.length < MAX_DEFINITION;
+    const rest = mayDefine ? this.reading.definitions.take(text, false) : text;
+    if (mayDefine && isOpenDefinition(rest)) return "";
+    // The end of the line decides what its last characters are.
+    return isPartial ? withoutHeader(rest) : withoutHeader(`${rest}\n`);
+  }
+
+  #code(block: Code): HTMLElement {
+    const view = this.#codes.get(block) ?? new CodeView(block.info);
+    this.#codes.set(block, view);
+    view.add(block.lines.splice(0));
+    view.setPartial(block.partial, this.reading.spend(block.partial.length));
+    if (!block.final) this.#end = view.el;
+    return view.el;
+  }
+
+  #container(block: Container, old: HTMLElement | undefined): ShownBlock {
+    const known = this.#shown.get(block);
+    if (known) {
+      if (block.kind === "list") this.#setTight(block);
+      return known;
+    }
+    const shown = this.#newContainer(block, old);
+    this.#shown.set(block, shown);
+    if (block.kind === "list") {
+      this.#addPart(block.spacing, shown.el);
+      this.#setTight(block);
+    } else if (block.kind === "table") {
+      const parts = this.#addPart(block.alignments, shown.el);
+      // Columns of tables one below the other must be of the same width.
+      if (parts.length > 1) for (const el of parts) elements.setClass(el, "nbs-fixed", true);
+    }
+    return shown;
+  }
+
+  #newContainer(block: Container, old: HTMLElement | undefined): ShownBlock {
+    if (block.kind === "table") return this.#table(block, old);
+    const el = elements.container(block, old);
+    return { el, slots: new Slots(el, block.kind === "list" ? 0 : undefined) };
+  }
+
+  #addPart(shared: object, el: HTMLElement): HTMLElement[] {
+    const parts = this.#parts.get(shared) ?? [];
+    parts.push(el);
+    this.#parts.set(shared, parts);
+    return parts;
+  }
+
+  #setTight({ spacing }: List): void {
+    const parts = this.#parts.get(spacing) ?? [];
+    if (parts.at(-1)?.classList.contains("nbs-tight") === !spacing.loose) return;
+    for (const el of parts) elements.setClass(el, "nbs-tight", !spacing.loose);
+  }
+
+  #table(block: Table, old: HTMLElement | undefined): ShownBlock {
+    const el = elements.reuse(old, "table") ?? elements.table();
+    this.#cells(elements.headerOf(el, block.alignments), block.header, true);
+    return { el, slots: new Slots(el.querySelector("tbody")!, 0) };
+  }
+
+  #pendingTable(old: HTMLElement | undefined, text: string): HTMLElement {
+    const el = elements.reuse(old, "table") ?? elements.table();
+    const header = cells(text.split("\n", 1)[0]!);
+    const row = elements.headerOf(
+      el,
+      header.map(() => null),
+    );
+    this.#cells(row, header, false);
+    return el;
+  }
+
+  /** Cells that a bar ends are complete, also where their row is not. */
+  #cells(row: HTMLElement, texts: readonly string[], final: boolean): void {
+    const written = final
+      ? texts.length
+      : Math.max(
+          0,
+          texts.findLastIndex((text) => text !== ""),
+        );
+    texts.forEach((text, column) => {
+      const cell = row.children[column] as HTMLElement;
+      const isComplete = final || column < written;
+      if (isComplete && this.#cellTexts.get(cell) === text) return;
+      this.#text(cell, text, isComplete);
+      if (isComplete) this.#cellTexts.set(cell, text);
+      else this.#cellTexts.delete(cell);
+    });
+    if (!final) this.#end = row.children[written] ?? null;
+  }
+}
+
+/** Whether a paragraph may be the header of a table, and the beginning of the line under it. */
+function isHeader(text: string): boolean {
+  return text.length <= MAX_HEADER && HEADER.test(text) && HAS_WORDS.test(text);
+}
+
+/** A text without what at its end may be the header of a table, until the line under it says so. */
+function withoutHeader(text: string): string {
+  const at = text.lastIndexOf("\n|");
+  return at >= 0 && text.length - at <= MAX_HEADER && HEADER.test(text.slice(at)) ? text.slice(0, at) : text;
+}

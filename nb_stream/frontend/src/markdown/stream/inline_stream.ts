@@ -1,0 +1,180 @@
+/**
+ * The text of one element while it grows: what is settled is never read or touched again.
+ *
+ * A long text is cut into parts, each in a box that the browser lays out by itself; where it is cut depends on the
+ * text alone. How much is read again is bounded for any text by a credit that grows with what comes in: where it does
+ * not suffice, new text is shown as it is until it does.
+ */
+
+import { h } from "../../dom/build";
+import { appendText } from "../../dom/safe_text";
+import { appendItems, type Services } from "../dom/inline_view";
+import { morphChildren } from "../dom/morph";
+import { keyOf } from "../dom/opaque";
+import { endWithout, type TailKind, WHITE } from "../parse/idempotent_tail";
+import { type Inline, readInline } from "../parse/inline";
+import type { Definitions } from "../parse/link_targets";
+import { type Cut, cutAfter, lastCut } from "../parse/split_points";
+import { isQuiet, mayWait } from "./quiet";
+
+/** Characters of a text that stand in one box. */
+export const TEXT_PART = 4096;
+/** Characters that may be read for each one that comes in. */
+const CREDIT = 8;
+/** Elements that text may go on in. */
+const RUNNING = "em, strong, del, code, .nbs-math, .nbs-coming-image";
+
+/** What all texts of a message share. */
+export class Reading {
+  /** Characters that were read. */
+  read = 0;
+  /** Texts whose labels have no definition so far. */
+  readonly waiting = new Map<string, Set<HTMLElement>>();
+  readonly sources = new Map<HTMLElement, string>();
+  #received = 0;
+
+  constructor(
+    readonly services: Services,
+    readonly definitions: Definitions,
+    readonly part = TEXT_PART,
+  ) {}
+
+  receive(length: number): void {
+    this.#received += length;
+    this.read += length;
+  }
+
+  /** Take `length` off the credit; false where it does not suffice. */
+  spend(length: number): boolean {
+    if (this.read + length > CREDIT * this.#received) return false;
+    this.read += length;
+    return true;
+  }
+
+  wait(labels: Iterable<string>, el: HTMLElement, source: string): void {
+    for (const label of labels) {
+      const els = this.waiting.get(label) ?? new Set();
+      this.waiting.set(label, els.add(el));
+      this.sources.set(el, source);
+    }
+  }
+}
+
+export class Leaf {
+  /** The settled beginning of the text. */
+  #settled = "";
+  /** The box that is being filled. */
+  #box: HTMLElement;
+  /** Characters of the source in it. */
+  #length = 0;
+  /** Nodes in it that are settled, and the settled text behind the last of them. */
+  #nodes: number;
+  #carry = "";
+  /** The text as it was shown last, what of its end was left out, and how much of it was read. */
+  #shown = "";
+  #rest = "";
+  #readTo = 0;
+  #tail: TailKind = "other";
+  #missing = new Set<string>();
+
+  /** `fixed` nodes at the beginning of `el` are left alone. */
+  constructor(
+    private readonly el: HTMLElement,
+    private readonly reading: Reading,
+    private readonly fixed = 0,
+  ) {
+    this.#box = el;
+    this.#nodes = fixed;
+  }
+
+  /** Show `text`, of which more may follow unless it is `final`. */
+  update(text: string, final: boolean): void {
+    if (!text.startsWith(this.#settled)) this.#reset();
+    const rest = text.slice(this.#settled.length);
+    if (!final && text === this.#shown) return;
+    if (final) this.reading.read += rest.length;
+    else if (this.#isQuiet(text, rest.length) || !this.reading.spend(rest.length)) {
+      this.#append(text);
+      return;
+    }
+    const inline = readInline(rest, this.reading.definitions, this.#missing, !final);
+    this.#show(inline);
+    this.#shown = text;
+    this.#readTo = text.length;
+    this.#tail = inline.tail;
+    this.#rest = inline.tail === "hidden" ? "" : inline.source.slice(inline.end);
+    if (final && this.#missing.size > 0) this.reading.wait(this.#missing, this.el, text);
+  }
+
+  #reset(): void {
+    this.#box = this.el;
+    this.#settled = this.#carry = this.#shown = this.#rest = "";
+    this.#tail = "other";
+    this.#length = 0;
+    this.#nodes = this.fixed;
+  }
+
+  /** Whether what is new can be added as it is. */
+  #isQuiet(text: string, open: number): boolean {
+    const added = text.length - this.#shown.length;
+    if (!mayWait(text.length - this.#readTo, open)) return false;
+    return isQuiet(text, added, this.#tail) && text.startsWith(this.#shown);
+  }
+
+  #show(inline: Inline): void {
+    let from: Cut | null = null;
+    for (let cut = this.#partEnd(inline, from); cut; cut = this.#partEnd(inline, cut)) {
+      morphChildren(this.#box, this.#nodes, this.#fragment(inline, from, cut));
+      this.#box = this.el.appendChild(h("span", "nbs-part"));
+      this.#nodes = this.#length = 0;
+      this.#carry = "";
+      from = cut;
+    }
+    const begin: number = from?.at ?? 0;
+    const settled = lastCut(inline, begin);
+    const fragment = settled ? this.#fragment(inline, from, settled) : this.#fragment(inline, from, null);
+    const nodes = this.#nodes;
+    if (settled) {
+      const last = fragment.lastChild;
+      this.#carry = last instanceof Text ? last.data : "";
+      this.#nodes += fragment.childNodes.length - (last instanceof Text ? 1 : 0);
+      this.#length += settled.at - begin;
+      appendItems(fragment, inline, settled, null, this.reading.services);
+    }
+    morphChildren(this.#box, nodes, fragment);
+    this.#settled += inline.source.slice(0, settled?.at ?? begin);
+  }
+
+  /** Where the present box is full. */
+  #partEnd(inline: Inline, from: Cut | null): Cut | null {
+    const { part } = this.reading;
+    return from ? cutAfter(inline, from.at + part) : cutAfter(inline, Math.max(1, part - this.#length));
+  }
+
+  #fragment(inline: Inline, from: Cut | null, to: Cut | null): DocumentFragment {
+    const fragment = document.createDocumentFragment();
+    if (from === null && this.#carry !== "") fragment.append(this.#carry);
+    appendItems(fragment, inline, from, to, this.reading.services);
+    return fragment;
+  }
+
+  /** Show what is new as it is written. */
+  #append(text: string): void {
+    if (!text.startsWith(this.#shown)) return;
+    const fresh = this.#rest + text.slice(this.#shown.length);
+    const seen = fresh.slice(
+      0,
+      endWithout(fresh, fresh.length, this.#tail === "formula" ? `${WHITE}\\` : WHITE),
+    );
+    this.#shown = text;
+    if (this.#tail === "hidden") return;
+    this.#rest = fresh.slice(seen.length);
+    let el: Node = this.#box;
+    while (isRunning(el.lastChild)) el = el.lastChild;
+    appendText(el, seen);
+  }
+}
+
+function isRunning(node: Node | null): node is HTMLElement {
+  return node instanceof HTMLElement && node.matches(RUNNING) && keyOf(node) === undefined;
+}

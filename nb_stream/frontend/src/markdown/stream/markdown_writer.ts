@@ -1,0 +1,106 @@
+/**
+ * Markdown as DOM while it is being written: any cutting of a text ends in the same elements.
+ *
+ * Complete lines are read once. The line that is not complete is shown as what it would be, and taken back when more of
+ * it comes. `check.ts` reads a finished message once more as a whole.
+ */
+
+import { inLines, openEnd, withoutColours } from "../../ansi/ansi";
+import { writeAll } from "../../dom/portions";
+import type { Services } from "../dom/inline_view";
+import { BlockParser, PART } from "../parse/blocks";
+import { Definitions } from "../parse/link_targets";
+import { View } from "./block_view";
+import { holdsBack } from "./hold_back";
+import { Leaf, Reading, TEXT_PART } from "./inline_stream";
+
+/** Where long texts, lists and tables are cut into parts. */
+export interface WriterParts {
+  readonly text: number;
+  readonly items: number;
+}
+
+const PARTS: WriterParts = { text: TEXT_PART, items: PART };
+
+export class MarkdownWriter {
+  readonly #reading: Reading;
+  readonly #parser: BlockParser;
+  readonly #view: View;
+  /** The line that is not complete. */
+  #line = "";
+  /** The end of a piece that may belong together with the next one. */
+  #carry = "";
+  #isEnded = false;
+
+  constructor(
+    readonly el: HTMLElement,
+    services: Services,
+    /** The definitions that were found. */
+    readonly definitions = new Definitions(),
+    parts = PARTS,
+  ) {
+    this.#reading = new Reading(services, definitions, parts.text);
+    this.#parser = new BlockParser(definitions, parts.items);
+    this.#view = new View(el, this.#reading);
+  }
+
+  /** Characters that were read so far, those that were read again included. */
+  get read(): number {
+    return this.#reading.read;
+  }
+
+  write(piece: string): void {
+    const text = this.#carry + piece;
+    this.#carry = openEnd(text);
+    this.#take(text.slice(0, text.length - this.#carry.length));
+    const { root, tip } = this.#parser;
+    this.#view.settle(root);
+    if (this.#line === "" || holdsBack(this.#line, tip)) this.#view.show(root);
+    else this.#parser.preview(this.#line, () => this.#view.show(root));
+  }
+
+  /** The text is complete. */
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#take(this.#carry);
+    if (this.#line !== "") this.#parser.add(this.#line);
+    this.#line = this.#carry = "";
+    this.#parser.end();
+    const { root } = this.#parser;
+    this.#view.settle(root);
+    this.#view.show(root);
+    this.#resolve();
+  }
+
+  #take(piece: string): void {
+    const text = inLines(withoutColours(piece)).replaceAll("\0", "\ufffd");
+    this.#reading.receive(text.length);
+    let from = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+      this.#parser.add(this.#line + text.slice(from, end));
+      this.#line = "";
+      from = end + 1;
+    }
+    this.#line += text.slice(from);
+  }
+
+  /** Show anew the texts that refer to what was defined behind them. */
+  #resolve(): void {
+    const els = new Set<HTMLElement>();
+    for (const [label, waiting] of this.#reading.waiting) {
+      if (this.definitions.get(label)) for (const el of waiting) els.add(el);
+    }
+    this.#reading.waiting.clear();
+    for (const el of els) {
+      const fixed = el.firstElementChild?.matches("input") ? 1 : 0;
+      new Leaf(el, this.#reading, fixed).update(this.#reading.sources.get(el)!, true);
+    }
+  }
+}
+
+/** Make `text` the whole content of `el`; a long one comes in portions (`paced.ts`). */
+export function renderMarkdown(el: HTMLElement, text: string, services: Services): void {
+  el.replaceChildren();
+  writeAll(el, new MarkdownWriter(el, services), text);
+}

@@ -1,0 +1,115 @@
+/**
+ * A finished message is read once more as a whole, in idle time, and what differs is put right: so its end is exact
+ * whatever the way there did, a link whose definition came later included.
+ */
+
+import type { Services } from "../dom/inline_view";
+import { morph } from "../dom/morph";
+import { keyOf } from "../dom/opaque";
+import { keepingPlaces } from "../dom/selection";
+import type { Definitions } from "../parse/link_targets";
+import { MarkdownWriter, type WriterParts } from "./markdown_writer";
+
+/** Characters that are read in one go: about 2 ms. */
+const SLICE = 16_384;
+
+/** Whether more may be done now. */
+type MayGoOn = () => boolean;
+
+/** Begin the check of `el`, which shows `text` and is complete; `definitions` are those of the whole text. */
+export function checkLater(
+  el: HTMLElement,
+  text: string,
+  definitions: Definitions,
+  services: Services,
+): void {
+  const check = new Recheck(el, text, definitions, services);
+  const go = (mayGoOn: MayGoOn) => {
+    if (el.isConnected && !check.advance(mayGoOn)) soon(go);
+  };
+  soon(go);
+}
+
+function soon(go: (mayGoOn: MayGoOn) => void): void {
+  if (typeof requestIdleCallback === "function") {
+    requestIdleCallback((deadline) => go(() => deadline.timeRemaining() > 4));
+  } else setTimeout(() => go(() => false), 50);
+}
+
+/** The check at once, all of it. Returns how many of the outermost elements differed. */
+export function checkNow(
+  el: HTMLElement,
+  text: string,
+  definitions: Definitions,
+  services: Services,
+  parts?: WriterParts,
+): number {
+  const check = new Recheck(el, text, definitions, services, parts);
+  check.advance(() => true);
+  return check.differences;
+}
+
+class Recheck {
+  differences = 0;
+  readonly #fresh = document.createElement("div");
+  readonly #writer: MarkdownWriter;
+  #read = 0;
+  #compared = 0;
+
+  constructor(
+    private readonly el: HTMLElement,
+    private readonly text: string,
+    definitions: Definitions,
+    services: Services,
+    parts?: WriterParts,
+  ) {
+    this.#writer = new MarkdownWriter(this.#fresh, services, definitions, parts);
+  }
+
+  /** Do a part, and more while `mayGoOn`. Returns whether all is done. */
+  advance(mayGoOn: MayGoOn): boolean {
+    do {
+      this.#writer.write(this.text.slice(this.#read, this.#read + SLICE));
+      this.#read += SLICE;
+      if (this.#read >= this.text.length) {
+        this.#writer.end();
+        this.#compare(this.#fresh.childElementCount);
+        while (this.el.childElementCount > this.#compared)
+          this.#count(() => this.el.lastElementChild!.remove());
+        return true;
+      }
+      // The last elements may still change: a bundle of blocks is closed when two more are full.
+      this.#compare(this.#fresh.childElementCount - 4);
+    } while (mayGoOn());
+    return false;
+  }
+
+  #compare(end: number): void {
+    for (; this.#compared < end; this.#compared++) {
+      const old = this.el.children[this.#compared];
+      const fresh = this.#fresh.children[this.#compared]!;
+      // The writer counts its children: something stays in the place.
+      fresh.replaceWith(document.createElement("div"));
+      if (!old) this.#count(() => this.el.append(fresh));
+      else if (!isSame(old, fresh)) this.#repair(old, fresh);
+    }
+  }
+
+  #repair(old: Element, fresh: Element): void {
+    this.#count(() => {
+      keepingPlaces(this.el, () => {
+        if (!morph(old, fresh)) old.replaceWith(fresh);
+      });
+    });
+  }
+
+  #count(change: () => void): void {
+    this.differences++;
+    change();
+  }
+}
+
+function isSame(old: Element, fresh: Element): boolean {
+  const key = keyOf(old);
+  return (key !== undefined && key === keyOf(fresh)) || old.isEqualNode(fresh);
+}

@@ -1,0 +1,90 @@
+/**
+ * What the kernel says, in the types that views rely on.
+ *
+ * A recording can hold anything. What does not have the type that `model.ts` and `protocol.ts` promise is left out
+ * here, once, so that no view has to ask, and one odd value cannot keep the rest off the page.
+ */
+
+import type { Cell, CellHead, RunInfo, ToolCall, Usage } from "./model";
+import type { AgentRow } from "./protocol";
+
+type TypeCheck = (value: unknown) => boolean;
+
+const isText: TypeCheck = (value) => typeof value === "string";
+const isNumber: TypeCheck = (value) => typeof value === "number" && Number.isFinite(value);
+const isFlag: TypeCheck = (value) => typeof value === "boolean";
+const isObject: TypeCheck = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+function orNull(check: TypeCheck): TypeCheck {
+  return (value) => value === null || check(value);
+}
+
+function all(check: TypeCheck, ...names: string[]): [string, TypeCheck][] {
+  return names.map((name) => [name, check]);
+}
+
+const CELL = new Map([
+  ...all(isText, "id", "kind", "status", "run", "agent", "path", "type", "message_id", "text"),
+  ...all(isNumber, "started_at", "ended_at", "ttft", "tokens_per_s", "cost", "count"),
+  ...all(isFlag, "estimated"),
+  ...all(isObject, "usage", "data"),
+  ...all(Array.isArray, "tool_calls"),
+]);
+const CALL = new Map([
+  ...all(isText, "id", "name", "arguments"),
+  ...all(orNull(isText), "result"),
+  ...all(isFlag, "is_error"),
+]);
+const USAGE = new Map(all(isNumber, "prompt_tokens", "completion_tokens"));
+const RUN = new Map([
+  ...all(isText, "id", "task", "status"),
+  ...all(orNull(isText), "stop_reason"),
+  ...all(isNumber, "cost", "waited"),
+  ...all(orNull(isNumber), "started_at", "ended_at", "ttft", "tokens_per_s"),
+  ...all(isFlag, "estimated", "unpriced"),
+  ...all(isObject, "usage"),
+  ...all(Array.isArray, "calls"),
+]);
+const ROW_FIELDS = new Map([
+  ...all(orNull(isText), "parent"),
+  ...all(isText, "path", "name", "description", "model", "note", "status"),
+  ...all(isFlag, "can_stream", "on"),
+  ...all(isNumber, "held"),
+]);
+
+/** The fields of `said` that have their type; those that nobody knows stay. */
+function fitting<T extends object>(said: T, checks: ReadonlyMap<string, TypeCheck>): Partial<T> {
+  const entries = Object.entries(said).filter(([name, value]) => checks.get(name)?.(value) ?? true);
+  return Object.fromEntries(entries) as Partial<T>;
+}
+
+export function headOf<T extends CellHead>(said: T): T {
+  const head = { id: "", kind: "other", status: "done", ...fitting(said, CELL) } as T;
+  if (head.usage) head.usage = usageOf(head.usage);
+  if (head.tool_calls) head.tool_calls = head.tool_calls.filter(isObject).map(callOf);
+  return head;
+}
+
+export function cellOf(said: Cell): Cell {
+  return { ...headOf(said), text: isText(said.text) ? said.text : "" };
+}
+
+export function runOf(said: RunInfo): RunInfo {
+  const empty = { id: "", task: "", status: "done", stop_reason: null, started_at: null, ended_at: null };
+  const run = { ...empty, ...fitting(said, RUN) } as RunInfo;
+  if (run.calls) run.calls = run.calls.filter(isObject).map(headOf);
+  return { ...run, usage: usageOf(run.usage ?? {}) };
+}
+
+export function checkedRow(said: AgentRow): AgentRow {
+  const empty = { path: "", name: "", description: "", model: "", parent: null, note: "", status: "" };
+  return { ...empty, can_stream: false, on: false, held: 0, ...fitting(said, ROW_FIELDS) };
+}
+
+function callOf(said: ToolCall): ToolCall {
+  return { id: "", name: "", arguments: "", ...fitting(said, CALL) };
+}
+
+function usageOf(said: Partial<Usage>): Usage {
+  return { prompt_tokens: 0, completion_tokens: 0, ...fitting(said, USAGE) };
+}

@@ -1,0 +1,182 @@
+/**
+ * The wire between kernel and browser, with the names of `nb_stream/wire/protocol.py`, where it is described.
+ *
+ * Offsets and lengths count Unicode code points. Digests are CRC-32 of the UTF-8 text.
+ */
+
+import type { Cell, CellHead, RunInfo, RunState } from "./model";
+
+export const PROTOCOL_VERSION = 1;
+
+export interface AgentRow {
+  path: string;
+  name: string;
+  description: string;
+  /** What its model is called; empty where nobody knows. */
+  model: string;
+  parent: string | null;
+  can_stream: boolean;
+  on: boolean;
+  note: string;
+  status: string;
+  held: number;
+}
+
+export interface AgentsOp {
+  op: "agents";
+  agents: AgentRow[];
+}
+
+export interface StateOp {
+  op: "state";
+  state: RunState;
+  detail: string;
+}
+
+export interface CellOp {
+  op: "cell";
+  cell: CellHead;
+}
+
+export interface AppendOp {
+  op: "append";
+  id: string;
+  at: number;
+  text: string;
+}
+
+/** `cell.text` is absent where the browser has the text: then `length` and `digest` say what it must be. */
+export interface SettleOp {
+  op: "settle";
+  index: number;
+  cell: CellHead & { text?: string };
+  length: number;
+  digest: number;
+}
+
+export interface RunOp {
+  op: "run";
+  run: RunInfo;
+}
+
+export interface TotalsOp {
+  op: "totals";
+  settled: number;
+  live: Record<string, number>;
+}
+
+export interface NoticeOp {
+  op: "notice";
+  text: string;
+}
+
+export interface SnapshotOp {
+  op: "snapshot";
+  snapshot: Snapshot;
+}
+
+/** The source of a part of the front end, in answer to the command `module`; an ES module. */
+export interface ModuleOp {
+  op: "module";
+  /** "math"; or "extras" or the panel itself, whose names have their digests. */
+  name: "math" | `extras.${string}` | `panel.${string}`;
+  source: string;
+}
+
+/** One of the outputs that are left in the notebook; its metadata has the stamp as `nb_stream`. */
+export interface SavedOutputPart {
+  /** The mark of the stream, and `place.part.revision`. */
+  stamp: string;
+  data: Record<string, string>;
+}
+
+/** What is left in the notebook at the panel's `place`, by the number of the part; `elsewhere` at its others. */
+export interface SavedOutputOp {
+  op: "saved_output";
+  place: number;
+  parts: Record<string, SavedOutputPart>;
+  elsewhere: Record<string, string>[];
+}
+
+/**
+ * Where a replay stands: `position` of `length` seconds of the `run`th of so many `runs`. While a run is under way and
+ * it is not `paused`, the position moves on by itself, `speed` times as fast as time; null is at once.
+ */
+export interface ReplayRow {
+  run: number;
+  runs: number;
+  position: number;
+  length: number;
+  paused: boolean;
+  speed: number | null;
+}
+
+export interface ReplayOp {
+  op: "replay";
+  replay: ReplayRow;
+}
+
+export type Op =
+  | AgentsOp
+  | StateOp
+  | CellOp
+  | AppendOp
+  | SettleOp
+  | RunOp
+  | TotalsOp
+  | NoticeOp
+  | SnapshotOp
+  | ModuleOp
+  | SavedOutputOp
+  | ReplayOp;
+
+export interface Frame {
+  v: number;
+  seq: number;
+  ops: Op[];
+  /** The kernel wants to know when this frame is painted. */
+  ack?: boolean;
+}
+
+export interface Snapshot {
+  v: number;
+  seq: number;
+  title: string;
+  caution: string;
+  state: RunState;
+  detail: string;
+  agents: AgentRow[];
+  runs: RunInfo[];
+  settled: Cell[];
+  live: Cell[];
+  replay: ReplayRow | null;
+}
+
+/** What the browser sends. `at_ms` is `Date.now()`: an older switch never undoes a newer one of the same page. `state` is
+ * sent by what is saved with a notebook (`notebook/widget.py`). */
+export type Command =
+  | { type: "toggle"; path: string; on: boolean; at_ms: number; page?: string }
+  | { type: "toggle_all"; on: boolean; at_ms: number; page?: string }
+  | { type: "state" }
+  | { type: "start"; task: string }
+  | { type: "stop"; run?: string | undefined }
+  | { type: "cancel"; run?: string | undefined }
+  | { type: "reset" }
+  | { type: "answer"; request_id: string; text: string }
+  | { type: "dismiss"; request_id: string }
+  | { type: "replay"; act: "pause" | "resume" | "step" }
+  | { type: "replay"; act: "seek"; value: number }
+  | { type: "replay"; act: "speed"; value: number | null }
+  | { type: "resync" }
+  | { type: "saved_output"; parts: number[] }
+  | { type: "ack"; page: string; seq: number }
+  | { type: "hello" }
+  | { type: "detour" }
+  | { type: "module"; name: ModuleOp["name"] };
+
+export type Click = Extract<Command, { type: "toggle" | "toggle_all" }>;
+
+/** Whether `value` is a snapshot, of whatever version: a model is empty until its kernel has filled it. */
+export function isSnapshot(value: unknown): value is Snapshot {
+  return typeof value === "object" && value !== null && "v" in value && "seq" in value;
+}

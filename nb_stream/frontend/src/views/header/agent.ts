@@ -1,0 +1,56 @@
+/** One agent in the header: its checkbox, what it is doing, and how much of its text is held. */
+
+import type { Connection } from "../../comm/connection";
+import { h, uniqueId } from "../../dom/build";
+import { placeClass } from "../../dom/colours";
+import { count } from "../../dom/format";
+import { plain, setText } from "../../dom/safe_text";
+import type { AgentRow } from "../../protocol/protocol";
+
+export class AgentBox {
+  readonly el = h("li", "nbs-agent");
+  /** Where the agents stand that this one holds. */
+  readonly list = h("ul", "nbs-agents");
+  #check = h("input", "nbs-check");
+  #name = h("span", "nbs-agent-name");
+  #status = h("span", "nbs-agent-status");
+  #pending = h("span", "nbs-pending");
+  #note = h("p", "nbs-note");
+  #label: HTMLElement;
+
+  constructor(
+    private row: AgentRow,
+    private readonly connection: Connection,
+  ) {
+    this.#check.type = "checkbox";
+    this.#check.addEventListener("change", () =>
+      connection.switches.toggle(this.row.path, this.#check.checked),
+    );
+    this.#note.id = uniqueId("nbs-note");
+    this.#label = h("label", "nbs-agent-label", this.#check, h("span", "nbs-dot"), this.#name);
+    const line = h("div", "nbs-agent-line", this.#label, this.#status, this.#pending, this.#note);
+    this.el.append(line, this.list);
+  }
+
+  update(row: AgentRow, index: number): void {
+    this.row = row;
+    const { switches } = this.connection;
+    const on = row.can_stream && switches.isOn(row);
+    this.el.className = `nbs-agent ${placeClass(index)}`;
+    this.el.dataset.status = row.status;
+    if (this.#check.checked !== on) this.#check.checked = on;
+    this.#check.disabled = !row.can_stream;
+    if (index < 9) this.#check.setAttribute("aria-keyshortcuts", String(index + 1));
+    else this.#check.removeAttribute("aria-keyshortcuts");
+    setText(this.#name, row.name);
+    setText(this.#status, !on && row.held > 0 ? `${count(row.held, "character")} held` : row.status);
+    setText(this.#pending, switches.isUnconfirmed(row) ? "not confirmed yet" : "");
+    setText(this.#note, row.note);
+    this.#note.hidden = row.note === "";
+    if (row.note === "") this.#check.removeAttribute("aria-describedby");
+    else this.#check.setAttribute("aria-describedby", this.#note.id);
+    this.#label.title = plain(
+      [row.path, row.description, index < 9 && `Key ${index + 1}`].filter(Boolean).join("\n"),
+    );
+  }
+}

@@ -1,0 +1,70 @@
+/** What a screen reader is told: who writes, who finished and how a run ended, a few sentences at a time. */
+
+import type { Change, Store } from "../../comm/store";
+import { h } from "../../dom/build";
+import { plain } from "../../dom/safe_text";
+import { firstWords } from "../../protocol/code_points";
+import type { RunInfo } from "../../protocol/model";
+import { isAsking } from "../transcript/input";
+import { headline } from "../transcript/summary";
+
+/** Milliseconds in which announcements are gathered into one. */
+export const ANNOUNCE_AFTER_MS = 1500;
+const MAX_SENTENCES = 4;
+
+export class Announcer {
+  readonly el = h("div", "nbs-hidden");
+  #waiting: string[] = [];
+  #timer = 0;
+  /** The runs that are known to have ended. */
+  #ended = new Set<string>();
+
+  constructor(
+    private readonly store: Store,
+    signal: AbortSignal,
+  ) {
+    this.el.setAttribute("role", "status");
+    this.el.setAttribute("aria-live", "polite");
+    signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
+    this.#newlyEnded();
+  }
+
+  hear(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.what === "opened") {
+        const head = this.store.live.get(change.id)?.head;
+        if (head?.kind === "text") this.#say(`${head.agent} is writing`);
+      } else if (change.what === "settled") {
+        const cell = this.store.settled.findLast(({ id }) => id === change.id);
+        if (!cell || cell.agent === "user") continue;
+        const words = firstWords(headline(cell), 200);
+        if (isAsking(cell)) this.#say(`${cell.agent} asks: ${words}`);
+        else if (cell.kind === "text" || cell.kind === "structured output")
+          this.#say(`${cell.agent} finished: ${words}`);
+        else if (cell.kind === "error") this.#say(`Error: ${words}`);
+      } else if (change.what === "snapshot" || change.what === "run") {
+        for (const { status } of this.#newlyEnded()) this.#say(`The run has ended: ${status}`);
+      }
+    }
+  }
+
+  #newlyEnded(): RunInfo[] {
+    const ended = this.store.runs.filter(({ ended_at }) => ended_at !== null);
+    const before = this.#ended;
+    // A replay may begin a run anew, and end it once more.
+    this.#ended = new Set(ended.map(({ id }) => id));
+    return ended.filter(({ id }) => !before.has(id));
+  }
+
+  #say(sentence: string): void {
+    if (!this.#waiting.includes(sentence)) this.#waiting.push(plain(sentence));
+    this.#timer ||= window.setTimeout(() => {
+      const more = this.#waiting.length - MAX_SENTENCES;
+      const said = this.#waiting.slice(-MAX_SENTENCES);
+      if (more > 0) said.unshift(`${more} earlier`);
+      this.el.textContent = said.map((words) => (/[.!?…]$/.test(words) ? words : `${words}.`)).join(" ");
+      this.#waiting = [];
+      this.#timer = 0;
+    }, ANNOUNCE_AFTER_MS);
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Title and state of the run, a checkbox for each agent (whether its tokens are shown as they come), and what this
+ * kernel cannot do for the controls.
+ */
+
+import type { Connection } from "../../comm/connection";
+import { h, setChildren } from "../../dom/build";
+import { plain, setText } from "../../dom/safe_text";
+import { asName } from "../../protocol/code_points";
+import type { RunState } from "../../protocol/model";
+import { AgentBox } from "./agent";
+
+/** A sign for each state, so that colour is not needed to tell them apart. */
+const CUES = new Map<RunState, string>([
+  ["idle", "○"],
+  ["running", "▶"],
+  ["stopping", "◼"],
+  ["waiting for input", "?"],
+  ["failed", "✕"],
+  ["cancelled", "⊘"],
+  ["no kernel", "⊘"],
+]);
+
+export class Header {
+  readonly el = h("header", "nbs-header");
+  #title = h("strong", "nbs-title");
+  #cue = h("span", "nbs-cue");
+  #state = h("span", "nbs-state-word");
+  #pill = h("span", "nbs-state", this.#cue, this.#state);
+  #detail = h("span");
+  readonly heading = h("div", "nbs-heading", this.#title, this.#pill, h("span", "nbs-detail", this.#detail));
+  #all = h("input", "nbs-check");
+  #allLabel = h("label", "nbs-all", this.#all, "All");
+  #list = h("ul", "nbs-agents");
+  #agents = h("div", "nbs-team", h("div", "nbs-caption", "Stream tokens", this.#allLabel), this.#list);
+  #caution = h("p", "nbs-caution");
+  #boxes = new Map<string, AgentBox>();
+  #teams = new Map<string, [HTMLElement, HTMLElement]>();
+
+  constructor(private readonly connection: Connection) {
+    this.#cue.setAttribute("aria-hidden", "true");
+    this.#all.type = "checkbox";
+    this.#all.addEventListener("change", () => connection.switches.toggleAll(this.#all.checked));
+    this.#all.setAttribute("aria-keyshortcuts", "b");
+    this.#agents.addEventListener("keydown", (event) => this.#move(event));
+    this.#agents.setAttribute("role", "group");
+    this.#agents.setAttribute("aria-label", "Stream tokens of");
+    this.el.append(this.heading, this.#agents, this.#caution);
+  }
+
+  update(): void {
+    const { store } = this.connection;
+    setText(this.#title, store.title || "Team");
+    setText(this.#cue, CUES.get(store.state) ?? "");
+    setText(this.#state, store.state);
+    setText(this.#detail, store.detail);
+    this.#detail.title = plain(store.detail);
+    this.#pill.dataset.state = store.state;
+    setText(this.#caution, store.caution);
+    this.#caution.hidden = store.caution === "";
+    this.#updateAgents();
+    this.#updateAll();
+  }
+
+  /** From box to box. */
+  #move(event: KeyboardEvent): void {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const all = this.#agents.querySelectorAll<HTMLInputElement>(".nbs-check");
+    const boxes = [...all].filter(({ disabled, labels }) => !disabled && !labels?.[0]?.hidden);
+    boxes[boxes.indexOf(event.target as HTMLInputElement) + step]?.focus({ preventScroll: true });
+    event.preventDefault();
+  }
+
+  #updateAll(): void {
+    const { store, switches } = this.connection;
+    const able = store.agents.filter((row) => row.can_stream);
+    const on = able.filter((row) => switches.isOn(row)).length;
+    this.#allLabel.hidden = able.length < 2;
+    this.#all.checked = able.length > 0 && on === able.length;
+    this.#all.indeterminate = on > 0 && on < able.length;
+  }
+
+  /** Lay the agents out as the tree that their parents make; a parent that is no agent is a team with a label. */
+  #updateAgents(): void {
+    const { agents } = this.connection.store;
+    const paths = new Set(agents.map(({ path }) => path));
+    for (const path of this.#boxes.keys()) if (!paths.has(path)) this.#boxes.delete(path);
+    const children = new Map<HTMLElement, HTMLElement[]>([[this.#list, []]]);
+    const put = (parent: HTMLElement, el: HTMLElement) => {
+      const siblings = children.get(parent) ?? [];
+      if (!siblings.includes(el)) siblings.push(el);
+      children.set(parent, siblings);
+    };
+    const listOf = (path: string | null): HTMLElement => {
+      if (!path) return this.#list;
+      const box = this.#boxes.get(path);
+      if (box) return box.list;
+      const [team, list] = this.#team(path);
+      const cut = path.lastIndexOf("/");
+      put(listOf(cut < 0 ? null : path.slice(0, cut)), team);
+      return list;
+    };
+    agents.forEach((row, index) => {
+      const box = this.#boxes.get(row.path) ?? new AgentBox(row, this.connection);
+      this.#boxes.set(row.path, box);
+      put(listOf(row.parent), box.el);
+      box.update(row, index);
+    });
+    for (const { list } of this.#boxes.values()) if (!children.has(list)) children.set(list, []);
+    for (const [parent, els] of children) {
+      setChildren(parent, els);
+      const abreast = els.filter((el) => el.classList.contains("nbs-agent")).length;
+      parent.style.setProperty("--nbs-abreast", String(Math.max(1, abreast)));
+    }
+  }
+
+  #team(path: string): [HTMLElement, HTMLElement] {
+    const known = this.#teams.get(path);
+    if (known) return known;
+    const list = h("ul", "nbs-agents");
+    const team = h("li", "nbs-subteam", h("span", "nbs-subteam-name", asName(path.split("/").at(-1)!)), list);
+    this.#teams.set(path, [team, list]);
+    return [team, list];
+  }
+}

@@ -1,0 +1,142 @@
+/** The task box, and the buttons that start and end a run. */
+
+import type { Connection } from "../../comm/connection";
+import { button, focusedIn, h, once, onEnter } from "../../dom/build";
+import { setText } from "../../dom/safe_text";
+import { isActive, type RunState } from "../../protocol/model";
+
+const RECORDED = "A recording: there is no team to run. TeamPanel.load(path, team=team) goes on with one.";
+
+/** What Enter says while a run is under way. */
+const BUSY: Partial<Record<RunState, string>> = {
+  running:
+    "A run is under way. Your text stays here: run it when that has ended, or end it by Stop or Cancel.",
+  stopping: "The run is about to end. Your text stays here: run it then.",
+  "waiting for input":
+    "The team waits for an answer below. Your text stays here: run it when the run has ended.",
+};
+const ASK = "Shall the team forget what was said? The transcript stays here.";
+
+export class TaskBox {
+  readonly el = h("form", "nbs-task");
+  #box = h("textarea", "nbs-box");
+  #run = h("button", "nbs-button nbs-primary", "Run");
+  #stop: HTMLButtonElement;
+  #cancel: HTMLButtonElement;
+  #reset: HTMLButtonElement;
+  #hint = h("p", "nbs-hint");
+  #ask = h("div", "nbs-ask");
+  /** The task that was sent and that the kernel has not taken yet. */
+  #sent: string | null = null;
+  #runs = 0;
+  /** What the kernel had said of the run when it was cancelled here; once it says otherwise, it has heard of it. */
+  #cancelled: string | null = null;
+
+  constructor(private readonly connection: Connection) {
+    const { store } = connection;
+    const end = (type: "stop" | "cancel") => () => {
+      this.#cancelled = type === "cancel" ? store.detail : null;
+      connection.send({ type, run: store.run });
+    };
+    const start = once((task: string) => {
+      this.#sent = task;
+      this.#runs = store.runs.length;
+      store.setNotice("");
+      connection.send({ type: "start", task });
+    });
+    this.#stop = button("nbs-button", "Stop", "Stop after the current turn (Shift+S)", end("stop"));
+    this.#cancel = button("nbs-button", "Cancel", "Cancel now, in mid-turn (Shift+X)", end("cancel"));
+    this.#stop.setAttribute("aria-keyshortcuts", "Shift+S");
+    this.#cancel.setAttribute("aria-keyshortcuts", "Shift+X");
+    this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", () => {
+      if (store.runs.length + store.cells.length > 0) this.#askForReset();
+      else connection.send({ type: "reset" });
+    });
+    this.#hint.setAttribute("aria-live", "polite");
+    this.#ask.setAttribute("role", "group");
+    this.#ask.setAttribute("aria-label", ASK);
+    this.#ask.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.#endAsking();
+    });
+    this.#run.title = "Give the team this task (Enter)";
+    this.#box.rows = 1;
+    this.#box.setAttribute("aria-label", "Task");
+    this.#box.title = "Enter runs the task, Shift+Enter begins a new line; the key N leads here";
+    this.#box.setAttribute("aria-keyshortcuts", "n");
+    this.#box.addEventListener("input", () => this.#grow());
+    onEnter(this.#box, () => {
+      if (this.#run.disabled) setText(this.#hint, BUSY[store.state] ?? "");
+      else this.el.requestSubmit();
+    });
+    this.el.addEventListener("submit", (event) => {
+      event.preventDefault();
+      start(this.#box.value);
+    });
+    if (!connection.hasTeam) {
+      this.el.append(h("span", "nbs-recorded", RECORDED));
+      return;
+    }
+    this.el.append(this.#box, h("div", "nbs-buttons", this.#run, this.#stop, this.#cancel, this.#reset));
+    this.el.append(this.#hint);
+  }
+
+  update(): void {
+    const { state, detail, notice, replay, runs, caution } = this.connection.store;
+    const active = isActive(state);
+    const why = state === "no kernel" ? caution : "";
+    this.#box.readOnly = why !== "";
+    this.#box.placeholder =
+      why || (replay === null ? "A task for the team" : "A recording: Run plays it, with its own task");
+    // A short run is over before it could be painted.
+    if (this.#sent !== null && (active || runs.length > this.#runs)) {
+      if (this.#box.value === this.#sent) this.#box.value = "";
+      this.#sent = null;
+      this.#grow();
+    } else if (notice !== "") this.#sent = null;
+    this.#enable(this.#run, !active, why);
+    this.#enable(this.#stop, active && state !== "stopping", why);
+    if (!active) {
+      this.#cancelled = null;
+      setText(this.#hint, "");
+    } else this.#endAsking();
+    const isCancelled = state === "stopping" && this.#cancelled !== null && this.#cancelled !== detail;
+    this.#enable(this.#cancel, active && !isCancelled, why);
+    this.#enable(this.#reset, !active, why);
+  }
+
+  /** A button tells why it is shut. One that is shut while it has the focus would drop it; the box beside it takes it. */
+  #enable(el: HTMLButtonElement, could: boolean, why: string): void {
+    const enabled = could && why === "";
+    el.dataset.title ??= el.title;
+    el.title = why || el.dataset.title;
+    if (el.disabled === !enabled) return;
+    if (!enabled && focusedIn(el)) this.#box.focus({ preventScroll: true });
+    el.disabled = !enabled;
+  }
+
+  /** What is forgotten does not come back. The focus goes to what does no harm: a key can be held down. */
+  #askForReset(): void {
+    if (this.#ask.isConnected) return;
+    const yes = button("nbs-button", "Reset the team", "", () => {
+      this.#endAsking();
+      this.connection.send({ type: "reset" });
+    });
+    const no = button("nbs-button", "Keep", "", () => this.#endAsking());
+    this.#ask.replaceChildren(h("span", "", ASK), h("div", "nbs-buttons", yes, no));
+    this.#hint.before(this.#ask);
+    no.focus({ preventScroll: true });
+  }
+
+  #endAsking(): void {
+    const focused = focusedIn(this.#ask);
+    this.#ask.remove();
+    if (focused) (this.#reset.disabled ? this.#box : this.#reset).focus({ preventScroll: true });
+  }
+
+  #grow(): void {
+    this.#box.style.height = "auto";
+    if (this.#box.value !== "") this.#box.style.height = `${this.#box.scrollHeight + 2}px`;
+  }
+}

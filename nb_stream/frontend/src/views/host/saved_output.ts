@@ -1,0 +1,102 @@
+/**
+ * Brings what the panel left in the notebook up to date from the page.
+ *
+ * The kernel writes it under display ids, and a page forgets those when it is reloaded: what the kernel writes then
+ * reaches no page. JupyterLab and Notebook 7 give widgets the notebook's model, so there the page compares the stamps
+ * of the outputs with the revisions that the kernel tells, asks for what differs, and puts it in; from then on the
+ * kernel sends it unasked. Other hosts keep display ids, or go without.
+ */
+
+import type { Connection, Model } from "../../comm/connection";
+import type { Op, SavedOutputOp } from "../../protocol/protocol";
+
+interface Output {
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+interface Outputs {
+  readonly length: number;
+  get(index: number): Output;
+  set(index: number, output: unknown): void;
+}
+
+interface ReadOnlyList<T> {
+  readonly length: number;
+  get(index: number): T;
+}
+
+/** The part of JupyterLab's model of a notebook that is used here. */
+interface Notebook {
+  readonly cells: ReadOnlyList<{ readonly outputs?: Outputs }>;
+}
+
+/** An output of the panel's: its place among the outputs, and what its stamp says. */
+interface Left {
+  outputs: Outputs;
+  index: number;
+  stamp: string;
+  place: number;
+  part: number;
+  revision: string;
+}
+
+export function keepLeft(model: Model, connection: Connection, signal: AbortSignal): void {
+  const mark = String(model.get("static_mark") ?? "");
+  const notebook = notebookOf(model);
+  if (mark === "" || notebook === undefined) return;
+  const look = () => {
+    const [place, ...revisions] = String(model.get("left") ?? "").split(".");
+    if (place === "") return [];
+    const stale = leftIn(notebook, mark).filter(
+      (left) => String(left.place) !== place || left.revision !== revisions[left.part],
+    );
+    return [...new Set(stale.map(({ part }) => part))];
+  };
+  const ask = () => {
+    const parts = look();
+    if (parts.length > 0) connection.send({ type: "saved_output", parts });
+  };
+  const receive = (ops: readonly Op[]) => {
+    const op = ops.find((one): one is SavedOutputOp => one.op === "saved_output");
+    if (!op) return;
+    for (const { outputs, index, stamp, place, part } of leftIn(notebook, mark)) {
+      const now = place === op.place ? op.parts[part] : { stamp: "", data: op.elsewhere[part] };
+      if (now === undefined || now.stamp === stamp) continue;
+      const metadata = now.stamp === "" ? {} : { nb_stream: now.stamp };
+      outputs.set(index, { output_type: "display_data", data: now.data, metadata });
+    }
+  };
+  connection.beside.add(receive);
+  model.on("change:left", ask);
+  signal.addEventListener(
+    "abort",
+    () => {
+      model.off("change:left", ask);
+      connection.beside.delete(receive);
+    },
+    { once: true },
+  );
+  // A page that opens behind a run may be a reloaded one, which has to hear of each writing.
+  if (connection.store.runs.length > 0) connection.send({ type: "saved_output", parts: look() });
+}
+
+function notebookOf(model: Model): Notebook | undefined {
+  const manager = (model as { widget_manager?: { context?: { model?: Partial<Notebook> } } }).widget_manager;
+  const notebook = manager?.context?.model;
+  return typeof notebook?.cells?.get === "function" ? (notebook as Notebook) : undefined;
+}
+
+/** Where the transcript stands, or stood: an output says in its metadata whose it is, where, and what. */
+function leftIn(notebook: Notebook, mark: string): Left[] {
+  const found: Left[] = [];
+  for (let at = 0; at < notebook.cells.length; at++) {
+    const { outputs } = notebook.cells.get(at);
+    for (let index = 0; index < (outputs?.length ?? 0); index++) {
+      const stamp = String(outputs!.get(index).metadata.nb_stream);
+      const [whose, place, part, revision] = stamp.split(/[ .]/);
+      if (whose !== mark || revision === undefined) continue;
+      found.push({ outputs: outputs!, index, stamp, place: Number(place), part: Number(part), revision });
+    }
+  }
+  return found;
+}

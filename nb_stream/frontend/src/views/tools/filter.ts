@@ -1,0 +1,115 @@
+/** Which agents and kinds of cell the reader wants to see: those that are chosen, or all but those that are hidden. */
+
+import { button, h } from "../../dom/build";
+import { colourClass } from "../../dom/colours";
+import { count } from "../../dom/format";
+import { icon } from "../../dom/icons";
+import { plain, setText } from "../../dom/safe_text";
+import { asName } from "../../protocol/code_points";
+import type { CellHead } from "../../protocol/model";
+import type { AgentRow } from "../../protocol/protocol";
+
+type Group = "agent" | "kind";
+type Wish = "only" | "hide";
+/** Its buttons: the name chooses it, the sign behind the name hides it. */
+type Chip = Record<Wish, HTMLButtonElement>;
+
+export class Filter {
+  readonly el = h("div", "nbs-drawer nbs-filter");
+  #wishes: Record<Group, Map<string, Wish>> = { agent: new Map(), kind: new Map() };
+  #chips: Record<Group, Map<string, Chip>> = { agent: new Map(), kind: new Map() };
+  #rows: Record<Group, HTMLElement>;
+  #status = h("span", "nbs-count");
+  #clear: HTMLButtonElement;
+
+  constructor(
+    /** Called when the reader chose. */
+    private readonly changed: () => void,
+    /** How many cells are shown, and of how many. */
+    private readonly counts: () => [number, number],
+  ) {
+    this.#rows = { agent: row("Agents"), kind: row("Kinds") };
+    this.#clear = button("nbs-quiet", "Show all", "", () => {
+      this.#rows.agent.querySelector("button")?.focus({ preventScroll: true });
+      this.clear();
+    });
+    this.#status.setAttribute("aria-live", "polite");
+    this.el.append(this.#rows.agent, this.#rows.kind, h("div", "nbs-buttons", this.#status, this.#clear));
+    this.tell();
+  }
+
+  shows = ({ path = "", kind }: CellHead): boolean =>
+    this.#admits("agent", path) && this.#admits("kind", kind);
+
+  /** Offer what `head` has; called for each cell that comes. */
+  offer(head: CellHead, agents: readonly AgentRow[]): void {
+    if (head.path && !this.#chips.agent.has(head.path)) {
+      this.#add("agent", head.path, head.path, colourClass(agents, head.path));
+    }
+    if (!this.#chips.kind.has(head.kind))
+      this.#add("kind", head.kind, head.kind === "text" ? "message" : head.kind);
+  }
+
+  /** Say how many cells are shown. */
+  tell(): void {
+    const isFree = this.#wishes.agent.size + this.#wishes.kind.size === 0;
+    const [shown, all] = this.counts();
+    this.#clear.hidden = isFree;
+    setText(this.#status, isFree ? "All messages are shown." : `${shown} of ${count(all, "message")} shown`);
+  }
+
+  #admits(group: Group, value: string): boolean {
+    const wishes = this.#wishes[group];
+    const wish = wishes.get(value);
+    return wish ? wish === "only" : ![...wishes.values()].includes("only");
+  }
+
+  #add(group: Group, value: string, label: string, colour = ""): void {
+    const name = asName(label);
+    const part = (wish: Wish, className: string, words: string, hint: string) =>
+      button(className, words, plain(hint), () => {
+        const wishes = this.#wishes[group];
+        if (wishes.get(value) === wish) wishes.delete(value);
+        else wishes.set(value, wish);
+        this.#choose();
+      });
+    const only = part("only", "nbs-chip", name, `Show ${name}, and of the others what is chosen too`);
+    const hide = part("hide", "nbs-chip-hide", "", `Hide ${name}`);
+    only.setAttribute("aria-label", plain(name));
+    hide.setAttribute("aria-label", plain(`Hide ${name}`));
+    hide.append(icon("hide"));
+    this.#chips[group].set(value, { only, hide });
+    this.#rows[group].append(h("span", `nbs-chip-pair ${colour}`, only, hide));
+    this.#reflect();
+  }
+
+  #reflect(): void {
+    for (const group of ["agent", "kind"] as const) {
+      for (const [value, chip] of this.#chips[group]) {
+        const wish = this.#wishes[group].get(value);
+        for (const name of ["only", "hide"] as const)
+          chip[name].setAttribute("aria-pressed", String(wish === name));
+      }
+    }
+  }
+
+  /** Show all again. */
+  clear(): void {
+    this.#wishes.agent.clear();
+    this.#wishes.kind.clear();
+    this.#choose();
+  }
+
+  #choose(): void {
+    this.#reflect();
+    this.changed();
+    this.tell();
+  }
+}
+
+function row(name: string): HTMLElement {
+  const el = h("div", "nbs-chips", h("span", "nbs-label", name));
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", name);
+  return el;
+}

@@ -1,0 +1,128 @@
+/** The keys of the transcript: arrows from message to message, single letters for the tools. */
+
+import { isComposed } from "../../dom/build";
+import { CellView } from "../transcript/cell";
+import type { History } from "../transcript/history";
+
+/** One message at a time takes part in the order of the Tab key; the arrows go on from there. */
+export class Roving {
+  #stop: CellView | undefined;
+  #chosen = false;
+
+  constructor(
+    private readonly history: History,
+    private readonly scroller: HTMLElement,
+  ) {
+    history.el.addEventListener("focusin", ({ target }) => {
+      const view = CellView.of(target);
+      if (!view) return;
+      this.#chosen = true;
+      this.#setStop(view);
+    });
+    scroller.addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  /** Keep the place that the reader chose while it is on the page, or follow the last message that is. */
+  update(): void {
+    const isThere = this.#stop?.isOnPage && !this.#stop.hidden;
+    if (this.#chosen && isThere) return;
+    this.#chosen = false;
+    this.#setStop(this.history.lastOnPage);
+  }
+
+  /** The messages whose lines the reader sees; else the one at which the Tab key stops. */
+  get #inSight(): CellView[] {
+    const { top, bottom } = this.scroller.getBoundingClientRect();
+    const seen = [...this.history.views()].filter((view) => {
+      if (!view.isOnPage || view.hidden) return false;
+      const line = view.line.getBoundingClientRect();
+      return line.top >= top - 1 && line.bottom <= bottom + 1;
+    });
+    return seen.length > 0 || !this.#stop ? seen : [this.#stop];
+  }
+
+  #setStop(view: CellView | undefined): void {
+    if (view === this.#stop) return;
+    if (this.#stop) this.#stop.isStop = false;
+    if (view) view.isStop = true;
+    this.#stop = view;
+  }
+
+  #move(event: KeyboardEvent): void {
+    const view = CellView.of(event.target);
+    const isOutside = event.target === this.scroller;
+    if (!(view || isOutside) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { history } = this;
+    const wanted: Record<string, () => CellView | undefined> = {
+      ArrowDown: () => (view ? history.neighbour(view, 1) : this.#inSight[0]),
+      ArrowUp: () => (view ? history.neighbour(view, -1) : this.#inSight.at(-1)),
+      Home: () => history.neighbour(undefined, 1),
+      End: () => history.neighbour(undefined, -1),
+    };
+    if (view && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+      if (view.isOpen !== (event.key === "ArrowRight")) view.line.click();
+    } else if (wanted[event.key]) {
+      const next = wanted[event.key]!();
+      if (!next) {
+        if (isOutside) return; // there is text that only scrolls
+      } else {
+        history.build(next);
+        next.line.focus({ preventScroll: true });
+        next.line.scrollIntoView({ block: "nearest" });
+      }
+    } else return;
+    event.preventDefault();
+  }
+}
+
+const SPARE = "data-lm-suppress-shortcuts";
+
+/**
+ * Keep what is pressed in the panel from the notebook around it, whose single letters delete and move cells. JupyterLab
+ * spares an element that says so, and has shortcuts for whatever has the focus: so that is what has to say it. VS Code
+ * listens at the window. What saves the notebook reaches both.
+ */
+export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
+  const spare = (event: KeyboardEvent) => {
+    const path = event.composedPath();
+    const inside = path.slice(0, path.indexOf(root) + 1) as Element[];
+    const saves = (event.ctrlKey || event.metaKey) && /^s$/i.test(event.key);
+    if (saves) for (const el of inside) el.removeAttribute(SPARE);
+    else for (const el of [inside[0], root]) el?.setAttribute(SPARE, "true");
+  };
+  root.setAttribute(SPARE, "true");
+  window.addEventListener("keydown", spare, { capture: true, signal });
+  root.addEventListener("keydown", (event) => {
+    const isCommand = (event.ctrlKey || event.metaKey || event.altKey) && event.key !== "Enter";
+    if (!isCommand && !/^(?:Tab|F\d+)$/.test(event.key)) event.stopPropagation();
+  });
+}
+
+/** Single letters press the tools, with the focus in the panel and not in a field; Esc is heard there too. */
+export function listenForKeys(
+  root: HTMLElement,
+  press: (key: string, target: EventTarget | null) => boolean,
+): void {
+  root.addEventListener("keydown", (event) => {
+    const { target } = event;
+    const isTyping =
+      target instanceof HTMLElement &&
+      target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+    if (isTyping && event.key !== "Escape") return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isComposed(event)) return;
+    if (press(event.key, target)) event.preventDefault();
+  });
+}
+
+/**
+ * The control in `root` that names `key` as its own. Of several requests for approval it is the one that `target` is in;
+ * else nobody knows which is meant, and they are all returned.
+ */
+export function controlsOf(root: Element, key: string, target: EventTarget | null): HTMLElement[] {
+  const name = /^[A-Z]$/.test(key) ? `Shift+${key}` : key;
+  const found = [...root.querySelectorAll<HTMLElement>("[aria-keyshortcuts]")].filter(
+    (el) => el.getAttribute("aria-keyshortcuts") === name,
+  );
+  const here = found.filter((el) => el.closest(".nbs-cell")?.contains(target as Node));
+  return here.length > 0 ? here : found;
+}

@@ -1,0 +1,35 @@
+/**
+ * A part of the panel that comes with the module "extras". Its place is there from the start.
+ *
+ * A panel wants the module as soon as it is shown, and not when the reader opens the part: by then the kernel can be gone.
+ */
+
+import type { Connection } from "../../comm/connection";
+import { dress } from "../../dom/style_sheets";
+import type * as Extras from "../../modules/extras";
+
+declare const __EXTRAS__: `extras.${string}`;
+
+export class Extra<Part> {
+  #part: Part | undefined;
+
+  constructor(
+    readonly el: HTMLElement,
+    private readonly connection: Connection,
+    private readonly signal: AbortSignal,
+    private readonly make: (extras: typeof Extras) => Part,
+  ) {}
+
+  /** The part, once it is there; else it is asked for. Call when `el` is on the page, which decides on its style. */
+  get part(): Part | undefined {
+    if (!this.#part) this.connection.modules.want(__EXTRAS__, this.#use);
+    return this.#part;
+  }
+
+  readonly #use = (module: unknown): void => {
+    if (this.#part || this.signal.aborted) return;
+    const extras = module as typeof Extras;
+    dress(this.el, extras.css);
+    this.#part = this.make(extras);
+  };
+}

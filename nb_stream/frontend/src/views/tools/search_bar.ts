@@ -1,0 +1,90 @@
+/** Where the reader types what to look for, and walks from hit to hit. */
+
+import { button, h, isComposed } from "../../dom/build";
+import { type Icon, icon } from "../../dom/icons";
+import type { Search } from "./search";
+
+/** Milliseconds without a key after which what was typed is looked for. */
+const TYPING_PAUSE_MS = 150;
+/** Milliseconds in which new messages are gathered before all is counted anew. */
+const COUNT_AFTER_MS = 400;
+
+export class SearchBar {
+  readonly el = h("div", "nbs-drawer nbs-search");
+  #box = h("input", "nbs-box");
+  #status = h("span", "nbs-count");
+  #typing = 0;
+  #gathering = 0;
+  #looked = "";
+
+  constructor(
+    private readonly search: Search,
+    signal: AbortSignal,
+  ) {
+    this.#box.type = "search";
+    this.#box.placeholder = "Search in all messages";
+    this.#box.setAttribute("aria-label", "Search in all messages");
+    this.#box.addEventListener("input", () => {
+      window.clearTimeout(this.#typing);
+      this.#typing = window.setTimeout(() => this.#look(), TYPING_PAUSE_MS);
+    });
+    this.#box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || isComposed(event)) return;
+      event.preventDefault();
+      this.#walk(event.shiftKey ? -1 : 1);
+    });
+    this.#status.setAttribute("aria-live", "polite");
+    const way = (name: Icon, label: string, step: 1 | -1) => {
+      const el = button("nbs-tool", "", label, () => this.#walk(step));
+      el.append(icon(name));
+      el.setAttribute("aria-label", label);
+      return el;
+    };
+    this.el.setAttribute("role", "search");
+    this.el.append(
+      this.#box,
+      this.#status,
+      way("previous", "Previous hit (Shift+Enter)", -1),
+      way("next", "Next hit (Enter)", 1),
+    );
+    search.changed = () => {
+      this.#status.textContent = search.status;
+    };
+    const end = () => {
+      window.clearTimeout(this.#typing);
+      window.clearTimeout(this.#gathering);
+      search.start("");
+    };
+    signal.addEventListener("abort", end, { once: true });
+  }
+
+  /** The drawer was opened or closed. */
+  set(on: boolean): void {
+    window.clearTimeout(this.#typing);
+    if (on) this.#box.select();
+    this.#looked = on ? this.#box.value : "";
+    this.search.start(this.#looked);
+    if (on) this.#box.focus({ preventScroll: true });
+  }
+
+  /** Messages came, or the filter changed. */
+  refresh(): void {
+    if (this.#looked === "") return;
+    this.#gathering ||= window.setTimeout(() => {
+      this.#gathering = 0;
+      this.search.refresh();
+    }, COUNT_AFTER_MS);
+  }
+
+  #look(): void {
+    window.clearTimeout(this.#typing);
+    if (this.#box.value === this.#looked) return;
+    this.#looked = this.#box.value;
+    this.search.start(this.#looked);
+  }
+
+  #walk(step: 1 | -1): void {
+    this.#look();
+    this.search.walk(step);
+  }
+}

@@ -1,0 +1,183 @@
+/** A run as a small picture: who wrote when, which tools ran, where the team waited for a person. */
+
+import type { Connection } from "../../comm/connection";
+import { button, focusedIn, h, setChildren } from "../../dom/build";
+import { colourClass } from "../../dom/colours";
+import { duration } from "../../dom/format";
+import { type Icon, icon } from "../../dom/icons";
+import { Redraw } from "../../dom/redraw";
+import { svg } from "../../dom/svg";
+import type { Cell, CellHead, RunInfo } from "../../protocol/model";
+import { rowsOf, TimelineRow, type What } from "./timeline_row";
+
+export class Timeline {
+  #rows = h("div", "nbs-timeline-rows");
+  #title = h("span", "nbs-timeline-title");
+  #back = this.#turn("Earlier run", "earlier", -1);
+  #on = this.#turn("Later run", "later", 1);
+  #drawn = new Map<string, TimelineRow>();
+  /** The bar at which the Tab key stops; the arrows go on from there. */
+  #stop: SVGElement | undefined;
+  /** The run that is shown; the last one unless the reader went back. */
+  #run: string | undefined;
+  #redraw: Redraw;
+
+  constructor(
+    private readonly el: HTMLElement,
+    private readonly connection: Connection,
+    /** Take the reader to a cell. */
+    private readonly reveal: (id: string) => void,
+    signal: AbortSignal,
+  ) {
+    this.#redraw = new Redraw(el, signal, () => this.draw());
+    this.el.replaceChildren(
+      h("div", "nbs-timeline-head", this.#title, this.#back, this.#on),
+      this.#rows,
+      h(
+        "p",
+        "nbs-label",
+        legend("writing"),
+        legend("working", "tools and code"),
+        legend("waiting", "waiting for a person"),
+      ),
+    );
+    this.#rows.addEventListener("click", ({ target }) => this.#go(target));
+    this.#rows.addEventListener("keydown", (event) => this.#move(event));
+    this.#rows.addEventListener("focusin", ({ target }) => this.#setStop(target as SVGElement));
+  }
+
+  update(): void {
+    this.#redraw.soon();
+  }
+
+  draw(): void {
+    const { store } = this.connection;
+    const runs = store.runs;
+    const found = runs.findIndex(({ id }) => id === this.#run);
+    const index = found < 0 ? runs.length - 1 : found;
+    const run = runs[index];
+    this.#shut(this.#back, this.#on, index <= 0);
+    this.#shut(this.#on, this.#back, index >= runs.length - 1);
+    if (!run) {
+      this.#title.textContent = "No run yet";
+      this.#rows.replaceChildren();
+      this.#drawn.clear();
+      return;
+    }
+    const cells: (CellHead & { text?: string })[] = cellsOf(store.settled, run.id);
+    for (const { head } of store.live.values()) if (head.run === run.id) cells.push(head);
+    const begin = run.started_at ?? cells[0]?.started_at ?? 0;
+    const end = endOfRun(run, cells, begin);
+    this.#title.textContent = `Run ${index + 1}, ${duration(end - begin)}`;
+    const before = this.#drawn;
+    const focused = focusedIn(this.#rows);
+    this.#drawn = new Map();
+    for (const facts of rowsOf(cells, end, [run])) {
+      const { path } = facts;
+      const row = before.get(path) ?? new TimelineRow(path, colourClass(store.agents, path));
+      row.draw(facts, begin, end, this.#stop);
+      this.#drawn.set(path, row);
+    }
+    const rows = this.#inOrder;
+    setChildren(
+      this.#rows,
+      rows.map(({ el }) => el),
+    );
+    // What is moved loses the focus.
+    if (focused?.isConnected) (focused as SVGElement).focus({ preventScroll: true });
+    if (!this.#stop || !this.#rows.contains(this.#stop)) this.#setStop(rows[0]?.bars[0]);
+  }
+
+  get #inOrder(): TimelineRow[] {
+    return [...this.#drawn.values()];
+  }
+
+  /** A button that is shut while it has the focus would drop it. */
+  #shut(el: HTMLButtonElement, other: HTMLButtonElement, shut: boolean): void {
+    if (shut && focusedIn(el)) {
+      other.disabled = false;
+      other.focus({ preventScroll: true });
+    }
+    el.disabled = shut;
+  }
+
+  #setStop(bar: SVGElement | undefined): void {
+    this.#stop?.setAttribute("tabindex", "-1");
+    bar?.setAttribute("tabindex", "0");
+    this.#stop = bar;
+  }
+
+  #go(target: EventTarget | null): boolean {
+    const id = this.#rowOf(target)?.idOf(target as Element);
+    if (id !== undefined) this.reveal(id);
+    return id !== undefined;
+  }
+
+  #rowOf(target: EventTarget | null): TimelineRow | undefined {
+    return this.#inOrder.find(({ el }) => el.contains(target as Node));
+  }
+
+  /** From bar to bar of a row, to the rows above and below, and to the message of a bar. */
+  #move(event: KeyboardEvent): void {
+    const row = this.#rowOf(event.target);
+    const bar = event.target as SVGElement;
+    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
+    const rows = this.#inOrder;
+    const at = row.bars.indexOf(bar);
+    const moves: Record<string, () => SVGElement | undefined> = {
+      ArrowLeft: () => row.bars[at - 1],
+      ArrowRight: () => row.bars[at + 1],
+      ArrowUp: () => rows[rows.indexOf(row) - 1]?.near(bar),
+      ArrowDown: () => rows[rows.indexOf(row) + 1]?.near(bar),
+      Home: () => row.bars[0],
+      End: () => row.bars.at(-1),
+    };
+    const isPress = event.key === "Enter" || event.key === " ";
+    if (moves[event.key]) moves[event.key]!()?.focus({ preventScroll: true });
+    else if (!isPress || !this.#go(bar)) return;
+    event.preventDefault();
+  }
+
+  #turn(label: string, name: Icon, step: number): HTMLButtonElement {
+    const el = button("nbs-tool", "", label, () => {
+      const { runs } = this.connection.store;
+      const at = runs.findIndex(({ id }) => id === this.#run);
+      const to = (at < 0 ? runs.length - 1 : at) + step;
+      this.#run = to === runs.length - 1 ? undefined : runs[to]?.id;
+      this.draw();
+    });
+    el.append(icon(name));
+    el.setAttribute("aria-label", label);
+    return el;
+  }
+}
+
+function legend(what: What, words: string = what): HTMLElement {
+  const mark = svg("svg", {
+    class: `nbs-legend`,
+    viewBox: "0 0 14 14",
+    width: 14,
+    height: 14,
+    "aria-hidden": "true",
+  });
+  const [y, height] = what === "writing" ? [1, 12] : what === "working" ? [7, 6] : [3, 8];
+  mark.append(svg("rect", { class: `nbs-bar-${what}`, x: 1, y, width: 12, height, rx: 2 }));
+  const el = h("span", "nbs-legend-entry");
+  el.append(mark, words);
+  return el;
+}
+
+/** The cells of a run, which stand together. */
+function cellsOf(settled: readonly Cell[], run: string): Cell[] {
+  const last = settled.findLastIndex((cell) => cell.run === run);
+  const before = settled.slice(0, last + 1).findLastIndex((cell) => cell.run !== run);
+  return settled.slice(before + 1, last + 1);
+}
+
+/** When a run ended, or the latest that is known of one that goes on; the kernel's clock may differ from ours. */
+function endOfRun(run: RunInfo, cells: readonly CellHead[], begin: number): number {
+  if (run.ended_at !== null) return run.ended_at;
+  const known = cells.reduce((end, cell) => Math.max(end, cell.ended_at ?? cell.started_at ?? 0), begin);
+  const now = Date.now() / 1000;
+  return now > known && now - known < 3600 ? now : known;
+}

@@ -1,0 +1,255 @@
+/** One agent's row in the timeline of a run: a bar for each thing that it did, and the sums. */
+
+import { h, setChildren } from "../../dom/build";
+import { count, duration, money, pace, tokens } from "../../dom/format";
+import { plain, setText } from "../../dom/safe_text";
+import { svg } from "../../dom/svg";
+import { asName, firstWords, inRow } from "../../protocol/code_points";
+import type { Cell, CellHead, CellKind, RunInfo, Usage } from "../../protocol/model";
+import { headline, kindWord } from "../transcript/summary";
+
+const WIDTH = 1000;
+const HEIGHT = 14;
+/** The least width of a bar, so that what took no time is seen. */
+const MIN_BAR = 4;
+/** Top and height of the bars. */
+const PLACES: Record<What, [number, number]> = {
+  writing: [1, HEIGHT - 2],
+  working: [HEIGHT / 2, HEIGHT / 2 - 1],
+  waiting: [3, HEIGHT - 6],
+};
+export type What = "writing" | "working" | "waiting";
+
+/** A cell, as far as it is finished. */
+type TimelineCell = CellHead & { text?: string };
+
+export interface Bar {
+  what: What;
+  from: number;
+  to: number;
+  cell: TimelineCell;
+}
+
+export interface RowFacts {
+  path: string;
+  agent: string;
+  bars: Bar[];
+  messages: number;
+  usage: Usage;
+  cost: number;
+  /** Somebody's calls have a price, but not all of its own. */
+  unpriced: boolean;
+  /** How many of its calls no message tells of. */
+  unseen: number;
+  /** When somebody inside it waited for a person. */
+  waits: Bar[];
+  /** When its model calls began: a thought and its answer are two cells of one call. */
+  began: Set<number>;
+  /** Its streamed model calls by when they began. */
+  calls: Map<number, CellHead>;
+}
+
+const MESSAGES: CellKind[] = ["text", "structured output", "handoff"];
+
+const WHAT = new Map<CellKind, What>([
+  ["tool call", "working"],
+  ["code", "working"],
+  ["human input", "waiting"],
+  ["approval", "waiting"],
+]);
+
+/** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
+export function rowsOf(cells: Iterable<TimelineCell>, end: number, runs: RunInfo[] = []): RowFacts[] {
+  const rows = new Map<string, RowFacts>();
+  // What is being written comes last of all cells, and must not change its place when it is finished.
+  const inTime = [...cells].sort((a, b) => (a.started_at ?? 0) - (b.started_at ?? 0));
+  for (const cell of inTime) {
+    const { path = "", agent = "", kind, started_at: from } = cell;
+    if (path === "" || from === undefined) continue;
+    const row = rows.get(path) ?? emptyRow(path, agent);
+    rows.set(path, row);
+    row.bars.push({
+      what: WHAT.get(kind) ?? "writing",
+      from,
+      to: Math.max(from, cell.ended_at ?? end),
+      cell,
+    });
+    if (MESSAGES.includes(kind)) row.messages++;
+    use(row, cell);
+    const isStreamed = cell.ttft !== undefined || cell.tokens_per_s !== undefined;
+    if (isStreamed) row.calls.set(from, cell);
+    if (isStreamed || cell.usage) row.began.add(from);
+  }
+  for (const call of runs.flatMap((run) => run.calls ?? [])) {
+    const { path = "", agent = "" } = call;
+    const row = rows.get(path) ?? emptyRow(path, agent);
+    rows.set(path, row);
+    use(row, call);
+    row.unseen += call.count ?? 1;
+  }
+  const all = [...rows.values()];
+  const arePriced = all.some(({ cost }) => cost > 0);
+  for (const row of all) {
+    row.unpriced &&= arePriced;
+    const inside = all.filter(({ path }) => `${path}/`.startsWith(`${row.path}/`));
+    row.waits = inside.flatMap(({ bars }) => bars.filter(({ what }) => what === "waiting"));
+  }
+  return all;
+}
+
+export function emptyRow(path: string, agent: string): RowFacts {
+  const usage = { prompt_tokens: 0, completion_tokens: 0 };
+  const none = { messages: 0, usage, cost: 0, unpriced: false, unseen: 0 };
+  return { path, agent, ...none, bars: [], waits: [], began: new Set(), calls: new Map() };
+}
+
+function use(row: RowFacts, { usage, cost }: CellHead): void {
+  if (!usage) return;
+  row.usage = plus(row.usage, usage);
+  row.cost += cost ?? 0;
+  row.unpriced ||= cost === undefined && usage.prompt_tokens + usage.completion_tokens > 0;
+}
+
+export function plus(one: Usage, other: Usage): Usage {
+  return {
+    prompt_tokens: one.prompt_tokens + other.prompt_tokens,
+    completion_tokens: one.completion_tokens + other.completion_tokens,
+    about: Boolean(one.about || other.about),
+  };
+}
+
+/** What stays the same from one drawing to the next keeps its element, and the focus. */
+export class TimelineRow {
+  readonly el: HTMLElement;
+  #picture: SVGElement;
+  #facts = h("span", "nbs-timeline-facts");
+  #bars = new Map<string, SVGElement>();
+
+  constructor(path: string, colour: string) {
+    this.#picture = svg("svg", {
+      class: "nbs-bars",
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      role: "group",
+      "aria-label": plain(path),
+    });
+    const track = h("span", "nbs-track", this.#picture);
+    const name = h("span", "nbs-agent-name", asName(path));
+    this.el = h("div", `nbs-timeline-row ${colour}`, name, track, this.#facts);
+  }
+
+  /** The bars that are drawn, in their order. */
+  get bars(): SVGElement[] {
+    return [...this.#picture.children] as SVGElement[];
+  }
+
+  /** The cell for which `bar` stands. */
+  idOf(bar: Element): string | undefined {
+    return [...this.#bars].find(([, el]) => el === bar)?.[0];
+  }
+
+  /** The last bar that does not begin behind `other`, or the first one. */
+  near(other: SVGElement): SVGElement | undefined {
+    const { bars } = this;
+    return bars.findLast((bar) => beginOf(bar) <= beginOf(other)) ?? bars[0];
+  }
+
+  /** Show `facts` between the times `begin` and `end`; the bar `kept` is shown in any case. */
+  draw(facts: RowFacts, begin: number, end: number, kept?: Element): void {
+    const scale = WIDTH / Math.max(end - begin, 0.1);
+    const drawn: SVGElement[] = [];
+    const reached: Partial<Record<What, number>> = {};
+    for (const bar of facts.bars) {
+      const { what, from, to, cell } = bar;
+      const x = Math.min(Math.max(0, (from - begin) * scale), WIDTH - MIN_BAR);
+      const width = Math.max(MIN_BAR, (to - from) * scale);
+      const known = this.#bars.get(cell.id);
+      // Bars that nobody could tell apart are drawn once, so that a run of thousands stays a small picture.
+      if (x + width < (reached[what] ?? -MIN_BAR) + MIN_BAR && (!known || known !== kept)) continue;
+      reached[what] = x + width;
+      const el = known ?? svg("rect", { class: `nbs-bar-${what}`, role: "button", tabindex: -1, rx: 2 });
+      this.#bars.set(cell.id, el);
+      const [y, height] = PLACES[what];
+      for (const [name, value] of Object.entries({ x, y, width, height }))
+        el.setAttribute(name, String(value));
+      const words = wordsOf(bar);
+      if (el.textContent !== words) el.replaceChildren(svg("title", {}, words));
+      drawn.push(el);
+    }
+    setChildren(this.#picture, drawn);
+    setText(this.#facts, factsOf(facts));
+  }
+}
+
+const beginOf = (bar: Element) => Number(bar.getAttribute("x"));
+
+/** What a bar stands for; of what goes on, nothing that changes all the time. */
+function wordsOf({ what, from, to, cell }: Bar): string {
+  const parts = [cell.path, cell.kind === "text" ? what : kindWord(cell)];
+  if (cell.ended_at === undefined) parts.push("going on");
+  else if (to - from >= 0.05) parts.push(duration(to - from));
+  const words = firstWords(headline({ text: "", ...cell } as Cell), 80);
+  return parts.join(", ") + (words && `: ${words}`);
+}
+
+/** What an agent did, in words. The figures are those of `figures_of` in `core/metrics.py`. */
+function factsOf(facts: RowFacts): string {
+  const { messages } = facts;
+  const [seconds, waited] = timesOf(facts);
+  const parts: string[] = seconds >= 0.05 ? [duration(seconds)] : [];
+  if (waited >= 0.05) parts.push(`waited ${duration(waited)} for a person`);
+  if (messages > 0) parts.push(count(messages, "message"));
+  const used = tokens(facts.usage, "at least");
+  if (used) parts.push(used);
+  const cost = costOf(facts);
+  if (cost) parts.push(cost);
+  const { ttft, perSecond } = paceOf(facts);
+  if (ttft) parts.push(`first token after ${ttft}`);
+  if (perSecond) parts.push(perSecond);
+  return inRow(parts);
+}
+
+/** The mean time to the first token of an agent's model calls, and their pace, where longer ones count more. */
+export function paceOf(facts: RowFacts): { ttft: string; perSecond: string } {
+  const calls = [...facts.calls.values()];
+  const waits = calls.flatMap(({ ttft }) => ttft ?? []);
+  let written = 0;
+  let seconds = 0;
+  for (const { tokens_per_s, started_at, ended_at } of calls) {
+    if (tokens_per_s === undefined || started_at === undefined || ended_at === undefined) continue;
+    written += tokens_per_s * (ended_at - started_at);
+    seconds += ended_at - started_at;
+  }
+  const estimated = calls.some((call) => call.estimated);
+  return {
+    ttft: waits.length > 0 ? duration(sum(waits) / waits.length) : "",
+    perSecond: seconds > 0 ? pace(written / seconds, estimated) : "",
+  };
+}
+
+/** The cost in words, also if a model has no price; nothing if none has. */
+export function costOf({ cost, unpriced }: RowFacts): string {
+  if (cost > 0) return (unpriced ? "at least " : "") + money(cost);
+  return unpriced ? "no price" : "";
+}
+
+/** The seconds of work, and those in which a person was waited for, which are none of it. */
+export function timesOf({ bars, waits }: RowFacts): [number, number] {
+  const waited = covered(waits);
+  return [Math.max(0, covered([...bars, ...waits]) - waited), waited];
+}
+
+/** The seconds that bars cover; where several do, they count once. */
+function covered(bars: Bar[]): number {
+  let until = Number.NEGATIVE_INFINITY;
+  let seconds = 0;
+  for (const { from, to } of bars.sort((a, b) => a.from - b.from)) {
+    seconds += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return seconds;
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,132 @@
+/** The reader's tools: a row of signs, each with a name and a key, and the drawers that some of them open. */
+
+import { button, focusedIn, h, uniqueId } from "../../dom/build";
+import { type Icon, icon } from "../../dom/icons";
+import { setText } from "../../dom/safe_text";
+
+export interface Tool {
+  icon: Icon;
+  name: string;
+  /** The key that stands for it while the focus is in the panel. */
+  key: string;
+  /** What is opened and closed by it. */
+  drawer?: HTMLElement;
+  /** Called when it was pressed; with a drawer or a switch, whether that is on now. */
+  act(on: boolean): void;
+  /** Whether it stays pressed although it has no drawer. */
+  isSwitch?: boolean;
+}
+
+export class Toolbar {
+  readonly el = h("div", "nbs-tools");
+  /** What a key did, for those who do not see it: the focus stays where it was. */
+  #said = h("span", "nbs-hidden");
+  readonly drawers = h("div", "nbs-drawers", this.#said);
+  #buttons: HTMLButtonElement[];
+  /** The tools whose drawers are open, in the order in which they were opened. */
+  #open: number[] = [];
+
+  constructor(private readonly tools: readonly Tool[]) {
+    this.#said.setAttribute("aria-live", "polite");
+    this.el.setAttribute("role", "toolbar");
+    this.el.setAttribute("aria-label", "Transcript");
+    this.#buttons = tools.map((tool, index) => this.#button(tool, index));
+    this.el.append(...this.#buttons);
+    this.el.addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  /** Close the drawer that `target` is in, or the one that was opened last; false where none is open. */
+  close(target: EventTarget | null): boolean {
+    const around = this.#open.find((index) => this.tools[index]!.drawer!.contains(target as Node));
+    const index = around ?? this.#open.at(-1);
+    if (index === undefined) return false;
+    this.#set(index, false);
+    this.#say(index);
+    return true;
+  }
+
+  /** Press the tool that has `key`; false where none has. */
+  press(key: string): boolean {
+    const index = this.tools.findIndex((tool) => tool.key === key);
+    if (index < 0) return false;
+    this.#buttons[index]!.click();
+    this.#say(index);
+    return true;
+  }
+
+  /** Show the tool `icon` as on or off, where something else than its button decides. */
+  reflect(name: Icon, on: boolean): void {
+    const el = this.#buttons[this.tools.findIndex((tool) => tool.icon === name)]!;
+    el.setAttribute("aria-pressed", String(on));
+  }
+
+  #button(tool: Tool, index: number): HTMLButtonElement {
+    const el = button("nbs-tool", "", `${tool.name} (${tool.key})`, () => this.#pressed(index));
+    el.append(icon(tool.icon));
+    el.setAttribute("aria-label", tool.name);
+    el.setAttribute("aria-keyshortcuts", tool.key === "?" ? "Shift+?" : tool.key);
+    el.tabIndex = index === 0 ? 0 : -1;
+    if (tool.isSwitch) el.setAttribute("aria-pressed", "false");
+    if (tool.drawer) {
+      tool.drawer.id = uniqueId("nbs-drawer");
+      tool.drawer.hidden = true;
+      el.setAttribute("aria-expanded", "false");
+      el.setAttribute("aria-controls", tool.drawer.id);
+      this.drawers.append(tool.drawer);
+    }
+    return el;
+  }
+
+  /** Tell what a key did to those who do not see it. */
+  say(words: string): void {
+    setText(this.#said, words);
+  }
+
+  #say(index: number): void {
+    const { name, drawer, isSwitch } = this.tools[index]!;
+    const state = drawer ? "aria-expanded" : isSwitch ? "aria-pressed" : "";
+    const isOn = this.#buttons[index]!.getAttribute(state) === "true";
+    this.say(state === "" ? name : `${name}: ${isOn ? "on" : "off"}`);
+  }
+
+  #pressed(index: number): void {
+    const tool = this.tools[index]!;
+    if (tool.drawer) this.#set(index, tool.drawer.hidden !== false);
+    else if (tool.isSwitch) {
+      const on = this.#buttons[index]!.getAttribute("aria-pressed") !== "true";
+      this.#buttons[index]!.setAttribute("aria-pressed", String(on));
+      tool.act(on);
+    } else tool.act(true);
+  }
+
+  #set(index: number, on: boolean): void {
+    const { drawer, act } = this.tools[index]!;
+    if (!drawer || drawer.hidden === !on) return;
+    const el = this.#buttons[index]!;
+    if (!on && focusedIn(drawer)) this.#focus(index);
+    drawer.hidden = !on;
+    this.#open = this.#open.filter((other) => other !== index);
+    if (on) this.#open.push(index);
+    el.setAttribute("aria-expanded", String(on));
+    act(on);
+  }
+
+  /** One stop for the Tab key, and the arrows from tool to tool. */
+  #move(event: KeyboardEvent): void {
+    const at = this.#buttons.indexOf(event.target as HTMLButtonElement);
+    const last = this.#buttons.length - 1;
+    const moves: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last };
+    const to = moves[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#focus((to + last + 1) % (last + 1));
+  }
+
+  #focus(index: number): void {
+    this.#buttons.forEach((el, other) => {
+      el.tabIndex = other === index ? 0 : -1;
+    });
+    this.#buttons[index]!.focus({ preventScroll: true });
+  }
+}

@@ -1,0 +1,218 @@
+/** What the reader's tools do: search, filter, fold, timeline, figures, keys, full screen. */
+
+import type { Connection } from "../../comm/connection";
+import type { Change } from "../../comm/store";
+import { h } from "../../dom/build";
+import { bringIntoView, leadPage } from "../../dom/scroll";
+import { anchorOf } from "../transcript/cell_address";
+import type { FollowOutput } from "../transcript/follow_output";
+import type { History } from "../transcript/history";
+import type { LiveArea } from "../transcript/live";
+import { openForPrint } from "../transcript/print";
+import type { FiguresTable } from "./figures";
+import { Filter } from "./filter";
+import { Fullscreen } from "./fullscreen";
+import { controlsOf, listenForKeys, Roving } from "./keyboard";
+import { Extra } from "./on_demand";
+import { Search } from "./search";
+import { SearchBar } from "./search_bar";
+import type { Timeline } from "./timeline";
+import { type Tool, Toolbar } from "./toolbar";
+
+/** The key that leads to the box of the first agent; the arrows go on from there. */
+const FIRST_SWITCH = "b";
+const COMING = "This comes from the kernel, as soon as it answers.";
+
+/** The parts of a view on which the tools work. */
+export interface PanelParts {
+  root: HTMLElement;
+  scroller: HTMLElement;
+  history: History;
+  live: LiveArea;
+  tail: FollowOutput;
+}
+
+export class Tools {
+  readonly el: HTMLElement;
+  readonly drawers: HTMLElement;
+  #filter: Filter;
+  #searchBar: SearchBar;
+  #timeline: Extra<Timeline>;
+  #figures: Extra<FiguresTable>;
+  #help: Extra<unknown>;
+  #roving: Roving;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly parts: PanelParts,
+    private readonly signal: AbortSignal,
+  ) {
+    const { root, scroller, history, tail } = parts;
+    const search = new Search(history, (place) => this.#show(place));
+    history.filled = (view) => search.mark(view);
+    history.shown = (view) => {
+      if (view.hidden) this.#filter.clear();
+      this.#show(view.line);
+    };
+    this.#searchBar = new SearchBar(search, signal);
+    this.#filter = new Filter(
+      () => this.#filtered(),
+      () => [history.shownCells, history.cells],
+    );
+    this.#timeline = this.#later("nbs-timeline", ({ Timeline }) => {
+      const timeline = new Timeline(this.#timeline.el, connection, (id) => this.#reveal(id), signal);
+      timeline.draw();
+      return timeline;
+    });
+    this.#figures = this.#later("nbs-figures-table", ({ FiguresTable }) => {
+      const table = new FiguresTable(this.#figures.el, connection, signal);
+      table.draw();
+      return table;
+    });
+    this.#roving = new Roving(history, scroller);
+    history.scrolled = () => this.#roving.update();
+    const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
+    const tools: Tool[] = [
+      {
+        icon: "search",
+        name: "Search",
+        key: "/",
+        drawer: this.#searchBar.el,
+        act: (on) => this.#searchBar.set(on),
+      },
+      { icon: "filter", name: "Filter by agent and kind", key: "f", drawer: this.#filter.el, act: () => {} },
+      { icon: "expand", name: "Expand all", key: "e", act: () => history.openAll(true) },
+      { icon: "collapse", name: "Collapse all", key: "c", act: () => history.openAll(false) },
+      {
+        icon: "timeline",
+        name: "Timeline of a run",
+        key: "t",
+        drawer: this.#timeline.el,
+        act: (on) => on && this.#timeline.part?.draw(),
+      },
+      {
+        icon: "figures",
+        name: "Times and token figures",
+        key: "i",
+        drawer: this.#figures.el,
+        act: (on) => {
+          root.classList.toggle("nbs-with-figures", on);
+          if (on) this.#figures.part?.draw();
+        },
+      },
+      { icon: "fullscreen", name: "Full screen", key: "F", act: () => void screen.toggle() },
+    ];
+    this.#help = this.#later("nbs-help", ({ showKeys }) => {
+      showKeys(this.#help.el, [...tools, { key: "l", name: "Jump to latest" }]);
+      return true;
+    });
+    const name = "Keyboard shortcuts";
+    tools.push({ icon: "keys", name, key: "?", drawer: this.#help.el, act: () => {} });
+    const bar = new Toolbar(tools);
+    this.el = bar.el;
+    this.drawers = bar.drawers;
+    listenForKeys(root, (key, target) => {
+      if (key === "Escape") return bar.close(target) || screen.leave();
+      if (key !== "l") return bar.press(key) || this.#press(key, target, bar);
+      tail.toEnd();
+      return true;
+    });
+    openForPrint(history, signal);
+  }
+
+  /** Call when the cells are painted. */
+  update(changes: readonly Change[]): void {
+    const { store } = this.connection;
+    const { live } = this.parts;
+    for (const change of changes) {
+      if (change.what === "opened") {
+        const head = store.live.get(change.id)?.head;
+        if (head) this.#filter.offer(head, store.agents);
+      } else if (change.what === "settled") {
+        const place = store.placeOf(change.id);
+        if (place !== undefined) this.#filter.offer(store.settled[place]!, store.agents);
+      } else if (change.what === "snapshot") {
+        for (const cell of [...store.settled, ...[...store.live.values()].map(({ head }) => head)]) {
+          this.#filter.offer(cell, store.agents);
+        }
+      }
+    }
+    for (const [id, { head }] of store.live) {
+      const view = live.view(id);
+      if (view) view.el.hidden = !this.#filter.shows(head);
+    }
+    this.#roving.update();
+    if (changes.some(({ what }) => what === "settled" || what === "snapshot")) {
+      this.#searchBar.refresh();
+      this.#filter.tell();
+    }
+    this.#timeline.part?.update();
+    this.#figures.part?.update();
+    void this.#help.part;
+  }
+
+  /**
+   * Go to the cell that the page's address names, as the browser does for what is there before the address: there the
+   * notebook moves too.
+   */
+  openAddress(): void {
+    const { hash } = document.location;
+    if (!hash.startsWith("#nbs-")) return;
+    const cell = this.connection.store.settled.find((other) => `#${anchorOf(other)}` === hash);
+    const view = cell && this.parts.history.view(cell.id);
+    if (!view) return;
+    this.parts.history.show(view);
+    leadPage(this.parts.scroller, this.signal);
+  }
+
+  /** Use the control that has `key`; false where none has. */
+  #press(key: string, target: EventTarget | null, bar: Toolbar): boolean {
+    const [control, ...others] = controlsOf(this.parts.root, key, target);
+    if (!control) return false;
+    const isText = control instanceof HTMLTextAreaElement;
+    if (isText || others.length > 0 || key === FIRST_SWITCH) {
+      control.focus({ preventScroll: true });
+      if (this.parts.scroller.contains(control)) this.#show(control);
+    } else control.click();
+    if (control instanceof HTMLInputElement && key !== FIRST_SWITCH) {
+      const state = control.disabled ? "cannot stream" : control.checked ? "on" : "off";
+      bar.say(`${control.closest("label")!.textContent}: ${state}`);
+    }
+    return true;
+  }
+
+  /** A drawer whose content comes later. */
+  #later<Part>(className: string, make: ConstructorParameters<typeof Extra<Part>>[3]): Extra<Part> {
+    const el = h("div", `nbs-drawer ${className}`, h("p", "nbs-label", COMING));
+    return new Extra(el, this.connection, this.signal, make);
+  }
+
+  #reveal(id: string): void {
+    const { history, live } = this.parts;
+    const view = history.view(id);
+    const writing = live.view(id);
+    if (view) {
+      history.show(view);
+      view.line.focus({ preventScroll: true });
+    } else if (writing) {
+      if (writing.el.hidden) this.#filter.clear();
+      this.#show(writing.el);
+    }
+  }
+
+  #show(place: Element | Range): void {
+    this.parts.tail.release();
+    bringIntoView(place, this.parts.scroller);
+  }
+
+  #filtered(): void {
+    const { history, live } = this.parts;
+    history.filter(this.#filter.shows);
+    for (const [id, { head }] of this.connection.store.live) {
+      const view = live.view(id);
+      if (view) view.el.hidden = !this.#filter.shows(head);
+    }
+    this.#roving.update();
+    this.#searchBar.refresh();
+  }
+}

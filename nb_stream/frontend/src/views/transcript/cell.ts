@@ -1,0 +1,298 @@
+/** A finished cell: one line that opens to its body, which is made when it is first opened. */
+
+import type { Connection } from "../../comm/connection";
+import { focusedIn, focusTranscript, h, isInUse, takePlace } from "../../dom/build";
+import { colourClass } from "../../dom/colours";
+import { copyButton } from "../../dom/copy";
+import { appendText } from "../../dom/safe_text";
+import { asName, inRow } from "../../protocol/code_points";
+import type { Cell } from "../../protocol/model";
+import { renderBody } from "./body";
+import { anchorOf, depthClass, linkTo, pathAbove } from "./cell_address";
+import { asMarkdown, searchText } from "./cell_text";
+import type { Backlog } from "./idle_queue";
+import { inputForm, isAsking, lateAnswer } from "./input";
+import type { LiveView } from "./live";
+import { label } from "./source";
+import { figures, headline, kindWord, meta, statusOf, statusWord } from "./summary";
+import type { VirtualItem } from "./virtual_list";
+
+/** The parts of a line, in their order. */
+const LINE_PARTS = ["nbs-above", "nbs-agent-name", "nbs-kind", "nbs-end", "nbs-first", "nbs-meta"];
+
+// Copied for each cell: a tenth of the cost of building ten thousand of them part by part.
+const BLANK = h(
+  "details",
+  "",
+  h("summary", "nbs-line", ...LINE_PARTS.map((name) => h("span", name))),
+  h("div", "nbs-holder"),
+);
+BLANK.querySelector("summary")!.tabIndex = -1;
+
+const views = new WeakMap<Element, CellView>();
+
+export class CellView implements VirtualItem {
+  /** Whether the reader opened or closed it: then it stays as it is. */
+  touched = false;
+  #el: HTMLDetailsElement | undefined;
+  /** What stands for it while it is not built. */
+  #light: HTMLElement | undefined;
+  #content: HTMLElement | undefined;
+  #hasText = false;
+  #open = false;
+  #hidden = false;
+  #hasHit = false;
+  #isStop = false;
+
+  constructor(
+    public cell: Cell,
+    private readonly connection: Connection,
+    private readonly later: Backlog,
+  ) {}
+
+  /** The cell whose line `el` is, or for which it stands. */
+  static of(el: EventTarget | null): CellView | undefined {
+    return el instanceof Element ? views.get(el) : undefined;
+  }
+
+  /** Made when it is first asked for. */
+  get el(): HTMLDetailsElement {
+    if (this.#el) return this.#el;
+    this.#el = BLANK.cloneNode(true) as HTMLDetailsElement;
+    this.#el.hidden = this.#hidden;
+    this.#el.open = this.#open;
+    this.#light = undefined;
+    views.set(this.line, this);
+    if (this.#isStop) this.line.tabIndex = 0;
+    this.#holder.id = anchorOf(this.cell);
+    this.#show();
+    if (!this.#open) this.later.add(() => this.#keepText());
+    return this.#el;
+  }
+
+  /** What takes the focus, and opens and closes the cell. */
+  get line(): HTMLElement {
+    return this.el.firstElementChild as HTMLElement;
+  }
+
+  get isOpen(): boolean {
+    return this.#el?.open ?? this.#open;
+  }
+
+  /** Whether it can be seen, or will be when it is scrolled to. */
+  get isOnPage(): boolean {
+    return this.#el?.isConnected ?? false;
+  }
+
+  get isBusy(): boolean {
+    return this.#content !== undefined && isAsking(this.cell);
+  }
+
+  light(): HTMLElement {
+    this.release(); // it may come from a block that was built
+    const el = h("div", "nbs-light", lightText(this.cell));
+    this.#light = el;
+    el.hidden = this.#hidden;
+    el.id = anchorOf(this.cell);
+    views.set(el, this);
+    return el;
+  }
+
+  release(): void {
+    this.#open = this.isOpen;
+    this.#el = this.#content = undefined;
+    this.#hasText = false;
+  }
+
+  get hidden(): boolean {
+    return this.#hidden;
+  }
+
+  set hidden(hidden: boolean) {
+    if (hidden === this.#hidden) return;
+    this.#hidden = hidden;
+    const el = this.#el ?? this.#light;
+    if (el) el.hidden = hidden;
+  }
+
+  /** Whether a search found something in it. */
+  set hasHit(hit: boolean) {
+    this.#hasHit = hit;
+    this.#el?.classList.toggle("nbs-has-hit", hit);
+  }
+
+  /** Whether the Tab key stops at its line. */
+  set isStop(stop: boolean) {
+    this.#isStop = stop;
+    if (this.#el) this.line.tabIndex = stop ? 0 : -1;
+  }
+
+  get hasFocus(): boolean {
+    return this.#el !== undefined && focusedIn(this.#el) !== null;
+  }
+
+  get inUse(): boolean {
+    return isInUse(this.el);
+  }
+
+  /** Whether it is open on the page without the body that belongs there. */
+  get isBare(): boolean {
+    return this.isOpen && this.isOnPage && this.#content === undefined;
+  }
+
+  /** What the reader reads when the cell is open, once it is made. */
+  get content(): HTMLElement | undefined {
+    return this.#content;
+  }
+
+  /** The address of the cell, and what a closed cell keeps of its body: its text, for the page's own search. */
+  get #holder(): HTMLElement {
+    return this.el.lastElementChild as HTMLElement;
+  }
+
+  /** Open or close it without the reader; `fill` may come later for what is not on the screen. */
+  setOpen(open: boolean, fill = open): void {
+    this.#open = open;
+    // In a closed cell nothing keeps the focus.
+    if (!open && this.#el && focusedIn(this.#holder)) this.line.focus({ preventScroll: true });
+    if (fill) this.fill();
+    if (this.#el) this.#el.open = open;
+  }
+
+  update(cell: Cell): void {
+    if (cell === this.cell) return;
+    const old = this.cell;
+    const wasAsking = isAsking(old);
+    this.cell = cell;
+    if (this.#light && lightText(old) !== lightText(cell)) {
+      this.#light.replaceChildren();
+      appendText(this.#light, lightText(cell));
+    }
+    if (!this.#el) return;
+    this.#show();
+    if (this.#content && wasAsking && isAsking(cell)) {
+      // What the reader has begun to answer stays.
+      renderBody(this.#content, cell, this.connection.services);
+      return;
+    }
+    const focused = focusedIn(this.#holder);
+    if (this.#content && old.kind === "tool call" && cell.kind === "tool call") {
+      adopt(this.#holder.firstElementChild!, this.#newBody());
+    } else {
+      this.#holder.replaceChildren();
+      this.#content = undefined;
+      this.#hasText = false;
+      if (this.el.open) this.fill();
+      else this.later.add(() => this.#keepText());
+    }
+    if (!focused || focused.isConnected) return;
+    const draft = wasAsking ? lateAnswer(focused, cell) : undefined;
+    if (draft && this.#content) {
+      this.#content.append(label("your answer, too late"), draft);
+      draft.focus({ preventScroll: true });
+    } else focusTranscript(this.el);
+  }
+
+  /** Stay open with the text that the reader saw being written; call when the cell is on the page. */
+  inherit(live: LiveView): void {
+    const focused = focusedIn(live.el) !== null;
+    this.setOpen(true);
+    const text = this.#content?.querySelector(".nbs-text");
+    if (text && live.finish(this.cell.text)) takePlace(text, live.text);
+    if (focused && !focusedIn(this.el)) this.line.focus({ preventScroll: true });
+  }
+
+  /** Make the body, where it is not there yet. */
+  fill(): void {
+    if (this.#content) return;
+    const body = this.#newBody();
+    this.#holder.replaceChildren(body);
+    this.#content = body.firstElementChild as HTMLElement;
+  }
+
+  #newBody(): HTMLElement {
+    const { cell } = this;
+    const content = h("div", "nbs-content");
+    renderBody(content, cell, this.connection.services);
+    const foot = isAsking(cell) ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
+    return h("div", "nbs-body", content, foot);
+  }
+
+  /** Let the page's own search find the text while there is no body: browsers look into closed cells. */
+  #keepText(): void {
+    if (this.#hasText || this.#content || !this.#el) return;
+    this.#hasText = true;
+    appendText(this.#holder, searchText(this.cell));
+  }
+
+  #show(): void {
+    try {
+      this.#showLine();
+    } catch (error) {
+      // One line that cannot be drawn must not keep the others off the page.
+      console.error("nb_stream: a message's line is shown without its figures.", error);
+      this.line.replaceChildren(h("span", "nbs-first", asName(this.cell.text)));
+    }
+  }
+
+  #showLine(): void {
+    const { cell } = this;
+    const colour = colourClass(this.connection.store.agents, cell.path);
+    const { el, line } = this;
+    el.className = `nbs-cell ${colour} ${depthClass(cell)}`;
+    el.classList.toggle("nbs-has-hit", this.#hasHit);
+    el.dataset.kind = cell.kind;
+    el.dataset.status = statusOf(cell);
+    const texts = [
+      asName(pathAbove(cell)),
+      asName(cell.agent ?? ""),
+      asName(kindWord(cell)),
+      statusWord(cell),
+      headline(cell),
+      inRow(meta(cell)),
+    ];
+    texts.forEach((text, index) => {
+      const part = line.children[index]!;
+      part.replaceChildren();
+      appendText(part, text);
+    });
+  }
+
+  #foot(): HTMLElement {
+    const text = figures(this.cell);
+    return h(
+      "div",
+      "nbs-foot",
+      copyButton("Copy", "Copy as Markdown, as it was written", () => asMarkdown(this.cell)),
+      copyButton("Copy link", "Copy the address of this message", () => linkTo(this.cell)),
+      ...(text ? [h("span", "nbs-figures", text)] : []),
+    );
+  }
+}
+
+/** The parts of a tool call's body whose own parts are compared. */
+const NESTS = [".nbs-content", ".nbs-call", ".nbs-foot"];
+
+/** Make the body `el` of a tool call read as `fresh` does: what says the same stays, unfolded, selected and focused. */
+function adopt(el: Element, fresh: Element): void {
+  const wanted = [...fresh.children];
+  wanted.forEach((child, index) => {
+    const old = el.children[index];
+    if (!old) el.append(child);
+    else if (NESTS.some((nest) => old.matches(nest) && child.matches(nest))) {
+      for (const { name, value } of child.attributes) old.setAttribute(name, value);
+      adopt(old, child);
+    } else if (!saysSame(old, child)) old.replaceWith(child);
+  });
+  while (el.childElementCount > wanted.length) el.lastElementChild!.remove();
+}
+
+/** A button says for a while what became of its click. */
+function saysSame(old: Element, fresh: Element): boolean {
+  if (old.className !== fresh.className) return false;
+  return old.textContent === fresh.textContent || old.matches("button");
+}
+
+function lightText(cell: Cell): string {
+  return `${cell.agent ?? ""}\n${searchText(cell)}`;
+}

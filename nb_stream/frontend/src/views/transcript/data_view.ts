@@ -1,0 +1,144 @@
+/** JSON values: rows of the same fields as a table, everything else as a tree that folds. */
+
+import { button, focusedIn, h } from "../../dom/build";
+import { count, isExact } from "../../dom/format";
+import { finishIn, isPartlyWritten } from "../../dom/portions";
+import { source } from "./source";
+
+/** Entries of a list, and rows of a table, that are shown before the reader asks for more. */
+const AT_ONCE = 200;
+const MAX_TABLE_COLUMNS = 12;
+/** Levels of a tree that are open, and levels that are shown as a tree at all. */
+const OPEN = 2;
+const DEPTH = 24;
+
+type Record_ = Record<string, unknown>;
+
+/** The list or object that `text` is in JSON, or undefined where it is something else, or would lose digits. */
+export function parseData(text: string): object | undefined {
+  if (!/^\s*[[{]/.test(text) || !isExact(text)) return undefined;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return undefined;
+  }
+}
+
+export function dataView(value: unknown): HTMLElement {
+  const columns = columnsOf(value);
+  return columns.length > 0 ? table(value as Record_[], columns) : tree(value, 0);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** The fields of a list of flat objects; none where `value` is anything else. */
+function columnsOf(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length < 2) return [];
+  const columns = new Set<string>();
+  for (const row of value as unknown[]) {
+    if (!isObject(row) || Array.isArray(row)) return [];
+    for (const [name, field] of Object.entries(row)) {
+      if (isObject(field)) return [];
+      columns.add(name);
+    }
+    if (columns.size > MAX_TABLE_COLUMNS) return [];
+  }
+  return [...columns];
+}
+
+function table(rows: readonly Record_[], columns: readonly string[]): HTMLElement {
+  const body = h("tbody");
+  const head = h("tr", "", ...columns.map((name) => h("th", "", name)));
+  for (const th of head.children) th.setAttribute("scope", "col");
+  const el = h("div", "nbs-data", h("table", "", h("thead", "", head), body));
+  el.tabIndex = 0;
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", `Table, ${count(rows.length, "row")}`);
+  const cell = (row: Record_, name: string) =>
+    h("td", "", ...(Object.hasOwn(row, name) ? [scalar(row[name])] : []));
+  inPortions(rows, el, body, (row) => h("tr", "", ...columns.map((name) => cell(row, name))));
+  return el;
+}
+
+function tree(value: unknown, depth: number): HTMLElement {
+  if (!isObject(value)) return h("p", "nbs-field", scalar(value));
+  if (depth > DEPTH) return source(compact(value));
+  const list = h("ul", "nbs-tree");
+  const isList = Array.isArray(value);
+  inPortions(Object.entries(value), list, list, ([name, entry]) => {
+    const key = h("span", isList ? "nbs-key nbs-is-index" : "nbs-key", name);
+    return h("li", "", ...(isObject(entry) ? [branch(key, entry, depth)] : [key, " ", scalar(entry)]));
+  });
+  return list;
+}
+
+/** JSON without indentation, which would grow with the square of the depth; words where it is too deep for that. */
+function compact(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "Nested too deeply to be shown here: the message's Copy button has all of it.";
+  }
+}
+
+function branch(key: HTMLElement, value: object, depth: number): HTMLElement {
+  const size = Object.keys(value).length;
+  const noun = Array.isArray(value) ? "item" : "field";
+  if (size === 0) return h("span", "", key, " ", h("span", "nbs-size", `no ${noun}s`));
+  const el = h("details", "nbs-branch", h("summary", "", key, " ", h("span", "nbs-size", count(size, noun))));
+  el.append(tree(value, depth + 1));
+  el.open = depth + 1 < OPEN;
+  return el;
+}
+
+function scalar(value: unknown): HTMLElement {
+  const el = h("span", "nbs-value");
+  el.dataset.type = value === null ? "null" : typeof value;
+  // A text that looks like something else keeps its quotes.
+  const isPlain = typeof value === "string" && !/^(|true|false|null|[-\d.][\d.eE+-]*|\s.*|.*\s)$/.test(value);
+  el.append(...h("span", "", isPlain ? value : JSON.stringify(value)).childNodes);
+  return el;
+}
+
+/** Whether `el` has data that nobody asked for yet, or that is still on its way to the page. */
+export function holdsMore(el: Element): boolean {
+  return el.querySelector(".nbs-more") !== null || isPartlyWritten(el);
+}
+
+/** Show at most `portions` more of the data that is left in `el`. */
+export function showMore(el: Element, portions: number): void {
+  finishIn(el);
+  for (let left = portions; left > 0; left--) el.querySelector<HTMLButtonElement>(".nbs-more")?.click();
+}
+
+/** Put what `make` makes of the first entries into `into`, and a button for each further portion at the end of `el`. */
+function inPortions<T>(
+  entries: readonly T[],
+  el: HTMLElement,
+  into: HTMLElement,
+  make: (entry: T) => HTMLElement,
+): void {
+  let next = 0;
+  const more = button("nbs-quiet nbs-more", "", "", () => portion());
+  const foot = el === into ? h("li", "", more) : more;
+  const portion = () => {
+    const fresh = entries.slice(next, next + AT_ONCE).map(make);
+    // The button stays where it is: what is moved loses the focus.
+    if (foot.parentNode === into) foot.before(...fresh);
+    else into.append(...fresh);
+    next += AT_ONCE;
+    if (next < entries.length) {
+      more.textContent = `Show more (${count(entries.length - next, "entry", "entries")} left)`;
+      if (!foot.parentNode) el.append(foot);
+    } else {
+      const focused = focusedIn(foot) !== null;
+      foot.remove();
+      if (!focused) return;
+      if (!el.hasAttribute("tabindex")) el.tabIndex = -1;
+      el.focus({ preventScroll: true });
+    }
+  };
+  portion();
+}

@@ -1,0 +1,134 @@
+/** Following the end of the transcript, inside the panel's own scroller, unless the reader went elsewhere. */
+
+import { button, focusedIn, h, holdsSelection } from "../../dom/build";
+import { count } from "../../dom/format";
+import { setText } from "../../dom/safe_text";
+import type { History } from "./history";
+
+/** Pixels from the end that still count as the end. */
+const NEAR = 24;
+
+export class FollowOutput {
+  /** The way back to the end, shown while the reader is elsewhere. */
+  readonly jump = button("nbs-jump", "", "", () => this.toEnd());
+  /** Whether the reader has not scrolled away from the end. */
+  #atEnd = true;
+  /** How many messages there were when the end was last followed. */
+  #seen = 0;
+  #top = 0;
+  #height = 0;
+  #visible = 0;
+  /** Stands scrolled; no longer so where the panel was taken off the page and put back, as notebooks do. */
+  #sign = h("div", "nbs-sign", h("div"));
+  #follows = true;
+
+  constructor(
+    private readonly scroller: HTMLElement,
+    private readonly history: History,
+    private readonly repaint: () => void,
+    signal: AbortSignal,
+  ) {
+    this.jump.hidden = true;
+    const observer = new ResizeObserver(() => this.update());
+    for (const el of [scroller, ...scroller.children]) observer.observe(el);
+    scroller.append(this.#sign);
+    signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+  }
+
+  /** Whether new text may move what the reader sees. */
+  get follows(): boolean {
+    return this.#atEnd && !this.#isReading();
+  }
+
+  /** Follow no longer: the reader was taken to another place. */
+  release(): void {
+    this.#atEnd = false;
+  }
+
+  /** Call when everything is painted. */
+  update(): void {
+    if (this.scroller.clientHeight === 0) return; // hidden, or taken off the page
+    this.#return();
+    // What is observed may come before the event that tells of the scrolling.
+    this.#judge();
+    this.#follows = this.follows;
+    if (this.#follows) {
+      this.scroller.scrollTop = this.scroller.scrollHeight;
+      this.#seen = this.history.cells;
+    }
+    this.#seen = Math.min(this.#seen, this.history.cells);
+    this.scroller.classList.toggle("nbs-follows", this.#follows);
+    this.#remember();
+    this.#showJump();
+  }
+
+  #showJump(): void {
+    const fresh = this.history.shownBehind(this.#seen);
+    const label = fresh > 0 ? `Jump to latest · ${count(fresh, "new message")}` : "Jump to latest";
+    setText(this.jump, label);
+    this.jump.hidden = this.#follows || this.#isNearEnd();
+  }
+
+  #isNearEnd(): boolean {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    return scrollHeight - scrollTop - clientHeight < NEAR;
+  }
+
+  /** The reader selects text, or stands with the keyboard on something that is not the end. */
+  #isReading(): boolean {
+    if (holdsSelection(this.scroller) && this.#isInSight(document.getSelection()!.getRangeAt(0))) return true;
+    const focused = focusedIn(this.history.el);
+    return focused !== null && this.history.last?.contains(focused) !== true && this.#isInSight(focused);
+  }
+
+  /** Who scrolled away from it reads it no longer. */
+  #isInSight(place: Element | Range): boolean {
+    const { top, bottom } = place.getBoundingClientRect();
+    const frame = this.scroller.getBoundingClientRect();
+    return bottom >= frame.top && top <= frame.bottom;
+  }
+
+  /** Browsers forget how far things are scrolled that they take off the page: go back to the place that was read. */
+  #return(): void {
+    if (this.#sign.scrollTop > 0) return;
+    this.#sign.scrollTop = this.#sign.scrollHeight;
+    const wasShown = this.#height > 0;
+    if (wasShown && this.#sign.scrollTop > 0) this.scroller.scrollTop = this.#top;
+  }
+
+  #scrolled(): void {
+    this.#return();
+    this.#judge();
+    this.#remember();
+    if (this.follows !== this.#follows) this.repaint();
+    else this.#showJump();
+  }
+
+  /**
+   * Upward movement is the reader's, or the browser's that leads to what was searched for; a content that shrinks or a
+   * scroller that grows moves no further than to the end. Only a way down to the end brings back, or that all is in
+   * sight.
+   */
+  #judge(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const isReader = (scrollHeight >= this.#height && clientHeight <= this.#visible) || !this.#isNearEnd();
+    if (scrollHeight <= clientHeight) this.#atEnd = true;
+    else if (scrollTop < this.#top && isReader) this.#atEnd = false;
+    else if (scrollTop > this.#top && this.#isNearEnd()) this.#atEnd = true;
+  }
+
+  #remember(): void {
+    this.#top = this.scroller.scrollTop;
+    this.#height = this.scroller.scrollHeight;
+    this.#visible = this.scroller.clientHeight;
+  }
+
+  /** Go to the end, and follow it again. */
+  toEnd(): void {
+    this.#atEnd = true;
+    if (holdsSelection(this.scroller)) document.getSelection()?.removeAllRanges();
+    this.scroller.focus({ preventScroll: true });
+    this.repaint();
+  }
+}

@@ -1,0 +1,411 @@
+/**
+ * The finished cells in the order of their messages, each run under its own line.
+ *
+ * A new cell costs the same whatever is there already: only what the store names is touched, and everything is gone
+ * through only for a snapshot or when the reader asks for all cells at once.
+ */
+
+import type { Connection } from "../../comm/connection";
+import type { Change } from "../../comm/store";
+import { focusedIn, focusTranscript, h, isInUse } from "../../dom/build";
+import { exactly, findRanges } from "../../dom/highlights";
+import { finishIn, WRITTEN } from "../../dom/portions";
+import type { Cell, CellHead, RunInfo } from "../../protocol/model";
+import { Attention } from "./auto_open";
+import { Bodies } from "./bodies";
+import { CellView } from "./cell";
+import { Backlog } from "./idle_queue";
+import { isAsking } from "./input";
+import type { LiveArea } from "./live";
+import { RunLine } from "./run";
+import { cellKey, runKey, sequence } from "./sequence";
+import { Blocks } from "./virtual_list";
+
+interface HistoryItem {
+  key: string;
+  line?: RunLine;
+  view?: CellView;
+}
+
+export class History {
+  readonly el = h("div", "nbs-history");
+  /** Called for each body that was made after its cell was shown. */
+  filled: (view: CellView) => void = () => {};
+  /** Called when cells were put on the page or taken off it because of where it was scrolled to. */
+  scrolled: () => void = () => {};
+  /** Called for a cell to which the reader is led. */
+  shown: (view: CellView) => void = () => {};
+  #items: HistoryItem[] = [];
+  /** The last items, which are not on the page yet. */
+  #fresh: HistoryItem[] = [];
+  #places = new Map<string, number>();
+  #runs: RunInfo[] = [];
+  #runItems: RunLine[] = [];
+  #cells = 0;
+  #hidden = 0;
+  #opened = new Set<CellView>();
+  #attention = new Attention();
+  #later: Backlog;
+  #blocks: Blocks;
+  #bodies: Bodies;
+  /** Whether the reader wants new cells open. */
+  #allOpen = false;
+  #shows: (head: CellHead) => boolean = () => true;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly live: LiveArea,
+    signal: AbortSignal,
+  ) {
+    this.#later = new Backlog(signal);
+    this.#blocks = new Blocks(this.el, this.#later, {
+      approach: (first, end) => this.#approach(first, end),
+      released: () => this.scrolled(),
+      found: (place, text) => this.#found(place, text),
+    });
+    this.#bodies = new Bodies((view) => this.filled(view), signal);
+    this.el.addEventListener("click", (event) => this.#clicked(event.target));
+    this.el.addEventListener(WRITTEN, (event) => this.#written(event.target));
+    this.el.addEventListener("toggle", (event) => this.#toggled(event.target), { capture: true });
+  }
+
+  /** How many lines there are. */
+  get length(): number {
+    return this.#items.length;
+  }
+
+  get cells(): number {
+    return this.#cells;
+  }
+
+  /** How many cells the filter lets through. */
+  get shownCells(): number {
+    return this.#cells - this.#hidden;
+  }
+
+  /** How many cells the filter lets through of those behind the first `count`. */
+  shownBehind(count: number): number {
+    let left = this.#cells - count;
+    let shown = 0;
+    for (let place = this.#items.length - 1; left > 0; place--) {
+      const { view } = this.#items[place]!;
+      if (!view) continue;
+      left--;
+      if (!view.hidden) shown++;
+    }
+    return shown;
+  }
+
+  get last(): HTMLElement | undefined {
+    const { line, view } = this.#items.at(-1) ?? {};
+    return (line ?? view)?.el;
+  }
+
+  /** Begin to make bodies as they come near in `scroller`. */
+  watch(scroller: HTMLElement, signal: AbortSignal): void {
+    this.#blocks.watch(scroller, signal);
+  }
+
+  view(id: string): CellView | undefined {
+    const place = this.#places.get(id);
+    return place === undefined ? undefined : this.#items[place]?.view;
+  }
+
+  /** All cells in their order; those that are filtered out too. */
+  *views(): Generator<CellView> {
+    for (const { view } of this.#items) if (view) yield view;
+  }
+
+  /** The next cell that is shown behind (or, with -1, before) `from`; without `from` that from the end. */
+  neighbour(from: CellView | undefined, step: 1 | -1): CellView | undefined {
+    const start = from ? this.#places.get(from.cell.id) : step === 1 ? -1 : this.#items.length;
+    if (start === undefined) return undefined;
+    for (let place = start + step; place >= 0 && place < this.#items.length; place += step) {
+      const { view } = this.#items[place]!;
+      if (view && !view.hidden) return view;
+    }
+    return undefined;
+  }
+
+  /** The last cell that is shown and on the page. */
+  get lastOnPage(): CellView | undefined {
+    return this.#items.findLast(({ view }) => view?.isOnPage && !view.hidden)?.view;
+  }
+
+  /** Show what changed; `follows` as for `arrange`. */
+  update(changes: readonly Change[], follows: boolean): void {
+    const { store } = this.connection;
+    if (changes.some(({ what }) => what === "snapshot")) {
+      this.#restore(follows);
+      return;
+    }
+    const places = new Set<number>();
+    for (const change of changes) {
+      const place = change.what === "settled" ? store.placeOf(change.id) : undefined;
+      if (place !== undefined) places.add(place);
+    }
+    for (const place of [...places].sort((a, b) => a - b)) {
+      if (this.#settle(store.settled[place]!, place, follows)) continue;
+      this.#restore(follows);
+      return;
+    }
+    this.#updateRuns(store.runs.length);
+    this.#place(follows);
+  }
+
+  /**
+   * Open what opens by itself, and collapse what did so before and no longer does. Only where the reader `follows`
+   * the end: what somebody reads further up keeps its place.
+   */
+  arrange(follows: boolean): void {
+    const wanted = this.#attention.wanted(this.connection.store.live.size > 0);
+    for (const view of this.#opened) {
+      if (view.touched) this.#opened.delete(view);
+      else if (!wanted.has(view.cell.id) && follows && !view.inUse) {
+        view.setOpen(false);
+        this.#opened.delete(view);
+      }
+    }
+    for (const id of wanted) {
+      const view = this.view(id);
+      if (!view || view.touched || this.#opened.has(view)) continue;
+      view.setOpen(true);
+      this.#opened.add(view);
+    }
+  }
+
+  /** Put a cell on the page, where only its text is there. */
+  build(view: CellView): void {
+    const place = this.#places.get(view.cell.id);
+    if (place !== undefined) this.#blocks.build(place);
+  }
+
+  /** Build and open a cell, so that somebody can be led to it. */
+  show(view: CellView): void {
+    this.build(view);
+    view.touched = true;
+    view.setOpen(true);
+    this.filled(view);
+    this.shown(view);
+  }
+
+  /** Open or close all cells, and those that come; an open question is not closed. */
+  openAll(open: boolean): void {
+    this.#allOpen = open;
+    this.#opened.clear();
+    this.#items.forEach(({ view }, place) => {
+      if (!view || (!open && isAsking(view.cell))) return;
+      view.touched = true;
+      this.#setOpen(view, open, place);
+    });
+    this.#estimate();
+  }
+
+  /** Show only the cells for which `shows` says so, now and later. */
+  filter(shows: (head: CellHead) => boolean): void {
+    this.#shows = shows;
+    for (const view of this.views()) this.#hide(view);
+    this.#estimate();
+  }
+
+  /** Make and open everything for paper; what is returned puts it back. */
+  unfold(): () => void {
+    const closed: CellView[] = [];
+    for (const place of this.#items.keys()) this.#blocks.build(place);
+    for (const view of this.views()) {
+      if (!view.isOpen) closed.push(view);
+      view.setOpen(true);
+      finishIn(view.el);
+    }
+    return () => {
+      for (const view of closed) view.setOpen(false);
+    };
+  }
+
+  #setOpen(view: CellView, open: boolean, place: number): void {
+    const fill = open && this.#blocks.isNear(place);
+    view.setOpen(open, fill);
+    if (fill) this.filled(view);
+  }
+
+  #clicked(target: EventTarget | null): void {
+    const view = CellView.of(target instanceof Element ? target.closest(".nbs-line") : null);
+    if (!view) return;
+    view.touched = true;
+    view.fill();
+    this.filled(view);
+  }
+
+  /** A long body is complete. */
+  #written(target: EventTarget | null): void {
+    const line = target instanceof Element ? target.closest(".nbs-cell")?.firstElementChild : null;
+    const view = CellView.of(line ?? null);
+    if (view?.content) this.filled(view);
+  }
+
+  /** The browser opens cells by itself where it finds text in them, or where an address leads to them. */
+  #toggled(target: EventTarget | null): void {
+    const view = CellView.of(target instanceof HTMLDetailsElement ? target.firstElementChild : null);
+    if (view?.isOpen) this.#setOpen(view, true, this.#places.get(view.cell.id)!);
+  }
+
+  /** The browser found `text` where only the text of a cell was on the page: open it, with the text selected. */
+  #found(place: number, text: string): void {
+    const view = this.#items[place]?.view;
+    if (!view) return;
+    this.show(view);
+    finishIn(view.el);
+    const [range] = text !== "" && view.content ? findRanges(view.content, exactly(text)) : [];
+    if (range)
+      document
+        .getSelection()
+        ?.setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+  }
+
+  #approach(first: number, end: number): void {
+    const views = this.#items.slice(first, end).flatMap(({ view }) => view ?? []);
+    this.#bodies.make(views, this.el.parentElement!);
+    this.scrolled();
+  }
+
+  /** Show one cell; says whether it has a place without anything else moving. */
+  #settle(cell: Cell, place: number, follows: boolean): boolean {
+    const view = this.view(cell.id);
+    if (!view) {
+      const run = this.connection.store.runs.findLastIndex(({ id }) => id === cell.run);
+      const isLate = run + 1 < this.#runs.length && this.#items.at(-1)?.line !== undefined;
+      if (place !== this.#cells || isLate) return false;
+      this.#updateRuns(run + 1);
+    }
+    this.#attention.see(cell, place, cell.run === this.connection.store.settled.at(-1)?.run);
+    if (!view) this.#addCell(cellKey(cell), cell);
+    else if (view.cell.started_at !== cell.started_at) return false;
+    else {
+      view.update(cell);
+      this.#hide(view);
+    }
+    this.#place(follows);
+    return true;
+  }
+
+  #updateRuns(end: number): void {
+    const { runs } = this.connection.store;
+    this.#runs.forEach((shown, index) => {
+      const run = runs[index];
+      if (run && run !== shown) this.#runItems[index]!.update(run);
+      if (run) this.#runs[index] = run;
+    });
+    for (const run of runs.slice(this.#runs.length, end)) this.#addRun(runKey(run), run);
+  }
+
+  /** Show what the store holds; what is the same up to some place stays as it is. */
+  #restore(follows: boolean): void {
+    const { store } = this.connection;
+    const entries = sequence(store);
+    const changed = entries.findIndex(({ key }, index) => this.#items[index]?.key !== key);
+    // Behind a line that comes late stand the same cells: what is open and typed there stays.
+    const known = new Map(this.#items.map(({ key, view }) => [key, view]));
+    const focused = focusedIn(this.el);
+    this.#truncate(changed < 0 ? entries.length : changed);
+    this.#updateRuns(this.#runs.length);
+    this.#attention.forget();
+    const last = store.settled.at(-1)?.run;
+    const begin = 1 + store.settled.findLastIndex(({ run }) => run !== last);
+    store.settled.slice(begin).forEach((cell, index) => {
+      this.#attention.see(cell, begin + index, true);
+    });
+    entries.forEach(({ key, run, cell }, index) => {
+      const view = this.#items[index]?.view;
+      if (cell && view) {
+        view.update(cell);
+        this.#hide(view);
+      } else if (index < this.#items.length) return;
+      else if (run) this.#addRun(key, run);
+      else if (cell) this.#addCell(key, cell, known.get(key));
+    });
+    this.#place(follows);
+    if (!focused || focusedIn(this.el)) return;
+    if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
+    else focusTranscript(this.el);
+  }
+
+  #addRun(key: string, run: RunInfo): void {
+    this.#runs.push(run);
+    const line = new RunLine(run, this.#runs.length);
+    this.#runItems.push(line);
+    this.#append({ key, line });
+  }
+
+  #addCell(key: string, cell: Cell, known?: CellView): void {
+    const view = known ?? new CellView(cell, this.connection, this.#later);
+    view.update(cell);
+    if (known?.isOpen && !known.touched) this.#opened.add(known);
+    if (view.hidden) this.#hidden++;
+    this.#hide(view);
+    this.#cells++;
+    this.#places.set(cell.id, this.#items.length);
+    this.#append({ key, view });
+  }
+
+  #append(item: HistoryItem): void {
+    this.#items.push(item);
+    this.#fresh.push(item);
+  }
+
+  /** Put what was added on the page. */
+  #place(follows: boolean): void {
+    const fresh = this.#fresh.splice(0);
+    const first = this.#items.length - fresh.length;
+    this.#blocks.append(fresh.map(({ line, view }) => (line ?? view)!));
+    fresh.forEach(({ view }, index) => {
+      if (!view) return;
+      if (this.#allOpen) {
+        view.touched = true;
+        this.#setOpen(view, true, first + index);
+      }
+      this.#succeed(view, follows);
+    });
+  }
+
+  /** A cell that was being written keeps its text on the page where it stays open: nothing flickers, nothing is lost. */
+  #succeed(view: CellView, follows: boolean): void {
+    const old = this.live.view(view.cell.id);
+    if (!old) return;
+    const { live } = this.connection.store;
+    const opens = this.#allOpen || this.#attention.wanted(live.size > 0).has(view.cell.id);
+    if (follows && !isInUse(old.el) && !opens) return;
+    view.inherit(old);
+    if (!this.#allOpen) this.#opened.add(view);
+  }
+
+  /** An open question is shown whatever the filter, and the reader keeps the cell that has the focus. */
+  #hide(view: CellView): void {
+    const hidden = !this.#shows(view.cell) && !isAsking(view.cell) && !view.hasFocus;
+    this.#hidden += Number(hidden) - Number(view.hidden);
+    view.hidden = hidden;
+  }
+
+  #truncate(length: number): void {
+    for (const { line, view } of this.#items.splice(length)) {
+      if (line) {
+        this.#runs.pop();
+        this.#runItems.pop();
+      }
+      if (!view) continue;
+      this.#cells--;
+      if (view.hidden) this.#hidden--;
+      this.#opened.delete(view);
+      this.#places.delete(view.cell.id);
+    }
+    this.#blocks.truncate(length);
+  }
+
+  #estimate(): void {
+    const row = this.last?.firstElementChild?.clientHeight || 30;
+    this.#blocks.estimate((place) => {
+      const { view } = this.#items[place]!;
+      if (view?.hidden) return 0;
+      return view?.isOpen ? row + 60 + Math.min(2000, (view.cell.text.length / 90) * 22) : row + 1;
+    });
+  }
+}

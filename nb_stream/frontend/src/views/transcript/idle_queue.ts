@@ -1,0 +1,54 @@
+/** Work that can wait until the browser has nothing better to do, the latest first. */
+
+/** Milliseconds of work at a time where the browser does not say how much it has. */
+const IDLE_BUDGET_MS = 8;
+
+type IdleWork = () => void;
+
+export class Backlog {
+  #work: IdleWork[] = [];
+  #timer = 0;
+
+  constructor(private readonly signal: AbortSignal) {
+    signal.addEventListener("abort", () => this.#cancel(), { once: true });
+  }
+
+  add(work: IdleWork): void {
+    this.#work.push(work);
+    this.#plan();
+  }
+
+  /** Do all of it now. */
+  finish(): void {
+    this.#cancel();
+    for (let work = this.#work.pop(); work; work = this.#work.pop()) work();
+  }
+
+  #plan(): void {
+    if (this.#timer !== 0 || this.#work.length === 0 || this.signal.aborted) return;
+    this.#timer = this.#canIdle
+      ? requestIdleCallback((deadline) => this.#run(() => deadline.timeRemaining()))
+      : window.setTimeout(() => {
+          const end = performance.now() + IDLE_BUDGET_MS;
+          this.#run(() => end - performance.now());
+        }, 50);
+  }
+
+  #run(left: () => number): void {
+    this.#timer = 0;
+    do this.#work.pop()?.();
+    while (this.#work.length > 0 && left() > 2);
+    this.#plan();
+  }
+
+  #cancel(): void {
+    if (this.#canIdle) cancelIdleCallback(this.#timer);
+    else window.clearTimeout(this.#timer);
+    this.#timer = 0;
+  }
+
+  // Safari has no idle callbacks.
+  get #canIdle(): boolean {
+    return typeof requestIdleCallback === "function";
+  }
+}

@@ -1,0 +1,94 @@
+/** The forms in which a team asks a person: the answer goes to the kernel, which ends the request. */
+
+import { button, h, once, onEnter } from "../../dom/build";
+import { plain } from "../../dom/safe_text";
+import type { Cell } from "../../protocol/model";
+import type { Command } from "../../protocol/protocol";
+
+type Send = (command: Command) => void;
+
+/** Whether `cell` waits for a person. */
+export function isAsking(cell: Cell): boolean {
+  return (cell.kind === "human input" || cell.kind === "approval") && cell.status === "waiting";
+}
+
+/** The form for `cell`. It may be sent again: the kernel takes the first answer to a request. */
+export function inputForm(cell: Cell, send: Send): HTMLFormElement {
+  return cell.kind === "approval" ? approvalForm(cell, send) : answerForm(cell, send);
+}
+
+function answerForm(cell: Cell, send: Send): HTMLFormElement {
+  const request_id = requestOf(cell);
+  const box = h("textarea", "nbs-box");
+  box.rows = 2;
+  box.setAttribute("aria-label", `Answer to ${plain(cell.agent || "the team")}`);
+  box.placeholder = "Your answer";
+  const [sent, submit] = sending(send);
+  const answer = h("button", "nbs-button nbs-primary", "Answer");
+  const dismiss = button("nbs-button", "Dismiss", "End the request without an answer", () =>
+    submit({ type: "dismiss", request_id }),
+  );
+  const form = h("form", "nbs-input", box, h("div", "nbs-buttons", answer, dismiss, sent));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit({ type: "answer", request_id, text: box.value });
+  });
+  onEnter(box, () => form.requestSubmit()); // JupyterLab keeps the Enter key from submitting forms by itself
+  return form;
+}
+
+/** Two buttons; Enter in the reason's box rejects, because a reason is given for nothing else. */
+function approvalForm(cell: Cell, send: Send): HTMLFormElement {
+  const request_id = requestOf(cell);
+  const reason = h("input", "nbs-box nbs-reason");
+  reason.type = "text";
+  reason.placeholder = "Reason, if you reject";
+  reason.setAttribute("aria-label", "Reason, if you reject");
+  const [sent, submit] = sending(send);
+  const reject = () => {
+    const why = reason.value.trim();
+    submit({ type: "answer", request_id, text: why === "" ? "reject" : `reject: ${why}` });
+  };
+  const approve = button("nbs-button nbs-primary", "Approve", "Approve (Shift+A)", () =>
+    submit({ type: "answer", request_id, text: "approve" }),
+  );
+  const refuse = button("nbs-button", "Reject", "Reject, with the reason if there is one (Shift+R)", reject);
+  approve.setAttribute("aria-keyshortcuts", "Shift+A");
+  refuse.setAttribute("aria-keyshortcuts", "Shift+R");
+  const buttons = h("div", "nbs-buttons", approve, refuse, reason, sent);
+  const form = h("form", "nbs-input", buttons);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  onEnter(reason, reject);
+  return form;
+}
+
+/**
+ * What the reader was writing in `field` when the request of `cell` ended in another way, to be copied; undefined where
+ * nothing is lost. It takes the keys that still come, which would press the tools.
+ */
+export function lateAnswer(field: Element, cell: Cell): HTMLTextAreaElement | undefined {
+  const isField = field instanceof HTMLTextAreaElement || field instanceof HTMLInputElement;
+  if (!isField) return undefined;
+  const [answer, mine] = [String(cell.data?.answer ?? "").trim(), field.value.trim()];
+  if (mine === "" || answer === mine || answer.endsWith(`: ${mine}`)) return undefined; // with its verdict before it
+  const box = h("textarea", "nbs-box");
+  box.value = field.value;
+  box.readOnly = true;
+  box.setAttribute("aria-label", "Your answer, too late");
+  return box;
+}
+
+function requestOf(cell: Cell): string {
+  return String(cell.data?.request_id ?? "");
+}
+
+/** Where it is said that something was sent, and what sends and says so. */
+function sending(send: Send): [HTMLElement, Send] {
+  const sent = h("span", "nbs-pending");
+  sent.setAttribute("aria-live", "polite");
+  const submit = once((command: Command) => {
+    send(command);
+    sent.textContent = "sent, not confirmed yet";
+  });
+  return [sent, submit];
+}

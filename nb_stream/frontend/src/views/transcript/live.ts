@@ -1,0 +1,137 @@
+/** The cells that are being written, side by side where there is room; their text grows as it comes. */
+
+import type { Connection } from "../../comm/connection";
+import type { LiveCell } from "../../comm/live_text";
+import { focusedIn, h, setChildren } from "../../dom/build";
+import { colourClass } from "../../dom/colours";
+import { count } from "../../dom/format";
+import { portions, Work } from "../../dom/portions";
+import { plain, setText } from "../../dom/safe_text";
+import { TextWriter } from "../../dom/text_writer";
+import { MarkdownWriter } from "../../markdown/stream/markdown_writer";
+import { checkLater } from "../../markdown/stream/recheck";
+import { isMarkdown } from "./body";
+import { depthClass, pathAbove } from "./cell_address";
+import { kindWord } from "./summary";
+
+export class LiveView {
+  readonly el = h("article", "nbs-live-cell");
+  text = h("div", "nbs-text");
+  #above = h("span", "nbs-above");
+  #agent = h("span", "nbs-agent-name");
+  #kind = h("span", "nbs-kind");
+  #doing = h("span", "nbs-doing");
+  #held = h("p", "nbs-held");
+  #scroll = h("div", "nbs-live-text");
+  #writer: MarkdownWriter | TextWriter;
+  #painted = 0;
+  #work: Work | undefined;
+  #revision: number;
+
+  constructor(
+    private readonly cell: LiveCell,
+    private readonly connection: Connection,
+  ) {
+    this.#revision = cell.revision;
+    this.#writer = this.#newWriter();
+    this.#scroll.append(h("div", "nbs-live-grow", this.text, this.#held));
+    const head = h("header", "nbs-live-head", this.#above, this.#agent, this.#kind, this.#doing);
+    this.el.setAttribute("aria-busy", "true");
+    this.#scroll.setAttribute("role", "group");
+    this.el.append(head, this.#scroll);
+  }
+
+  /** Paint what came; `several` says that others are being written beside it, each in a box of its own height. */
+  update(several: boolean): void {
+    const { head } = this.cell;
+    const { agents } = this.connection.store;
+    const row = agents.find(({ path }) => path === head.path);
+    const gated = row?.can_stream === true && !this.connection.switches.isOn(row);
+    this.el.className = `nbs-live-cell ${colourClass(agents, head.path)} ${depthClass(head)}`;
+    this.el.classList.toggle("nbs-is-held", gated);
+    this.el.dataset.kind = head.kind;
+    setText(this.#above, pathAbove(head));
+    setText(this.#agent, head.agent ?? "");
+    setText(this.#kind, kindWord(head));
+    const doing = head.kind === "thought" ? "thinking" : "writing";
+    setText(this.#doing, doing);
+    this.#scroll.setAttribute("aria-label", plain(`${head.agent ?? ""} ${doing}`));
+    setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
+    if (several || head.kind === "thought") this.#scroll.tabIndex = 0;
+    else if (!focusedIn(this.#scroll)) this.#scroll.removeAttribute("tabindex");
+    this.#paint();
+  }
+
+  /** Go on to `text`, which has ended; false where something else, or nothing, is painted here. */
+  finish(text: string): boolean {
+    if (this.#painted === 0 || !text.startsWith(this.cell.text)) return false;
+    this.cell.replace(text); // the last words of a message may come with its end
+    this.#paint();
+    const writer = this.#writer;
+    this.#work?.whenDone(() => {
+      writer.end();
+      if (writer instanceof MarkdownWriter) {
+        checkLater(this.text, text, writer.definitions, this.connection.services);
+      }
+    });
+    return true;
+  }
+
+  #newWriter(): MarkdownWriter | TextWriter {
+    const isRich = isMarkdown(this.cell.head);
+    this.text.classList.toggle("nbs-md", isRich);
+    return isRich ? new MarkdownWriter(this.text, this.connection.services) : new TextWriter(this.text);
+  }
+
+  #paint(): void {
+    const { pieces, revision } = this.cell;
+    if (revision !== this.#revision) {
+      this.#work?.stop();
+      this.#revision = revision;
+      this.#painted = 0;
+      this.text.replaceChildren();
+      this.#writer = this.#newWriter();
+    }
+    if (this.#painted === pieces.length) return;
+    if (!this.#work || this.#work.isDone) this.#work = new Work(this.text, this.#write());
+  }
+
+  /** Write what has come, and what comes meanwhile. */
+  *#write(): Generator<number> {
+    while (this.#painted < this.cell.pieces.length) {
+      const fresh = this.cell.pieces.slice(this.#painted).join("");
+      this.#painted = this.cell.pieces.length;
+      for (const portion of portions(fresh)) {
+        this.#writer.write(portion);
+        yield portion.length;
+      }
+    }
+  }
+}
+
+export class LiveArea {
+  readonly el = h("div", "nbs-live");
+  #views = new Map<string, [LiveCell, LiveView]>();
+
+  constructor(private readonly connection: Connection) {}
+
+  /** The view of the cell `id` while it is still shown here: its finished cell may take its text over. */
+  view(id: string): LiveView | undefined {
+    return this.#views.get(id)?.[1];
+  }
+
+  update(): void {
+    const { live } = this.connection.store;
+    for (const [id, [cell]] of this.#views) if (live.get(id) !== cell) this.#views.delete(id);
+    for (const [id, cell] of live) {
+      if (!this.#views.has(id)) this.#views.set(id, [cell, new LiveView(cell, this.connection)]);
+    }
+    const views = [...live.keys()].map((id) => this.#views.get(id)![1]);
+    this.el.classList.toggle("nbs-many", views.length > 1);
+    setChildren(
+      this.el,
+      views.map(({ el }) => el),
+    );
+    for (const view of views) view.update(views.length > 1);
+  }
+}

@@ -1,0 +1,54 @@
+/** The line before a run's cells: its number, its task, and how it ended. */
+
+import { h } from "../../dom/build";
+import { duration, money, pace, tokens } from "../../dom/format";
+import { setText } from "../../dom/safe_text";
+import { firstWords, inRow } from "../../protocol/code_points";
+import type { RunInfo } from "../../protocol/model";
+import type { VirtualItem } from "./virtual_list";
+
+export class RunLine implements VirtualItem {
+  readonly el = h("div", "nbs-run");
+  readonly isBusy = false;
+  #title = h("span", "nbs-run-title");
+  #task = h("span", "nbs-run-task");
+  #end = h("span", "nbs-run-end");
+
+  constructor(
+    run: RunInfo,
+    private readonly number: number,
+  ) {
+    this.#title.setAttribute("role", "heading");
+    this.#title.setAttribute("aria-level", "3");
+    this.el.append(h("div", "nbs-run-head", this.#title, this.#task), this.#end);
+    this.update(run);
+  }
+
+  light(): HTMLElement {
+    return this.el;
+  }
+
+  release(): void {}
+
+  update(run: RunInfo): void {
+    this.el.dataset.status = run.status;
+    setText(this.#title, `Run ${this.number}`);
+    setText(this.#task, firstWords(run.task, 200));
+    setText(this.#end, ending(run));
+  }
+}
+
+function ending(run: RunInfo): string {
+  const parts = [run.stop_reason ? `${run.status}: ${firstWords(run.stop_reason)}` : run.status];
+  const used = tokens(run.usage, "at least");
+  if (used) parts.push(used);
+  if (run.cost) parts.push((run.unpriced ? "at least " : "") + money(run.cost));
+  if (run.ttft != null) parts.push(`first token after ${duration(run.ttft)}`);
+  if (run.tokens_per_s != null) parts.push(pace(run.tokens_per_s, run.estimated));
+  const waited = run.waited ?? 0;
+  if (run.started_at !== null && run.ended_at !== null) {
+    parts.push(duration(Math.max(0, run.ended_at - run.started_at - waited)));
+  }
+  if (waited >= 0.05) parts.push(`waited ${duration(waited)} for a person`);
+  return inRow(parts);
+}

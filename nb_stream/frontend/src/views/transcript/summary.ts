@@ -1,0 +1,109 @@
+/** The one line of a cell: which kind it is, its first words, and what it took. */
+
+import { count, dateAndTime, duration, money, pace, timeOfDay, tokens } from "../../dom/format";
+import { firstWords, inRow } from "../../protocol/code_points";
+import type { Cell, CellHead, CellStatus } from "../../protocol/model";
+import { codeBlocks } from "./code";
+
+/** The word for the kind of a cell, empty for what agents simply say. */
+export function kindWord(cell: CellHead): string {
+  if (cell.kind === "text") return cell.agent === "user" ? "task" : "";
+  if (cell.kind === "other") return cell.type ?? "";
+  return cell.kind;
+}
+
+/** How a person decided on what was to be approved; empty while nobody has, and for all else. */
+function verdict({ kind, data }: CellHead): string {
+  if (kind !== "approval" || data?.answer == null) return "";
+  return String(data.answer).startsWith("approve") ? "approved" : "rejected";
+}
+
+/** A word for an end or a state that is not the ordinary one. */
+export function statusWord(cell: CellHead & { text?: string }): string {
+  if (cell.kind === "error") return "";
+  const decided = verdict(cell);
+  if (decided) return decided;
+  const partial = cell.text && (cell.kind === "text" || cell.kind === "thought") ? ", partial" : "";
+  if (["failed", "cancelled", "cut off"].includes(cell.status)) return `${cell.status}${partial}`;
+  if (cell.status === "running" || cell.status === "waiting") return cell.status;
+  if (cell.kind === "code" && cell.data?.exit_code) return `exit code ${cell.data.exit_code}`;
+  return (cell.tool_calls ?? []).some((call) => call.is_error) ? "error" : "";
+}
+
+/** The status as it is coloured: what a tool or a piece of code failed in counts as failed, and what was rejected. */
+export function statusOf(cell: Cell): CellStatus {
+  const word = cell.status === "done" ? statusWord(cell) : "";
+  return word === "" || word === "approved" ? cell.status : "failed";
+}
+
+/** The first words of a cell, or the line that says the same in its stead. */
+export function headline(cell: Cell): string {
+  const data = cell.data ?? {};
+  if (cell.tool_calls?.length) return firstWords(cell.tool_calls.map(callLine).join(" · "));
+  if (cell.kind === "handoff" && data.target) return firstWords(`to ${data.target}: ${cell.text}`);
+  if (cell.kind === "code") {
+    return firstWords(codeBlocks(data.code_blocks)[0]?.code || cell.text || String(data.output ?? ""));
+  }
+  if (cell.kind === "human input" || cell.kind === "approval") {
+    const asked = askedFor(data.what) ?? cell.text;
+    // The verdict stands before it, where no narrow panel cuts it off; a reason is worth reading here.
+    const answer = verdict(cell) ? String(data.answer).replace(/^(approve|reject):?\s*/, "") : data.answer;
+    return firstWords(answer ? `${asked} → ${answer}` : asked);
+  }
+  return firstWords(cell.kind === "text" || cell.kind === "thought" ? unmarked(cell.text) : cell.text);
+}
+
+/** What was to be approved, in a line; undefined where the question is all there is. */
+function askedFor(what: unknown): string | undefined {
+  const { tool, arguments: given, code, code_blocks } = (what ?? {}) as Record<string, unknown>;
+  if (tool !== undefined) return callLine({ name: String(tool), arguments: JSON.stringify(given ?? {}) });
+  const shown = codeBlocks(code_blocks)[0]?.code ?? code;
+  return shown === undefined ? undefined : firstWords(String(shown), 80);
+}
+
+/** The beginning of a Markdown text without the marks that a reader of one line does not need. */
+function unmarked(text: string): string {
+  return text
+    .slice(0, 1000)
+    .replace(/^ {0,3}(#{1,6}|>|[-*+](?= ))[ \t]*/gm, "")
+    .replace(/\*\*|~~|`+|\\$/gm, "")
+    .replace(/\*(?=\S)([^*\n]*\S)\*/g, "$1");
+}
+
+function callLine(call: { name: string; arguments: string; result?: string | null }): string {
+  const line = `${call.name}(${firstWords(call.arguments, 80)})`;
+  return call.result == null ? line : `${line} → ${firstWords(call.result, 80)}`;
+}
+
+/** What a cell took, for the end of its line: tokens, cost, duration, time of day. */
+export function meta(cell: Cell): string[] {
+  const parts: string[] = [];
+  if (cell.usage?.completion_tokens) {
+    parts.push(
+      `${cell.usage.about ? "about " : ""}${count(cell.usage.completion_tokens, "completion token")}`,
+    );
+  }
+  if (cell.cost) parts.push(money(cell.cost));
+  if (cell.started_at !== undefined && cell.ended_at !== undefined) {
+    const seconds = cell.ended_at - cell.started_at;
+    if (seconds >= 0.05) parts.push(duration(seconds));
+  }
+  const at = cell.ended_at ?? cell.started_at;
+  if (at !== undefined) parts.push(timeOfDay(at));
+  return parts;
+}
+
+/** All that is known of the making of a cell, for those who ask. */
+export function figures(cell: Cell): string {
+  const parts: string[] = [];
+  const used = cell.usage && tokens(cell.usage, "about");
+  if (used) parts.push(used);
+  if (cell.cost !== undefined) parts.push(money(cell.cost));
+  if (cell.ttft !== undefined) parts.push(`first token after ${duration(cell.ttft)}`);
+  if (cell.tokens_per_s !== undefined) parts.push(pace(cell.tokens_per_s, cell.estimated));
+  const seconds = (cell.ended_at ?? 0) - (cell.started_at ?? 0);
+  if (cell.started_at !== undefined && seconds >= 0.05) parts.push(`took ${duration(seconds)}`);
+  const at = cell.ended_at ?? cell.started_at;
+  if (at !== undefined) parts.push(dateAndTime(at));
+  return inRow(parts);
+}

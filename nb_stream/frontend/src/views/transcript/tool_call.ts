@@ -1,0 +1,51 @@
+/** A tool call with what it was given and what came of it. */
+
+import { hasSequences, inLines } from "../../ansi/ansi";
+import { h } from "../../dom/build";
+import { duration } from "../../dom/format";
+import { asName } from "../../protocol/code_points";
+import type { Cell, ToolCall } from "../../protocol/model";
+import { dataView, parseData } from "./data_view";
+import { label, output, source } from "./source";
+
+/** The call of a finished or running cell; `alone` says that the cell's time is the call's. */
+export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElement {
+  const el = h("div", "nbs-call");
+  const outcome = outcomeOf(call, cell);
+  el.dataset.outcome = outcome;
+  const seconds =
+    alone && cell.ended_at !== undefined ? cell.ended_at - (cell.started_at ?? cell.ended_at) : 0;
+  const said = seconds >= 0.05 ? `${outcome} · ${duration(seconds)}` : outcome;
+  el.append(
+    h("p", "nbs-call-head", h("code", "nbs-call-name", asName(call.name)), h("span", "nbs-outcome", said)),
+  );
+  el.append(...toolArguments(call.arguments));
+  if (call.result != null) {
+    el.append(label(call.is_error ? "error" : "result", call.is_error), result(call.result));
+    el.classList.toggle("nbs-is-error", call.is_error === true);
+  }
+  return el;
+}
+
+/** What a tool is given: fields of JSON, or the text where the model wrote something else. */
+export function toolArguments(text: string): HTMLElement[] {
+  const trimmed = text.trim();
+  return trimmed === "" || trimmed === "{}" ? [] : [label("arguments"), value(trimmed, "Arguments")];
+}
+
+/** What came of it: with colours where it has some; nothing of it is written over. */
+function result(given: string): HTMLElement {
+  const text = inLines(given);
+  return hasSequences(text) ? output(text, "Result") : value(text, "Result");
+}
+
+function value(text: string, what: string): HTMLElement {
+  const data = parseData(text);
+  return data && Object.keys(data).length > 0 ? dataView(data) : source(text, what);
+}
+
+function outcomeOf(call: ToolCall, cell: Cell): string {
+  if (call.is_error) return "failed";
+  if (call.result != null) return "done";
+  return cell.status === "running" ? "running" : "no result";
+}

@@ -1,0 +1,35 @@
+/** A Python traceback for reading: what was raised stands out, frames of libraries step back. */
+
+import { withoutAnsi } from "../../ansi/ansi";
+import { h } from "../../dom/build";
+import { Work } from "../../dom/portions";
+import { appendText } from "../../dom/safe_text";
+
+/** Characters for which a line counts beside its own. */
+const LINE = 16;
+const FRAME = /^\s*File "(.*)", line \d+/;
+const LIBRARY = /[\\/](site-packages|dist-packages|lib[\\/]python\d)|^<frozen/;
+
+/** The text of `traceback`, without colours of a terminal, folded away; its lines carry classes. */
+export function tracebackFold(traceback: string): HTMLElement {
+  const pre = h("pre", "nbs-source nbs-traceback");
+  pre.tabIndex = 0;
+  pre.setAttribute("role", "group");
+  pre.setAttribute("aria-label", "Traceback");
+  new Work(pre, lines(pre, withoutAnsi(traceback).trimEnd()));
+  return h("details", "nbs-fold", h("summary", "", "Traceback"), pre);
+}
+
+function* lines(pre: HTMLElement, text: string): Generator<number> {
+  let isLibrary = false;
+  for (const [index, line] of text.split("\n").entries()) {
+    const file = FRAME.exec(line)?.[1];
+    if (file !== undefined) isLibrary = LIBRARY.test(file);
+    else if (/^\S/.test(line)) isLibrary = false;
+    const raised = /^[\w.]+(Error|Exception|Interrupt|Exit|Warning|Group)\b/.test(line);
+    const el = h("span", raised ? "nbs-raised" : isLibrary ? "nbs-library" : file ? "nbs-frame" : "");
+    appendText(el, index === 0 ? line : `\n${line}`);
+    pre.append(el);
+    yield line.length + LINE;
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * A long list in blocks: only those near the screen are built and laid out. The others keep their height and the text
+ * of their items, so that the page's own search, links, printing and "select all" find everything.
+ */
+
+import { h, isInUse } from "../../dom/build";
+import type { Backlog } from "./idle_queue";
+
+/** Items in a block. */
+const SIZE = 50;
+/** Blocks at the end of the list that are always built. */
+const END = 2;
+/** How far beyond the scroller's edges a block counts as near: as far as browsers begin to lay it out. */
+const MARGIN = "150% 0px";
+
+export interface VirtualItem {
+  /** Made when it is first asked for. */
+  readonly el: HTMLElement;
+  /** What stands for the item while its block is not built. */
+  light(): HTMLElement;
+  /** Whether the reader would lose something with the element. */
+  readonly isBusy: boolean;
+  /** Forget the element. */
+  release(): void;
+}
+
+/** What becomes of a block; both with the places from the first item to behind the last. */
+export interface Watcher {
+  /** It came near, and is built. */
+  approach(first: number, end: number): void;
+  /** Some blocks were taken apart. */
+  released(): void;
+  /** It was built where the browser had led to the item at `place`, and `text` was selected in it. */
+  found(place: number, text: string): void;
+}
+
+export class Blocks {
+  #items: VirtualItem[] = [];
+  #blocks: HTMLElement[] = [];
+  #built = new Set<HTMLElement>();
+  /** Blocks that were left as text because the reader searches in the page. */
+  #read = new Set<HTMLElement>();
+  #near = new Set<Element>();
+  #observer: IntersectionObserver | undefined;
+
+  constructor(
+    private readonly el: HTMLElement,
+    private readonly later: Backlog,
+    private readonly watcher: Watcher,
+  ) {
+    for (const sign of ["pointermove", "wheel", "keydown", "focusin"]) {
+      el.addEventListener(sign, () => this.#read.size > 0 && this.#buildNear(true), { passive: true });
+    }
+  }
+
+  /** Begin to watch for blocks that come near inside `scroller`. */
+  watch(scroller: HTMLElement, signal: AbortSignal): void {
+    this.#observer = new IntersectionObserver((entries) => this.#see(entries), {
+      root: scroller,
+      rootMargin: MARGIN,
+    });
+    for (const block of this.#blocks) this.#observer.observe(block);
+    signal.addEventListener("abort", () => this.#observer?.disconnect(), { once: true });
+  }
+
+  append(items: readonly VirtualItem[]): void {
+    const first = this.#items.length;
+    this.#items.push(...items);
+    const last = Math.ceil(this.#items.length / SIZE);
+    for (let index = Math.floor(first / SIZE); index < last; index++) {
+      const known = this.#blocks[index];
+      const block = known ?? this.#begin();
+      if (!known && index < last - END) {
+        block.classList.add("nbs-unbuilt");
+        this.later.add(() => this.#lighten(block));
+      } else if (!known || this.#built.has(known)) {
+        this.#built.add(block);
+        this.#put(block, Math.max(first, index * SIZE), index);
+      }
+    }
+    if (this.#built.size > END) this.later.add(() => this.#release());
+  }
+
+  /** Remove all items from the place `length` on. */
+  truncate(length: number): void {
+    this.#items.splice(length);
+    for (const block of this.#blocks.splice(Math.ceil(length / SIZE))) {
+      this.#observer?.unobserve(block);
+      this.#near.delete(block);
+      this.#built.delete(block);
+      this.#read.delete(block);
+      block.remove();
+    }
+    const last = this.#blocks.at(-1);
+    const left = length - (this.#blocks.length - 1) * SIZE;
+    while (last && last.children.length > left) last.lastElementChild!.remove();
+    // What comes is put behind what is there.
+    if (last) this.build(length - 1);
+  }
+
+  /** Whether the item at `place` is near the screen, or will be as soon as anything is shown. */
+  isNear(place: number): boolean {
+    const index = Math.floor(place / SIZE);
+    return index >= this.#blocks.length - END || this.#near.has(this.#blocks[index]!);
+  }
+
+  /** Build the block with the item at `place`. */
+  build(place: number): void {
+    const index = Math.floor(place / SIZE);
+    const block = this.#blocks[index];
+    if (!block || this.#built.has(block)) return;
+    this.#built.add(block);
+    this.#read.delete(block);
+    block.replaceChildren();
+    this.#put(block, index * SIZE, index);
+    block.classList.remove("nbs-unbuilt");
+  }
+
+  /** Estimate all heights anew, in pixels of each item; what the browser remembers is forgotten. */
+  estimate(height: (place: number) => number): void {
+    this.el.classList.add("nbs-forget");
+    this.#blocks.forEach((block, index) => {
+      let sum = 0;
+      const end = Math.min((index + 1) * SIZE, this.#items.length);
+      for (let place = index * SIZE; place < end; place++) sum += height(place);
+      block.style.setProperty("--nbs-height", `${Math.round(sum)}px`);
+    });
+    requestAnimationFrame(() => requestAnimationFrame(() => this.el.classList.remove("nbs-forget")));
+  }
+
+  #begin(): HTMLElement {
+    const block = h("div", "nbs-group");
+    this.#blocks.push(block);
+    this.el.append(block);
+    this.#observer?.observe(block);
+    return block;
+  }
+
+  #put(block: HTMLElement, from: number, index: number): void {
+    block.append(...this.#items.slice(from, (index + 1) * SIZE).map(({ el }) => el));
+  }
+
+  #lighten(block: HTMLElement): void {
+    const index = this.#blocks.indexOf(block);
+    if (index < 0 || this.#built.has(block)) return;
+    block.replaceChildren(...this.#items.slice(index * SIZE, (index + 1) * SIZE).map((item) => item.light()));
+  }
+
+  /** Take the blocks apart that are far away. */
+  #release(): void {
+    const isFar = (block: HTMLElement, index: number) =>
+      index < this.#blocks.length - END && !this.#near.has(block) && !isInUse(block);
+    const far: [HTMLElement, VirtualItem[], number][] = [];
+    for (const block of this.#built) {
+      const index = this.#blocks.indexOf(block);
+      if (!isFar(block, index)) continue;
+      const items = this.#items.slice(index * SIZE, (index + 1) * SIZE);
+      if (!items.some(({ isBusy }) => isBusy)) far.push([block, items, block.offsetHeight]);
+    }
+    // Only now, because each change makes the browser lay out anew before it tells a height.
+    for (const [block, items, height] of far) {
+      for (const item of items) item.release();
+      this.#built.delete(block);
+      if (height > 0) block.style.setProperty("--nbs-height", `${height}px`);
+      block.classList.add("nbs-unbuilt");
+      this.#lighten(block);
+    }
+    if (far.length > 0) this.watcher.released();
+  }
+
+  #see(entries: readonly IntersectionObserverEntry[]): void {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) this.#near.add(target);
+      else this.#near.delete(target);
+    }
+    this.#buildNear(document.hasFocus());
+    if (this.#built.size > this.#near.size) this.later.add(() => this.#release());
+  }
+
+  /** While the keys go to the browser's own search, what it found must stay: then the reader is not `here`. */
+  #buildNear(here: boolean): void {
+    for (const block of this.#near) {
+      const index = this.#blocks.indexOf(block as HTMLElement);
+      const end = Math.min((index + 1) * SIZE, this.#items.length);
+      if (this.#built.has(block as HTMLElement)) this.watcher.approach(index * SIZE, end);
+      else if (!here) this.#read.add(block as HTMLElement);
+      else {
+        const found = foundIn(block);
+        this.build(index * SIZE);
+        this.watcher.approach(index * SIZE, end);
+        if (found) this.watcher.found(index * SIZE + found[0], found[1]);
+      }
+    }
+  }
+}
+
+/** To which child of a block the browser led, by the page's address or its own search, and the text it selected. */
+function foundIn(block: Element): [number, string] | undefined {
+  const selection = document.getSelection();
+  const children = [...block.children];
+  const selected = selection?.isCollapsed === false ? selection.anchorNode : null;
+  const at = children.findIndex((child) => child.contains(selected) || child.matches(":target"));
+  return at < 0 ? undefined : [at, selected ? selection!.toString() : ""];
+}
