@@ -79,6 +79,26 @@ class TeamPanel(FrameWidget):
 
     A `TeamStream` that is shown has its own options and keeps its switches: the panel takes `title` and `leave` only.
 
+    **While a cell runs**, switches and buttons act at once: with `await panel.run(…)`, `run_sync`, a loop over
+    `run_stream` and `start` alike, on ipykernel 6.17 to 7.4. In a kernel that nb_stream does not know, the panel says
+    beside them that they may act late.
+
+    **Kernel → Interrupt** (■) ends the run that a cell waits for; when the run has ended, the cell raises
+    KeyboardInterrupt. A second interrupt within a second leaves behind what does not end by itself. A run that no cell
+    waits for goes on.
+
+    **Figures.** Each message, agent and run shows its time to the first token, its pace, its tokens, its duration and,
+    with `prices`, its cost. Tokens are what the servers counted, prompt and completion. If a server counts nothing, the
+    figure is an estimate ("about"), and sums say "at least". Calls that no message tells of (a selector's, an answer
+    that was broken off) are in the sums from the run's end on. The time that a person took to answer or to approve is
+    shown apart, as "waited".
+
+    **A saved notebook** shows the whole transcript if there is no kernel any more, as HTML and as plain text, within
+    four times the transcript's text and 60 kB. (Texts whose lines have a few characters only, or that are mostly `<`
+    and `&`, take more.) Finished messages stand there within 2 s. What is being written stands there within 5 s and is
+    marked as cut off until it is finished, so it stays if a kernel dies in mid-run. While the panel lives, the page
+    hides what it leaves.
+
     Raises what `TeamStream` raises.
     """
 

@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 class TeamStream(StandIn):
     """Runs an AgentChat team, a single agent, or what a zero-argument factory returns.
 
-    `run` and `run_stream` take what AgentChat's `TaskRunner` takes and give what it gives, so that a TeamStream can
-    stand wherever a team is run. Its options:
+    `run` and `run_stream` take what AgentChat's `TaskRunner` takes and give what it gives. So a TeamStream can stand
+    wherever AgentChat takes a team: it can be printed by `Console`, take part in a team, or stand in a
+    `SocietyOfMindAgent`, an `AgentTool` or a `TeamTool`; an outer stream finds the agents inside it. (`Swarm`,
+    `GraphFlow` and `MagenticOneGroupChat` take agents alone.) Its options:
 
     - `streaming`: which agents begin with their switch on. `"built"`: those that were built to stream. `True`: all that
       can stream; `False`: none. Or names and paths (`["writer", "research/critic"]`): these and no others. Or a mapping
@@ -61,6 +63,16 @@ class TeamStream(StandIn):
     - `view`: `"terminal"` prints what is said.
     - `prices`: for each model, the USD for a million prompt and completion tokens (`{"gpt-4o": (2.5, 10.0)}`). Then
       messages and runs have a cost.
+
+    A call of an agent beside the run, or by a tool within it, belongs to its caller alone. Agents of the same name are
+    told apart by their paths. A single agent goes on if nobody reads its `run_stream`, as a team does: leaving the loop
+    cancels it, but a tool may have begun. After a failure or a cancel the next run works, with the history.
+
+    A recording holds no secret of the environment, wherever it was said: no value of a variable with KEY, TOKEN, SECRET,
+    PASSWORD or CREDENTIAL in its name that looks like a secret (12 characters and more; no address, path or number).
+    A saved state is the team's own, and a bare team takes it up. Beside it stands what AutoGen 0.7.5 leaves out: the way
+    through the loops of a GraphFlow, and what agents know that are filtered, run code, hold a team or are tools of
+    others. It has not how far a termination condition has counted, and who speaks in the middle of a run.
 
     Raises NotATeamError for anything that is no team, BackendError if AutoGen is missing, RecordingError if `record`
     cannot be written; ValueError, UnknownAgentError and CannotStreamError for a value that an option does not take.

@@ -121,7 +121,7 @@ ROWS: dict[str, list[Callable[..., Any]]] = {
         switches.test_a_choice_of_a_selector_is_switched_between_two_choices_of_one_run,
         switches.test_ticking_a_selector_changes_nothing_that_its_team_gives,
     ],
-    "inside a team, `SocietyOfMindAgent`": [
+    "agents inside a team, `SocietyOfMindAgent`": [
         switches.test_same_names_at_different_depths_are_switched_apart,
         switches.test_a_ticked_box_lets_an_agent_built_without_streaming_stream_from_its_next_turn,
     ],
