@@ -15,10 +15,9 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import Phase, settings
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-for folder in (ROOT, ROOT / "tests"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+ROOT = str(pathlib.Path(__file__).resolve().parents[1])
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in the background deaf to Ctrl-C, and what it starts inherits that: the tests' programs
@@ -78,7 +77,7 @@ def _turn(path: pathlib.Path, alone: bool) -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What the tests that passed have printed: figures and seeds; and what this machine has no Python or no
     Firefox for."""
-    from environments import FIREFOX, find_python
+    from tests.support.virtual_environments import FIREFOX, find_python
 
     told = [report for report in terminalreporter.getreports("passed") if report.capstdout.strip()]
     if told:

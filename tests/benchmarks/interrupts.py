@@ -16,12 +16,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from environments import THIS_PYTHON
-from kernel.harness import Environment, Kernel
-from kernel.interrupting import WAITS, interrupt_once, prepare
+from tests.support.interrupted_cells import WAITS, interrupt_once, prepare
+from tests.support.real_kernel import Environment, Kernel
+from tests.support.virtual_environments import THIS_PYTHON
 
 IPYKERNELS = ("6.29.5", "7.1.0", "7.4.0")
 

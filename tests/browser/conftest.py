@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from browser.dev_page import DevPage, served
-from browser.lab import CHROMIUM, FLAGS, Notebook, Server
+from tests.support.browser.dev_page import DevPage, served
+from tests.support.browser.jupyter import CHROMIUM, FLAGS, Notebook, Open, Server
 
 _numbers = itertools.count(1)
 
@@ -38,12 +37,6 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """JupyterLab, then Notebook 7."""
     with Server(tmp_path_factory.mktemp(request.param), request.param).running() as running:
         yield running
-
-
-class Open(Protocol):
-    """Opens a notebook with these cells, on this kernel."""
-
-    def __call__(self, cells: Sequence[str], kernel: str = ...) -> Notebook: ...
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from browser.dev_page import AXE, FRAME, DevPage
-
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+from tests.support.browser.axe import faults
+from tests.support.browser.dev_page import FRAME, DevPage
 
 # Of each host what the panel goes by: attributes of the page, colours of the default themes. Beside them stand the
 # variables that ipywidgets brings, which are light in every theme.
@@ -67,18 +66,6 @@ COLOURS = """() => {
 
 OPEN_ALL = "() => document.querySelector('[aria-label=\"Expand all\"]').click()"
 UNFOLD = "() => document.querySelectorAll('.nbs-root details').forEach(details => { details.open = true; })"
-
-
-def faults(page: Page) -> list[str]:
-    """What axe finds in the panel, with the element and the reason."""
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("rules => axe.run(document.querySelector('#panel'), {runOnly: rules})", RULES)
-    assert len(found["passes"]) > 15, "axe looked at nothing"
-    return [
-        f"{rule['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from browser.bare import BareHost, bare_host
-from browser.panel_page import PanelPage
+from tests.support.browser.bare_host import BareHost, bare_host
+from tests.support.browser.panel_page import PanelPage
 
 TEXT = "A sentence that everybody can wait for. "
 

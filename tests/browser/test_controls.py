@@ -6,19 +6,18 @@ import ast
 import time
 
 import pytest
-from environments import THIS_PYTHON
-from kernel.harness import NEWEST_FOR_PYTHON, Environment, p95
 from playwright.sync_api import expect
 
-from browser.conftest import Open
-from browser.lab import ROOT, Notebook, Server
-from browser.panel_page import PanelPage
+from tests.support.browser.jupyter import Notebook, Open, Server
+from tests.support.browser.panel_page import PanelPage
+from tests.support.real_kernel import NEWEST_FOR_PYTHON, Environment, p95
+from tests.support.virtual_environments import THIS_PYTHON
 
 IPYKERNELS = ("6.29.5", NEWEST_FOR_PYTHON[THIS_PYTHON])
 WAYS = ["await team.panel.run('go')", "team.panel.run_sync('go')", "await team.by_hand()", "await team.in_background()"]
 RUNS = [f"with contextlib.suppress(asyncio.CancelledError): {run}" for run in WAYS]
 """Cells that end well however their run ends: after an error a kernel would throw away what is asked next."""
-SETUP = f"import asyncio, contextlib, sys; sys.path.append({str(ROOT / 'tests' / 'kernel')!r})\nimport team\nteam.panel"
+SETUP = "import asyncio, contextlib\nfrom tests.support.in_kernel import switched_team as team\nteam.panel"
 CLICKS = 5
 
 

@@ -7,9 +7,9 @@ import shutil
 import subprocess
 
 import pytest
-from environments import FIREFOX
 
-from browser.lab import ROOT, Server
+from tests.support.browser.jupyter import ROOT, Server
+from tests.support.virtual_environments import FIREFOX
 
 DRIVER = ROOT / "nb_stream" / "frontend" / "tests" / "firefox.mjs"
 

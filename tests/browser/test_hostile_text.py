@@ -18,13 +18,13 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from hostile import cells_of, corpus, run_of
 from playwright.sync_api import Browser, Playwright, Route, expect
 
-from browser.dev_page import FRAME, DevPage
-from browser.lab import CHROMIUM, FLAGS
 from nb_stream.export.html import fragment
 from nb_stream.export.html import page as whole_page
+from tests.support.browser.dev_page import FRAME, DevPage
+from tests.support.browser.jupyter import CHROMIUM, FLAGS
+from tests.support.hostile_texts import cells_of, corpus, run_of
 
 POLICY = (
     "default-src 'none'; script-src 'self' blob:; style-src 'self'; connect-src 'self'; img-src blob: {icon}; "

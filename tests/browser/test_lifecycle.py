@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Browser, expect
 
-from browser.lab import Notebook, Server
-from browser.panel_page import PanelPage
+from tests.support.browser.jupyter import Notebook, Server
+from tests.support.browser.panel_page import PanelPage
 
 TEXT = "A sentence that everybody can wait for. "
 

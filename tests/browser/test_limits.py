@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from browser.firehose import measure
-from browser.lab import Server
+from tests.support.browser.firehose import measure
+from tests.support.browser.jupyter import Server
 
 
 @pytest.mark.alone

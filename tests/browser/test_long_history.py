@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from browser.dev_page import FRAME, DevPage
+from tests.support.browser.dev_page import FRAME, DevPage
 
 OPENED = """() => [...document.querySelectorAll('.nbs-cell[open] .nbs-text')].map(text => text.textContent)"""
 SEEN = """words => {

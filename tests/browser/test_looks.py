@@ -2,7 +2,7 @@
 
 What is kept of a picture is its blocks' mean colours, so that another machine's fonts change little and a lost style,
 a part in another place or a wrong colour changes much. After a wanted change, look at the panel, then make the pictures
-anew with `python tests/browser/test_looks.py`.
+anew with `python -m tests.browser.test_looks`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Page, expect, sync_playwright
 
-from browser.dev_page import FRAME, DevPage, served
-from browser.lab import CHROMIUM, FLAGS
+from tests.support.browser.dev_page import FRAME, DevPage, served
+from tests.support.browser.jupyter import CHROMIUM, FLAGS
 
 PICTURES = pathlib.Path(__file__).parent / "looks"
 BLOCK = 12

@@ -8,10 +8,10 @@ import subprocess
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from browser.conftest import Open
-from browser.dev_page import FRAME, FRONTEND, DevPage
-from browser.panel_page import PanelPage
-from browser.test_accessibility import faults
+from tests.support.browser.axe import faults
+from tests.support.browser.dev_page import FRAME, FRONTEND, DevPage
+from tests.support.browser.jupyter import Open
+from tests.support.browser.panel_page import PanelPage
 
 POLICY = (
     "default-src 'none'; script-src 'self' blob:; style-src 'self'; connect-src 'self'; img-src blob:; "

@@ -16,11 +16,11 @@ from importlib import metadata
 
 import nbformat
 import pytest
-from environments import THIS_PYTHON, make
 from playwright.sync_api import Browser, Page, expect
 
-from browser.lab import ROOT
-from browser.panel_page import PanelPage
+from tests.support.browser.jupyter import ROOT
+from tests.support.browser.panel_page import PanelPage
+from tests.support.virtual_environments import THIS_PYTHON, make
 
 SHOW = """
 from autogen_agentchat.agents import AssistantAgent

@@ -8,8 +8,8 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from browser.conftest import Open
-from browser.panel_page import PanelPage
+from tests.support.browser.jupyter import Open
+from tests.support.browser.panel_page import PanelPage
 
 SHOW = """
 from nb_stream import TeamPanel

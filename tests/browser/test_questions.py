@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from browser.conftest import Open
-from browser.panel_page import PanelPage
+from tests.support.browser.jupyter import Open
+from tests.support.browser.panel_page import PanelPage
 
 TEAM = """
 from autogen_agentchat.agents import AssistantAgent, UserProxyAgent

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import nbformat
 import pytest
-from openai_server import OpenAIServer, Reply, by_system
 from playwright.sync_api import expect
 
-from browser.conftest import Open
-from browser.lab import ROOT
-from browser.panel_page import PanelPage
+from tests.support.browser.jupyter import ROOT, Open
+from tests.support.browser.panel_page import PanelPage
+from tests.support.openai_server import OpenAIServer, Reply, by_system
 
 AUTHOR = "The moon pulls, the water follows.\nTwice a day you may leave the harbour. " * 8
 EDITOR = "Leave out the second sentence."

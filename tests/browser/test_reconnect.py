@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import random
 import time
 from collections.abc import Callable
@@ -11,11 +10,12 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
-from browser.hidden import HiddenPage
-from browser.lab import Notebook, Server
-from browser.panel_page import PanelPage
-from browser.proxy import Proxy
-from browser.reading import READER, READY, SHOWN, kernels
+from tests.support.browser.cut_line import Proxy
+from tests.support.browser.hidden_page import HiddenPage
+from tests.support.browser.jupyter import Notebook, Server
+from tests.support.browser.page_transcript import READER, READY, SHOWN, kernels
+from tests.support.browser.panel_page import PanelPage
+from tests.support.paths import SUPPORT
 
 TURNS, SENTENCES = 4, 130
 
@@ -85,7 +85,7 @@ def test_every_page_ends_with_the_kernels_transcript_whatever_happened_to_it(ser
         cut = opened(server, browser, name, proxy.port)
         second, faulty = Notebook(server, browser, name), Notebook(server, browser, name)
         faulty.page.add_init_script(f"window.__seed = {seed};")
-        faulty.page.add_init_script(path=pathlib.Path(__file__).with_name("faults.js"))
+        faulty.page.add_init_script(path=SUPPORT / "browser" / "line_faults.js")
         for other in (second, faulty):
             other.page.goto(server.url(name))
             other.page.wait_for_function(READY, timeout=90_000)

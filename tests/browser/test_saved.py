@@ -12,9 +12,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser.conftest import Open
-from browser.lab import Notebook, Server
-from browser.panel_page import PanelPage
+from tests.support.browser.jupyter import Notebook, Open, Server
+from tests.support.browser.panel_page import PanelPage
 
 SHOW = """
 from nb_stream import TeamPanel

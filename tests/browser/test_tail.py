@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from browser.dev_page import FRAME, DevPage
+from tests.support.browser.dev_page import FRAME, DevPage
 
 WRITE = """async () => {
     for (let i = 0; i < 20; i++) kernel.write('z1', '\\n\\nAnother paragraph.');

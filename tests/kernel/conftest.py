@@ -6,24 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-from x.harness import Kernel, environments, p95
 
-Latencies = dict[tuple[str, str], list[float]]
+from tests.support.real_kernel import Kernel, Latencies, environments
 
 
 @pytest.fixture(scope="module")
 def latencies() -> Latencies:
     """Seconds from a click's sending to its handler, by environment and kind of run."""
     return {}
-
-
-def within_200_ms(latencies: Latencies, environment: str) -> None:
-    """Of all clicks of an environment; prints them by kind of run."""
-    measured = {run: each for (name, run), each in latencies.items() if name == environment}
-    for run, took in measured.items():
-        print(f"{environment:32} {run:52} {len(took):2} clicks, p95 {p95(took) * 1000:5.1f} ms")
-    took = [each for every in measured.values() for each in every]
-    assert p95(took) < 0.2, (environment, sorted(took))
 
 
 @pytest.fixture(scope="module", params=environments(), ids=lambda e: f"ipykernel{e.ipykernel}-py{e.python}")

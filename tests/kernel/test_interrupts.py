@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-from environments import THIS_PYTHON
-from x.harness import NEWEST_FOR_PYTHON, Environment, Kernel, at_once
-from x.interrupting import WAITS, begin, interrupt_once, prepare
+
+from tests.support.interrupted_cells import WAITS, begin, interrupt_once, prepare
+from tests.support.real_kernel import NEWEST_FOR_PYTHON, Environment, Kernel, at_once
+from tests.support.virtual_environments import THIS_PYTHON
 
 IPYKERNELS = ("6.29.5", "7.1.0", NEWEST_FOR_PYTHON[THIS_PYTHON])
 

@@ -8,9 +8,9 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from environments import THIS_PYTHON
-from x.conftest import Latencies, within_200_ms
-from x.harness import NEWEST_FOR_PYTHON, Environment, Kernel, at_once
+
+from tests.support.real_kernel import NEWEST_FOR_PYTHON, Environment, Kernel, Latencies, at_once, within_200_ms
+from tests.support.virtual_environments import THIS_PYTHON
 
 IPYKERNELS = ("6.29.5", "6.31.0", "7.1.0", NEWEST_FOR_PYTHON[THIS_PYTHON])
 CLICKS = 5
@@ -35,7 +35,9 @@ def kernels() -> Iterator[list[Kernel]]:
 
 def prepare(kernel: Kernel) -> None:
     kernel.connect()
-    kernel.run("from team import *\nimport team")
+    kernel.run(
+        "from tests.support.in_kernel.switched_team import *\nfrom tests.support.in_kernel import switched_team as team"
+    )
 
 
 class Page:

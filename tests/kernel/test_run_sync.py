@@ -10,9 +10,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from environments import find_python
-from openai_server import OpenAIServer, Reply
-from x.harness import NEWEST_FOR_PYTHON, PROJECT, Environment, Kernel
+
+from tests.support.openai_server import OpenAIServer, Reply
+from tests.support.paths import ROOT
+from tests.support.real_kernel import NEWEST_FOR_PYTHON, Environment, Kernel
+from tests.support.virtual_environments import find_python
 
 ENVIRONMENTS = [Environment(version, python) for python, version in NEWEST_FOR_PYTHON.items() if find_python(python)]
 TEAM = """
@@ -162,7 +164,7 @@ def test_a_script_runs_one_team_in_every_way(environment: Environment, tmp_path:
     done = subprocess.run(
         [environment.python_executable(), "-X", "dev", "-W", "ignore", "script.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,11 +9,12 @@ import pathlib
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
 
-from browser.firehose import measure
-from browser.lab import CHROMIUM, FLAGS, Server
 from playwright.sync_api import sync_playwright
+
+from tests.support.browser.firehose import measure
+from tests.support.browser.jupyter import CHROMIUM, FLAGS, Server
 
 
 def main() -> None:

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from playwright.sync_api import Browser, CDPSession, Page, Route, sync_playwright
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 
-from browser.dev_page import served
-from browser.lab import CHROMIUM, FLAGS
+from tests.support.browser.dev_page import served
+from tests.support.browser.jupyter import CHROMIUM, FLAGS
 
 PIECE = 64
 SAMPLES = 8

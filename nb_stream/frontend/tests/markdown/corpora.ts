@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import spec from "commonmark-spec";
-import own from "../../../../tests/payloads.json";
+import own from "../../../../tests/support/hostile_texts.json";
 
 /** Beside the project, seen from this front end's folder, in which the tests run. */
 const FOLDER = process.env.NB_STREAM_CORPORA ?? resolve("../../../shared/corpora");

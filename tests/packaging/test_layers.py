@@ -1,0 +1,144 @@
+"""Dependencies point one way, and only the modules meant for it know other libraries."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+PACKAGE = ROOT / "nb_stream"
+
+ORDER = (
+    "errors",
+    "core",
+    "recording concurrency wire",
+    "export backends",
+    "runtime notebook",
+    "terminal",
+    "demo",
+    "stream",
+    "panel",
+    "cli",
+    "__main__ .",
+)
+"""The packages, and the modules that stand beside them, from below. Each may import from itself and from lines above its
+own, and from nothing else."""
+
+AUTOGEN = ("backends.autogen", "demo")
+WIDGETS = ("notebook.widget", "panel")
+PURE = ("asyncio", "threading", "concurrent", "io", "os", "pathlib", "socket", "subprocess")
+"""What the modules of `core` do without."""
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """The names of all modules inside the package, with their files."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        parts = file.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] not in ("frontend", "static", "schemas"):
+            yield ".".join(part for part in parts if part != "__init__") or ".", file
+
+
+MODULES = dict(modules())
+
+
+def imports(name: str) -> set[str]:
+    """What a module imports, also inside functions: names inside the package as they are in `MODULES`, others in full.
+
+    Not what it needs for type checkers only.
+    """
+    file = MODULES[name]
+    tree = ast.parse(file.read_text("utf-8"))
+    for_types = {id(node) for block in ast.walk(tree) if _is_for_types(block) for node in ast.walk(block)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(_from(name, file, node))
+    return found
+
+
+def _is_for_types(block: ast.AST) -> bool:
+    return isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+
+
+def _from(name: str, file: Path, node: ast.ImportFrom) -> Iterator[str]:
+    if not node.level:
+        yield node.module or ""
+        return
+    here = [] if name == "." else name.split(".")
+    up = node.level - (file.name == "__init__.py")
+    base = here[: len(here) - up] + (node.module.split(".") if node.module else [])
+    for alias in node.names:
+        full = ".".join([*base, alias.name])
+        yield full if full in MODULES else ".".join(base) or "."
+
+
+def package_of(name: str) -> str:
+    """The package of a module, or the module itself where it stands beside the packages."""
+    return name.partition(".")[0] or "."
+
+
+def level_of(name: str) -> int:
+    """The line of `ORDER` that a module belongs to."""
+    for level, line in enumerate(ORDER):
+        if package_of(name) in line.split():
+            return level
+    raise AssertionError(f"nb_stream/{name} stands in no package of ORDER: put it into one")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_packages_import_from_those_below_only(name: str) -> None:
+    for other in imports(name) & MODULES.keys():
+        same = package_of(other) == package_of(name)
+        assert same or level_of(other) < level_of(name), f"{name} imports {other}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    rest = {name: imports(name) & MODULES.keys() - {name} for name in MODULES}
+    while free := [name for name, wanted in rest.items() if not wanted & rest.keys()]:
+        for name in free:
+            del rest[name]
+    assert {name: wanted & rest.keys() for name, wanted in rest.items()} == {}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if package_of(name) == "core"])
+def test_core_is_pure(name: str) -> None:
+    assert [other for other in imports(name) if other.partition(".")[0] in PURE] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_only_one_backend_and_the_demos_know_autogen(name: str) -> None:
+    if not name.startswith(AUTOGEN):
+        assert [other for other in imports(name) if other.startswith("autogen")] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_only_the_widget_and_the_panel_know_widgets(name: str) -> None:
+    if name not in WIDGETS:
+        assert [other for other in imports(name) if other.startswith(("ipywidgets", "anywidget"))] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "strangers"),
+    [
+        ("import nb_stream", ("autogen", "ipywidgets", "anywidget", "traitlets", "asyncio", "openai")),
+        ("import nb_stream.core.reducer, nb_stream.wire.protocol", ("autogen", "ipywidgets", "anywidget", "asyncio")),
+        ("from nb_stream import Transcript, Cell", ("autogen", "ipywidgets", "anywidget", "asyncio")),
+        ("from nb_stream import TeamStream", ("ipywidgets", "anywidget")),
+    ],
+)
+def test_an_import_brings_no_library_that_it_does_not_need(line: str, strangers: tuple[str, ...]) -> None:
+    program = f"{line}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout.split()
+    assert [name for name in loaded if name.startswith(strangers)] == []
