@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nb_stream.core.model import CellKind, CellStatus, CodeResult, Message, Notice, RunFinished, RunStarted, RunState
-from nb_stream.wire.batcher import INTERVAL, MAX_FRAMES_PER_S, MAX_TOTALS, TOTALS_AFTER_S, Batcher
+from nb_stream.wire.batcher import MAX_FRAMES_PER_S, MAX_TOTALS, TOTALS_AFTER_S, Batcher
+from nb_stream.wire.flow_control import FRAME_INTERVAL_S
 from nb_stream.wire.frame_builder import COUNT_HELD_EVERY_S, WHOLE_TEXT_UP_TO
 from nb_stream.wire.protocol import cell_whole, run_row
 from tests.support.browser_mirror import BrowserMirror, size, through_json
@@ -115,12 +116,12 @@ def test_a_lost_tail_is_seen_by_its_totals() -> None:
     opened = BrowserMirror(stage.batcher.snapshot())  # type: ignore[arg-type]
     stage.begin("ann")
     stage.say("ann", "Hello")
-    stage.loop.advance(INTERVAL)
+    stage.loop.advance(FRAME_INTERVAL_S)
     for _, frame in stage.frames:
         opened.receive(frame)  # type: ignore[arg-type]
     stage.say("ann", " world")
     stage.finish("ann", "Hello world")
-    stage.loop.advance(INTERVAL)  # lost on the way
+    stage.loop.advance(FRAME_INTERVAL_S)  # lost on the way
     stage.sinks.append(opened.receive)
     assert not opened.stale
     stage.loop.advance(TOTALS_AFTER_S)
@@ -152,7 +153,7 @@ def test_what_happens_just_before_the_totals_is_not_forgotten() -> None:
     stage.say("ann", "Hello")
     stage.loop.advance(TOTALS_AFTER_S - 0.001)
     stage.say("ann", " world")
-    stage.loop.advance(INTERVAL)
+    stage.loop.advance(FRAME_INTERVAL_S)
     assert opened.text("ann") == "Hello world"
 
 
@@ -164,7 +165,7 @@ def test_a_look_that_finds_nothing_does_not_put_off_what_comes_just_before_the_t
     stage.loop.advance(TOTALS_AFTER_S - 0.03)
     stage.batcher.flush()
     stage.say("ann", " world")
-    stage.loop.advance(INTERVAL)
+    stage.loop.advance(FRAME_INTERVAL_S)
     assert opened.text("ann") == "Hello world"
 
 
@@ -299,7 +300,7 @@ def test_a_closed_gate_stops_the_text_and_opening_it_shows_all_of_it() -> None:
         stage.loop.advance(0.05)
     assert opened.text("ann") == "Hello"
     stage.switches["ann"] = True
-    stage.loop.advance(INTERVAL)
+    stage.loop.advance(FRAME_INTERVAL_S)
     assert opened.text("ann") == "Hello" + " world" * 50
     assert opened.agents[0]["held"] == 0
 
@@ -556,7 +557,7 @@ def test_a_timer_of_a_loop_that_stopped_holds_up_nothing() -> None:
     stopped, stage.loop = stage.loop, StillLoop(stage.loop.now + 10.0)
     stopped.runs = False
     stage.say("ann", "!")
-    stage.loop.advance(INTERVAL)
+    stage.loop.advance(FRAME_INTERVAL_S)
     assert opened.text("ann") == "Hello world!"
     stage.loop.runs = False
     stage.finish("ann", "Hello world!")

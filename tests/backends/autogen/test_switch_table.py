@@ -143,7 +143,7 @@ ROWS: dict[str, list[str]] = {
 """By the beginning of a row, the tests beside this one that prove it."""
 
 
-def tests_of(file: str) -> set[str]:
+def functions_of(file: str) -> set[str]:
     tree = ast.parse(pathlib.Path(__file__).with_name(file).read_text("utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return {f"{file}::{function.name}" for function in functions}
@@ -157,5 +157,5 @@ def test_every_row_of_the_table_has_its_tests() -> None:
     for row, beginning in zip(rows, ROWS, strict=True):
         assert row.startswith(beginning)
     named = {test for tests in ROWS.values() for test in tests}
-    assert named <= set().union(*(tests_of(test.partition("::")[0]) for test in named))
+    assert named <= set().union(*(functions_of(test.partition("::")[0]) for test in named))
     assert {*WHOLE_CLASSES, "MessageFilterAgent", "AgentTool", "TeamTool"} <= {*table.split("`")}
