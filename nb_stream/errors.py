@@ -12,10 +12,10 @@ NbStreamError
 ├── LoopError (RuntimeError)        the event loop cannot be used this way
 ├── RecordingError (ValueError)     a file is no recording, or cannot be written
 ├── ReplayedError (RuntimeError)    a recorded run failed: what it failed with
-└── BackendError (ImportError)      AutoGen is missing, or not the AutoGen that this release knows
+└── BackendError (ImportError)      the agent framework is missing, or not of a version that this release knows
 
 RecordingWarning (UserWarning)         a recording is broken; it was read up to its last good line
-UntestedVersionWarning (UserWarning)   AutoGen's version is outside the tested range
+UntestedVersionWarning (UserWarning)   the agent framework's version is outside the tested range
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class EmptyTaskError(NbStreamError, ValueError):
 
 
 class AlreadyRunningError(NbStreamError, RuntimeError, ValueError):
-    """A run is under way, here or elsewhere. AgentChat raises a ValueError for a second run, and a RuntimeError for a
+    """A run is under way, here or elsewhere. Bare teams raise a ValueError for a second run, and a RuntimeError for a
     `reset` or `load_state` during one."""
 
 
@@ -78,7 +78,7 @@ class ReplayedError(NbStreamError, RuntimeError):
 
 
 class BackendError(NbStreamError, ImportError):
-    """AutoGen is missing, or not the AutoGen that this release knows."""
+    """The agent framework is missing, or not of a version that this release knows."""
 
 
 class RecordingWarning(UserWarning):
@@ -86,7 +86,7 @@ class RecordingWarning(UserWarning):
 
 
 class UntestedVersionWarning(UserWarning):
-    """AutoGen's version is outside the tested range."""
+    """The agent framework's version is outside the tested range."""
 
 
 def unknown_agent(name: object, known: Iterable[str], place: str) -> UnknownAgentError:
@@ -106,21 +106,12 @@ def already_running(wish: str, *, left_early: bool = False) -> AlreadyRunningErr
 
 
 def described(error: BaseException) -> tuple[str, str]:
-    """What went wrong, for a reader: a text, and the traceback.
-
-    AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
-    `_base_group_chat.py`); it is taken apart again here.
-    """
+    """What went wrong, for a reader: a text, and the traceback."""
     try:
         text = str(error)
     except Exception:  # noqa: BLE001 - it is the error's own
         text = ""
-    said, mark, trace = text.partition("\nTraceback:\n")
-    if mark and isinstance(error, RuntimeError):
-        return said, trace
     trace = "".join(tracebacks.format_exception(type(error), error, error.__traceback__))
-    if isinstance(error, ReplayedError):  # it says what the recorded error was, class and all
-        return text, trace
     return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace
 
 

@@ -68,13 +68,14 @@ class TeamStream(StandIn):
     told apart by their paths. A single agent goes on if nobody reads its `run_stream`, as a team does: leaving the loop
     cancels it, but a tool may have begun. After a failure or a cancel the next run works, with the history.
 
-    A recording holds no secret of the environment, wherever it was said: no value of a variable with KEY, TOKEN, SECRET,
-    PASSWORD or CREDENTIAL in its name that looks like a secret (12 characters and more; no address, path or number).
-    A saved state is the team's own, and a bare team takes it up. Beside it stands what AutoGen 0.7.5 leaves out: the way
-    through the loops of a GraphFlow, and what agents know that are filtered, run code, hold a team or are tools of
-    others. It has not how far a termination condition has counted, and who speaks in the middle of a run.
+    A recording holds no secret of the environment, wherever it was said: no value of a variable with KEY, TOKEN,
+    SECRET, PASSWORD or CREDENTIAL in its name that looks like a secret (12 characters and more; no address, path or
+    number). A saved state is the team's own, and a bare team takes it up. Beside it stands what AutoGen 0.7.5 leaves
+    out: the way through the loops of a GraphFlow, and what agents know that are filtered, run code, hold a team or are
+    tools of others. It has not how far a termination condition has counted, and who speaks in the middle of a run.
 
-    Raises NotATeamError for anything that is no team, BackendError if AutoGen is missing, RecordingError if `record`
+    Raises NotATeamError for anything that is no team, BackendError if its framework is missing, RecordingError if the
+    file of `record`
     cannot be written; ValueError, UnknownAgentError and CannotStreamError for a value that an option does not take.
     """
 
@@ -382,7 +383,7 @@ class TeamStream(StandIn):
         await self._home.do(self._reset)
 
     async def pause(self) -> None:
-        """Pause the team's agents, as its own `pause` does; AutoGen's agents take no notice."""
+        """Pause the team's agents, as its own `pause` does. Most agents take no notice."""
         await self._backend.pause()
 
     async def resume(self) -> None:
@@ -390,7 +391,7 @@ class TeamStream(StandIn):
         await self._backend.resume()
 
     async def save_state(self) -> dict[str, Any]:
-        """The team's own state (AgentChat's `save_state`), without a trace of streaming; bare teams take it up too."""
+        """The team's own state, without a trace of streaming. Bare teams take it up, too."""
         return await self._home.do(self._save_state)
 
     async def load_state(self, state: dict[str, Any]) -> None:

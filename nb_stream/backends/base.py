@@ -1,6 +1,6 @@
 """What a backend is: it turns a framework's agents and messages into `AgentInfo` and `Event`.
 
-A second framework is one more package beside `autogen` with a class that fits `Backend`, and a line in `registry`.
+A second framework is one more package in this folder with a class that fits `Backend`, and a line in `registry`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,16 @@ class HumanInput(Protocol):
     async def __call__(
         self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
     ) -> str: ...
+
+
+class Failure(NamedTuple):
+    """What a run failed of: its error in words, the traceback, and the name and path of the agent whose turn failed.
+    Name and path are empty if it was nobody's turn."""
+
+    text: str
+    traceback: str
+    agent: str = ""
+    path: str = ""
 
 
 class Handoff(NamedTuple):
@@ -115,8 +125,8 @@ class Backend(Protocol):
     def abandon(self) -> None:
         """Cut off what did not follow `request_cancel`: nothing of it may reach the next run."""
 
-    def failed_agent(self, error: BaseException) -> tuple[str, str]:
-        """Name and path of the agent whose turn ended the run with `error`; empty if it was nobody's."""
+    def failure(self, error: BaseException) -> Failure:
+        """What a run failed of that raised `error`, for a reader."""
 
     async def handoff(self, result: Any) -> Handoff | None:
         """The handoff after which a team waits for somebody outside it. `result` is that of the last run, None for a

@@ -1,7 +1,7 @@
 """Who works for whom: a team or an agent takes part in one run at a time, of whichever stream in the process.
 
-AutoGen 0.7.5 refuses a second run of a team while one runs, but not of an agent, and the refusal comes too late: a
-stream that begins a run changes the agents before it can hear it.
+A framework's own refusal of a second run is not enough. It may come only for teams and not for agents, and it comes too
+late: a stream that begins a run changes the agents before it can hear of it.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.model import AgentInfo, Event, RunFinished, RunStarted
-from ..errors import NoTeamError
+from ..errors import NoTeamError, described
 from ..recording.reader import Recording
-from .base import Handoff, Item
+from .base import Failure, Handoff, Item
 
 NO_TEAM_REASON = "This is a recording: there is no team."
 
@@ -78,9 +78,9 @@ class RecordedBackend:
     def abandon(self) -> None:
         """Nothing runs."""
 
-    def failed_agent(self, error: BaseException) -> tuple[str, str]:
+    def failure(self, error: BaseException) -> Failure:
         """Nothing runs."""
-        return "", ""
+        return Failure(*described(error))
 
     async def handoff(self, result: Any) -> Handoff | None:
         """There is no run to go on with."""

@@ -13,7 +13,7 @@ def open_backend(team: Any, *, approve_code: bool = False) -> Backend:
     """The backend for a team, an agent, a factory of one, a `Replay`, or a `Recording` to be looked at. `approve_code`
     lets agents that run code ask first.
 
-    Raises NotATeamError for anything else, BackendError where AutoGen is missing.
+    Raises NotATeamError for anything else, BackendError if the agent framework cannot be imported.
     """
     if isinstance(team, Recording):
         from .recorded import RecordedBackend

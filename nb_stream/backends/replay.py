@@ -21,12 +21,16 @@ from ..core.model import (
     TurnStarted,
     Usage,
 )
-from ..errors import AlreadyRunningError, NoTeamError, ReplayedError
+from ..errors import AlreadyRunningError, NoTeamError, ReplayedError, described
 from ..recording.codec import from_line
 from ..recording.reader import CUT
 from ..recording.replay import Replay
 from . import ownership
-from .base import Handoff, HumanInput, Item, Rewound
+from .base import Failure, Handoff, HumanInput, Item, Rewound
+
+CHUNK_TYPE = "ModelClientStreamingChunkEvent"
+"""The type of a replayed piece of text. A recording keeps the class of each message, but none of chunks. This is the
+one of the teams that are recorded today, so that code which reads a live run reads its replay, too."""
 
 REPLAY_STOPPED = "Stopped after the turn."
 
@@ -35,7 +39,7 @@ _YIELD_EVERY_EVENTS = 64  # events after which the loop gets its turn, however f
 
 @dataclass(frozen=True)
 class ReplayedMessage:
-    """A message or a piece of text of a recorded run, with the members that AgentChat's messages have."""
+    """A message or a piece of text of a recorded run, with the members that code which reads a live run looks at."""
 
     source: str
     content: str
@@ -50,7 +54,7 @@ class ReplayedMessage:
 
 @dataclass(frozen=True)
 class ReplayedResult:
-    """The result of a recorded run, with the members of AgentChat's `TaskResult`."""
+    """The result of a recorded run, with the members that a team's result has."""
 
     messages: tuple[ReplayedMessage, ...]
     stop_reason: str | None = None
@@ -137,9 +141,12 @@ class ReplayBackend:
             f'it there; or play another one of the same file: Replay("{self._replay.recording.path.name}").'
         )
 
-    def failed_agent(self, error: BaseException) -> tuple[str, str]:
-        """Whom the recording names."""
-        return ("", "") if self._end is None else (self._end.agent, self._end.path)
+    def failure(self, error: BaseException) -> Failure:
+        """What the recorded run failed of, and the agent that the recording names."""
+        text, trace = described(error)
+        if isinstance(error, ReplayedError):  # it says what the recorded error was, class and all
+            text = str(error)
+        return Failure(text, trace) if self._end is None else Failure(text, trace, self._end.agent, self._end.path)
 
     async def handoff(self, result: Any) -> Handoff | None:
         """Nobody goes on with a recorded run."""
@@ -284,7 +291,7 @@ class ReplayBackend:
 
 def _native(event: Chunk | Message | ToolResults | CodeResult) -> ReplayedMessage:
     if isinstance(event, Chunk):
-        return ReplayedMessage(event.agent, event.text, "ModelClientStreamingChunkEvent")
+        return ReplayedMessage(event.agent, event.text, CHUNK_TYPE)
     if isinstance(event, Message):
         text = event.text or "\n".join(f"{call.name}({call.arguments})" for call in event.tool_calls)
         return ReplayedMessage(event.agent, text, event.type, event.message_id, event.usage)

@@ -1,4 +1,4 @@
-"""What AgentChat asks of a team besides running it, so that a `TeamStream` can take part in one.
+"""What frameworks ask of a team besides running it, so that a `TeamStream` can take part in one.
 
 In a run of its own it shows its team. In the run of another stream it stands aside: that one runs the team inside,
 finds its agents, and shows what they say.
@@ -10,8 +10,7 @@ from typing import Any
 
 
 class StandIn:
-    """Stands where AgentChat takes a team: as a participant (not in a Swarm, a GraphFlow or a MagenticOneGroupChat,
-    which take agents only), in a SocietyOfMindAgent, an AgentTool or a TeamTool."""
+    """Stands where a framework takes a team: as a participant of another team, inside an agent, or as a tool."""
 
     component_type = "team"
 

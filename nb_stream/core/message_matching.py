@@ -1,9 +1,9 @@
 """Which streamed text belongs to a message.
 
-AutoGen 0.7.5 gives chunks an id that usually, but not always, is the id of the message. A thought takes the
-id away from its answer, text before a tool call has no message or comes again as a thought, the calls of a tool
-loop share one id, and some agents give none. So an id that matches decides; where none does, the text decides;
-and where the text was changed on its way, the one call that is left without an id.
+The id of a chunk usually, but not always, is the id of its message. A thought may take the id away from its answer,
+text before a tool call may have no message or come again as a thought, the calls of a tool loop may share one id, and
+some agents give none. So an id that matches decides. If none matches, the text decides; and if the text was changed on
+its way, the one call that is left without an id.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def is_thought(live: StreamingCall, text: str) -> bool:
 
 
 def is_aside(live: StreamingCall, text: str) -> bool:
-    """Whether a thought is the text that was streamed before a tool call: OpenAI's client reports it as one."""
+    """Whether a thought is the text that was streamed before a tool call: some model clients report it as one."""
     return _equals(live, text)
 
 

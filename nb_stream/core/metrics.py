@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .model import Cell, CellKind, ModelCalls, Usage
+from .model import USER, Cell, CellKind, ModelCalls, Usage
 
 Prices = Mapping[str, tuple[float, float]]
 """By model, USD for a million prompt tokens and for a million completion tokens."""
@@ -45,9 +45,8 @@ class Figures:
     `ttft` is the mean time to the first token of its model calls, `tokens_per_s` their pace, where longer ones count
     more; both are None where nothing was streamed. `estimated` says that the pace of a call was counted from chunks.
 
-    Usage is what servers counted, also of calls that AutoGen 0.7.5 reports none of: streamed ones that nobody asked to
-    count, a selector's, an orchestrator's, code drafts. `unpriced` says that a model has no price, so that the
-    cost is the least.
+    Usage is what servers counted, also of calls that no message tells of: a selector's, an orchestrator's, code drafts.
+    `unpriced` says that a model has no price, so that the cost is the least.
     """
 
     messages: int = 0
@@ -73,7 +72,7 @@ def figures_of(
     `asked` are the cells that may have waited for a person, `cells` where it is None; `unseen` are model calls that no
     message tells of.
     """
-    said = [cell for cell in cells if cell.path and cell.path != "user"]
+    said = [cell for cell in cells if cell.path and cell.path != USER]
     waits = [*_spans(cell for cell in (cells if asked is None else asked) if cell.kind in _WAITING)]
     work = [*_spans(cell for cell in said if cell.kind not in _WAITING)]
     # A thought and its answer are two cells of one call, and begin with it.
@@ -116,7 +115,7 @@ def by_agent(cells: Iterable[Cell], unseen: Iterable[ModelCalls] = ()) -> dict[s
     for cell in cells:
         if cell.kind in _WAITING:
             asked.append(cell)
-        if cell.path and cell.path != "user":
+        if cell.path and cell.path != USER:
             said.setdefault(cell.path, []).append(cell)
     calls: dict[str, list[ModelCalls]] = {}
     for call in unseen:

@@ -15,6 +15,9 @@ from typing import Any, Union
 
 from .typed_json import decoded
 
+USER = "user"
+"""The name, and the path, of the person who gives the task. No figure and no row of agents counts this author."""
+
 
 class _Word(str, Enum):
     """An enum whose members are plain words, also when formatted (Python 3.10 has no `enum.StrEnum`)."""

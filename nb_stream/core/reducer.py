@@ -185,8 +185,8 @@ def _other(draft: TranscriptBuilder, event: Message) -> None:
 def _is_chosen(draft: TranscriptBuilder, event: Message) -> bool:
     """Whether a message only says whom the words before it chose: then both are one cell, the choice first.
 
-    A selector that streams reports its model's words and then the choice (AutoGen 0.7.5, SelectorEvent and
-    SelectSpeakerEvent); one that does not stream reports the choice alone.
+    A selector that streams reports its model's words and then the choice. One that does not stream reports the choice
+    alone.
     """
     if event.kind is not CellKind.SELECTION or "agents" not in event.data or message_matching.own(draft.live, event):
         return False

@@ -3,9 +3,9 @@
 Where the model client's shield saw what is a thought, it stands between `BEGIN` and `END`, and everything else is
 text. From other clients comes text with marks: `<think>…</think>` opens a thought at the very beginning of a text
 (after white space), and a text with `</think>` alone was a thought up to there, because the model's template has
-opened it. The same letters further on, or in backticks, may be part of an answer about such marks. AutoGen's OpenAI
-client writes the marks itself round `reasoning_content` and takes them off again by stripping characters, which eats
-letters of the thought (0.7.5, `_openai_client.py`); `heal` gives them back.
+opened it. The same letters further on, or in backticks, may be part of an answer about such marks. A client may write
+the marks itself and take them off again by stripping characters, which eats letters from the ends of the thought;
+`repaired_thought` gives them back.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def unmarked(text: str) -> str:
 
 
 def with_think_tags(text: str) -> str:
-    """A streamed text with the marks that AutoGen writes in the place of ours."""
+    """A streamed text with the marks that readers of a stream know, in the place of ours."""
     return text.replace(BEGIN, OPEN).replace(END, CLOSE)
 
 
@@ -156,5 +156,5 @@ def same(said: str, streamed: str) -> bool:
 
 
 def repaired_thought(said: str, streamed: str) -> str:
-    """The thought in full, where AutoGen's own text of it (`said`) lost letters of the `streamed` one."""
+    """The thought in full: what was `streamed`, if its message (`said`) lost letters of that."""
     return streamed if same(said, streamed) and said.strip() != streamed.strip() else said

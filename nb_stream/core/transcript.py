@@ -56,7 +56,7 @@ class StreamingCall:
 
     `phase` and `pending` are those of `think_tags.split`: text that cannot be placed yet, because it may be the
     beginning of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so
-    that its answer will carry another one (AutoGen 0.7.5, `_assistant_agent.py`, step 4). `number` is that of its
+    that its answer will carry another one. `number` is that of its
     cells: it is given with the first piece of text, so that it does not depend on how pieces were joined; and anew
     when a thought has ended before its time, as more of it may come.
     """

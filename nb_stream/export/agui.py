@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
+from ..core.model import USER, Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
 from ..recording.codec import dumps
 from .code import unshown
 from .runs import by_run
@@ -50,7 +50,7 @@ def _cell_rows(cell: Cell) -> Iterator[Row]:
     elif cell.kind is CellKind.ERROR:
         return  # it is told by RUN_ERROR
     elif cell.kind in (CellKind.TEXT, CellKind.STRUCTURED, CellKind.CODE, CellKind.HANDOFF):
-        yield from _message_rows(cell, "user" if cell.path == "user" else "assistant", _message_text(cell))
+        yield from _message_rows(cell, "user" if cell.path == USER else "assistant", _message_text(cell))
         if images := cell.data.get("images"):  # the protocol has a place for those of a task only
             yield _row("CUSTOM", cell.started_at, name="images", value={"messageId": cell.id, "images": list(images)})
     else:

@@ -17,6 +17,7 @@ from ..core import think_tags
 from ..core.chunk_buffer import ChunkBuffer
 from ..core.metrics import cost, price_of
 from ..core.model import (
+    USER,
     AgentInfo,
     AgentStatus,
     CellKind,
@@ -170,7 +171,7 @@ class EventHub:
         elif path and isinstance(event, (ToolResults, CodeResult)):
             self._meet(event.agent, path, streams=False)
         elif path and isinstance(event, Message):
-            if event.kind is not CellKind.SELECTION and event.agent != "user":
+            if event.kind is not CellKind.SELECTION and event.agent != USER:
                 self._meet(event.agent, path, streams=False)
             if event.kind not in _BEFORE_TEXT_ENDS:
                 self._forget(path, event.turn)

@@ -285,8 +285,8 @@ class Questions:
             self._say(Notice(now(), sentence), "")
 
     async def _at_terminal(self, question: Question) -> str | None:
-        """What is typed, or comes by a pipe or from a file, one question after the other, as AutoGen's agents ask where
-        no stream runs them. If nothing comes any more, the question fails as theirs does."""
+        """What is typed, or comes by a pipe or from a file, one question after the other, as agents ask if no stream
+        runs them. If nothing comes any more, the question fails as theirs does."""
         approval = question.kind is CellKind.APPROVAL
         prompt = f"{question.agent}: {question.text.rstrip()} " + ("\nApprove or reject? " if approval else "")
         async with self._terminal:

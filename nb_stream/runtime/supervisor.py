@@ -16,7 +16,7 @@ from ..concurrency.clock import counting, now
 from ..concurrency.event_loops import OwnerLoop, discard_result, ended, keep_alive
 from ..concurrency.guarded_calls import attempt, attempted
 from ..core.model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
-from ..errors import AlreadyRunningError, already_running, described
+from ..errors import AlreadyRunningError, already_running
 from .event_hub import EventHub
 from .human_input import Questions
 from .run import CURRENT_RUN, MessageQueue, Run
@@ -359,8 +359,7 @@ class RunSupervisor:
         elif isinstance(error, asyncio.CancelledError):
             event, state, detail = RunFinished(run.id, at, CellStatus.CANCELLED), RunState.CANCELLED, ""
         else:
-            said, trace = described(error)
-            agent, path = self._backend.failed_agent(error)
+            said, trace, agent, path = self._backend.failure(error)
             event = RunFinished(run.id, at, CellStatus.FAILED, None, said, trace, agent, path)
             state, detail = RunState.FAILED, f"{path} failed: {said}".removeprefix(" failed: ").partition("\n")[0]
         if error is not None and self._mending is None:

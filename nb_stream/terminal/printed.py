@@ -1,4 +1,4 @@
-"""A run in a terminal or in the log of a CI job: what AgentChat's `Console` would print, but right.
+"""A run in a terminal or in the log of a CI job: each message once, whole, under its agent's name.
 
 One agent has the floor: its tokens are printed as they come, while what others say at the same time waits until it has
 finished. So parallel agents never mix, every message is printed whole, and every line stays where it is, which a log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,6 +120,35 @@ def test_core_is_pure(name: str) -> None:
 def test_only_one_backend_and_the_demos_know_autogen(name: str) -> None:
     if not name.startswith(AUTOGEN):
         assert [other for other in imports(name) if other.startswith("autogen")] == []
+
+
+NAMED = {
+    "__init__.py": ("the package's description, and where needs_approval comes from", 4),
+    "__main__.py": ("the program's description", 1),
+    "stream.py": (
+        "the face says which teams it takes, where it can stand, and what a bare team leaves out of its state",
+        4,
+    ),
+    "panel.py": ("the face says which teams it takes", 1),
+    "backends/registry.py": ("the list of backends", 2),
+    "frontend/dev/scenes.ts": ("a traceback as users see it, for the page that shows all looks", 1),
+}
+"""What may name AutoGen outside of its backend and the demos: files, with the reason, and in how many lines."""
+
+
+def test_autogens_names_stand_in_its_backend_and_in_the_demos_alone() -> None:
+    found: dict[str, int] = {}
+    for file in sorted(PACKAGE.rglob("*")):
+        name = file.relative_to(PACKAGE).as_posix()
+        ours = file.suffix in (".py", ".ts", ".mjs", ".css", ".json") and "node_modules" not in name
+        if ours and not name.startswith(("backends/autogen/", "demo/", "static/")):
+            lines = [
+                line for line in file.read_text("utf-8").splitlines() if re.search("autogen|agentchat", line, re.I)
+            ]
+            if lines:
+                found[name] = len(lines)
+    assert {name: count for name, count in found.items() if count > NAMED.get(name, ("", 0))[1]} == {}
+    assert NAMED.keys() == found.keys(), "a file of the list names it no more: take it off"
 
 
 @pytest.mark.parametrize("name", MODULES)

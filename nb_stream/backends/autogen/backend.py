@@ -27,10 +27,10 @@ except ImportError as error:
 from ...concurrency.clock import now
 from ...concurrency.guarded_calls import attempt, attempted
 from ...core import think_tags
-from ...core.model import AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
+from ...core.model import USER, AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
 from ...errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
 from .. import ownership
-from ..base import Handoff, HumanInput, Item
+from ..base import Failure, Handoff, HumanInput, Item
 from ..stand_in import StandIn, behind
 from . import human, private, recovery, states, stopping, workbench_proxy
 from .closing import closing
@@ -40,7 +40,7 @@ from .log_filter import quiet_runtime
 from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
 from .model_calls import HeardCalls
 from .own_run import OwnRunResult, own_run, reads_its_stream
-from .reading import id_of, is_a, source_of
+from .reading import id_of, is_a, source_of, unflattened
 from .token_router import Origin, TokenRouter
 from .turns import Turns, called
 
@@ -202,7 +202,7 @@ class AutoGenBackend:
                         message_id = id_of(message)
                         out.order.comes(message_id)
                         origin = out.origin(message)
-                        is_task = origin is None and (source_of(message) == "user" or message_id in given)
+                        is_task = origin is None and (source_of(message) == USER or message_id in given)
                         yield Item(message, calls.marked(self._event(message, origin, faults)), is_task)
                         out.order.arrived(message_id)
                         for sentence in (*faults.news(), *calls.notices()):
@@ -305,9 +305,10 @@ class AutoGenBackend:
         for team in self._own_teams():
             attempt(f"The team {team.name}", functools.partial(self._cut_off, team))
 
-    def failed_agent(self, error: BaseException) -> tuple[str, str]:
-        """The agent or the manager whose turn a failed run broke off in."""
-        return ("", "") if self._out is None else self._out.failed_agent(error)
+    def failure(self, error: BaseException) -> Failure:
+        """What the run failed of, and the agent or the manager whose turn it broke off in."""
+        agent, path = ("", "") if self._out is None else self._out.failed_agent(error)
+        return Failure(*unflattened(error), agent, path)
 
     async def handoff(self, result: Any) -> Handoff | None:
         """The handoff that was said last, where it goes to nobody in the team."""

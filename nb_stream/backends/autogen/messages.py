@@ -1,5 +1,13 @@
 """What AutoGen's messages mean: each message class of AgentChat as an `Event`.
 
+The events of AutoGen 0.7.5 come in orders of its own, which `core.message_matching` makes sense of. A chunk's id
+(`full_message_id`) is that of its message, but a thought takes the id away from its answer (`_assistant_agent.py`,
+step 4), the calls of a tool loop share one id, and CodeExecutorAgent and selectors give none. OpenAI's client reports
+text before a tool call as a thought. It writes `<think>` marks round `reasoning_content`, and takes them off again by
+stripping characters, which eats letters of the thought (`_openai_client.py`). A selector that streams reports its
+model's words (SelectorEvent) and then the choice (SelectSpeakerEvent). It reports no usage of streamed calls that
+nobody asked to count, nor of those of a selector or an orchestrator, nor of code drafts.
+
 The only module that knows the message classes' fields. A class that is not listed is shown by its own `to_text()`:
 nothing that a team yields is dropped, whatever reading it raises (`reading`).
 

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from ...errors import described
+
 T = TypeVar("T")
 
 NEVER_CAUGHT = (KeyboardInterrupt, asyncio.CancelledError)
@@ -65,6 +67,17 @@ def source_of(message: Any, otherwise: str = "") -> str:
     if is_a(found, str):
         return _exact(found)
     return otherwise or ("" if found is None else words(found)[:200]) or class_name(message)
+
+
+def unflattened(error: BaseException) -> tuple[str, str]:
+    """What went wrong in a run, as `errors.described` says it: a text, and the traceback.
+
+    AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
+    `_base_group_chat.py`). It is taken apart again here.
+    """
+    text, trace = described(error)
+    said, mark, flattened = tried(lambda: str(error), "").partition("\nTraceback:\n")
+    return (said, flattened) if mark and isinstance(error, RuntimeError) else (text, trace)
 
 
 def bounded(text: str) -> str:

@@ -16,9 +16,8 @@ from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 from ...concurrency.clock import now
 from ...core import think_tags
 from ...core.model import CellStatus, Chunk, Event, TurnEnded, TurnStarted
-from ...errors import described
 from .messages import chunk_of, copied
-from .reading import id_of, source_of
+from .reading import id_of, source_of, unflattened
 from .sequencer import MessageSequencer
 
 Hear = Callable[[Any, Chunk], None]
@@ -99,7 +98,7 @@ class TokenRouter:
     def fails(self, agent: str, path: str, error: BaseException) -> None:
         """A turn ends with an error, which may end the run."""
         if self.open and isinstance(error, Exception):
-            self._failures.append((agent, path, described(error)[0]))
+            self._failures.append((agent, path, unflattened(error)[0]))
 
     def failed_agent(self, error: BaseException) -> tuple[str, str]:
         """Name and path of the agent whose turn ended the run with `error`, empty if it was nobody's.
@@ -107,7 +106,7 @@ class TokenRouter:
         AgentChat hands an error on as a text. An agent inside another fails first; the other one hands on what it
         failed of.
         """
-        said, found = described(error)[0], ("", "")
+        said, found = unflattened(error)[0], ("", "")
         for agent, path, text in reversed(self._failures):
             if text in said and (not found[1] or path.startswith(f"{found[1]}/")):
                 found = agent, path
