@@ -14,9 +14,8 @@ import time
 import pytest
 
 from nb_stream.export import SUFFIXES
-from tests.recording.test_replay import slow_run
 from tests.support.paths import ROOT
-from tests.support.recordings import record, write
+from tests.support.recordings import record, slow_run, write
 
 
 def nb_stream(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from nb_stream import CellKind, CellStatus, RunState, TeamPanel, TeamStream
 from nb_stream.backends.replay import ReplayedMessage, ReplayedResult
-from nb_stream.core.model import Chunk, Message, Notice, RunFinished, RunStarted, TurnStarted
+from nb_stream.core.model import Chunk, Message, Notice, RunFinished, RunStarted
 from nb_stream.demo import TEAMS, Say, ScriptedClient, writers
 from nb_stream.errors import AlreadyRunningError, RecordingError, RecordingWarning, ReplayedError, UnknownAgentError
 from nb_stream.recording.codec import header
@@ -30,33 +30,12 @@ from nb_stream.recording.replay import Replay
 from nb_stream.runtime.event_hub import EventHub
 from nb_stream.runtime.token_gate import TokenGate
 from nb_stream.wire.commands import decode
-from tests.runtime.test_human_input import desk
+from tests.support.handoff_team import desk
 from tests.support.paths import ROOT
 from tests.support.random_runs import Author
-from tests.support.recordings import ANN, BEN, record, write
+from tests.support.recordings import ANN, BEN, record, slow_run, write
 from tests.support.team_shapes import SHAPES
 from tests.support.wait_until import until
-
-
-def said(agent: str, number: int, at: float, *texts: str) -> list[object]:
-    """A turn: its texts, a tenth of a second apart, and the message."""
-    turn, message = f"t{number}", f"m{number}"
-    chunks = [Chunk(agent, agent, at + (place + 1) / 10, text, message, turn) for place, text in enumerate(texts)]
-    whole = Message(
-        agent, agent, at + (len(texts) + 1) / 10, CellKind.TEXT, "".join(texts), "TextMessage", message, turn, True
-    )
-    return [TurnStarted(agent, agent, at, turn), *chunks, whole]
-
-
-def slow_run(run: str = "r1", start: float = 1000.0) -> list[object]:
-    """One second of ann, then one second of ben."""
-    words = [f"word{number} " for number in range(9)]
-    return [
-        RunStarted(run, start, "go"),
-        *said("ann", 1, start, *words),
-        *said("ben", 2, start + 1.0, *words),
-        RunFinished(run, start + 2.0, CellStatus.DONE, "enough"),
-    ]
 
 
 def written(stream: TeamStream) -> str:

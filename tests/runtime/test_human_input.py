@@ -26,6 +26,7 @@ from nb_stream import Cell, CellKind, CellStatus, RunState, TeamPanel, TeamStrea
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.errors import NotRunningError
 from nb_stream.runtime.human_input import Question
+from tests.support.handoff_team import desk
 from tests.support.paths import ROOT
 from tests.support.wait_until import until
 
@@ -341,14 +342,6 @@ async def test_a_question_that_nobody_watches_is_told_in_the_log(caplog: pytest.
 
 
 # --- handoffs to somebody outside ----------------------------------------------------------------------------------
-
-
-def desk(*, swarm: bool = True) -> Any:
-    """A clerk who asks the user before anything else, and then is done."""
-    steps = [Call("transfer_to_user", {}), Say("Booked. DONE")]
-    clerk = AssistantAgent("clerk", ScriptedClient(steps), handoffs=["user"], model_client_stream=True)
-    condition = HandoffTermination(target="user") | TextMentionTermination("DONE")
-    return (Swarm if swarm else RoundRobinGroupChat)([clerk], termination_condition=condition)
 
 
 @pytest.mark.parametrize("swarm", [True, False], ids=["swarm", "round robin"])

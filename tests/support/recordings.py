@@ -8,7 +8,17 @@ import pathlib
 from collections.abc import Iterable
 
 from nb_stream import TeamStream, Transcript
-from nb_stream.core.model import AgentInfo, Event
+from nb_stream.core.model import (
+    AgentInfo,
+    CellKind,
+    CellStatus,
+    Chunk,
+    Event,
+    Message,
+    RunFinished,
+    RunStarted,
+    TurnStarted,
+)
 from nb_stream.demo import TEAMS
 from nb_stream.recording.codec import header
 from nb_stream.recording.writer import save_recording
@@ -34,3 +44,24 @@ def write(path: pathlib.Path, events: Iterable[Event], agents: tuple[AgentInfo, 
 def rows(path: pathlib.Path) -> list[dict[str, object]]:
     """The lines of a recording as JSON values."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+def said(agent: str, number: int, at: float, *texts: str) -> list[object]:
+    """A turn: its texts, a tenth of a second apart, and the message."""
+    turn, message = f"t{number}", f"m{number}"
+    chunks = [Chunk(agent, agent, at + (place + 1) / 10, text, message, turn) for place, text in enumerate(texts)]
+    whole = Message(
+        agent, agent, at + (len(texts) + 1) / 10, CellKind.TEXT, "".join(texts), "TextMessage", message, turn, True
+    )
+    return [TurnStarted(agent, agent, at, turn), *chunks, whole]
+
+
+def slow_run(run: str = "r1", start: float = 1000.0) -> list[object]:
+    """One second of ann, then one second of ben."""
+    words = [f"word{number} " for number in range(9)]
+    return [
+        RunStarted(run, start, "go"),
+        *said("ann", 1, start, *words),
+        *said("ben", 2, start + 1.0, *words),
+        RunFinished(run, start + 2.0, CellStatus.DONE, "enough"),
+    ]

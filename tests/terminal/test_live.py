@@ -23,10 +23,9 @@ from nb_stream.demo import TEAMS
 from nb_stream.recording.replay import Replay
 from nb_stream.terminal.live import LiveTerminalView
 from nb_stream.terminal.printed import TerminalView, terminal_view
-from tests.recording.test_replay import said, slow_run
 from tests.support.hostile_texts import OWN
 from tests.support.paths import ROOT
-from tests.support.recordings import record, write
+from tests.support.recordings import record, said, slow_run, write
 from tests.support.terminal_screen import Screen
 from tests.support.wait_until import until
 

@@ -25,10 +25,9 @@ from nb_stream.demo import TEAMS, parallel, writers
 from nb_stream.errors import UnknownAgentError
 from nb_stream.recording.replay import Replay
 from nb_stream.terminal.printed import TerminalView
-from tests.recording.test_replay import said, slow_run
 from tests.support.hostile_texts import OWN
 from tests.support.paths import ROOT
-from tests.support.recordings import write
+from tests.support.recordings import said, slow_run, write
 from tests.support.wait_until import until
 
 HEAD = re.compile(r"^---------- (.*?) -*$", re.MULTILINE)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from autogen_agentchat.agents import BaseChatAgent
-from autogen_agentchat.base import Response
 from autogen_agentchat.messages import (
     BaseAgentEvent,
-    BaseChatMessage,
     BaseTextChatMessage,
     CodeExecutionEvent,
     CodeGenerationEvent,
@@ -50,6 +47,7 @@ from nb_stream.export import SUFFIXES, export
 from nb_stream.recording.codec import from_line, line
 from nb_stream.recording.reader import load_transcript
 from nb_stream.wire.protocol import cell_whole
+from tests.support.own_classes import Speaker
 
 
 class Quit(BaseException):
@@ -265,27 +263,6 @@ class OwnEvent(BaseAgentEvent):
 
     def to_text(self) -> str:
         return 42  # type: ignore[return-value]
-
-
-class Speaker(BaseChatAgent):
-    """Says what it was made with."""
-
-    produced_message_types = (BaseChatMessage,)
-
-    def __init__(self, name: str, inner: list[Any], last: BaseChatMessage) -> None:
-        super().__init__(name, "says things")
-        self.inner, self.last = inner, last
-
-    async def on_messages(self, messages: Any, cancellation_token: Any) -> Response:
-        return Response(chat_message=self.last)
-
-    async def on_messages_stream(self, messages: Any, cancellation_token: Any) -> AsyncGenerator[Any, None]:
-        for item in self.inner:
-            yield item
-        yield Response(chat_message=self.last, inner_messages=[])
-
-    async def on_reset(self, cancellation_token: Any) -> None:
-        return None
 
 
 def speakers() -> Any:

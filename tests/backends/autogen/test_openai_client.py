@@ -16,7 +16,7 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken, FunctionCall
-from autogen_core.models import CreateResult, LLMMessage, ModelInfo, RequestUsage, UserMessage
+from autogen_core.models import CreateResult, LLMMessage, RequestUsage, UserMessage
 from autogen_core.tools import FunctionTool
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from openai import (
@@ -30,12 +30,12 @@ from openai import (
 )
 from pydantic import BaseModel
 
+from tests.support.openai_client import client_of
 from tests.support.openai_server import Answer, HttpError, OpenAIServer, Reply, ToolCall, by_system
 from tests.support.openai_wire import Fault
 
 TEXT = "Hello there,\n\n  this is the *whole* answer: é漢🦉."
 MESSAGES: list[LLMMessage] = [UserMessage(content="Say hello, please.", source="user")]
-SCRIPTED = ModelInfo(vision=False, function_calling=True, json_output=True, structured_output=True, family="unknown")
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 
 
@@ -54,19 +54,6 @@ ASK_WEATHER = (
     ToolCall("weather", '{"city": "Oslo"}', id="call_oslo"),
     ToolCall("weather", '{"city": "Rome"}', id="call_rome"),
 )
-
-
-def client_of(server: OpenAIServer, **options: Any) -> OpenAIChatCompletionClient:
-    """The real client, with retries off unless ``options`` say otherwise."""
-    settings: dict[str, Any] = {
-        "model": "scripted",
-        "model_info": SCRIPTED,
-        "api_key": "test",
-        "max_retries": 0,
-        "timeout": 10,
-        "base_url": server.url,
-    }
-    return OpenAIChatCompletionClient(**{**settings, **options})
 
 
 async def ask(

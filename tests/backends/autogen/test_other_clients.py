@@ -19,7 +19,7 @@ from autogen_ext.models.ollama import OllamaChatCompletionClient
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from nb_stream import CellKind, TeamStream
-from tests.backends.autogen.test_server_oddities import messages_of
+from tests.support.openai_client import messages_of
 
 INFO = ModelInfo(vision=False, function_calling=True, json_output=True, structured_output=True, family="unknown")
 

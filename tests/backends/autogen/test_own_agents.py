@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from autogen_agentchat.agents import AssistantAgent, BaseChatAgent, UserProxyAgent
-from autogen_agentchat.base import Response, TaskResult, Team
+from autogen_agentchat.base import Response, TaskResult
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_agentchat.tools import AgentTool
@@ -18,6 +18,7 @@ from autogen_core import CancellationToken
 from nb_stream import CellStatus, TeamStream, needs_approval
 from nb_stream.demo import Call, Fail, Say, ScriptedClient
 from tests.support.failing_teams import FINE, agent, context, fine
+from tests.support.own_classes import OwnTeam
 
 
 class Own(BaseChatAgent):
@@ -97,44 +98,6 @@ class Echo(BaseChatAgent):
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         pass
-
-
-class OwnTeam(Team):
-    """A team that is none of AutoGen's, around one that is."""
-
-    component_type = "team"
-    name, description = "own", "A team of the user's own."
-
-    def __init__(self, inner: RoundRobinGroupChat) -> None:
-        self.crew = inner
-
-    async def run(self, **options: Any) -> TaskResult:
-        return await self.crew.run(**options)
-
-    def run_stream(self, **options: Any) -> Any:
-        return self.crew.run_stream(**options)
-
-    async def reset(self) -> None:
-        await self.crew.reset()
-
-    async def pause(self) -> None:
-        await self.crew.pause()
-
-    async def resume(self) -> None:
-        await self.crew.resume()
-
-    async def save_state(self) -> Any:
-        return await self.crew.save_state()
-
-    async def load_state(self, state: Any) -> None:
-        await self.crew.load_state(state)
-
-    def _to_config(self) -> Any:
-        raise NotImplementedError
-
-    @classmethod
-    def _from_config(cls, config: Any) -> Any:
-        raise NotImplementedError
 
 
 def shown(stream: TeamStream) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from autogen_core.models import RequestUsage
 
 from nb_stream import TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
-from tests.backends.autogen.test_own_agents import OwnTeam
+from tests.support.own_classes import OwnTeam
 from tests.support.team_shapes import SHAPES, filtered, society, solo, tool_alone
 from tests.support.wait_until import until
 

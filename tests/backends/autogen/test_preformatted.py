@@ -15,7 +15,7 @@ from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 from nb_stream import Replay, TeamStream
 from nb_stream.demo import Call, Say, ScriptedClient
 from nb_stream.recording.reader import load_transcript
-from tests.backends.autogen.test_hostile_messages import Speaker
+from tests.support.own_classes import Speaker
 
 PRINTED = "d = a*b*c, __init__\n# params: 12\n  col   col\n"
 SAID = [PerSourceFilter(source="user", position="last", count=1)]

@@ -16,7 +16,7 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 
 from nb_stream import CellKind, TeamStream
-from tests.backends.autogen.test_openai_client import client_of
+from tests.support.openai_client import client_of, messages_of
 from tests.support.openai_server import OpenAIServer, Raw
 
 Body = dict[str, Any]
@@ -324,12 +324,6 @@ class Outcome:
     cells: list[Any]
     note: str
     tokens: str
-
-
-def messages_of(result: Any) -> list[Any]:
-    """What a result says, without what is new in each run."""
-    dumps = [message.model_dump(mode="json") for message in result.messages]
-    return [{k: v for k, v in dump.items() if k not in ("id", "created_at")} for dump in dumps]
 
 
 def agent_on(server: OpenAIServer, **options: Any) -> AssistantAgent:
