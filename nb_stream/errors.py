@@ -9,6 +9,7 @@ NbStreamError
 ├── NoTeamError (RuntimeError)      a recording is shown, and there is no team to run
 ├── StateError (ValueError)         what is to be loaded is no state of this team
 ├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
+├── UnsupportedError (RuntimeError) the agent framework has no way to do this
 ├── LoopError (RuntimeError)        the event loop cannot be used this way
 ├── RecordingError (ValueError)     a file is no recording, or cannot be written
 ├── ReplayedError (RuntimeError)    a recorded run failed: what it failed with
@@ -63,6 +64,10 @@ class StateError(NbStreamError, ValueError):
 
 class NotRunningError(NbStreamError, RuntimeError):
     """There is nothing to stop or to answer."""
+
+
+class UnsupportedError(NbStreamError, RuntimeError):
+    """The agent framework has no way to do this."""
 
 
 class LoopError(NbStreamError, RuntimeError):

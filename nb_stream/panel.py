@@ -141,7 +141,8 @@ class TeamPanel(FrameWidget):
         self._clicks: dict[tuple[str, str], float] = {}  # of each page, by path: their clocks may differ
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._followed: dict[str, bool] = {}
-        self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title, caution())
+        limits = " ".join(filter(None, (caution(), *self.stream.limits)))
+        self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title, limits)
         if leave not in LEAVE_OPTIONS:
             raise ValueError(f"leave is one of {', '.join(map(repr, LEAVE_OPTIONS))}, not {leave!r}.")
         self._leave = leave

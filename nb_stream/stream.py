@@ -13,7 +13,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .backends.base import Backend
+from .backends.base import Ability, Backend
 from .backends.registry import open_backend
 from .backends.stand_in import StandIn
 from .concurrency import event_loops, interrupts
@@ -194,6 +194,12 @@ class TeamStream(StandIn):
         """What the model of each agent is called, by path; agents are missing where nobody knows."""
         return dict(self._feed.models)
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Sentences on what the team's framework has no way to do, of what a display has controls for."""
+        cannot = self._backend.cannot if self.has_team else {}
+        return tuple(cannot[ability] for ability in (Ability.STOP, Ability.RESET) if ability in cannot)
+
     def note(self, path: str) -> str:
         """A sentence on what the switch of an agent does, and from when, or why it cannot."""
         agent = resolve(self.agents, path)
@@ -362,6 +368,7 @@ class TeamStream(StandIn):
         A tool or a callback of the run itself does not wait. Does nothing where no run is under way."""
         run = self._runner.run
         if run is not None and not run.done():
+            self._backend.check_able(Ability.STOP)
             self.call(lambda: self._runner.stop(run))
             if not is_within(run):
                 async with run.waited_for():

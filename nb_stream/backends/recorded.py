@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from ..core.model import AgentInfo, Event, RunFinished, RunStarted
-from ..errors import NoTeamError, described
+from ..core.model import AgentInfo
+from ..errors import NbStreamError, NoTeamError
 from ..recording.reader import Recording
-from .base import Failure, Handoff, Item
+from .base import Ability, Backend, BackendEntry, Item, Outcome
 
 NO_TEAM_REASON = "This is a recording: there is no team."
 
 
-class RecordedBackend:
+class RecordedBackend(Backend):
     """The agents of a `Recording`. Whatever needs a team raises NoTeamError."""
 
     has_team = False
-    root: Any = None
 
     def __init__(self, recording: Recording) -> None:
+        super().__init__()
         self.agents: tuple[AgentInfo, ...] = tuple(
             replace(agent, can_stream=False, reason=NO_TEAM_REASON) for agent in recording.agents
         )
-        self.streaming: dict[str, bool] = {}
-        self.models: dict[str, str] = {}
-        self.unable: dict[str, str] = {}
-        self.wanted: dict[str, bool] = {}
-        self.may_create = False
         self._path = recording.path
 
     def _refuse(self) -> NoTeamError:
@@ -36,6 +31,10 @@ class RecordedBackend:
             f"This shows the recording {self._path.name}: there is no team. TeamPanel.load({str(self._path)!r}, "
             "team=team) goes on with one, and TeamPanel(Replay(…)) plays it again."
         )
+
+    def refusal(self, ability: Ability) -> NbStreamError:
+        """There is no team."""
+        return self._refuse()
 
     def task_text(self, task: Any) -> str:
         """Any task is refused later, with a sentence."""
@@ -49,18 +48,7 @@ class RecordedBackend:
         """Raises NoTeamError."""
         raise self._refuse()
 
-    def release(self) -> None:
-        """Nothing was claimed."""
-
-    def opening(self, event: RunStarted) -> Iterable[Event]:
-        """No run begins."""
-        return (event,)
-
-    def closing(self, event: RunFinished) -> Iterable[Event]:
-        """No run ends."""
-        return (event,)
-
-    async def run(self, task: Any, **options: Any) -> AsyncGenerator[Item, None]:
+    async def run(self, task: Any, **options: Any) -> AsyncGenerator[Item | Outcome, None]:
         """Raises NoTeamError."""
         raise self._refuse()
         yield
@@ -69,42 +57,16 @@ class RecordedBackend:
         """There are no chunks to join."""
         return first
 
-    def request_stop(self) -> None:
-        """Nothing runs."""
-
     def request_cancel(self) -> None:
         """Nothing runs."""
 
     def abandon(self) -> None:
         """Nothing runs."""
 
-    def failure(self, error: BaseException) -> Failure:
-        """Nothing runs."""
-        return Failure(*described(error))
-
-    async def handoff(self, result: Any) -> Handoff | None:
-        """There is no run to go on with."""
-        return None
-
     async def recover(self) -> None:
         """A recording cannot be harmed."""
 
-    async def pause(self) -> None:
-        """Raises NoTeamError."""
-        raise self._refuse()
 
-    async def resume(self) -> None:
-        """Raises NoTeamError."""
-        raise self._refuse()
-
-    async def reset(self) -> None:
-        """Raises NoTeamError."""
-        raise self._refuse()
-
-    async def save_state(self) -> dict[str, Any]:
-        """Raises NoTeamError."""
-        raise self._refuse()
-
-    async def load_state(self, state: dict[str, Any]) -> None:
-        """Raises NoTeamError."""
-        raise self._refuse()
+RECORDED = BackendEntry(
+    lambda thing: isinstance(thing, Recording), lambda recording, factory, *, approve_code: RecordedBackend(recording)
+)

@@ -1,28 +1,55 @@
-"""Picks the backend for a team, and imports no other."""
+"""Picks the backend for a team: asks each one whether it takes it, and imports no framework but that one's."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-from ..recording.reader import Recording
-from ..recording.replay import Replay
-from .base import Backend
+from ..errors import NotATeamError
+from .autogen import AUTOGEN
+from .base import Backend, BackendEntry
+from .recorded import RECORDED
+from .replay import REPLAYED
+from .stand_in import behind
+
+BACKENDS: tuple[BackendEntry, ...] = (RECORDED, REPLAYED, AUTOGEN)
+"""All backends. The first one that takes a thing gets it."""
 
 
-def open_backend(team: Any, *, approve_code: bool = False) -> Backend:
-    """The backend for a team, an agent, a factory of one, a `Replay`, or a `Recording` to be looked at. `approve_code`
-    lets agents that run code ask first.
+def open_backend(thing: Any, *, approve_code: bool = False) -> Backend:
+    """The backend for a team, an agent, a zero-argument factory of one, a `Replay`, or a `Recording` to be looked at.
+    `approve_code` lets agents that run code without an approval function ask first.
 
-    Raises NotATeamError for anything else, BackendError if the agent framework cannot be imported.
+    Raises NotATeamError for anything else, and BackendError if the agent framework cannot be imported. What a factory
+    raises comes through.
     """
-    if isinstance(team, Recording):
-        from .recorded import RecordedBackend
+    entry, factory = _taker_of(thing), None
+    if entry is None and callable(thing) and not inspect.isclass(thing):
+        factory, thing = thing, thing()
+        if inspect.isawaitable(thing):
+            if inspect.iscoroutine(thing):
+                thing.close()
+            raise NotATeamError(
+                f"The team factory {_word_for(factory)} is asynchronous. Await it first and pass the team, "
+                "or pass a plain function."
+            )
+        entry = _taker_of(thing)
+    if entry is None:
+        known = [entry for entry in BACKENDS if entry.expects]
+        raise NotATeamError(
+            f"{_word_for(thing)} is not {' or '.join(entry.expects for entry in known)}. "
+            f"Pass {', '.join(entry.such_as for entry in known)}, or a function without arguments that returns one."
+        )
+    return entry.opens(behind(thing), factory, approve_code=approve_code)
 
-        return RecordedBackend(team)
-    if isinstance(team, Replay):
-        from .replay import ReplayBackend
 
-        return ReplayBackend(team)
-    from .autogen.backend import AutoGenBackend
+def _taker_of(thing: Any) -> BackendEntry | None:
+    """The first backend that takes a thing, or what the thing stands in for."""
+    if inspect.isclass(thing):
+        return None
+    team = behind(thing)
+    return next((entry for entry in BACKENDS if entry.takes(team)), None)
 
-    return AutoGenBackend.open(team, approve_code=approve_code)
+
+def _word_for(thing: Any) -> str:
+    return getattr(thing, "__name__", None) or f"An object of type {type(thing).__name__}"

@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from ..core.model import (
@@ -21,12 +22,11 @@ from ..core.model import (
     TurnStarted,
     Usage,
 )
-from ..errors import AlreadyRunningError, NoTeamError, ReplayedError, described
+from ..errors import AlreadyRunningError, NbStreamError, NoTeamError, ReplayedError, described
 from ..recording.codec import from_line
 from ..recording.reader import CUT
 from ..recording.replay import Replay
-from . import ownership
-from .base import Failure, Handoff, HumanInput, Item, Rewound
+from .base import Ability, Backend, BackendEntry, Failure, HumanInput, Item, Outcome, Rewound
 
 CHUNK_TYPE = "ModelClientStreamingChunkEvent"
 """The type of a replayed piece of text. A recording keeps the class of each message, but none of chunks. This is the
@@ -60,20 +60,16 @@ class ReplayedResult:
     stop_reason: str | None = None
 
 
-class ReplayBackend:
+class ReplayBackend(Backend):
     """Plays a `Replay`. All methods are called on the stream's event loop."""
 
-    has_team = True
-    root: Any = None
+    cannot = MappingProxyType({Ability.PAUSE: "A replay has no agents that could pause."})
 
     def __init__(self, replay: Replay) -> None:
+        super().__init__()
         self._replay = replay
         self.agents = replay.recording.agents
         self.streaming = dict(replay.recording.streaming)
-        self.models: dict[str, str] = {}
-        self.unable: dict[str, str] = {}
-        self.wanted: dict[str, bool] = {}
-        self.may_create = False
         self._stop_wished = self._cancelled = False
         self._task: asyncio.Future[Any] | None = None
         self._given: set[str] = set()
@@ -120,22 +116,18 @@ class ReplayBackend:
         """Any task will do: the recorded run has its own."""
         return ""
 
-    def check_free(self) -> None:
-        """A `Replay` has one clock: raises AlreadyRunningError while another stream plays it."""
-        if ownership.taken((self._replay,), self) is not None:
-            raise self._busy()
+    @property
+    def owned(self) -> tuple[Any, ...]:
+        """The `Replay`, which has one clock."""
+        return (self._replay,)
 
     def claim(self) -> None:
         """Take the `Replay` for the next run."""
-        if ownership.claim((self._replay,), self) is not None:
-            raise self._busy()
+        super().claim()
         self._stop_wished = self._cancelled = False
 
-    def release(self) -> None:
-        """Let others play it."""
-        ownership.release(self)
-
-    def _busy(self) -> AlreadyRunningError:
+    def busy(self, thing: Any) -> AlreadyRunningError:
+        """Another stream plays it."""
         return AlreadyRunningError(
             "This Replay is already being played elsewhere, by another panel. Wait until that run has ended, or cancel "
             f'it there; or play another one of the same file: Replay("{self._replay.recording.path.name}").'
@@ -147,10 +139,6 @@ class ReplayBackend:
         if isinstance(error, ReplayedError):  # it says what the recorded error was, class and all
             text = str(error)
         return Failure(text, trace) if self._end is None else Failure(text, trace, self._end.agent, self._end.path)
-
-    async def handoff(self, result: Any) -> Handoff | None:
-        """Nobody goes on with a recorded run."""
-        return None
 
     def opening(self, event: RunStarted) -> Iterator[Event]:
         """The recorded beginning in place of `event`; a run that is played again gets a new id."""
@@ -190,7 +178,7 @@ class ReplayBackend:
         emit: Callable[[Event | Rewound], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
-    ) -> AsyncGenerator[Item, None]:
+    ) -> AsyncGenerator[Item | Outcome, None]:
         """Play the run; its result comes last. Raises ReplayedError where the recorded run failed, and CancelledError
         where it was cancelled or where the recording ends before it."""
         assert self._start is not None
@@ -226,13 +214,14 @@ class ReplayBackend:
             if isinstance(event, (Message, ToolResults, CodeResult)):
                 self._replay.passed(event.at - began)
             if self._stop_wished and isinstance(event, Message) and event.final:
-                yield Item(ReplayedResult(tuple(messages), REPLAY_STOPPED), None)
+                yield Outcome(ReplayedResult(tuple(messages), REPLAY_STOPPED), REPLAY_STOPPED)
                 return
         if self._end is None or self._end.status is CellStatus.CANCELLED:
             raise asyncio.CancelledError
         if self._end.status is CellStatus.FAILED:
             raise ReplayedError(self._end.error)
-        yield Item(ReplayedResult(tuple(messages), self._end.stop_reason), None)
+        reason = self._end.stop_reason
+        yield Outcome(ReplayedResult(tuple(messages), reason), reason)
 
     def _may_be_task(self, event: Event) -> bool:
         """Whether all may still be tasks: they come first, of nobody in the team."""
@@ -270,11 +259,9 @@ class ReplayBackend:
     async def recover(self) -> None:
         """A recording cannot be harmed."""
 
-    async def pause(self) -> None:
-        """Raises NoTeamError."""
-        raise NoTeamError("A replay has no agents that could pause.")
-
-    resume = pause
+    def refusal(self, ability: Ability) -> NbStreamError:
+        """There is no team."""
+        return NoTeamError(self.cannot[ability])
 
     async def reset(self) -> None:
         """Play the first run next."""
@@ -299,3 +286,8 @@ def _native(event: Chunk | Message | ToolResults | CodeResult) -> ReplayedMessag
         text = "\n".join(result.result or "" for result in event.results)
         return ReplayedMessage(event.agent, text, event.type, event.message_id)
     return ReplayedMessage(event.agent, event.output, event.type, event.message_id)
+
+
+REPLAYED = BackendEntry(
+    lambda thing: isinstance(thing, Replay), lambda replay, factory, *, approve_code: ReplayBackend(replay)
+)

@@ -328,7 +328,11 @@ class Message:
 
 @dataclass(frozen=True)
 class ToolResults:
-    """The results of tool calls; each is paired with its call by `ToolCall.id`."""
+    """The results of tool calls; each is paired with its call by `ToolCall.id`.
+
+    The calls are those of the turn. If `turn` is None, they are all open calls of the agent: a call that a person has
+    approved may have its result when the agent goes on in another turn, which has no call of its own.
+    """
 
     agent: str
     path: str

@@ -12,8 +12,9 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Union
 
+from ..backends.base import Verdict
 from ..concurrency import event_loops
 from ..concurrency.clock import now
 from ..core.model import CellKind, InputResolved, Message, Notice
@@ -29,6 +30,9 @@ some ways of nesting agents swallow it, and then the question is reported withou
 
 _YES = ("approve", "approved", "yes", "y")
 _NO = ("reject", "rejected", "no", "n")
+
+Answer = Union[str, Verdict]
+"""A text, or a verdict on what is to be approved."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class _Open:
     """An open question. `settle` takes how it ended ("ended": what was to be read) and the answer, None for none."""
 
     question: Question
-    settle: Callable[[str, str | None], None]
+    settle: Callable[[str, Answer | None], None]
     of_run: bool
     unreported: Message | None = None
     reported: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,7 +72,8 @@ class Questions:
     `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
     questions came or went, and `heard` tells whether somebody watches who can answer: if nobody does, the questions of
     a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request for input
-    is answered with `default`, and an approval is refused.
+    is answered with `default`, and an approval is refused. `input_type` is the class with which the framework reports a
+    request for input.
     """
 
     def __init__(
@@ -79,9 +84,10 @@ class Questions:
         heard: Callable[[], bool],
         timeout: float | None,
         default: str,
+        input_type: str,
     ) -> None:
         self._say, self._call, self._changed, self._heard = say, call, changed, heard
-        self._timeout, self._default = timeout, default
+        self._timeout, self._default, self._input_type = timeout, default, input_type
         self._open: dict[str, _Open] = {}
         self._hooks: list[Callable[[Question], Any]] = []
         self.stopping = False  # the run is to end after the turn: nobody is asked any more
@@ -106,16 +112,23 @@ class Questions:
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
-    async def ask(
-        self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
-    ) -> str:
-        """Wait for the answer to a question of the current run; for an approval (`what` says of what) it begins with
-        "approve" or "reject". A cancel of the run raises CancelledError."""
-        kind = CellKind.INPUT if what is None else CellKind.APPROVAL
-        question = Question(request_id, agent, path, prompt, kind, what or {})
-        future: asyncio.Future[tuple[str, str | None]] = asyncio.get_running_loop().create_future()
+    async def text(self, path: str, agent: str, request_id: str, prompt: str) -> str:
+        """Wait for the answer to a request for input of the current run. A cancel of the run raises CancelledError."""
+        answer = await self._ask(Question(request_id, agent, path, prompt))
+        assert isinstance(answer, str)
+        return answer
 
-        def settle(how: str, answer: str | None) -> None:
+    async def approval(self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
+        """Wait for the verdict on `what`. A cancel of the run raises CancelledError."""
+        answer = await self._ask(Question(request_id, agent, path, prompt, CellKind.APPROVAL, what))
+        assert isinstance(answer, Verdict)
+        return answer
+
+    async def _ask(self, question: Question) -> Answer:
+        request_id, at_once = question.request_id, question.kind is CellKind.APPROVAL
+        future: asyncio.Future[tuple[str, Answer]] = asyncio.get_running_loop().create_future()
+
+        def settle(how: str, answer: Answer | None) -> None:
             if future.done():
                 return
             if how == "ended":
@@ -127,11 +140,11 @@ class Questions:
 
         how, answer = "cancelled", None
         entry = _Open(question, settle, of_run=True)
-        self._add(entry, at_once=what is not None)
+        self._add(entry, at_once)
         try:
             how, answer = await future
             await entry.reported.wait()  # an answer may be quicker than what was said before the question
-            return answer or ""
+            return answer
         finally:
             self._remove(request_id, how, answer)
 
@@ -139,10 +152,10 @@ class Questions:
         """Ask somebody outside the team when no run is under way; an answer is given to `then`."""
         question = Question(str(uuid.uuid4()), who, who, text)
 
-        def settle(how: str, answer: str | None) -> None:
+        def settle(how: str, answer: Answer | None) -> None:
             self._remove(question.request_id, how, answer)
             if how == "answered" and answer is not None:
-                then(answer)
+                then(str(answer))
 
         self._add(_Open(question, settle, of_run=False), at_once=True)
 
@@ -160,8 +173,9 @@ class Questions:
     def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
         """Answer a question. Raises NotRunningError where it is not open, ValueError for what is no answer to it."""
         question = self._known(request_id).question
+        answer: Answer
         if question.kind is CellKind.APPROVAL:
-            answer = _verdict(text, reason)
+            answer = _as_verdict(text, reason)
         elif isinstance(text, str):
             answer = text
         else:
@@ -172,7 +186,8 @@ class Questions:
         """End a question without an answer: the input is empty, the approval refused. Raises NotRunningError where it
         is not open."""
         question = self._known(request_id).question
-        empty = _refusal("The request was dismissed.") if question.kind is CellKind.APPROVAL else ""
+        refused = Verdict(False, "The request was dismissed.")
+        empty: Answer = refused if question.kind is CellKind.APPROVAL else ""
         self._call(lambda: self._settle(request_id, "dismissed", empty))
 
     def begin(self, answer: str | None) -> None:
@@ -199,7 +214,7 @@ class Questions:
             raise NotRunningError("This question is not open any more: it was answered, or its run ended.")
         return entry
 
-    def _settle(self, request_id: str, how: str, answer: str | None) -> None:
+    def _settle(self, request_id: str, how: str, answer: Answer | None) -> None:
         entry = self._open.get(request_id)
         if entry is not None:
             entry.settle(how, answer)
@@ -211,7 +226,7 @@ class Questions:
         data: dict[str, Any] = {"request_id": question.request_id}
         if question.what:
             data["what"] = dict(question.what)
-        kind = "ApprovalRequest" if question.kind is CellKind.APPROVAL else "UserInputRequestedEvent"
+        kind = "ApprovalRequest" if question.kind is CellKind.APPROVAL else self._input_type
         entry.unreported = Message(question.agent, question.path, now(), question.kind, question.text, kind, data=data)
         self._open[question.request_id] = entry
         if at_once:
@@ -239,7 +254,7 @@ class Questions:
                 question.request_id,
             )
 
-    def _remove(self, request_id: str, how: str, answer: str | None) -> None:
+    def _remove(self, request_id: str, how: str, answer: Answer | None) -> None:
         entry = self._open[request_id]
         self._report(entry)
         del self._open[request_id]
@@ -249,7 +264,8 @@ class Questions:
             with contextlib.suppress(RuntimeError):  # its loop is closed
                 task.cancel()
         question = entry.question
-        self._say(InputResolved(question.agent, question.path, now(), request_id, how, answer), entry.path)
+        said = None if answer is None else str(answer)
+        self._say(InputResolved(question.agent, question.path, now(), request_id, how, said), entry.path)
         self._changed()
 
     def _report(self, entry: _Open) -> None:
@@ -262,7 +278,7 @@ class Questions:
         if not entry.of_run:
             entry.settle("timed out", None)
         elif entry.question.kind is CellKind.APPROVAL:
-            entry.settle("timed out", _refusal(f"Nobody answered within {self._timeout:g} seconds."))
+            entry.settle("timed out", Verdict(False, f"Nobody answered within {self._timeout:g} seconds."))
         else:
             entry.settle("timed out", self._default)
 
@@ -303,16 +319,14 @@ class Questions:
                     return answer
 
 
-def _verdict(text: str | bool, reason: str) -> str:
+def _as_verdict(text: str | bool, reason: str) -> Verdict:
+    """What a person typed or clicked, as a verdict: "approve", "reject", or "reject: " and the reason; or a bool.
+    Raises ValueError for anything else."""
     if isinstance(text, bool):
-        text = "approve" if text else "reject"
+        return Verdict(text, "" if text else reason)
     word, _, rest = text.partition(":")
     if word.strip().lower() in _YES:
-        return "approve"
+        return Verdict(True)
     if word.strip().lower() in _NO:
-        return _refusal(reason or rest.strip())
+        return Verdict(False, reason or rest.strip())
     raise ValueError(f'The answer to an approval is "approve" or "reject", not {text!r}.')
-
-
-def _refusal(reason: str) -> str:
-    return f"reject: {reason}" if reason else "reject"

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..backends.base import Backend, Handoff, Rewound
+from ..backends.base import Backend, Handoff, Outcome, Rewound, Verdict
 from ..concurrency import comm_interceptor
 from ..concurrency.clock import counting, now
 from ..concurrency.event_loops import OwnerLoop, discard_result, ended, keep_alive
@@ -45,6 +45,25 @@ class RunRequest(NamedTuple):
     moved: bool
 
 
+class _Asking:
+    """How a backend asks a person in one run; nobody is asked any more once the run's words do not count."""
+
+    def __init__(self, questions: Questions, counts: Callable[[], bool]) -> None:
+        self._questions, self._counts = questions, counts
+
+    async def text(self, path: str, agent: str, request_id: str, prompt: str) -> str:
+        self._check()
+        return await self._questions.text(path, agent, request_id, prompt)
+
+    async def approval(self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
+        self._check()
+        return await self._questions.approval(path, agent, request_id, prompt, what)
+
+    def _check(self) -> None:
+        if not self._counts():
+            raise asyncio.CancelledError
+
+
 class RunSupervisor:
     """Begins runs, drives them and ends them, and keeps the state. `begin` and the wishes may come from any thread,
     the rest belongs to the stream's loop."""
@@ -56,7 +75,13 @@ class RunSupervisor:
         self.run: Run | None = None
         self.saved: dict[str, Any] | None = None  # a state for the team to take up before anything else
         self.questions = Questions(
-            feed.event, home.call, self._asked, lambda: feed.attended, input_timeout, input_default
+            feed.event,
+            home.call,
+            self._asked,
+            lambda: feed.attended,
+            input_timeout,
+            input_default,
+            backend.input_type,
         )
         self._backend, self._feed, self._home = backend, feed, home
         self._lock = threading.Lock()
@@ -126,10 +151,16 @@ class RunSupervisor:
         outlet: MessageQueue | None = None,
         token: Any = None,
     ) -> Run:
-        """Begin a run; returns at once. `text` is the task for a reader.
+        """Begin a run; returns at once. `text` is the task for a reader. `token` is anything with `add_callback`: the
+        run is cancelled when the token calls back, on any thread.
 
-        Raises AlreadyRunningError and LoopError.
+        Raises AlreadyRunningError and LoopError, and TypeError for what is no token.
         """
+        if token is not None and not callable(getattr(token, "add_callback", None)):
+            raise TypeError(
+                "cancellation_token is an object that calls back when it is cancelled, so it has a method "
+                f"add_callback(function); an object of type {type(token).__name__} has none."
+            )
         self.check_free("start a run")  # before the lock: callbacks hear of a run that it buries
         with self._lock:
             self._check_taken("start a run")
@@ -225,20 +256,20 @@ class RunSupervisor:
             await self._to_its_end(run, order)
 
     async def _to_its_end(self, run: Run, order: RunRequest) -> None:
-        result: Any = None
+        outcome = Outcome(None)
         error: BaseException | None = None
         try:
-            result = await self._carry_out(run, order)
+            outcome = await self._carry_out(run, order)
         except BaseException as caught:  # noqa: BLE001 - also CancelledError: it becomes the run's outcome
             error = caught
         if run.done():  # it was buried
             return
         self._heard = None
         try:
-            await self._close(run, order, result, error)
+            await self._close(run, order, outcome, error)
         finally:
             self._let_go()
-            run.finish(result, error)
+            run.finish(outcome.result, error)
 
     def _let_go(self) -> None:
         """Give the team back, once it is fit."""
@@ -247,7 +278,7 @@ class RunSupervisor:
         else:
             self._mending.add_done_callback(lambda _: None if self.active else self._backend.release())
 
-    async def _carry_out(self, run: Run, order: RunRequest) -> Any:
+    async def _carry_out(self, run: Run, order: RunRequest) -> Outcome:
         self._cancelled = asyncio.get_running_loop().create_future()
         if self._cancelling:
             self._cancelled.set_result(None)
@@ -269,7 +300,8 @@ class RunSupervisor:
             if not pump.done():
                 raise asyncio.CancelledError
             try:
-                return pump.result()
+                outcome: Outcome = pump.result()
+                return outcome
             except Exception as error:
                 if self._cancelling:  # it is the cancel that an agent, its model or its team failed of
                     raise asyncio.CancelledError from error
@@ -305,8 +337,8 @@ class RunSupervisor:
             await self._backend.recover()
         await self._take_up()
 
-    async def _drive(self, run: Run, order: RunRequest) -> Any:
-        result: Any = None
+    async def _drive(self, run: Run, order: RunRequest) -> Outcome:
+        outcome = Outcome(None)
 
         def emit(event: Event | Rewound) -> None:
             if run is not self._heard:
@@ -320,40 +352,35 @@ class RunSupervisor:
             if run is self._heard:
                 self._feed.chunk(native, chunk)
 
-        async def ask(
-            path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any] | None = None
-        ) -> str:
-            if run is not self._heard:
-                raise asyncio.CancelledError
-            return await self.questions.ask(path, agent, request_id, prompt, what)
-
         items = self._backend.run(
             order.task,
             output_task_messages=order.output_task_messages,
             as_stream=order.outlet is not None,
             emit=emit,
             hear=hear,
-            ask=ask,
+            ask=_Asking(self.questions, lambda: run is self._heard),
         )
         async with contextlib.aclosing(items):
-            async for native, event, is_task in items:
+            async for item in items:
                 if run is not self._heard:
                     raise asyncio.CancelledError
-                if event.__class__ is Chunk:
+                if isinstance(item, Outcome):
+                    outcome = item
+                    continue
+                native, event, is_task = item
+                if isinstance(event, Chunk):
                     self._feed.chunk(native, event)
-                elif event is None:
-                    result = native
-                else:
-                    if event.__class__ is Message:
-                        event = self.questions.reported(event)
-                    self._feed.event(event, "" if is_task else event.path)  # type: ignore[union-attr]
-                    if order.outlet is not None:
-                        order.outlet.put(native)
-        return result
+                    continue
+                if isinstance(event, Message):
+                    event = self.questions.reported(event)
+                self._feed.event(event, "" if is_task else getattr(event, "path", ""))
+                if order.outlet is not None:
+                    order.outlet.put(native)
+        return outcome
 
-    async def _close(self, run: Run, order: RunRequest, result: Any, error: BaseException | None) -> None:
+    async def _close(self, run: Run, order: RunRequest, outcome: Outcome, error: BaseException | None) -> None:
         self.questions.cancel()
-        at, reason = now(), getattr(result, "stop_reason", None)
+        at, (result, reason) = now(), outcome
         if error is None:
             event, state, detail = RunFinished(run.id, at, CellStatus.DONE, reason), RunState.IDLE, reason or ""
         elif isinstance(error, asyncio.CancelledError):

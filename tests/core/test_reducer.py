@@ -465,6 +465,15 @@ def test_where_turns_are_not_known_a_result_is_of_the_last_call_that_waits_for_i
     assert [cell.tool_calls[0].result for cell in talk.transcript.cells] == [None, "one"]
 
 
+def test_a_result_of_no_turn_is_given_to_the_open_call_with_its_id_in_whichever_turn() -> None:
+    talk = Talk()
+    talk.call("1", "2", turn="t1")
+    talk.give(TurnStarted("ann", "ann", talk.now, "t2"))
+    talk.result(("2", "paid"), turn=None)
+    (cell,) = talk.transcript.cells
+    assert [call.result for call in cell.tool_calls] == [None, "paid"]
+
+
 def test_a_result_is_never_given_to_another_agent() -> None:
     talk = Talk()
     talk.message(CellKind.TOOL_CALL, "", agent="ben", turn=None, tool_calls=(ToolCall("1", "f", "{}"),))

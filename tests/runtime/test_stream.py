@@ -412,6 +412,32 @@ async def test_a_run_stream_that_is_held_still_runs() -> None:
     await messages.aclose()
 
 
+class Bell:
+    """Has `add_callback` and nothing else of a cancellation token."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Any] = []
+
+    def add_callback(self, callback: Any) -> None:
+        self.callbacks.append(callback)
+
+
+async def test_anything_that_calls_back_is_a_cancellation_token() -> None:
+    stream, bell = TeamStream(duo(pace=0.05)), Bell()
+    waiting = asyncio.ensure_future(stream.run("go", cancellation_token=bell))
+    await until(lambda: bell.callbacks and stream.transcript.cells)
+    bell.callbacks[0]()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_what_is_no_cancellation_token_is_refused_in_a_sentence() -> None:
+    stream = TeamStream(duo())
+    with pytest.raises(TypeError, match=r"so it has a method add_callback\(function\); an object of type int"):
+        await stream.run("go", cancellation_token=3)
+    assert (await stream.run("go")).messages
+
+
 async def test_the_users_own_cancellation_token_cancels_the_run() -> None:
     stream = TeamStream(duo(pace=0.005))
     token = CancellationToken()

@@ -10,7 +10,7 @@ from typing import Any
 from autogen_core.tools import BaseTool, FunctionTool, StreamTool
 from pydantic import BaseModel
 
-from .human import verdict
+from .human import NO_REASON
 from .turns import asker
 
 
@@ -84,8 +84,10 @@ class ApprovedTool(BaseTool[BaseModel, Any]):
                 "TeamPanel runs this agent."
             )
         prompt = f"May {self.name} be called with these arguments?\n\n{_fenced(args)}"
-        approved, reason = verdict(await who.approve(prompt, {"tool": self.name, "arguments": dict(args)}))
-        return None if approved else _Refused(f"{self.name} was not called: it was not approved. Reason: {reason}")
+        said = await who.approve(prompt, {"tool": self.name, "arguments": dict(args)})
+        if said.approved:
+            return None
+        return _Refused(f"{self.name} was not called: it was not approved. Reason: {said.reason or NO_REASON}")
 
 
 class ApprovedStreamTool(ApprovedTool):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import inspect
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any
 
 try:
@@ -27,14 +27,13 @@ except ImportError as error:
 from ...concurrency.clock import now
 from ...concurrency.guarded_calls import attempt, attempted
 from ...core import think_tags
-from ...core.model import USER, AgentInfo, Chunk, Event, Notice, RunFinished, RunStarted
-from ...errors import AlreadyRunningError, EmptyTaskError, NotATeamError, StateError, UntestedVersionWarning
-from .. import ownership
-from ..base import Failure, Handoff, HumanInput, Item
-from ..stand_in import StandIn, behind
+from ...core.model import USER, AgentInfo, Chunk, Event, Notice, RunFinished
+from ...errors import AlreadyRunningError, EmptyTaskError, StateError, UntestedVersionWarning
+from ..base import Ability, Backend, Failure, Handoff, HumanInput, Item, Outcome
+from ..stand_in import StandIn
 from . import human, private, recovery, states, stopping, workbench_proxy
 from .closing import closing
-from .discovery import discover, is_runner
+from .discovery import discover
 from .hooks import hooked
 from .log_filter import quiet_runtime
 from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
@@ -59,52 +58,26 @@ def check_version() -> None:
         )
 
 
-class AutoGenBackend:
+class AutoGenBackend(Backend):
     """Runs one AgentChat team or agent. Not thread-safe: all but `wanted` belongs to the stream's loop."""
 
-    has_team = True
+    cannot = MappingProxyType[Ability, str]({})
+    input_type = "UserInputRequestedEvent"
 
     def __init__(self, root: Any, factory: Callable[[], Any] | None = None, *, approve_code: bool = False) -> None:
+        """`factory` is what has built `root`, if anything has. `approve_code` lets agents that run code without an
+        approval function ask first."""
+        super().__init__()
         self.root = root
         self._factory = factory
         self._approve_code = approve_code
         self._out: TokenRouter | None = None
-        self.unable: dict[str, str] = {}
         self._turns, self._calls = Turns(), HeardCalls(self.unable)
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
         self._stop_wished = self._refused = self._streams_alike = False
         self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
-        self.wanted: dict[str, bool] = {}
-        self.may_create = False
         self._find()
-
-    @classmethod
-    def open(cls, team: Any, *, approve_code: bool = False) -> AutoGenBackend:
-        """The backend for a team, an agent, or a zero-argument factory of one. `approve_code` lets agents that run code
-        without an approval function ask first.
-
-        Raises NotATeamError for anything else; what a factory raises comes through.
-        """
-        check_version()
-        factory = None
-        if not is_runner(team) and callable(team) and not inspect.isclass(team):
-            factory, team = team, team()
-            if inspect.isawaitable(team):
-                if inspect.iscoroutine(team):
-                    team.close()
-                raise NotATeamError(
-                    f"The team factory {_class_name(factory)} is asynchronous. Await it first and pass the team, "
-                    "or pass a plain function."
-                )
-        team = behind(team)
-        if not is_runner(team) or inspect.isclass(team):
-            raise NotATeamError(
-                f"{_class_name(team)} is not an AutoGen team or agent. Pass an AgentChat team such as "
-                "RoundRobinGroupChat, a single agent such as AssistantAgent, or a function without arguments that "
-                "returns one."
-            )
-        return cls(team, factory, approve_code=approve_code)
 
     def _find(self) -> None:
         tree = self._tree = discover(self.root)
@@ -137,15 +110,10 @@ class AutoGenBackend:
 
     def check_free(self) -> None:
         """Raises AlreadyRunningError while the team, or an agent or team inside it, runs somewhere else."""
-        busy = ownership.taken(self._things, self)
-        if busy is None and not self._ours:
-            busy = next((team for team in self._teams if private.is_running(team)), None)
-        if busy is not None:
-            raise _busy(busy)
-
-    def opening(self, event: RunStarted) -> Iterable[Event]:
-        """A run begins as the stream says."""
-        return (event,)
+        super().check_free()
+        running = None if self._ours else next((team for team in self._teams if private.is_running(team)), None)
+        if running is not None:
+            raise self.busy(running)
 
     def closing(self, event: RunFinished) -> Iterable[Event]:
         """What nobody has heard of the run's calls, which may have ended with it, and then `event`."""
@@ -153,20 +121,27 @@ class AutoGenBackend:
 
     def claim(self) -> None:
         """Take the team and its agents for the next run."""
-        busy = ownership.claim(self._things, self)
-        if busy is not None:
-            raise _busy(busy)
+        super().claim()
         self._quiet.enter_context(quiet_runtime())
         self._token, self._stop_wished, self._refused = stopping.RunToken(), False, False
 
     def release(self) -> None:
         """Let others have the team."""
         self._quiet.close()
-        ownership.release(self)
+        super().release()
 
     @property
-    def _things(self) -> list[Any]:
+    def owned(self) -> list[Any]:
+        """All teams and agents in the tree."""
         return [*self._teams, *(node.agent for node in self._tree.nodes)]
+
+    def busy(self, thing: Any) -> AlreadyRunningError:
+        """A team, or an agent in it, runs elsewhere."""
+        kind = "team" if isinstance(thing, BaseGroupChat) else "agent"
+        return AlreadyRunningError(
+            f"The {kind} {thing.name!r} is already running elsewhere: in another panel, or by a call of its own run(). "
+            "Wait until that run has ended, or cancel it there."
+        )
 
     # --- a run -----------------------------------------------------------------------------------------------------
 
@@ -179,8 +154,8 @@ class AutoGenBackend:
         emit: Callable[[Event], None],
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
-    ) -> AsyncGenerator[Item, None]:
-        """Run the team; each message comes with its event, the `TaskResult` last with None."""
+    ) -> AsyncGenerator[Item | Outcome, None]:
+        """Run the team; each message comes with its event, and the `TaskResult` last."""
         self._refused = True  # if a run of the team's own began since `claim`: it goes on
         self.check_free()
         self._refused = False
@@ -197,7 +172,8 @@ class AutoGenBackend:
                 async with closing(self._begun(task, output_task_messages, as_stream, out)) as stream:
                     async for message in stream:
                         if is_a(message, TaskResult) or is_a(message, OwnRunResult):
-                            yield Item(message.result if is_a(message, OwnRunResult) else message, None)
+                            result = message.result if is_a(message, OwnRunResult) else message
+                            yield Outcome(result, getattr(result, "stop_reason", None))
                             continue
                         message_id = id_of(message)
                         out.order.comes(message_id)
@@ -385,19 +361,7 @@ class AutoGenBackend:
             ) from error
 
 
-def _busy(thing: Any) -> AlreadyRunningError:
-    kind = "team" if isinstance(thing, BaseGroupChat) else "agent"
-    return AlreadyRunningError(
-        f"The {kind} {thing.name!r} is already running elsewhere: in another panel, or by a call of its own run(). "
-        "Wait until that run has ended, or cancel it there."
-    )
-
-
 def _messages(task: Any) -> list[BaseChatMessage]:
     """The messages that a task consists of; none for a text."""
     given = task if isinstance(task, (list, tuple)) else [task]
     return [message for message in given if isinstance(message, BaseChatMessage)]
-
-
-def _class_name(thing: Any) -> str:
-    return getattr(thing, "__name__", None) or f"An object of type {type(thing).__name__}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autogen_agentchat.agents import BaseChatAgent, CodeExecutorAgent, SocietyOfMindAgent, UserProxyAgent
-from autogen_agentchat.base import ChatAgent
 from autogen_agentchat.teams import BaseGroupChat, MagenticOneGroupChat, SelectorGroupChat
 
 from ...core.model import AgentInfo
@@ -73,13 +72,6 @@ def reach(tree: TeamTree, thing: Any) -> frozenset[int]:
         left += [below for below in inside if id(below) not in found]
         found |= {id(below) for below in inside}
     return frozenset(found)
-
-
-def is_runner(thing: Any) -> bool:
-    """Whether `thing` is a team or an agent of AgentChat."""
-    return isinstance(thing, (BaseGroupChat, ChatAgent)) or (
-        callable(getattr(thing, "run_stream", None)) and callable(getattr(thing, "run", None))
-    )
 
 
 def discover(root: Any) -> TeamTree:

@@ -14,13 +14,15 @@ from autogen_agentchat.messages import BaseChatMessage, HandoffMessage, TextMess
 from autogen_core import CancellationToken
 
 from ...concurrency import event_loops
-from ..base import Handoff, HumanInput
+from ..base import Handoff, HumanInput, Verdict
 from . import private
 from .discovery import AgentNode
 from .messages import text_of
 from .reading import source_of, tried, words
 from .sequencer import MessageSequencer
 from .turns import Approve, caller
+
+NO_REASON = "The user did not say why."
 
 
 @contextlib.contextmanager
@@ -48,19 +50,13 @@ def answering(nodes: Sequence[AgentNode], ask: HumanInput, approve: Approve | No
 def approving(ask: HumanInput, order: MessageSequencer) -> Approve:
     """What asks for approvals, each after what was said before it has come out of the team."""
 
-    async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any]) -> str:
+    async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
         arrived = asyncio.get_running_loop().create_future()
         order.after_all(lambda: None if arrived.done() else arrived.set_result(None))
         await arrived
-        return await ask(path, name, str(uuid.uuid4()), prompt, what)
+        return await ask.approval(path, name, str(uuid.uuid4()), prompt, what)
 
     return approve
-
-
-def verdict(answer: str) -> tuple[bool, str]:
-    """Whether an answer approves, and the reason that it gives."""
-    word, _, reason = answer.partition(": ")
-    return word == "approve", reason or "The user did not say why."
 
 
 def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
@@ -87,7 +83,7 @@ def _input(node: AgentNode, ask: HumanInput, own: Callable[..., Awaitable[str]])
         if caller() is None:
             return await own(prompt, cancellation_token)
         request_id = UserProxyAgent.InputRequestContext.request_id()
-        return await ask(node.info.path, node.agent.name, request_id, prompt)
+        return await ask.text(node.info.path, node.agent.name, request_id, prompt)
 
     return input_func
 
@@ -122,8 +118,7 @@ def _approval(node: AgentNode, approve: Approve) -> Any:
         blocks = code_blocks(request.code)
         if blocks:
             what["code_blocks"] = blocks
-        answer = await approve(node.info.path, node.agent.name, f"May this code run?\n\n{request.code}", what)
-        approved, reason = verdict(answer)
-        return ApprovalResponse(approved=approved, reason=reason)
+        said = await approve(node.info.path, node.agent.name, f"May this code run?\n\n{request.code}", what)
+        return ApprovalResponse(approved=said.approved, reason=said.reason or NO_REASON)
 
     return approval_func

@@ -24,12 +24,13 @@ from autogen_agentchat.agents import SocietyOfMindAgent
 from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 
+from ..base import Verdict
 from ..stand_in import StandIn, behind
 from . import private
 from .closing import closing
 from .discovery import TeamTree, reach
 
-Approve = Callable[[str, str, str, Mapping[str, Any]], Awaitable[str]]
+Approve = Callable[[str, str, str, Mapping[str, Any]], Awaitable[Verdict]]
 """Asks a person for an agent with a path and a name: with a prompt, and what is to be approved."""
 
 
@@ -54,7 +55,7 @@ class Caller(NamedTuple):
     scope: Scope
     may_begin: frozenset[int] = frozenset()
 
-    async def approve(self, prompt: str, what: Mapping[str, Any]) -> str:
+    async def approve(self, prompt: str, what: Mapping[str, Any]) -> Verdict:
         """Ask a person, with a prompt and what is to be approved."""
         if self.scope.approve is None:
             raise asyncio.CancelledError
