@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .model import USER, Cell, CellKind, ModelCalls, Usage
+from .model import USER, Cell, CellRole, ModelCalls, Usage
 
 Prices = Mapping[str, tuple[float, float]]
 """By model, USD for a million prompt tokens and for a million completion tokens."""
@@ -60,10 +60,6 @@ class Figures:
     unpriced: bool = False
 
 
-_MESSAGES = (CellKind.TEXT, CellKind.STRUCTURED, CellKind.HANDOFF)
-_WAITING = (CellKind.INPUT, CellKind.APPROVAL)
-
-
 def figures_of(
     cells: Sequence[Cell], asked: Iterable[Cell] | None = None, unseen: Iterable[ModelCalls] = ()
 ) -> Figures:
@@ -73,8 +69,8 @@ def figures_of(
     message tells of.
     """
     said = [cell for cell in cells if cell.path and cell.path != USER]
-    waits = [*_spans(cell for cell in (cells if asked is None else asked) if cell.kind in _WAITING)]
-    work = [*_spans(cell for cell in said if cell.kind not in _WAITING)]
+    waits = [*_spans(cell for cell in (cells if asked is None else asked) if cell.kind.role is CellRole.QUESTION)]
+    work = [*_spans(cell for cell in said if cell.kind.role is not CellRole.QUESTION)]
     # A thought and its answer are two cells of one call, and begin with it.
     calls = {(cell.path, cell.started_at): cell for cell in said if cell.ttft is not None or cell.tokens_per_s}
     spoken: list[Cell | ModelCalls] = [*said, *unseen]
@@ -85,7 +81,7 @@ def figures_of(
     ]
     written = sum(seconds for _, seconds in paces)
     return Figures(
-        messages=sum(cell.kind in _MESSAGES for cell in said),
+        messages=sum(cell.kind.role is CellRole.MESSAGE for cell in said),
         usage=sum((call.usage for call in used if call.usage), Usage()),
         cost=sum(call.cost or 0.0 for call in used),
         seconds=max(0.0, _together([*work, *waits]) - _together(waits)),
@@ -103,7 +99,7 @@ def first_token(cells: Sequence[Cell], since: float | None) -> float | None:
     first = min((at for at in streamed if at is not None), default=None)
     if first is None or since is None:
         return None
-    waits = _spans(cell for cell in cells if cell.kind in _WAITING)
+    waits = _spans(cell for cell in cells if cell.kind.role is CellRole.QUESTION)
     return max(0.0, first - since - _together((begin, min(end, first)) for begin, end in waits))
 
 
@@ -113,7 +109,7 @@ def by_agent(cells: Iterable[Cell], unseen: Iterable[ModelCalls] = ()) -> dict[s
     said: dict[str, list[Cell]] = {}
     asked: list[Cell] = []
     for cell in cells:
-        if cell.kind in _WAITING:
+        if cell.kind.role is CellRole.QUESTION:
             asked.append(cell)
         if cell.path and cell.path != USER:
             said.setdefault(cell.path, []).append(cell)

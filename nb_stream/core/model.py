@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Union
 
+from ..errors import unreachable
 from .typed_json import decoded
 
 USER = "user"
@@ -27,6 +28,41 @@ class _Word(str, Enum):
 
     def __format__(self, spec: str) -> str:
         return format(str(self.value), spec)
+
+
+class TextForm(_Word):
+    """How the text of a cell is to be read."""
+
+    MARKDOWN = "markdown"
+    """What models and people write."""
+
+    PLAIN = "plain"
+    """A sentence of a framework or of nb_stream; a document may take it for Markdown."""
+
+    PREFORMATTED = "preformatted"
+    """What a program printed: every space counts."""
+
+    JSON = "json"
+    ERROR = "error"
+    """What an exception says."""
+
+
+class CellRole(_Word):
+    """The part that a cell plays in a run. Where kinds are to be told apart, roles are: a new kind takes the place of
+    those that have its role."""
+
+    MESSAGE = "message"
+    THOUGHT = "thought"
+    TOOL_CALL = "tool call"
+    CODE = "code"
+    ASIDE = "aside"
+    """What readers pass over: what a team did between two messages."""
+
+    QUESTION = "question"
+    """To a person."""
+
+    ERROR = "error"
+    NOTICE = "notice"
 
 
 class CellKind(_Word):
@@ -46,11 +82,45 @@ class CellKind(_Word):
     NOTICE = "notice"
     OTHER = "other"
 
+    @property
+    def role(self) -> CellRole:
+        """The part that cells of this kind play."""
+        match self:
+            case CellKind.TEXT | CellKind.STRUCTURED | CellKind.HANDOFF:
+                return CellRole.MESSAGE
+            case CellKind.THOUGHT:
+                return CellRole.THOUGHT
+            case CellKind.TOOL_CALL:
+                return CellRole.TOOL_CALL
+            case CellKind.CODE:
+                return CellRole.CODE
+            case CellKind.SELECTION | CellKind.MEMORY:
+                return CellRole.ASIDE
+            case CellKind.INPUT | CellKind.APPROVAL:
+                return CellRole.QUESTION
+            case CellKind.ERROR:
+                return CellRole.ERROR
+            case CellKind.NOTICE | CellKind.OTHER:
+                return CellRole.NOTICE
+            case _:
+                unreachable(self)
 
-_MARKDOWN = (
-    *(CellKind.TEXT, CellKind.THOUGHT, CellKind.CODE, CellKind.HANDOFF, CellKind.SELECTION, CellKind.MEMORY),
-    *(CellKind.INPUT, CellKind.APPROVAL, CellKind.NOTICE, CellKind.OTHER),
-)
+    @property
+    def text_form(self) -> TextForm:
+        """How texts of this kind are to be read, unless they are marked as preformatted."""
+        match self:
+            case CellKind.TEXT | CellKind.THOUGHT | CellKind.TOOL_CALL | CellKind.CODE:
+                return TextForm.MARKDOWN
+            case CellKind.HANDOFF | CellKind.SELECTION | CellKind.MEMORY | CellKind.NOTICE | CellKind.OTHER:
+                return TextForm.PLAIN
+            case CellKind.INPUT | CellKind.APPROVAL:
+                return TextForm.PLAIN
+            case CellKind.STRUCTURED:
+                return TextForm.JSON
+            case CellKind.ERROR:
+                return TextForm.ERROR
+            case _:
+                unreachable(self)
 
 
 class CellStatus(_Word):
@@ -168,9 +238,16 @@ class Cell:
     cost: float | None = None
 
     @property
+    def text_form(self) -> TextForm:
+        """How its text is to be read."""
+        form = self.kind.text_form
+        is_said = form in (TextForm.MARKDOWN, TextForm.PLAIN)
+        return TextForm.PREFORMATTED if is_said and self.data.get("preformatted") else form
+
+    @property
     def is_markdown(self) -> bool:
         """Whether its text may be read as Markdown: what people and models say may, what programs print may not."""
-        return self.kind in _MARKDOWN and not self.data.get("preformatted")
+        return self.text_form in (TextForm.MARKDOWN, TextForm.PLAIN)
 
     @property
     def duration(self) -> float | None:

@@ -11,9 +11,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..core.model import USER, Cell, CellKind, CellStatus, RunInfo, ToolCall, Usage
+from ..core import cell_content as content
+from ..core.model import USER, Cell, CellKind, CellRole, CellStatus, RunInfo, ToolCall, Usage
+from ..errors import unreachable
 from ..recording.codec import dumps
-from .code import unshown
 from .runs import by_run
 
 PROTOCOL = "1.0"
@@ -41,29 +42,33 @@ def lines(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _cell_rows(cell: Cell) -> Iterator[Row]:
-    if cell.kind is CellKind.TOOL_CALL:
-        yield from _message_rows(cell, "assistant", "")
-        for number, call in enumerate(cell.tool_calls):
-            yield from _tool_call(cell, call, number)
-    elif cell.kind is CellKind.THOUGHT:
-        yield from _reasoning(cell)
-    elif cell.kind is CellKind.ERROR:
-        return  # it is told by RUN_ERROR
-    elif cell.kind in (CellKind.TEXT, CellKind.STRUCTURED, CellKind.CODE, CellKind.HANDOFF):
-        yield from _message_rows(cell, "user" if cell.path == USER else "assistant", _message_text(cell))
-        if images := cell.data.get("images"):  # the protocol has a place for those of a task only
-            yield _row("CUSTOM", cell.started_at, name="images", value={"messageId": cell.id, "images": list(images)})
-    else:
-        value = {"agent": cell.path, "text": cell.text, "status": cell.status.value, **_other_row(cell)}
-        yield _row("CUSTOM", cell.started_at, name=cell.kind.value, value=value)
+    match cell.kind.role:
+        case CellRole.TOOL_CALL:
+            yield from _message_rows(cell, "assistant")
+            for number, call in enumerate(cell.tool_calls):
+                yield from _tool_call(cell, call, number)
+        case CellRole.THOUGHT:
+            yield from _reasoning(cell)
+        case CellRole.MESSAGE | CellRole.CODE:
+            yield from _message_rows(cell, "user" if cell.path == USER else "assistant")
+            if images := content.images_of(cell):  # the protocol has a place for those of a task only
+                value = {"messageId": cell.id, "images": [image.source for image in images]}
+                yield _row("CUSTOM", cell.started_at, name="images", value=value)
+        case CellRole.ASIDE | CellRole.QUESTION | CellRole.NOTICE:
+            value = {"agent": cell.path, "text": cell.text, "status": cell.status.value, **_other_row(cell)}
+            yield _row("CUSTOM", cell.started_at, name=cell.kind.value, value=value)
+        case CellRole.ERROR:
+            pass  # it is told by RUN_ERROR
+        case _:
+            unreachable(cell.kind.role)
 
 
-def _message_rows(cell: Cell, role: str, text: str) -> Iterator[Row]:
+def _message_rows(cell: Cell, role: str) -> Iterator[Row]:
     metadata: Row = {"path": cell.path, "kind": cell.kind.value, "status": cell.status.value}
     if cell.usage is not None:
         metadata["usage"] = _usage_row(cell.usage)
     yield _row("TEXT_MESSAGE_START", cell.started_at, messageId=cell.id, role=role, name=cell.agent, metadata=metadata)
-    if text:
+    if text := "\n\n".join(filter(None, map(_message_text, content.sections_of(cell)))):
         yield _row("TEXT_MESSAGE_CONTENT", cell.started_at, messageId=cell.id, delta=text)
     yield _row("TEXT_MESSAGE_END", _end_time(cell), messageId=cell.id)
 
@@ -114,12 +119,15 @@ def _usage_row(usage: Usage) -> Row:
     return {"inputTokens": usage.prompt_tokens, "outputTokens": usage.completion_tokens}
 
 
-def _message_text(cell: Cell) -> str:
-    """The text of a message, with the code and the output of a code cell."""
-    parts = [cell.text]
-    parts.extend(code for code, _ in unshown(cell))
-    parts.append(str(cell.data.get("output") or ""))
-    return "\n\n".join(part for part in parts if part)
+def _message_text(section: content.Section) -> str:
+    """What of a section stands in the text of its message; events of their own tell the rest."""
+    match section:
+        case content.Text(text) | content.Approval(text) | content.Code(text) | content.Output(text):
+            return text
+        case content.ToolUse() | content.Image() | content.HandoffTarget() | content.Ending() | content.Traceback():
+            return ""
+        case _:
+            unreachable(section)
 
 
 def _other_row(cell: Cell) -> Row:

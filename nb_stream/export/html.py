@@ -13,15 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from html import escape
 
-from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..core import cell_content as content
+from ..core.model import Cell, CellKind, CellRole, CellStatus, RunInfo, TextForm, ToolCall
 from ..core.text_safety import one_line, visible
-from .code import unshown
+from ..errors import unreachable
 from .runs import by_run
 from .text import dollars, ending, seconds
 
-IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
 _FENCED_CODE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
-_ASIDE = (CellKind.THOUGHT, CellKind.TOOL_CALL, CellKind.SELECTION, CellKind.MEMORY)
 
 _CELL = "overflow-wrap:anywhere;margin:4px 0;padding:2px 0 2px 10px;border-left:3px solid hsl({hue},45%,50%)"
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0;font:inherit"
@@ -85,7 +84,19 @@ def fragment(cells: Sequence[Cell], runs: Sequence[RunInfo], *, unfold: bool = F
 
 def _html_cells(cells: Sequence[Cell], unfold: bool, hues: Mapping[str, int]) -> Iterator[str]:
     for place, cell in enumerate(cells, 1):
-        yield from _html_cell(cell, place == len(cells) or (unfold and cell.kind not in _ASIDE), hues[cell.path])
+        is_open = place == len(cells) or (unfold and _is_read_first(cell.kind.role))
+        yield from _html_cell(cell, is_open, hues[cell.path])
+
+
+def _is_read_first(role: CellRole) -> bool:
+    """Whether readers of a whole page want to see such cells without a click."""
+    match role:
+        case CellRole.MESSAGE | CellRole.CODE | CellRole.QUESTION | CellRole.ERROR | CellRole.NOTICE:
+            return True
+        case CellRole.THOUGHT | CellRole.TOOL_CALL | CellRole.ASIDE:
+            return False
+        case _:
+            unreachable(role)
 
 
 def _html_cell(cell: Cell, is_open: bool, hue: int) -> Iterator[str]:
@@ -95,27 +106,51 @@ def _html_cell(cell: Cell, is_open: bool, hue: int) -> Iterator[str]:
         f"<b><bdi>{escape(one_line(cell.path or cell.agent or 'nb_stream'))}</bdi></b>"
         f"{_joined(' ', marks(cell))}{_joined(' – ', words)} <small>{escape(figures(cell))}</small></summary>\n"
     )
-    yield from _html_body(cell)
+    for section in content.sections_of(cell):
+        yield from _html_section(section)
     yield "</details>\n"
 
 
-def _html_body(cell: Cell) -> Iterator[str]:
-    if cell.kind in (CellKind.STRUCTURED, CellKind.ERROR):
-        yield _html_code(cell.text)
-    elif cell.kind is not CellKind.TOOL_CALL:
-        yield from _said(cell.text) if cell.is_markdown else (_html_code(cell.text),)
-    for code, _ in unshown(cell):
-        yield _html_code(code)
-    for call in cell.tool_calls:
-        yield from _html_tool_call(call)
-    for name, label in (("output", "Output"), ("answer", "Answer"), ("traceback", "Traceback")):
-        if cell.data.get(name):
-            yield f"<div><small>{label}</small></div>\n{_html_code(str(cell.data[name]))}"
-    for number, source in enumerate(cell.data.get("images", ()), 1):
-        yield image(str(source), number)
+def _html_section(section: content.Section) -> Iterator[str]:
+    match section:
+        case content.Text(text, form):
+            yield from _html_said(text, form)
+        case content.Approval(text):
+            yield from _html_said(text, TextForm.PLAIN)
+        case content.HandoffTarget():
+            pass  # the text names the agent
+        case content.Code(code):
+            yield _html_code(code)
+        case content.ToolUse(call):
+            yield from _html_tool_call(call)
+        case content.Output(text):
+            yield from _labelled("Output", text)
+        case content.Ending(_, answer):
+            yield from _labelled("Answer", answer or "")
+        case content.Traceback(text):
+            yield from _labelled("Traceback", text)
+        case content.Image():
+            yield html_image(section)
+        case _:
+            unreachable(section)
 
 
-def _said(text: str) -> Iterator[str]:
+def _html_said(text: str, form: TextForm) -> Iterator[str]:
+    match form:
+        case TextForm.MARKDOWN | TextForm.PLAIN:
+            yield from _unfenced(text)
+        case TextForm.PREFORMATTED | TextForm.JSON | TextForm.ERROR:
+            yield _html_code(text)
+        case _:
+            unreachable(form)
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    if text:
+        yield f"<div><small>{label}</small></div>\n{_html_code(text)}"
+
+
+def _unfenced(text: str) -> Iterator[str]:
     """A message as it was written; what stands between code fences as code."""
     place = 0
     for fence in _FENCED_CODE.finditer(text):
@@ -145,11 +180,12 @@ def _html_tool_call(call: ToolCall) -> Iterator[str]:
         yield f"<div><small>{'Failed' if call.is_error else 'Result'}</small></div>\n{_html_code(call.result)}"
 
 
-def image(source: str, number: int) -> str:
-    """An image of a message, where it is data of a known kind; else a sentence."""
-    if IMAGE.fullmatch(source) is None:
+def html_image(image: content.Image) -> str:
+    """An image of a message, if it is data of a known kind; else a sentence."""
+    number = image.number
+    if image.raster is None:
         return f"<p><small>Image {number} is not shown: only PNG, JPEG, GIF and WebP data are.</small></p>\n"
-    return f'<p><img alt="image {number}" style="max-width:100%" src="{source}"></p>\n'
+    return f'<p><img alt="image {number}" style="max-width:100%" src="{image.source}"></p>\n'
 
 
 def marks(cell: Cell) -> str:

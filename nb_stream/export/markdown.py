@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
-from .code import unshown
+from ..core import cell_content as content
+from ..core.model import Cell, CellKind, CellRole, CellStatus, RunInfo, TextForm, ToolCall
+from ..errors import unreachable
 from .contained import code_span, contained_markdown, fenced, inline, lines_of
-from .html import IMAGE
 from .runs import by_run
 
 
@@ -31,38 +31,50 @@ def _markdown_cell(cell: Cell) -> str:
         head += f" ({cell.kind.value})"
     if cell.status is not CellStatus.DONE:
         head += f": {cell.status.value}"
-    return "\n\n".join(part for part in (head, *_markdown_body(cell)) if part)
+    parts = [part for section in content.sections_of(cell) for part in _markdown_section(section, cell.kind.role)]
+    return "\n\n".join(part for part in (head, *parts) if part)
 
 
-def _markdown_body(cell: Cell) -> Iterator[str]:
-    if cell.kind is CellKind.TOOL_CALL:
-        yield from (_markdown_tool_call(call) for call in cell.tool_calls)
-    elif cell.kind is CellKind.THOUGHT:
-        yield "\n".join(f"> {line}".rstrip() for line in lines_of(contained_markdown(cell.text)))
-    elif cell.kind is CellKind.STRUCTURED:
-        yield fenced(cell.text, "json")
-    elif cell.kind is CellKind.CODE:
-        yield contained_markdown(cell.text)
-        for code, language in unshown(cell):
+def _markdown_section(section: content.Section, role: CellRole) -> Iterator[str]:
+    match section:
+        case content.Text(text, form):
+            said = _markdown_said(text, form)
+            yield _as_quotation(said) if role is CellRole.THOUGHT else said
+        case content.Approval(text):
+            yield contained_markdown(text)
+        case content.HandoffTarget():
+            pass  # the text names the agent
+        case content.Code(code, language):
             yield fenced(code, language)
-        yield fenced(cell.data.get("output", ""), "text")
-    elif cell.kind is CellKind.ERROR:
-        yield fenced(cell.text, "text")
-        yield fenced(cell.data.get("traceback", ""), "text")
-    else:
-        yield contained_markdown(cell.text) if cell.is_markdown else fenced(cell.text, "text")
-    yield from _answer(cell)
-    for number, source in enumerate(cell.data.get("images", ()), 1):
-        if IMAGE.fullmatch(str(source)):
-            yield f"![image {number}]({''.join(str(source).split())})"
+        case content.ToolUse(call):
+            yield _markdown_tool_call(call)
+        case content.Output(text) | content.Traceback(text):
+            yield fenced(text, "text")
+        case content.Ending(how, answer):
+            if how:
+                yield f"*{inline(how).capitalize()}{':' if answer else '.'}*"
+            yield contained_markdown(answer or "")
+        case content.Image(number):
+            if image := section.raster:
+                yield f"![image {number}](data:{image[0]};base64,{image[1]})"
+        case _:
+            unreachable(section)
 
 
-def _answer(cell: Cell) -> Iterator[str]:
-    """How a question ended: what a person answered, or why nobody did."""
-    if how := cell.data.get("how"):
-        answer = str(cell.data.get("answer") or "")
-        yield f"*{inline(str(how)).capitalize()}{':' if answer else '.'}*"
-        yield contained_markdown(answer)
+def _markdown_said(text: str, form: TextForm) -> str:
+    match form:
+        case TextForm.MARKDOWN | TextForm.PLAIN:
+            return contained_markdown(text)
+        case TextForm.PREFORMATTED | TextForm.ERROR:
+            return fenced(text, "text")
+        case TextForm.JSON:
+            return fenced(text, "json")
+        case _:
+            unreachable(form)
+
+
+def _as_quotation(said: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in lines_of(said))
 
 
 def _markdown_tool_call(call: ToolCall) -> str:

@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..core import cell_content as content
+from ..core.model import Cell, RunInfo, TextForm
 from ..core.text_safety import visible
-from .code import unshown
+from ..errors import unreachable
 from .contained import code_span, contained_markdown, fenced, inline, outside_code
+from .html import marks
 from .runs import by_run
 from .text import ending
 
-_DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
 # Images, HTML, link definitions, and the macros of TeX with which MathJax sets styles and links.
 _DOUBTFUL = re.compile(
     r"!\[|<[A-Za-z/!?]|^[ >\t*+-]*\[[^\]]*\]:|\\(?:style|class|cssId|data|href|includegraphics)",
@@ -55,39 +56,52 @@ def _rows(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[dict[str, 
 
 
 def _notebook_cell(cell: Cell) -> dict[str, Any]:
-    words = [] if cell.kind is CellKind.TEXT else [cell.kind.value]
-    if cell.status is not CellStatus.DONE:
-        words.append(cell.status.value)
-    head = f"### {inline(cell.path or cell.agent) or 'nb_stream'}" + (f" *({', '.join(words)})*" if words else "")
-    parts = [head, *_notebook_body(cell)]
+    about = marks(cell)
+    parts = [f"### {inline(cell.path or cell.agent) or 'nb_stream'}" + (f" *{about}*" if about else "")]
     attachments: dict[str, dict[str, str]] = {}
-    for number, image in enumerate(cell.data.get("images", ()), 1):
-        if found := _DATA_IMAGE.fullmatch(str(image)):
-            attachments[f"image-{number}"] = {found[1]: "".join(found[2].split())}
-            parts.append(f"![image {number}](attachment:image-{number})")
+    for section in content.sections_of(cell):
+        parts.extend(_notebook_section(section))
+        if isinstance(section, content.Image) and section.raster:
+            attachments[f"image-{section.number}"] = dict([section.raster])
     row = _markdown("\n\n".join(part for part in parts if part))
     return {**row, "attachments": attachments} if attachments else row
 
 
-def _notebook_body(cell: Cell) -> Iterator[str]:
-    if cell.kind is CellKind.STRUCTURED:
-        yield fenced(cell.text, "json")
-    elif cell.kind is CellKind.ERROR:
-        yield fenced(cell.text)
-    elif cell.kind is not CellKind.TOOL_CALL:
-        yield _safe(cell.text) if cell.is_markdown else fenced(cell.text)
-    for code, _ in unshown(cell):
-        yield fenced(code)
-    for call in cell.tool_calls:
-        yield from _notebook_tool_call(call)
-    for name in ("output", "answer", "traceback"):
-        yield fenced(str(cell.data.get(name) or ""))
+def _notebook_section(section: content.Section) -> Iterator[str]:
+    match section:
+        case content.Text(text, form):
+            yield _notebook_said(text, form)
+        case content.Approval(text):
+            yield _safe(text)
+        case content.HandoffTarget():
+            pass  # the text names the agent
+        case content.Code(code, language):
+            yield fenced(code, language)
+        case content.ToolUse(call):
+            yield code_span(call.name) + (" failed" if call.is_error else "")
+            yield fenced(call.arguments, "json")
+            yield fenced(call.result or "")
+        case content.Output(text) | content.Traceback(text):
+            yield fenced(text)
+        case content.Ending(_, answer):
+            yield fenced(answer or "")
+        case content.Image(number):
+            if section.raster:
+                yield f"![image {number}](attachment:image-{number})"
+        case _:
+            unreachable(section)
 
 
-def _notebook_tool_call(call: ToolCall) -> Iterator[str]:
-    yield code_span(call.name) + (" failed" if call.is_error else "")
-    yield fenced(call.arguments, "json")
-    yield fenced(call.result or "")
+def _notebook_said(text: str, form: TextForm) -> str:
+    match form:
+        case TextForm.MARKDOWN | TextForm.PLAIN:
+            return _safe(text)
+        case TextForm.PREFORMATTED | TextForm.ERROR:
+            return fenced(text)
+        case TextForm.JSON:
+            return fenced(text, "json")
+        case _:
+            unreachable(form)
 
 
 def _safe(text: str) -> str:

@@ -17,10 +17,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Literal, NamedTuple
 
-from ..core.model import Cell, CellKind, CellStatus, RunInfo
+from ..core import cell_content as content
+from ..core.model import Cell, CellStatus, RunInfo
 from ..core.text_safety import one_line, quoted, visible
-from .code import unshown
-from .html import capital, figures, image, marks
+from ..errors import unreachable
+from .html import capital, figures, html_image, marks
 from .text import ending
 
 _MARK = "--- "
@@ -119,7 +120,7 @@ def rendered(cell: Cell, colour: str) -> Entry:
     text = text if text.endswith("\n") else text + "\n"
     tint = f" style=background:{colour}" if len(said) > _BRIEF else ""
     who = f"<b{tint}>{_aside(name)}</b>{' ' if about else ''}{about}"
-    images = "".join(image(str(source), number).strip() for number, source in enumerate(_images(cell), 1))
+    images = "".join(html_image(image).strip() for image in content.images_of(cell))
     body = f"<p{' dir=auto' if _turns(said) else ''}>{_plain_text(said)}" if said else ""
     if len(said) <= _SHORT and not images:
         between = "&#10;" if has_lines else " "
@@ -172,18 +173,25 @@ def said_in(cell: Cell) -> str:
 
     Control characters are made visible.
     """
-    text = "" if cell.kind is CellKind.TOOL_CALL else visible(cell.text)
-    parts = [text]
-    parts.extend(visible(code) for code, _ in unshown(cell))
-    for call in cell.tool_calls:
-        parts.append(f"{one_line(call.name)}({visible(call.arguments)})")
-        if call.result is not None:
-            parts.append(f"{one_line(call.name)} {'failed' if call.is_error else 'gave'}: {visible(call.result)}")
-    for name in ("output", "answer", "traceback"):
-        if cell.data.get(name):
-            parts.append(f"{name}: {visible(str(cell.data[name]))}")
-    return "\n".join(part for part in parts if part)
+    return "\n".join(part for section in content.sections_of(cell) for part in _lines_of(section) if part)
 
 
-def _images(cell: Cell) -> Sequence[object]:
-    return tuple(cell.data.get("images", ()))
+def _lines_of(section: content.Section) -> Iterator[str]:
+    match section:
+        case content.Text(text) | content.Approval(text) | content.Code(text):
+            yield visible(text)
+        case content.ToolUse(call):
+            name = one_line(call.name)
+            yield f"{name}({visible(call.arguments)})"
+            if call.result is not None:
+                yield f"{name} {'failed' if call.is_error else 'gave'}: {visible(call.result)}"
+        case content.Output(text):
+            yield text and f"output: {visible(text)}"
+        case content.Ending(_, answer):
+            yield f"answer: {visible(answer)}" if answer else ""
+        case content.Traceback(text):
+            yield f"traceback: {visible(text)}"
+        case content.HandoffTarget() | content.Image():
+            pass  # the text names the agent, and images stand behind it
+        case _:
+            unreachable(section)

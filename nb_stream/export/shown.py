@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
+from ..core import cell_content as content
 from ..core.model import Cell, RunInfo
 from .html import fragment
 from .markdown import markdown
@@ -42,7 +43,7 @@ def _last(cells: Sequence[Cell]) -> list[Cell]:
     last: list[Cell] = []
     room = MAX_SHOWN_CHARS
     for cell in reversed(cells):
-        length = len(said_in(cell)) + sum(len(str(image)) for image in cell.data.get("images", ()))
+        length = len(said_in(cell)) + sum(len(image.source) for image in content.images_of(cell))
         if length > MAX_SHOWN_CHARS:
             cut = said_in(cell)[: MAX_SHOWN_CHARS // 4]
             cell = replace(cell, text=f"{cut}… (cut: {length} characters)", tool_calls=(), data={})

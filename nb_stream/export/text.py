@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ..core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
+from ..core import cell_content as content
+from ..core.model import Cell, CellKind, CellStatus, RunInfo
 from ..core.text_safety import one_line, quoted, visible
-from .code import unshown
+from ..errors import unreachable
 from .runs import by_run
 
 RULE_WIDTH = 72
@@ -75,21 +76,34 @@ def head(cell: Cell) -> str:
 
 def body(cell: Cell) -> str:
     """What is said."""
-    parts = [] if cell.kind is CellKind.TOOL_CALL else [visible(cell.text)]
-    parts.extend(_text_tool_call(call) for call in cell.tool_calls)
-    if cell.kind is CellKind.CODE:
-        parts.extend(visible(code) for code, _ in unshown(cell))
-    parts.append(result(cell))
-    return quoted("\n".join(part for part in parts if part))
+    lines = [_lines_of(section) for section in content.sections_of(cell)]
+    return quoted("\n".join(filter(None, [*(said for said, _ in lines), *(later for _, later in lines)])))
 
 
 def result(cell: Cell) -> str:
     """What came of it later: the results of tools, the output of code, a person's answer, the traceback."""
-    parts = [_text_tool_result(call) for call in cell.tool_calls if call.result is not None]
-    for name, label in (("output", "output: "), ("answer", "answer: "), ("traceback", "")):
-        if cell.data.get(name):
-            parts.append(_indented(label, visible(str(cell.data[name]))))
-    return quoted("\n".join(parts))
+    return quoted("\n".join(filter(None, (_lines_of(section)[1] for section in content.sections_of(cell)))))
+
+
+def _lines_of(section: content.Section) -> tuple[str, str]:
+    """What a section says at once, and what came of it later."""
+    match section:
+        case content.Text(text) | content.Approval(text) | content.Code(text):
+            return visible(text), ""
+        case content.ToolUse(call):
+            name, given = one_line(call.name), visible(call.result or "")
+            came = "" if call.result is None else f"{name} {'failed' if call.is_error else 'gave'}: {given}"
+            return f"{name}({visible(call.arguments)})", came and _indented(came)
+        case content.Output(text):
+            return "", _indented(f"output: {visible(text)}") if text else ""
+        case content.Ending(_, answer):
+            return "", _indented(f"answer: {visible(answer)}") if answer else ""
+        case content.Traceback(text):
+            return "", _indented(visible(text))
+        case content.HandoffTarget() | content.Image():
+            return "", ""  # the text names them
+        case _:
+            unreachable(section)
 
 
 def with_line_end(said: str) -> str:
@@ -97,13 +111,5 @@ def with_line_end(said: str) -> str:
     return said.rstrip("\n") + "\n" if said.strip() else ""
 
 
-def _text_tool_call(call: ToolCall) -> str:
-    return f"{one_line(call.name)}({visible(call.arguments)})"
-
-
-def _text_tool_result(call: ToolCall) -> str:
-    return _indented(f"{one_line(call.name)} {'failed' if call.is_error else 'gave'}: ", visible(call.result or ""))
-
-
-def _indented(label: str, said: str) -> str:
-    return "  " + (label + said).rstrip("\n").replace("\n", "\n  ")
+def _indented(text: str) -> str:
+    return "  " + text.rstrip("\n").replace("\n", "\n  ")

@@ -19,9 +19,10 @@ from rich.rule import Rule
 from rich.text import Text
 
 from ..concurrency.clock import now
-from ..core.model import Cell, CellKind, CellStatus, RunInfo
+from ..core.model import Cell, CellRole, CellStatus, RunInfo
 from ..core.patches import CellFinished, Patch, RunChanged
 from ..core.text_safety import one_line, visible
+from ..errors import unreachable
 from ..export.text import beginning, body, ending, head, result
 from ..runtime.switches import resolve
 
@@ -159,7 +160,7 @@ class LiveTerminalView:
 
     def _growing(self, cell: Cell, room: int) -> Iterator[Text]:
         streams = self._tokens and bool(self._source.switches.get(cell.path, True))
-        doing = "thinks" if cell.kind is CellKind.THOUGHT else "writes"
+        doing = "thinks" if cell.kind.role is CellRole.THOUGHT else "writes"
         held = "" if streams or not self._tokens else ", held back"
         yield _names(cell).append(f" {doing}, {len(cell.text):,} characters{held}", "dim")
         if streams:
@@ -206,9 +207,17 @@ def _names(cell: Cell) -> Text:
 
 
 def _style(cell: Cell) -> str:
-    if cell.kind is CellKind.ERROR:
-        return "red"
-    return "dim italic" if cell.kind is CellKind.THOUGHT else ""
+    match cell.kind.role:
+        case CellRole.ERROR:
+            return "red"
+        case CellRole.THOUGHT:
+            return "dim italic"
+        case CellRole.MESSAGE | CellRole.TOOL_CALL | CellRole.CODE | CellRole.ASIDE | CellRole.QUESTION:
+            return ""
+        case CellRole.NOTICE:
+            return ""
+        case _:
+            unreachable(cell.kind.role)
 
 
 def _agent_colour(cell: Cell) -> str:

@@ -1,0 +1,148 @@
+"""What a cell says, as a list of sections: the one place that every renderer asks.
+
+A panel, a saved output, an exported file, a terminal and the clipboard show the same cells in different dress. What
+there is to show, in which order, and how a text is to be read, is decided here, so that none of them can forget
+something that the others show. Each renderer has a `match` over the sections that ends in `errors.unreachable`: a type
+checker finds the renderer that does not know a section. `frontend/src/protocol/cell_content.ts` is the same for pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+from .model import Cell, TextForm, ToolCall
+
+_FENCED = re.compile(r"(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\1|\Z)", re.DOTALL)
+_RASTER_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
+
+
+@dataclass(frozen=True)
+class HandoffTarget:
+    """The agent to which another one hands over. The sentence of the handoff names it as a rule."""
+
+    target: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a cell."""
+
+    text: str
+    form: TextForm
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A question whether something may be done. `text` is the whole question, with what is to be approved in code
+    fences; `what` holds the same as values: a tool with its arguments, or code."""
+
+    text: str
+    what: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A code block that does not stand in the text of its cell."""
+
+    code: str
+    language: str
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A tool call, with its result once there is one."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a program printed; it may be empty."""
+
+    text: str
+    exit_code: int | None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a question ended ("answered", "timed out"), and the person's answer if there is one."""
+
+    how: str
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class Traceback:
+    """Where an error was raised."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of a message, counted from 1. `source` is what the message gave, which may be anything."""
+
+    number: int
+    source: str
+
+    @property
+    def raster(self) -> tuple[str, str] | None:
+        """The media type and the data in base64; None if the source is not the data of a PNG, JPEG, GIF or WebP."""
+        found = _RASTER_IMAGE.fullmatch(self.source)
+        return None if found is None else (found[1], "".join(found[2].split()))
+
+
+Section = Union[
+    HandoffTarget,
+    Text,
+    Approval,
+    Code,
+    ToolUse,
+    Output,
+    Ending,
+    Traceback,
+    Image,
+]
+
+
+def sections_of(cell: Cell) -> Iterator[Section]:
+    """What a cell says, in the order in which it is read. A cell that says nothing has no sections."""
+    data = cell.data
+    if data.get("target"):
+        yield HandoffTarget(str(data["target"]))
+    if isinstance(data.get("what"), Mapping):
+        yield Approval(cell.text, data["what"])
+    elif cell.text:
+        yield Text(cell.text, cell.text_form)
+    yield from _code(cell)
+    for call in cell.tool_calls:
+        yield ToolUse(call)
+    if data.get("output") is not None:
+        yield Output(str(data["output"]), data.get("exit_code"))
+    how, answer = data.get("how"), data.get("answer")
+    if how or answer is not None:
+        yield Ending(str(how or ""), None if answer is None else str(answer))
+    if data.get("traceback"):
+        yield Traceback(str(data["traceback"]))
+    yield from images_of(cell)
+
+
+def images_of(cell: Cell) -> list[Image]:
+    """The images of a cell, which stand behind all else that it says."""
+    return [Image(number, str(source)) for number, source in enumerate(cell.data.get("images", ()), 1)]
+
+
+def _code(cell: Cell) -> Iterator[Code]:
+    """The code blocks of a cell that do not stand in its text between fences. A word of the text that looks like a
+    short piece of code is not that code."""
+    blocks = cell.data.get("code_blocks")
+    if not blocks:
+        return
+    shown = {fenced[2].strip() for fenced in _FENCED.finditer(cell.text)}
+    for block in blocks:
+        code = str(block.get("code", ""))
+        if code.strip() not in shown:
+            yield Code(code, str(block.get("language", "")))
