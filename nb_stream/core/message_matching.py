@@ -92,6 +92,11 @@ def is_aside(live: StreamingCall, text: str) -> bool:
     return _equals(live, text)
 
 
+def is_answer(live: StreamingCall, text: str) -> bool:
+    """Whether a message is what was streamed behind the thought."""
+    return _answer_text(live).strip() == text.strip()
+
+
 def in_thought(live: StreamingCall) -> bool:
     """Whether what is pending belongs to the thought."""
     return live.phase in ("thought", "thought-start", "known-thought")

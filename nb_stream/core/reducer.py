@@ -148,12 +148,15 @@ def _use(draft: TranscriptBuilder, event: Message | ModelCalls) -> None:
 
 def _thought(draft: TranscriptBuilder, event: Message) -> None:
     """A thought ends the thought that was streamed, or turns text before a tool call into one."""
-    marked, rest = think_tags.whole(event.text)
+    said = event.text
+    marked, rest = think_tags.whole(said)
     if marked and not rest:
         event = replace(event, text=marked)
     live = message_matching.thought_of(message_matching.own(draft.live, event), event)
     if live is None:
         _place_message(draft, event)
+    elif marked and live.thought is not None and message_matching.is_answer(live, said):
+        _place_message(draft, event, _without_thought(draft, live))
     elif (marked and rest) or (
         message_matching.is_aside(live, event.text) and not message_matching.is_thought(live, event.text)
     ):
@@ -188,9 +191,10 @@ def _is_chosen(draft: TranscriptBuilder, event: Message) -> bool:
     A selector that streams reports its model's words and then the choice. One that does not stream reports the choice
     alone.
     """
-    if event.kind is not CellKind.SELECTION or "agents" not in event.data or message_matching.own(draft.live, event):
+    if event.kind is not CellKind.SELECTION or "agents" not in event.data:
         return False
-    own = ((index, cell) for index, cell in draft.of_run() if (cell.path, cell.agent) == (event.path, event.agent))
+    speaker = (event.path, event.agent)
+    own = ((index, cell) for index, cell in draft.of_run() if (cell.path, cell.agent) == speaker and cell.type)
     index, cell = next(own, (0, None))
     if cell is None or cell.kind is not CellKind.SELECTION or "agents" in cell.data:
         return False
@@ -209,6 +213,8 @@ def _place_message(draft: TranscriptBuilder, event: Message, live: StreamingCall
     thought, text = think_tags.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
     streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
     if thought:
+        if live is not None and streamed is not None and message_matching.is_answer(live, event.text):
+            live, streamed = _without_thought(draft, live), None
         aside = replace(event, kind=CellKind.THOUGHT, text=thought, usage=None, cost=None, tool_calls=(), data={})
         draft.place(_settled_cell(draft, aside, live, streamed))
     elif live is not None and streamed is not None:
@@ -219,6 +225,15 @@ def _place_message(draft: TranscriptBuilder, event: Message, live: StreamingCall
     draft.place(replace(_settled_cell(draft, event, live, answer), text=text), event.turn)
     if live is not None:
         draft.swap(live, None)
+
+
+def _without_thought(draft: TranscriptBuilder, live: StreamingCall) -> StreamingCall:
+    """A call whose answer alone comes again, with a mark of its own in it: the thought before it stands by itself."""
+    if live.thought is not None:
+        draft.place(draft.ended(live.thought.cell, live))
+    rest = replace(live, thought=None)
+    draft.swap(live, rest)
+    return rest
 
 
 def _settled_cell(

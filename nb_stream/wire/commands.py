@@ -14,8 +14,8 @@ from ..core.typed_json import decoded
 
 @dataclass(frozen=True)
 class Toggle:
-    """The switch of the agent at `path`. `at_ms` is the time of the browser's clock, and `page` a word of the page's own:
-    an older click of the same page never undoes a newer one."""
+    """The switch of the agent at `path`. `at_ms` is the time of the browser's clock, in milliseconds, and `page` is a
+    word of the page's own: an older click of the same page never undoes a newer one."""
 
     path: str
     on: bool
@@ -46,8 +46,8 @@ class Reset:
 
 @dataclass(frozen=True)
 class Stop:
-    """End the run after its turn. `run` is the id of the run that is meant, if the page knows it: a wish that comes late
-    leaves the next run alone."""
+    """End the run after its turn. `run` is the id of the run that is meant, if the page knows it: a wish that comes
+    late leaves the next run alone."""
 
     run: str | None = None
 
@@ -113,8 +113,8 @@ class SendState:
 
 @dataclass(frozen=True)
 class SendModule:
-    """A part of the front end that is not in the first module: `math`; or `extras` or the panel itself, whose names have
-    their digests, so that versions never mix."""
+    """A part of the front end that is not in the first module: `math`; or `extras` or the panel itself. The names of
+    these two have their digests, so that versions never mix."""
 
     name: str
 

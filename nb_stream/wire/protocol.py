@@ -130,8 +130,9 @@ class SavedOutputPart(TypedDict):
 
 
 class SavedOutputOp(TypedDict):
-    """What is left in the notebook at the panel's latest `place`, by the number of the part: in answer to the command
-    `saved_output`, and from then on at each writing, in frames outside of the sequence. `elsewhere` stands at its earlier places, part by part."""
+    """What is left in the notebook at the panel's latest `place`, by the number of the part. It comes in answer to the
+    command `saved_output`, and from then on at each writing, in frames outside of the sequence. `elsewhere` stands at
+    the panel's earlier places, part by part."""
 
     op: Literal["saved_output"]
     place: int

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +43,10 @@ WORDS = (
 )  # fmt: skip
 
 REASONS = ("the kind thought within", "think", "Let me see", "it is a hint", "\nthe hint\n", "a < b", "🎉 first", "k")
+
+
+LONE = re.compile(r"((?:(?!<think>|`?</think>).)*)</think>\n*(.*)", re.DOTALL)
+"""A text whose model's template had opened the thought."""
 
 
 @dataclass
@@ -269,7 +274,8 @@ class Author:
             said = reasoning + text if what == "marked" else text
             thought = self._said(turn, CellKind.THOUGHT, said, "ThoughtEvent", current)
             raw = text if what == "aside" else reasoning + text
-            self._stream(turn, current, raw, thought if what == "marked" else None, thought)
+            says_both = what == "marked" or LONE.fullmatch(raw)
+            self._stream(turn, current, raw, thought if says_both else None, thought)
             turn.steps.append(thought)
             return self._id()
         return current

@@ -24,7 +24,7 @@ from nb_stream.core.model import (
 from nb_stream.core.patches import CellFinished, CellStarted, Patch, RunChanged, TextDelta
 from nb_stream.core.reducer import fold
 from nb_stream.core.transcript import Transcript
-from tests.support.random_runs import Scenario, cut
+from tests.support.random_runs import LONE, Scenario, cut
 
 UNTIMED = {"started_at": None, "ttft": None, "tokens_per_s": None, "estimated": False}
 """The figures of a cell that only streaming can give."""
@@ -120,10 +120,6 @@ class Expected:
 def whole(text: str) -> str:
     """A text with its surrogate pairs as characters and lone ones as U+FFFD."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-LONE = re.compile(r"((?:(?!<think>|`?</think>).)*)</think>\n*(.*)", re.DOTALL)
-"""A text whose model's template had opened the thought."""
 
 
 def parts(raw: str) -> tuple[str, str]:
