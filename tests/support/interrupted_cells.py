@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from typing import Any
@@ -28,19 +29,21 @@ def prepare(kernel: Kernel) -> None:
 
 
 def begin(kernel: Kernel, code: str) -> str:
-    """Start a cell that runs the panel, and wait for its first words."""
+    """Start a cell that runs the panel, and wait for its first words; words of the run before may still be coming."""
     kernel.published.clear()
     comm_id = kernel.evaluate("talk.panel.comm.comm_id")
     cell = kernel.execute(code)
 
     def writes() -> bool:
-        return any(
-            op["op"] == "append"
+        frames = [
+            message["content"]["data"].get("content", {})
             for messages in list(kernel.published.values())
             for message in messages
             if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == comm_id
-            for op in message["content"]["data"].get("content", {}).get("ops", ())
-        )
+        ]
+        ops = [(frame["seq"], op) for frame in frames for op in frame.get("ops", ())]
+        begun = min((seq for seq, op in ops if op["op"] == "state" and op["state"] == "running"), default=math.inf)
+        return any(op["op"] == "append" and seq >= begun for seq, op in ops)
 
     kernel.wait_for(lambda: writes() or cell in kernel.replies, "the first words")
     assert cell not in kernel.replies, kernel.replies[cell]["content"]
