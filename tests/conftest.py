@@ -1,4 +1,4 @@
-"""Shared by all tests: what can be imported, which tests run side by side, and what is told at the end."""
+"""Shared by all tests: what can be imported, which tests are run, which run side by side, and what is told at the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,8 +31,55 @@ settings.register_profile("full", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-versions", action="store_true", help="every test with every version, not a smoke test only")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: measures time, so no other test runs beside it")
+    config.addinivalue_line("markers", "all_versions(what): runs with --all-versions only, unless it is a smoke test")
+    config.addinivalue_line("markers", "smoke: runs with every version")
+    config.stash[THINNED] = Counter()
+
+
+# --- which are run -------------------------------------------------------------------------------------------------
+
+THINNED = pytest.StashKey[Counter[str]]()
+"""How many tests were left out, by what `all_versions` says of them."""
+LONG = ("browser", "kernel", "packaging", "notebooks", "backends", "terminal")
+"""The folders of the files that take longest: they begin first, so that none is alone at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Thin out what is the same test with another version, and order the files."""
+    if not config.getoption("--all-versions"):
+        left = [item for item in items if item.get_closest_marker("all_versions") and not _is_smoke(item)]
+        config.stash[THINNED].update(_what(item) for item in left)
+        if left:
+            config.hook.pytest_deselected(items=left)
+            items[:] = [item for item in items if item not in set(left)]
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.path.parts), len(LONG)))
+
+
+def _is_smoke(item: pytest.Item) -> bool:
+    return item.get_closest_marker("smoke") is not None
+
+
+def _what(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("all_versions")
+    return str(marker.args[0]) if marker else ""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["thinned"] = dict(session.config.stash[THINNED])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """Each worker has collected everything: what one of them left out is what all have."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[THINNED] |= Counter(output.get("thinned", {}))  # type: ignore[attr-defined]
 
 
 # --- side by side (pytest-xdist) -----------------------------------------------------------------------------------
@@ -39,13 +87,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Each file is run by one worker, and so are all tests of the two Jupyter servers."""
+    """Each file is run by one worker, and so are all tests of Notebook 7: one server is enough for them."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "jupyter" if re.match(r"tests/browser/[^[]*\[(lab|notebook)\b", nodeid) else file
+            return "notebook 7" if re.match(r"tests/browser/[^[]*\[notebook\b", nodeid) else file
 
     return Scheduling(config, log)
 
@@ -75,8 +123,8 @@ def _turn(path: pathlib.Path, alone: bool) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the tests that passed have printed: figures and seeds; and what this machine has no Python or no
-    Firefox for."""
+    """What the tests that passed have printed: figures and seeds; and what was not run, with the reason."""
+    from tests.support.hostile_texts import CORPORA
     from tests.support.virtual_environments import FIREFOX, find_python
 
     told = [report for report in terminalreporter.getreports("passed") if report.capstdout.strip()]
@@ -91,3 +139,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"not run: Python {version}: no such interpreter on PATH or under pyenv")
     if FIREFOX is None:
         terminalreporter.write_line("not run: Firefox: no firefox-esr or firefox on PATH")
+    if not CORPORA.is_dir():
+        terminalreporter.write_line(
+            f"not run: the texts of {CORPORA}: there is no such folder (our own texts were run)"
+        )
+    for what, count in sorted(terminalreporter.config.stash[THINNED].items()):
+        terminalreporter.write_line(f"not run: {what}, {count} tests (--all-versions runs them)")

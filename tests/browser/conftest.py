@@ -32,7 +32,10 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     chromium.close()
 
 
-@pytest.fixture(scope="package", params=["lab", "notebook"])
+NOTEBOOK_7 = pytest.param("notebook", marks=pytest.mark.all_versions("Notebook 7, beside the smoke tests"))
+
+
+@pytest.fixture(scope="package", params=["lab", NOTEBOOK_7])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """JupyterLab, then Notebook 7."""
     with Server(tmp_path_factory.mktemp(request.param), request.param).running() as running:

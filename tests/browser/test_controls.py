@@ -34,7 +34,6 @@ def clicked(book: Notebook, name: str) -> list[float]:
     return [at / 1000 for at in book.page.evaluate("name => (window.__clicks[name] || []).splice(0)", name)]
 
 
-@pytest.mark.alone
 def test_every_control_acts_while_a_cell_runs(notebook: Open, ipykernel: str) -> None:
     book = notebook([SETUP, "team.box", "await team.fresh()", *RUNS], ipykernel)
     for cell in (0, 1):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser.firehose import measure
 from tests.support.browser.jupyter import Server
 
 
-@pytest.mark.alone
 def test_ten_agents_at_two_thousand_tokens_a_second_lose_nothing_also_in_a_slow_browser(
     server: Server, browser: Browser
 ) -> None:

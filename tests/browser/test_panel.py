@@ -57,6 +57,7 @@ def test_a_task_typed_into_the_panel_runs_and_its_cells_collapse(notebook: Open)
     assert panel.cell("poet").get_attribute("open") is not None
 
 
+@pytest.mark.smoke
 @pytest.mark.alone
 def test_unticking_mid_message_stops_the_text_and_it_comes_back_whole(notebook: Open) -> None:
     book = notebook([SLOW.replace("* 40", "* 400")])
@@ -154,6 +155,7 @@ def test_a_plain_checkbox_and_the_panels_box_are_tied_both_ways(notebook: Open) 
     expect(panel.box("poet")).not_to_be_checked()
 
 
+@pytest.mark.smoke
 def test_a_reload_in_the_middle_of_a_run_ends_with_the_kernels_transcript_and_links_lead_to_it(notebook: Open) -> None:
     book = notebook([SLOW.replace("\npanel\n", "\n#" * 60 + "\npanel\n")])
     book.run(0)
@@ -228,6 +230,7 @@ CHORDS = (
 )  # fmt: skip
 
 
+@pytest.mark.smoke
 def test_keys_in_the_panel_do_nothing_to_the_notebook_but_save_it_and_esc_leaves_the_full_screen(
     notebook: Open,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser.jupyter import Open
@@ -31,6 +32,7 @@ panel
 WAYS = ("run = panel.start('go')", "result = await panel.run('go')", "result = panel.run_sync('go')")
 
 
+@pytest.mark.smoke
 def test_questions_are_answered_in_the_panel_whatever_the_cell_does(notebook: Open) -> None:
     book = notebook([TEAM, *WAYS])
     book.run(0)

@@ -87,7 +87,9 @@ def wait_visible(page: Page, text: str) -> None:
     page.wait_for_function(f"text => ({VISIBLE})().includes(text)", arg=text, timeout=20_000)
 
 
-@pytest.mark.parametrize("source", [SHOW.format(team="tools"), LONG], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "source", [pytest.param(SHOW.format(team="tools"), marks=pytest.mark.smoke), LONG], ids=["short", "long"]
+)
 def test_a_saved_notebook_has_the_whole_transcript_without_its_kernel(
     notebook: Open, server: Server, browser: Browser, source: str
 ) -> None:
@@ -124,6 +126,7 @@ panel
 """
 
 
+@pytest.mark.smoke
 def test_a_page_that_was_reloaded_saves_all_runs_whatever_they_said_and_no_view_shows_them_twice(
     notebook: Open,
 ) -> None:

@@ -16,7 +16,7 @@ def latencies() -> Latencies:
     return {}
 
 
-@pytest.fixture(scope="module", params=environments(), ids=lambda e: f"ipykernel{e.ipykernel}-py{e.python}")
+@pytest.fixture(scope="module", params=environments())
 def kernels(request: pytest.FixtureRequest) -> Iterator[tuple[Kernel, Kernel]]:
     """Two kernels of one environment: the second has nest_asyncio 1.6 applied, which cannot be undone."""
     with ExitStack() as stack:

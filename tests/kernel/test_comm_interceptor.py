@@ -54,14 +54,17 @@ def click_while_running(kernel: Kernel, cell: str, latencies: Latencies, run: st
 # -- clicks arrive -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_clicks_arrive_while_a_cell_awaits(kernel: Kernel, latencies: Latencies) -> None:
     click_while_running(kernel, AWAITED, latencies, "awaited")
 
 
+@pytest.mark.smoke
 def test_clicks_arrive_while_a_cell_blocks_and_pumps(kernel: Kernel, latencies: Latencies) -> None:
     click_while_running(kernel, BLOCKING, latencies, "blocking, with pump")
 
 
+@pytest.mark.smoke
 def test_clicks_arrive_while_a_background_run_leaves_the_kernel_idle(kernel: Kernel, latencies: Latencies) -> None:
     begun = kernel.execute(BACKGROUND)
     kernel.finish(begun)
@@ -86,6 +89,7 @@ def test_clicks_arrive_also_when_the_gate_s_module_was_reloaded_during_the_run(
     kernel.wait_until("probe.restored()")
 
 
+@pytest.mark.smoke
 def test_clicks_arrive_inside_nest_asyncio(nest1_kernel: Kernel, latencies: Latencies) -> None:
     click_while_running(nest1_kernel, NESTED, latencies, "nested (nest_asyncio 1.6)")
 
@@ -108,6 +112,7 @@ def check_slider(kernel: Kernel, cell: str) -> None:
         kernel.rest()
 
 
+@pytest.mark.smoke
 def test_other_widgets_get_their_messages_once_and_in_order_when_a_cell_awaits(kernel: Kernel) -> None:
     check_slider(kernel, AWAITED)
 
@@ -209,6 +214,7 @@ def test_the_kernel_is_as_before_after_an_error(kernel: Kernel) -> None:
     check_restored(kernel)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("cell", [AWAITED, BLOCKING])
 def test_the_kernel_is_as_before_after_an_interrupt(kernel: Kernel, cell: str) -> None:
     check_interrupt(kernel, cell)
@@ -386,6 +392,7 @@ def test_a_reloaded_page_gets_its_widgets_inside_nest_asyncio(nest1_kernel: Kern
 # -- last, as nest_asyncio2 changes the kernel's loop for good ---------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_clicks_arrive_inside_nest_asyncio2(kernel: Kernel, latencies: Latencies) -> None:
     kernel.run("import nest_asyncio2; nest_asyncio2.apply()")
     click_while_running(kernel, NESTED, latencies, "nested (nest_asyncio2)")
@@ -395,11 +402,13 @@ def test_other_widgets_get_their_messages_once_and_in_order_inside_nest_asyncio2
     check_slider(kernel, NESTED)
 
 
+@pytest.mark.smoke
 def test_clicks_reached_their_handler_within_200_ms(kernel: Kernel, latencies: Latencies) -> None:
     """All clicks that this kernel got in the tests above."""
     within_200_ms(latencies, str(kernel.environment))
 
 
+@pytest.mark.smoke
 def test_a_version_that_nobody_has_tried_is_left_alone_and_named(kernel: Kernel) -> None:
     kernel.run("""
         import ipykernel

@@ -106,7 +106,6 @@ class Page:
         return sent
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("run", RUNS)
 def test_every_control_acts_during_a_run(kernels: list[Kernel], latencies: Latencies, run: str) -> None:
     def check(kernel: Kernel) -> None:

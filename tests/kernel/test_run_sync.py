@@ -13,10 +13,12 @@ import pytest
 
 from tests.support.openai_server import OpenAIServer, Reply
 from tests.support.paths import ROOT
-from tests.support.real_kernel import NEWEST_FOR_PYTHON, Environment, Kernel
+from tests.support.real_kernel import NEWEST_FOR_PYTHON, Environment, Kernel, as_parameter
 from tests.support.virtual_environments import find_python
 
-ENVIRONMENTS = [Environment(version, python) for python, version in NEWEST_FOR_PYTHON.items() if find_python(python)]
+ENVIRONMENTS = [
+    as_parameter(Environment(version, python)) for python, version in NEWEST_FOR_PYTHON.items() if find_python(python)
+]
 TEAM = """
     import asyncio, sys
     from nb_stream import TeamPanel
@@ -64,7 +66,7 @@ OTHERS = """
 """
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS, ids=lambda e: f"ipykernel{e.ipykernel}-py{e.python}")
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
 def environment(request: pytest.FixtureRequest) -> Environment:
     return request.param
 
@@ -101,6 +103,7 @@ def test_without_a_patch_run_sync_says_what_to_do_and_everything_else_works(kern
     assert kernel.evaluate("said").endswith("Use `await panel.run(task)` instead.")
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("patch", ["nest_asyncio2", "nest_asyncio 1.6"])
 def test_cells_run_all_at_once_use_one_team_in_every_way_and_none_is_lost(kernels: list[Kernel], patch: str) -> None:
     kernel = kernels[patch == "nest_asyncio 1.6"]

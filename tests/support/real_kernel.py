@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 
@@ -32,7 +33,7 @@ Message = dict[str, Any]
 
 IPYKERNELS = ("6.17.1", "6.29.5", "6.31.0", "7.0.1", "7.1.0")
 WITHOUT_TEAM = ("6.17.1", "7.0.1")
-"""Proven with the gate's own probe alone; in all others a real panel runs, so that they have AutoGen."""
+"""Proven with the interceptor's own probe alone; in all others a real panel runs, so that they have AutoGen."""
 NEWEST_FOR_PYTHON = {"3.10": "7.3.0", "3.11": "7.4.0", "3.12": "7.4.0", "3.13": "7.4.0"}
 PATIENCE = 60.0
 """Seconds after which something is not going to come: a kernel that imports AutoGen beside three others takes ten."""
@@ -63,14 +64,31 @@ class Environment:
         return make(f"ipykernel{self.ipykernel}", self.python, self.requirements)
 
 
-def environments() -> list[Environment]:
-    """The environments to test, where this machine has their interpreter.
+def environments() -> list[Any]:
+    """The environments to test as parameters, if this machine has their interpreter.
 
     The older ipykernels run on the Python that runs the tests, the newest one on every Python.
     """
     wanted = [Environment(ipykernel, THIS_PYTHON) for ipykernel in IPYKERNELS]
     wanted += [Environment(ipykernel, python) for python, ipykernel in NEWEST_FOR_PYTHON.items()]
-    return [environment for environment in wanted if find_python(environment.python)]
+    return [as_parameter(environment) for environment in wanted if find_python(environment.python)]
+
+
+def as_parameter(environment: Environment) -> Any:
+    """An environment between the ends of the matrix has smoke tests alone, unless all versions are asked for."""
+    middle = pytest.mark.all_versions("versions between the oldest and the newest, beside the smoke tests")
+    return pytest.param(
+        environment,
+        id=f"ipykernel{environment.ipykernel}-py{environment.python}",
+        marks=[middle] if is_in_the_middle(environment) else [],
+    )
+
+
+def is_in_the_middle(environment: Environment) -> bool:
+    """Neither the oldest nor the newest of ipykernel or of Python: what is tested of it is a smoke test."""
+    pythons = [python for python in NEWEST_FOR_PYTHON if python != THIS_PYTHON]
+    is_old = environment.ipykernel in IPYKERNELS[1:]
+    return is_old or environment.python in pythons[1:-1]
 
 
 def p95(seconds: list[float]) -> float:

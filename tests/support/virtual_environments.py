@@ -1,7 +1,8 @@
 """Virtual environments that tests need beside their own: made once, kept, and safe where two test runs start at once.
 
 They live in ``$NB_STREAM_TEST_CACHE`` (or ``~/.cache/nb_stream-tests``) under a name and a hash of what is in them.
-POSIX only: environments are locked with ``flock``.
+An environment of the Python that runs the tests stands on the packages of the tests and holds only what differs: it is
+made in seconds. An environment of another Python holds everything. POSIX only: environments are locked with ``flock``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -45,22 +49,41 @@ def dependencies() -> list[str]:
     return [*own, "httpx", "hypothesis", "pytest", "pytest-asyncio"]
 
 
-def make(name: str, python: str, requirements: Sequence[str]) -> Path:
-    """The Python executable of an environment with these requirements; it is installed at the first call.
+def is_here(requirement: str) -> bool:
+    """Whether the environment that runs the tests has it."""
+    wanted = Requirement(requirement)
+    if wanted.marker is not None and not wanted.marker.evaluate():
+        return True
+    try:
+        return wanted.specifier.contains(metadata.version(wanted.name), prereleases=True)
+    except metadata.PackageNotFoundError:
+        return False
 
-    Raises LookupError where no interpreter of that version can be found.
+
+def make(name: str, python: str, requirements: Sequence[str]) -> Path:
+    """The Python executable of an environment with these requirements; it is installed at the first call, if the
+    environment of the tests is not already one.
+
+    Raises LookupError if no interpreter of that version can be found.
     """
     base = find_python(python)
     if base is None:
         raise LookupError(f"No Python {python} on PATH or under pyenv: install one to test {name}.")
-    digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:12]
+    if python == THIS_PYTHON and all(is_here(requirement) for requirement in requirements):
+        return Path(sys.executable)
+    below = sysconfig.get_path("purelib") if python == THIS_PYTHON else ""
+    digest = hashlib.sha256("\n".join([*requirements, below]).encode()).hexdigest()[:12]
     home = _cache_folder() / f"py{python}-{name}-{digest}"
     executable, complete = home / "bin" / "python", home / "complete"
     with _locked(home.with_name(home.name + ".lock")):
         if not complete.exists():
             shutil.rmtree(home, ignore_errors=True)
-            subprocess.run([base, "-m", "venv", home], check=True)
-            subprocess.run([executable, "-m", "pip", "install", "--quiet", *requirements], check=True)
+            subprocess.run([base, "-m", "venv", "--without-pip", home], check=True)
+            if below:
+                [packages] = home.glob("lib/python*/site-packages")
+                (packages / "below.pth").write_text(f"{below}\n")
+            pip = [sys.executable, "-m", "pip", "--python", executable, "install", "--quiet", "--no-compile"]
+            subprocess.run([*pip, *requirements], check=True)
             complete.touch()
     return executable
 
