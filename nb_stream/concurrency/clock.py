@@ -17,8 +17,11 @@ _ahead = time.time() - time.monotonic()
 
 
 def now() -> float:
-    """The time in seconds since the epoch, while a run goes on as counted since the first of those that do."""
-    return time.monotonic() + _ahead if _running else time.time()
+    """The time in seconds since the epoch, in whole microseconds: a recording gives back the same number.
+
+    While a run goes on, it is counted from the beginning of the first run that still goes on.
+    """
+    return round((time.monotonic() + _ahead if _running else time.time()) * 1e6) / 1e6
 
 
 @contextlib.contextmanager

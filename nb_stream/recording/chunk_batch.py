@@ -1,8 +1,10 @@
-"""Chunks pressed together: some 20 bytes each in place of 300, for a stream that keeps what it heard."""
+"""Chunks pressed together: some 20 bytes each in place of 300, for a stream that keeps what it heard.
+
+Times stand here as they stand in a file: in whole microseconds since the epoch.
+"""
 
 from __future__ import annotations
 
-import itertools
 import operator
 from array import array
 from collections.abc import Iterable, Sequence
@@ -16,22 +18,28 @@ call_of = operator.attrgetter("agent", "path", "message_id", "turn")
 CallKey = tuple[str, str, "str | None", "str | None"]
 
 
+def microseconds(seconds: float) -> int:
+    """A time in seconds as whole microseconds."""
+    return round(seconds * 1e6)
+
+
 class ChunkBatch(NamedTuple):
-    """Single chunks in their order. `owners` says for each which of `calls` wrote it; empty where there is one."""
+    """Single chunks in their order. `owners` says for each chunk which of `calls` wrote it; it is empty if there is one
+    call. `at_us` is the time of each chunk in microseconds."""
 
     calls: tuple[CallKey, ...]
     owners: array[int]
-    at: array[float]
+    at_us: array[int]
     lengths: array[int]
     text: str
 
     def chunks(self) -> list[Chunk]:
         """The chunks again."""
         made, start = [], 0
-        owners = self.owners or (0,) * len(self.at)
-        for at, length, owner in zip(self.at, self.lengths, owners, strict=True):
+        owners = self.owners or (0,) * len(self.at_us)
+        for at_us, length, owner in zip(self.at_us, self.lengths, owners, strict=True):
             agent, path, message_id, turn = self.calls[owner]
-            made.append(Chunk(agent, path, at, self.text[start : start + length], message_id, turn))
+            made.append(Chunk(agent, path, at_us / 1e6, self.text[start : start + length], message_id, turn))
             start += length
         return made
 
@@ -42,7 +50,7 @@ def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> ChunkBatch:
     return ChunkBatch(
         calls,
         array("I", owners),
-        array("d", [chunk.at for chunk in chunks]),
+        array("q", [round(chunk.at * 1e6) for chunk in chunks]),  # `microseconds`, without a call for each
         array("I", list(map(len, texts))),  # an array takes a list in half the time
         "".join(texts),
     )
@@ -70,20 +78,3 @@ def _owner_indices(chunks: Sequence[Chunk]) -> tuple[tuple[CallKey, ...], Sequen
     owners = list(map(call_of, chunks))
     places = {call: place for place, call in enumerate(dict.fromkeys(owners))}
     return tuple(places), [places[call] for call in owners] if len(places) > 1 else ()
-
-
-def steps(times: array[float]) -> list[int]:
-    """How far each time lies behind the one before it, exactly: in steps from one float to the next (IEEE 754, 64
-    bits). The first is 0.
-
-    A step is 1/4194304 s for times between 2004 and 2038. An exact whole number is written in a fifth of the time that
-    a float takes.
-    """
-    numbers = array("q", times.tobytes())
-    return [0, *map(operator.sub, numbers[1:], numbers)]
-
-
-def times(first: float, after: Sequence[int]) -> array[float]:
-    """The times that lie so many steps behind each other, from the first on."""
-    start = array("q", array("d", (first,)).tobytes())[0]
-    return array("d", array("q", itertools.islice(itertools.accumulate(after, initial=start), 1, None)).tobytes())

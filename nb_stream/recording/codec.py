@@ -1,11 +1,12 @@
 """Events as lines of JSON: what a recording is made of. Pure; `writer` and `reader` do the writing and reading.
 
 A line is an object whose `event` names the kind of event and whose other members are the fields of that event in
-`core.model`. Fields that have their default value are left out. Chunks that came within a quarter of a second share a
-line, `chunks`: `calls` names the model calls that wrote them, `at` is the time of the first chunk, `after` says how far
-each chunk lies behind the one before it (`chunk_batch.steps`), and `text` has their texts. If more than one call wrote
-at the same time, `call` says which one wrote each chunk. So order and times are kept exactly, a recording has a tenth
-of the size, and it is read and written in a quarter of the time.
+`core.model`. Fields that have their default value are left out. Times are whole microseconds since the epoch, because
+every program reads whole numbers alike. Chunks that came within a quarter of a second share a line, `chunks`: `calls`
+names the model calls that wrote them, `at` is the time of the first chunk, `after` says how long each chunk came
+after the one before it, and `text` has their texts. If more than one call wrote at the same time, `call` says which one
+wrote each chunk. So order and times are kept, a recording has a tenth of the size, and it is read and written in a
+quarter of the time.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import dataclasses
 import itertools
 import json
 import math
+import operator
 import re
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from ..core.model import AgentInfo, CellKind, CellStatus, Chunk, Event, RunFinished, TurnEnded, Usage
 from ..core.typed_json import decoded, time_of
-from .chunk_batch import ChunkBatch, pack, steps, times
+from .chunk_batch import ChunkBatch, microseconds, pack
+from .version_1 import upgraded
 
-RECORDING_VERSION = 1
+RECORDING_VERSION = 2
 """The version of the recordings that this package writes, and the newest one that it reads."""
 
 KINDS: tuple[type[Any], ...] = get_args(Event)
@@ -50,6 +52,7 @@ _DEFAULTS = {
 }
 
 _END_STATUSES = (CellStatus.DONE, CellStatus.FAILED, CellStatus.CANCELLED)
+_TIMES = ("at", "until")
 _CALL = ("agent", "path", "message_id", "turn")
 _MAX_CHUNKS_A_LINE = 512  # chunks in a line at most
 
@@ -63,7 +66,7 @@ def header(agents: Sequence[AgentInfo], streaming: Mapping[str, bool], created: 
     return {
         "nb_stream": "recording",
         "version": RECORDING_VERSION,
-        "created": created,
+        "created": microseconds(created),
         "agents": [
             {**dataclasses.asdict(agent), "streaming": bool(streaming.get(agent.path, True))} for agent in agents
         ],
@@ -93,29 +96,19 @@ def line(row: Event | list[Chunk]) -> bytes:
 
 def line_of(packed: ChunkBatch, texts: Sequence[str]) -> bytes:
     """The line of chunks, with its line feed. `texts` are their texts."""
-    head = {
+    at_us = packed.at_us
+    values = {
         "event": "chunks",
-        "at": packed.at[0],
+        "at": at_us[0],
         "calls": [
             {name: value for name, value in zip(_CALL, call, strict=True) if value is not None} for call in packed.calls
         ],
+        "after": [0, *map(operator.sub, at_us[1:], at_us)],
+        "text": texts,
     }
-    # Lists are written by hand, at a third of the price: there is one such line for every 256 chunks of a busy run.
-    written = [dumps(head)[:-1], f'"after":{_encode_json(steps(packed.at))}', f'"text":{_json_list(texts)}']
     if packed.owners:
-        written.append(f'"call":{_encode_json(packed.owners.tolist())}')
-    return (",".join(written) + "}\n").encode("utf-8", "backslashreplace")
-
-
-_BORDER = "\x7f"  # JSON need not escape it, and texts with it are rare
-
-
-def _json_list(texts: Sequence[str]) -> str:
-    """Texts as a JSON list."""
-    joined = _encode_json(_BORDER.join(texts))
-    if joined.count(_BORDER) != len(texts) - 1:
-        return _encode_json(list(texts))
-    return "[" + joined.replace(_BORDER, '","') + "]"
+        values["call"] = packed.owners.tolist()
+    return _line(values)
 
 
 def _line(values: Mapping[str, Any]) -> bytes:
@@ -123,37 +116,28 @@ def _line(values: Mapping[str, Any]) -> bytes:
     return (dumps(values) + "\n").encode("utf-8", "backslashreplace")
 
 
-def from_line(text: str | bytes) -> list[Event]:
-    """The events of a line. Raises NoJson where it is none, ValueError where it holds no event; fields that no event
-    has are passed over."""
-    values = _values(text)
-    try:
-        if values["event"] == "chunks":
-            return _chunks(values)  # type: ignore[return-value]
-        return [_decoded_event(values)]
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
-        raise ValueError(f"its fields are not those of {values['event']!r} ({error})") from error
+def from_line(text: str | bytes, version: int = RECORDING_VERSION) -> list[Event]:
+    """The events of a line. `version` is that of the recording.
+
+    Raises NoJson for a line that is no JSON, and ValueError for one that holds no event. Members that the event has no
+    field for are passed over.
+    """
+    return _events(text, version, _chunks)
 
 
-def joined(text: str | bytes) -> list[Event]:
+def joined(text: str | bytes, version: int = RECORDING_VERSION) -> list[Event]:
     """The events of a line, with the chunks of each call joined: the same for a transcript, and faster."""
+    return _events(text, version, _joined_chunks)
+
+
+def _events(text: str | bytes, version: int, chunks: Callable[[Mapping[str, Any]], Sequence[Event]]) -> list[Event]:
     values = _values(text)
-    if values["event"] != "chunks":
-        return from_line(text)
     try:
-        ats, texts, owners, calls = _chunk_columns(values)
-        found: list[Event] = []
-        for place, call in enumerate(calls):
-            mine = None if owners is None else [number for number, owner in enumerate(owners) if owner == place]
-            if mine == []:
-                continue
-            at = ats if mine is None else [ats[number] for number in mine]
-            said = texts if mine is None else [texts[number] for number in mine]
-            chunk = Chunk(at=at[0], text="".join(said), count=len(said), until=at[-1], **call)
-            found.append(chunk)
-        return found
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
-        raise ValueError(f"its fields are not those of 'chunks' ({error})") from error
+        if version == 1:
+            values = upgraded(values)
+        return list(chunks(values)) if values["event"] == "chunks" else [_decoded_event(values)]
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+        raise ValueError(f"its fields are not those of {values['event']!r} ({error})") from error
 
 
 def _values(text: str | bytes) -> dict[str, Any]:
@@ -169,24 +153,43 @@ def _values(text: str | bytes) -> dict[str, Any]:
 
 
 def _chunks(values: Mapping[str, Any]) -> list[Chunk]:
-    ats, texts, owners, calls = _chunk_columns(values)
+    times, texts, owners, calls = _chunk_columns(values)
     return [
-        Chunk(at=at, text=text, **calls[owner])
-        for at, text, owner in zip(ats, texts, owners or [0] * len(texts), strict=True)
+        Chunk(at=at_us / 1e6, text=text, **calls[owner])
+        for at_us, text, owner in zip(times, texts, owners or [0] * len(texts), strict=True)
     ]
 
 
-def _chunk_columns(values: Mapping[str, Any]) -> tuple[array[float], list[str], list[int] | None, list[dict[str, Any]]]:
-    """The times, the texts, the owners and the calls of a line of chunks."""
-    ats, texts, owners = _times(values), values["text"], values.get("call")
+def _joined_chunks(values: Mapping[str, Any]) -> list[Chunk]:
+    times, texts, owners, calls = _chunk_columns(values)
+    found = []
+    for place, call in enumerate(calls):
+        mine = range(len(texts)) if owners is None else [n for n, owner in enumerate(owners) if owner == place]
+        if mine:
+            text = "".join([texts[number] for number in mine])
+            at, until = times[mine[0]] / 1e6, times[mine[-1]] / 1e6
+            found.append(Chunk(at=at, text=text, count=len(mine), until=until, **call))
+    return found
+
+
+def _chunk_columns(values: Mapping[str, Any]) -> tuple[list[int], list[str], list[int] | None, list[dict[str, Any]]]:
+    """The times in microseconds, the texts, the owners and the calls of a line of chunks."""
+    after, texts, owners = values["after"], values["text"], values.get("call")
     calls = [_call_members(call) for call in values["calls"]]
-    if not calls or not len(ats) == len(texts) == len(owners or ats) or not len(ats):
+    if not all(type(column) is list for column in (after, texts, owners or [])):
+        raise TypeError("its lists are none")
+    if not calls or not len(after) == len(texts) == len(owners or after) or not len(after):
         raise IndexError("its lists do not fit each other")
     if not all(type(text) is str for text in texts):
         raise TypeError("its texts are not all texts")
     if owners and not all(type(owner) is int and 0 <= owner < len(calls) for owner in owners):
         raise IndexError("its call is none of its calls")
-    return ats, texts, owners, calls
+    if not all(type(time_us) is int for time_us in after):
+        raise TypeError("its times are not all whole numbers of microseconds")
+    first, *times = itertools.accumulate(after, initial=values["at"])
+    for time_us in (first, min(times), max(times)):
+        seconds(time_us)
+    return times, texts, owners, calls
 
 
 def _call_members(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,20 +198,17 @@ def _call_members(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(chunk, name) for name in _CALL}
 
 
-def _times(values: Mapping[str, Any]) -> array[float]:
-    try:
-        found = times(values["at"], values["after"])
-    except OverflowError as error:
-        raise ValueError(f"its times lie outside of what a float holds ({error})") from error
-    for time in (values["at"], min(found, default=0.0), max(found, default=0.0)):
-        time_of(time)
-    if not all(map(math.isfinite, found)):
-        raise ValueError("its times are no numbers of seconds")
-    return found
+def seconds(time_us: object) -> float:
+    """A time of a recording, in seconds. Raises ValueError for anything but whole microseconds that have a date."""
+    if type(time_us) is not int:
+        raise ValueError("its time is no whole number of microseconds")
+    time_of(time_us // 1_000_000)
+    return time_us / 1e6
 
 
 def _decoded_event(values: Mapping[str, Any]) -> Event:
-    event: Event = decoded(_CLASSES[values["event"]], values)
+    times = {name: seconds(values[name]) for name in _TIMES if values.get(name) is not None}
+    event: Event = decoded(_CLASSES[values["event"]], {**values, **times})
     if isinstance(event, (TurnEnded, RunFinished)) and event.status not in _END_STATUSES:
         raise ValueError(f"nothing ends by {event.status.value!r}")
     return event
@@ -223,13 +223,15 @@ def dumps(value: Any) -> str:
 
 
 def to_dict(event: Event) -> dict[str, Any]:
-    """An event as JSON values, without the fields that have their default value."""
+    """An event as JSON values: times in microseconds, and without the fields that have their default value."""
     values: dict[str, Any] = {"event": event_word(type(event))}
     for name, default in _DEFAULTS[type(event)].items():
         value = getattr(event, name)
         if value == default:
             continue
-        if isinstance(value, (CellKind, CellStatus)):
+        if name in _TIMES:
+            value = microseconds(value)
+        elif isinstance(value, (CellKind, CellStatus)):
             value = value.value
         elif isinstance(value, Usage):
             value = dataclasses.asdict(value)

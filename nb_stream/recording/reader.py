@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import pathlib
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, cast
 
+from ..core.chunk_buffer import ChunkBuffer
 from ..core.encodable_text import cleaned
 from ..core.model import AgentInfo, CellStatus, Chunk, Event, RunFinished, RunStarted
 from ..core.reducer import fold
@@ -40,7 +41,7 @@ class Recording:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = pathlib.Path(path).expanduser()
-        lines = self.lines()
+        lines = Lines(self.path)
         try:
             head = _header(next(lines, ""))
         except (ValueError, TypeError, AttributeError):
@@ -55,7 +56,7 @@ class Recording:
                 f"{codec.RECORDING_VERSION}. Install a newer nb_stream to open it."
             )
         self.version: int = head["version"]
-        self.created: float | None = self._part(head, "created", time_of)
+        self.created: float | None = self._part(head, "created", time_of if self.version == 1 else codec.seconds)
         self.state: dict[str, Any] | None = self._part(head, "state", _object)
         rows = head.get("agents")
         agents = [(row, self._agent(row)) for row in rows] if isinstance(rows, list) else []
@@ -81,7 +82,7 @@ class Recording:
 
     def lines(self, offset: int = 0, number: int = 0) -> Lines:
         """The lines from a place that `Lines.offset` and `Lines.number` gave, the header being the first."""
-        return Lines(self.path, offset, number)
+        return Lines(self.path, offset, number, self.version)
 
     def lengths(self) -> tuple[float, ...]:
         """How long each run took, in seconds, without reading all that was said; of a run that breaks off, how long it
@@ -93,7 +94,7 @@ class Recording:
             warnings.simplefilter("ignore", RecordingWarning)
             for line in self.lines():
                 if '"run_started"' in line or '"run_finished"' in line:
-                    for event in _good(line):
+                    for event in self._good(line):
                         if isinstance(event, RunStarted):
                             lengths.append(0.0)
                             began = event.at
@@ -101,7 +102,7 @@ class Recording:
                             lengths[-1], began = max(0.0, event.at - began), None
                 last = line if line.endswith("}\n") else last
         if began is not None:
-            for event in _good(last):
+            for event in self._good(last):
                 lengths[-1] = max(lengths[-1], getattr(event, "at", began) - began)
         return tuple(lengths)
 
@@ -118,22 +119,17 @@ class Recording:
 
         `progress` is called now and then with the part of the file that was read, from 0 to 1.
         """
-        pile = Pile()
+        waiting = ChunkBuffer()
         lines = self.lines()
         next(lines)
         for line in lines:
             found = lines.read(codec.joined, line)
             if progress is not None and lines.number % _PROGRESS_EVERY_LINES == 0:
                 progress(lines.fraction)
-            for event in found:
-                if isinstance(event, Chunk):
-                    pile.add(event)
-                else:
-                    yield from pile.take()
-                    yield event
+            yield from _join(found, waiting)
             if lines.number % _JOIN_EVERY_LINES == 0:
-                yield from pile.take()
-        yield from pile.take()
+                yield from _taken(waiting)
+        yield from _taken(waiting)
 
     def transcript(self, progress: Callable[[float], None] | None = None) -> Transcript:
         """The transcript that the recorded runs ended in, or had come to where the recording ends before them."""
@@ -144,52 +140,36 @@ class Recording:
 
     def ended(self) -> tuple[Transcript, list[Event]]:
         """The transcript, and the events that it came from. A run in which the recording breaks off ends with it."""
-        transcript, pile = Transcript(), Pile()
-        events: list[Event] = []
-        for event in self.events():
-            events.append(event)
-            if isinstance(event, Chunk):
-                pile.add(event)
-            else:
-                waiting: list[Event] = [*pile.take(), event]
-                for joined in waiting:
-                    transcript, _ = fold(transcript, joined)
+        transcript, waiting, events = Transcript(), ChunkBuffer(), list(self.events())
+        for event in itertools.chain(_join(events, waiting), _taken(waiting)):
+            transcript, _ = fold(transcript, event)
         if transcript.runs and transcript.runs[-1].ended_at is None:
-            end = RunFinished(transcript.runs[-1].id, events[-1].at, CellStatus.CANCELLED, CUT)
-            events.append(end)
-            waiting = [*pile.take(), end]
-            for joined in waiting:
-                transcript, _ = fold(transcript, joined)
+            events.append(RunFinished(transcript.runs[-1].id, events[-1].at, CellStatus.CANCELLED, CUT))
+            transcript, _ = fold(transcript, events[-1])
         return transcript, events
 
+    def _good(self, line: str) -> list[Event]:
+        """The events of a line, none if it is broken."""
+        try:
+            return codec.from_line(line, self.version)
+        except ValueError:
+            return []
 
-def _good(line: str) -> list[Event]:
-    """The events of a line, none where it is broken."""
-    try:
-        return codec.from_line(line)
-    except ValueError:
-        return []
+
+def _join(events: Iterable[Event], waiting: ChunkBuffer) -> Iterator[Event]:
+    """Events with the chunks of a model call joined. Chunks with no other event behind them stay in `waiting`."""
+    for event in events:
+        if isinstance(event, Chunk):
+            waiting.add(event)
+        else:
+            yield from _taken(waiting)
+            yield event
 
 
-class Pile:
-    """Chunks that wait to be joined with what their calls wrote before."""
-
-    def __init__(self) -> None:
-        self._calls: dict[tuple[str, str, str | None, str | None], list[Chunk]] = {}
-
-    def add(self, chunk: Chunk) -> None:
-        """Put a chunk aside."""
-        call = (chunk.path, chunk.agent, chunk.turn, chunk.message_id)
-        self._calls.setdefault(call, []).append(chunk)
-
-    def take(self) -> Iterator[Chunk]:
-        """Everything, a chunk for each call, in the order in which they began."""
-        for chunks in self._calls.values():
-            first, last = chunks[0], chunks[-1]
-            until = last.at if last.until is None else last.until
-            count = sum(chunk.count for chunk in chunks)
-            yield replace(first, text="".join(chunk.text for chunk in chunks), count=count, until=until)
-        self._calls.clear()
+def _taken(waiting: ChunkBuffer) -> Iterator[Chunk]:
+    """What waits, a chunk for each call, in the order in which the calls began."""
+    for call in waiting.take():
+        yield call.chunk()
 
 
 def _header(line: str) -> dict[str, Any] | None:
@@ -209,12 +189,15 @@ class Lines:
     A file that ends in the middle of a line, or of a compressed block, ends there with a RecordingWarning.
     """
 
-    def __init__(self, path: pathlib.Path, offset: int, number: int) -> None:
+    def __init__(
+        self, path: pathlib.Path, offset: int = 0, number: int = 0, version: int = codec.RECORDING_VERSION
+    ) -> None:
         try:
             self._raw = open(path, "rb")  # noqa: SIM115 - closed by `close`
         except OSError as error:
             raise RecordingError(f"Cannot open {path}: {error.strerror or error}.") from error
         self._path = path
+        self._version = version
         self._size = max(1, os.fstat(self._raw.fileno()).st_size)
         zipped = self._raw.read(2) == GZIP
         self._raw.seek(0)
@@ -252,11 +235,11 @@ class Lines:
             self.broken("it is not UTF-8")
             raise StopIteration from None
 
-    def read(self, decode: Callable[[str], list[Event]], line: str) -> list[Event]:
-        """The events of the last line. One that fits no event is left out with a warning; one that is no JSON ends the
-        file."""
+    def read(self, decode: Callable[[str, int], list[Event]], line: str) -> list[Event]:
+        """The events of the last line. A line that fits no event is left out with a warning; one that is no JSON ends
+        the file. `decode` gets the line and the version of the recording."""
         try:
-            return decode(line)
+            return decode(line, self._version)
         except codec.NoJson as error:
             self.broken(str(error))
         except ValueError as error:

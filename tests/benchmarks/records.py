@@ -48,10 +48,10 @@ AGENTS = tuple(AgentInfo(name, name) for name in ("ann", "ben", "cy", "dee"))
 
 MEASURE = """
 import resource, sys, time
-from nb_stream.recording.reader import load
+from nb_stream.recording.reader import load_transcript
 from nb_stream.export import export
 began = time.perf_counter()
-transcript = load(sys.argv[1])
+transcript = load_transcript(sys.argv[1])
 loaded = time.perf_counter()
 export(transcript, sys.argv[2])
 done = time.perf_counter()

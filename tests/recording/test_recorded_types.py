@@ -179,7 +179,7 @@ def test_a_header_that_does_not_fit_still_opens(lines: list[str], tmp_path: path
             try:
                 recording = Recording(path)
             except NbStreamError:
-                assert '"nb_stream": "recording", "version": 1,' not in wrong
+                assert '"nb_stream": "recording", "version": 2,' not in wrong
                 continue
         assert all(type(part) is str for agent in recording.agents for part in (agent.name, agent.path, agent.reason))
         assert recording.state is None or isinstance(recording.state, dict)

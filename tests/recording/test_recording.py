@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gzip
 import json
+import math
 import os
 import pathlib
 import random
@@ -30,13 +31,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
-from nb_stream import TeamPanel, TeamStream
+from nb_stream import Replay, TeamPanel, TeamStream
+from nb_stream.concurrency.clock import now
 from nb_stream.core.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted, ToolCall, ToolResults
 from nb_stream.demo import TEAMS, Call, Say, ScriptedClient, writers
 from nb_stream.errors import RecordingError, RecordingWarning
 from nb_stream.export import export
 from nb_stream.recording.chunk_batch import ChunkBatch
-from nb_stream.recording.codec import KINDS, event_word, from_line, header, joined, line
+from nb_stream.recording.codec import KINDS, event_word, from_line, header, joined, line, to_dict
 from nb_stream.recording.reader import Recording, load_transcript
 from nb_stream.recording.redaction import KEY_REMOVED, REDACT_FAILED, Redactor, scrub
 from nb_stream.recording.writer import BATCH_CHUNKS, EventLog, save_recording
@@ -46,6 +48,7 @@ from tests.support.random_runs import Author
 from tests.support.recordings import record, rows, write
 from tests.support.transcript_oracle import folded
 
+HERE = pathlib.Path(__file__).parent
 SCHEMA = json.loads((ROOT / "nb_stream" / "schemas" / "recording.schema.json").read_text("utf-8"))
 
 RUN = [
@@ -97,7 +100,7 @@ def test_the_schema_names_the_fields_of_every_event() -> None:
 def test_chunks_are_recorded_one_by_one_with_the_time_of_each(tmp_path) -> None:
     path = write(tmp_path / "run.jsonl", RUN)
     assert opened(path) == RUN
-    assert [row["at"] for row in rows(path)[1:]] == [100.0, 100.5, 101.0, 101.5]
+    assert [row["at"] for row in rows(path)[1:]] == [100_000_000, 100_500_000, 101_000_000, 101_500_000]
     assert rows(path)[2]["text"] == ["Hel", "lo\u2028"]
 
 
@@ -127,16 +130,54 @@ def test_texts_with_signs_that_json_and_the_lines_use_themselves_come_back(texts
     assert json.loads(line(chunks))["text"] == texts
 
 
-@given(times=st.lists(st.floats(-62_135_596_800, 253_402_300_799), min_size=2, max_size=9))  # the years 1 to 9999
-def test_any_times_come_back_exactly(times: list[float]) -> None:
+@given(times=st.lists(st.integers(0, 2**32 * 10**6), min_size=1, max_size=9))  # up to the year 2106
+def test_any_times_of_whole_microseconds_come_back_exactly(times: list[int]) -> None:
+    chunks = [Chunk("ann", "ann", at / 1e6, "x") for at in times]
+    assert [repr(chunk.at) for chunk in from_line(line(chunks))] == [repr(at / 1e6) for at in times]
+
+
+@given(times=st.lists(st.floats(-62_135_596_800, 253_402_300_799), min_size=1, max_size=9))  # the years 1 to 9999
+def test_any_times_come_back_to_the_microsecond(times: list[float]) -> None:
     chunks = [Chunk("ann", "ann", at, "x") for at in times]
-    assert [repr(chunk.at) for chunk in from_line(line(chunks))] == [repr(at) for at in times]
+    for at, chunk in zip(times, from_line(line(chunks)), strict=True):
+        assert abs(chunk.at - at) <= max(1e-6, 2 * math.ulp(at))
 
 
-def test_a_step_of_time_is_what_the_schema_says() -> None:
-    now = time.time()
-    [row] = [json.loads(line([Chunk("ann", "ann", now, "x"), Chunk("ann", "ann", now + 0.5, "y")]))]
-    assert row["after"] == [0, 4194304 // 2]
+def test_times_are_written_as_the_schema_says() -> None:
+    values = json.loads(line([Chunk("ann", "ann", 1_760_000_000.25, "x"), Chunk("ann", "ann", 1_760_000_000.75, "y")]))
+    assert (values["at"], values["after"]) == (1_760_000_000_250_000, [0, 500_000])
+    values = json.loads(line(Chunk("ann", "ann", 1.5, "xyz", count=3, until=1.75)))
+    assert (values["at"], values["until"]) == (1_500_000, 1_750_000)
+
+
+def test_the_clock_gives_whole_microseconds() -> None:
+    for at in (now(), now()):
+        assert round(at * 1e6) / 1e6 == at
+
+
+def test_a_recording_of_version_1_is_read() -> None:
+    """Both files were written by nb_stream 0.1: a recording, and its events with times in seconds."""
+    old = [json.loads(row) for row in (HERE / "version_1_events.jsonl").read_text("utf-8").splitlines()]
+    expected = [
+        {name: round(value * 1e6) if name in ("at", "until") else value for name, value in row.items()} for row in old
+    ]
+    recording = Recording(HERE / "version_1.jsonl")
+    events = list(recording.events())
+    assert [to_dict(event) for event in events] == expected
+    assert recording.created == pytest.approx(events[0].at, abs=1)
+    assert load_transcript(recording.path) == folded(events)
+    assert recording.lengths() == tuple(run.duration for run in recording.transcript().runs)
+
+
+async def test_a_recording_of_version_1_is_played_and_saved_as_version_2(tmp_path) -> None:
+    stream = TeamStream(Replay(HERE / "version_1.jsonl", math.inf))
+    for _ in range(stream.replay.runs):
+        await stream.run()
+    stream.save(tmp_path / "run.jsonl")
+    assert load_transcript(tmp_path / "run.jsonl") == stream.transcript
+    assert Recording(tmp_path / "run.jsonl").version == 2
+    TeamStream.load(HERE / "version_1.jsonl").save(tmp_path / "again.jsonl")
+    assert opened(tmp_path / "again.jsonl") == opened(HERE / "version_1.jsonl")
 
 
 def test_values_that_json_does_not_know_are_written_all_the_same(tmp_path) -> None:
@@ -759,8 +800,8 @@ def test_fields_that_a_later_release_may_add_are_passed_over(tmp_path) -> None:
 
 def test_a_newer_version_is_refused_with_the_remedy(tmp_path) -> None:
     path = tmp_path / "run.jsonl"
-    path.write_text('{"nb_stream":"recording","version":2,"agents":[]}\n')
-    with pytest.raises(RecordingError, match="has version 2; this nb_stream reads .* Install a newer nb_stream"):
+    path.write_text('{"nb_stream":"recording","version":3,"agents":[]}\n')
+    with pytest.raises(RecordingError, match="has version 3; this nb_stream reads .* Install a newer nb_stream"):
         Recording(path)
 
 

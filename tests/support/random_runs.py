@@ -395,7 +395,7 @@ class Author:
         return f"m{self._next()}"
 
     def _tick(self) -> float:
-        self._now += self._r.choice((0.0, 0.01, 0.5))
+        self._now = round(self._now + self._r.choice((0.0, 0.01, 0.5)), 6)  # whole microseconds, as of the real clock
         return self._now
 
 
