@@ -83,7 +83,7 @@ class Traceback:
 
 @dataclass(frozen=True)
 class Image:
-    """An image of a message, counted from 1. `source` is what the message gave, which may be anything."""
+    """An image of a message, counted from 1. `source` is what the message gave, which may be any text."""
 
     number: int
     source: str
@@ -111,38 +111,36 @@ Section = Union[
 def sections_of(cell: Cell) -> Iterator[Section]:
     """What a cell says, in the order in which it is read. A cell that says nothing has no sections."""
     data = cell.data
-    if data.get("target"):
-        yield HandoffTarget(str(data["target"]))
-    if isinstance(data.get("what"), Mapping):
-        yield Approval(cell.text, data["what"])
+    if target := data.get("target"):
+        yield HandoffTarget(target)
+    if what := data.get("what"):
+        yield Approval(cell.text, what)
     elif cell.text:
         yield Text(cell.text, cell.text_form)
     yield from _code(cell)
     for call in cell.tool_calls:
         yield ToolUse(call)
-    if data.get("output") is not None:
-        yield Output(str(data["output"]), data.get("exit_code"))
-    how, answer = data.get("how"), data.get("answer")
+    if (output := data.get("output")) is not None:
+        yield Output(output, data.get("exit_code"))
+    how, answer = data.get("how", ""), data.get("answer")
     if how or answer is not None:
-        yield Ending(str(how or ""), None if answer is None else str(answer))
-    if data.get("traceback"):
-        yield Traceback(str(data["traceback"]))
+        yield Ending(how, answer)
+    if traceback := data.get("traceback"):
+        yield Traceback(traceback)
     yield from images_of(cell)
 
 
 def images_of(cell: Cell) -> list[Image]:
     """The images of a cell, which stand behind all else that it says."""
-    return [Image(number, str(source)) for number, source in enumerate(cell.data.get("images", ()), 1)]
+    return [Image(number, source) for number, source in enumerate(cell.data.get("images", ()), 1)]
 
 
 def _code(cell: Cell) -> Iterator[Code]:
     """The code blocks of a cell that do not stand in its text between fences. A word of the text that looks like a
     short piece of code is not that code."""
     blocks = cell.data.get("code_blocks")
-    if not blocks:
-        return
-    shown = {fenced[2].strip() for fenced in _FENCED.finditer(cell.text)}
-    for block in blocks:
-        code = str(block.get("code", ""))
-        if code.strip() not in shown:
-            yield Code(code, str(block.get("language", "")))
+    if blocks:
+        shown = {fenced[2].strip() for fenced in _FENCED.finditer(cell.text)}
+        for block in blocks:
+            if block["code"].strip() not in shown:
+                yield Code(block["code"], block["language"])

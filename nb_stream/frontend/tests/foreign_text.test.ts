@@ -2,26 +2,10 @@ import { expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { appendText, plain } from "../src/dom/safe_text";
 import { renderText, TextWriter } from "../src/dom/text_writer";
-import type { CellKind } from "../src/protocol/model";
+import { CELL_KINDS } from "../src/protocol/model";
 import { all, mount, painted, random, texts } from "./helpers";
 
 const HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>';
-const KINDS: CellKind[] = [
-  "text",
-  "thought",
-  "tool call",
-  "code",
-  "structured output",
-  "handoff",
-  "speaker selection",
-  "memory",
-  "human input",
-  "approval",
-  "error",
-  "notice",
-  "other",
-];
-
 function hostileKernel(): ScriptedKernel {
   const kernel = new ScriptedKernel();
   kernel.title = HOSTILE;
@@ -40,7 +24,7 @@ function hostileKernel(): ScriptedKernel {
     output: HOSTILE,
     code_blocks: [{ code: HOSTILE, language: HOSTILE }],
   };
-  KINDS.forEach((kind, index) => {
+  CELL_KINDS.forEach((kind, index) => {
     kernel.put(`c${index}`, HOSTILE, kind, HOSTILE, { type: HOSTILE, tool_calls: [call], data });
   });
   kernel.begin("live", HOSTILE);

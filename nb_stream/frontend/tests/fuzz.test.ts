@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import type { Cell, CellKind } from "../src/protocol/model";
+import { CELL_KINDS, type Cell } from "../src/protocol/model";
 import type { Frame } from "../src/protocol/protocol";
 import { all, type Mounted, mount, one, painted, random } from "./helpers";
 
@@ -13,18 +13,6 @@ const STEPS = 250;
 const SEEDS = [1, 2, 3, Math.floor(Math.random() * 1e6)];
 
 const AGENTS = ["poet", "critic", "user", "planner"];
-const KINDS: CellKind[] = [
-  "text",
-  "thought",
-  "tool call",
-  "code",
-  "human input",
-  "approval",
-  "error",
-  "notice",
-  "handoff",
-  "structured output",
-];
 const WORDS = [
   "The tide ",
   "**comes** ",
@@ -120,7 +108,7 @@ class Session {
 
   #put(): void {
     const id = `c${this.#count++}`;
-    const kind = this.pick(KINDS);
+    const kind = this.pick(CELL_KINDS);
     const text = kind === "structured output" ? '{"a": [1, 2]}' : this.pick(WORDS) + this.pick(WORDS);
     let more: Partial<Cell> = {};
     if (kind === "human input" || kind === "approval") more = { status: "waiting", data: { request_id: id } };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { images } from "../src/views/transcript/images";
+import { imageView } from "../src/views/transcript/images";
 
 const base64 = (text: string) => btoa(text);
 const PNG = `data:image/png;base64,${base64("\x89PNG\r\n\x1a\nrest")}`;
@@ -11,7 +11,7 @@ test("raster images of a message are shown as blobs, with a number and who sent 
     `data:image/gif;base64,${base64("GIF89a")}`,
     `data:image/webp;base64,${base64("RIFF\x10\0\0\0WEBPVP8 ")}`,
   ];
-  const shown = images(data, "poet").map((el) => el.querySelector("img")!);
+  const shown = data.map((uri, index) => imageView(index + 1, uri, "poet").querySelector("img")!);
   expect(shown.map(({ alt }) => alt)).toEqual([1, 2, 3, 4].map((number) => `Image ${number} from poet`));
   for (const { src } of shown) expect(src).toMatch(/^blob:/);
 });
@@ -25,7 +25,7 @@ test.each([
   ["a data URI without base64", "data:image/png,abc"],
   ["something that is no text", { src: PNG }],
 ])("%s is told in words and never loaded", (_, value) => {
-  const [el] = images([value], "poet");
-  expect(el!.querySelector("img")).toBeNull();
-  expect(el!.textContent).toMatch(/^Image 1 is not shown/);
+  const el = imageView(1, String(value), "poet");
+  expect(el.querySelector("img")).toBeNull();
+  expect(el.textContent).toMatch(/^Image 1 is not shown/);
 });

@@ -1,19 +1,39 @@
 /** The shapes of `nb_stream/core/model.py` as they come over the wire: empty fields are left out. */
 
-export type CellKind =
-  | "text"
+/** How a text is to be read. */
+export type TextForm = "markdown" | "plain" | "preformatted" | "json" | "error";
+
+/** The part that a cell plays in a run. */
+export type CellRole =
+  | "message"
   | "thought"
   | "tool call"
   | "code"
-  | "structured output"
-  | "handoff"
-  | "speaker selection"
-  | "memory"
-  | "human input"
-  | "approval"
+  | "aside"
+  | "question"
   | "error"
-  | "notice"
-  | "other";
+  | "notice";
+
+/** Each kind of cell with its role, and with the form of its text. */
+const KINDS = {
+  text: ["message", "markdown"],
+  thought: ["thought", "markdown"],
+  "tool call": ["tool call", "markdown"],
+  code: ["code", "markdown"],
+  "structured output": ["message", "json"],
+  handoff: ["message", "plain"],
+  "speaker selection": ["aside", "plain"],
+  memory: ["aside", "plain"],
+  "human input": ["question", "plain"],
+  approval: ["question", "plain"],
+  error: ["error", "error"],
+  notice: ["notice", "plain"],
+  other: ["notice", "plain"],
+} as const satisfies Record<string, readonly [CellRole, TextForm]>;
+
+export type CellKind = keyof typeof KINDS;
+
+export const CELL_KINDS = Object.keys(KINDS) as CellKind[];
 
 /** "cut off" is this page's own word for what the kernel left when it went. */
 export type CellStatus = "writing" | "running" | "waiting" | "done" | "failed" | "cancelled" | "cut off";
@@ -43,6 +63,38 @@ export interface ToolCall {
   is_error?: boolean;
 }
 
+export interface CodeBlock {
+  code: string;
+  language: string;
+}
+
+/** What is to be approved: a tool with its arguments, or code. */
+export interface ApprovalSubject {
+  tool?: string;
+  arguments?: unknown;
+  code?: string;
+  language?: string;
+  code_blocks?: CodeBlock[];
+}
+
+/** What a kind needs beyond its text. The kernel has checked these members; others may be anything. */
+export interface CellData {
+  [name: string]: unknown;
+  preformatted?: boolean;
+  target?: string;
+  what?: ApprovalSubject;
+  code_blocks?: CodeBlock[];
+  output?: string;
+  exit_code?: number;
+  request_id?: string;
+  how?: string;
+  answer?: string | null;
+  traceback?: string;
+  images?: string[];
+  /** The JSON of a structured output as it was parsed by the kernel. */
+  value?: unknown;
+}
+
 export interface CellHead {
   id: string;
   kind: CellKind;
@@ -61,7 +113,7 @@ export interface CellHead {
   /** US dollars, where the user gave prices. */
   cost?: number;
   tool_calls?: ToolCall[];
-  data?: Record<string, unknown>;
+  data?: CellData;
 }
 
 export interface Cell extends CellHead {
@@ -88,6 +140,27 @@ export interface RunInfo {
   unpriced?: boolean;
   /** Model calls that no message tells of, `count` of an agent together; they are in the sums. */
   calls?: (CellHead & { count?: number })[];
+}
+
+/** What is known of a kind; one that this page does not know counts as `other`. */
+function known(kind: CellKind): readonly [CellRole, TextForm] {
+  return Object.hasOwn(KINDS, kind) ? KINDS[kind] : KINDS.other;
+}
+
+/** The part that `head` plays in its run. */
+export function roleOf({ kind }: CellHead): CellRole {
+  return known(kind)[0];
+}
+
+/** How the text of a cell is to be read: what models say may be Markdown, what programs say is not. */
+export function textForm({ kind, data }: CellHead): TextForm {
+  const form = known(kind)[1];
+  return data?.preformatted && (form === "markdown" || form === "plain") ? "preformatted" : form;
+}
+
+/** The last branch of a choice that knows all values: the compiler fails if one is forgotten. */
+export function unreachable(value: never): never {
+  throw new Error(`Nobody has thought of ${JSON.stringify(value)}.`);
 }
 
 /** Whether a run is under way; `RunState.active` in Python. */

@@ -5,7 +5,15 @@ import { count, duration, money, pace, tokens } from "../../dom/format";
 import { plain, setText } from "../../dom/safe_text";
 import { svg } from "../../dom/svg";
 import { asName, firstWords, inRow } from "../../protocol/code_points";
-import type { Cell, CellHead, CellKind, RunInfo, Usage } from "../../protocol/model";
+import {
+  type Cell,
+  type CellHead,
+  type CellRole,
+  type RunInfo,
+  roleOf,
+  type Usage,
+  unreachable,
+} from "../../protocol/model";
 import { headline, kindWord } from "../transcript/summary";
 
 const WIDTH = 1000;
@@ -49,14 +57,24 @@ export interface RowFacts {
   calls: Map<number, CellHead>;
 }
 
-const MESSAGES: CellKind[] = ["text", "structured output", "handoff"];
-
-const WHAT = new Map<CellKind, What>([
-  ["tool call", "working"],
-  ["code", "working"],
-  ["human input", "waiting"],
-  ["approval", "waiting"],
-]);
+/** What an agent does in such a cell, as its bar shows it. */
+function whatOf(role: CellRole): What {
+  switch (role) {
+    case "tool call":
+    case "code":
+      return "working";
+    case "question":
+      return "waiting";
+    case "message":
+    case "thought":
+    case "aside":
+    case "error":
+    case "notice":
+      return "writing";
+    default:
+      return unreachable(role);
+  }
+}
 
 /** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
 export function rowsOf(cells: Iterable<TimelineCell>, end: number, runs: RunInfo[] = []): RowFacts[] {
@@ -64,17 +82,18 @@ export function rowsOf(cells: Iterable<TimelineCell>, end: number, runs: RunInfo
   // What is being written comes last of all cells, and must not change its place when it is finished.
   const inTime = [...cells].sort((a, b) => (a.started_at ?? 0) - (b.started_at ?? 0));
   for (const cell of inTime) {
-    const { path = "", agent = "", kind, started_at: from } = cell;
+    const { path = "", agent = "", started_at: from } = cell;
+    const role = roleOf(cell);
     if (path === "" || from === undefined) continue;
     const row = rows.get(path) ?? emptyRow(path, agent);
     rows.set(path, row);
     row.bars.push({
-      what: WHAT.get(kind) ?? "writing",
+      what: whatOf(role),
       from,
       to: Math.max(from, cell.ended_at ?? end),
       cell,
     });
-    if (MESSAGES.includes(kind)) row.messages++;
+    if (role === "message") row.messages++;
     use(row, cell);
     const isStreamed = cell.ttft !== undefined || cell.tokens_per_s !== undefined;
     if (isStreamed) row.calls.set(from, cell);

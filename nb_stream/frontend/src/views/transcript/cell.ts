@@ -6,7 +6,7 @@ import { colourClass } from "../../dom/colours";
 import { copyButton } from "../../dom/copy";
 import { appendText } from "../../dom/safe_text";
 import { asName, inRow } from "../../protocol/code_points";
-import type { Cell } from "../../protocol/model";
+import { type Cell, roleOf } from "../../protocol/model";
 import { renderBody } from "./body";
 import { anchorOf, depthClass, linkTo, pathAbove } from "./cell_address";
 import { asMarkdown, searchText } from "./cell_text";
@@ -176,7 +176,7 @@ export class CellView implements VirtualItem {
       return;
     }
     const focused = focusedIn(this.#holder);
-    if (this.#content && old.kind === "tool call" && cell.kind === "tool call") {
+    if (this.#content && roleOf(old) === "tool call" && roleOf(cell) === "tool call") {
       adopt(this.#holder.firstElementChild!, this.#newBody());
     } else {
       this.#holder.replaceChildren();

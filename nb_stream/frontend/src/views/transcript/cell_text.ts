@@ -1,41 +1,67 @@
 /** What a finished cell says, as one text: for the clipboard as Markdown, for searching as it is read. */
 
-import type { Cell } from "../../protocol/model";
-import { unshown } from "./code";
+import { type Section, sectionsOf } from "../../protocol/cell_content";
+import { type Cell, unreachable } from "../../protocol/model";
 
 /** All that a reader finds in the body of `cell`. */
 export function searchText(cell: Cell): string {
-  const data = cell.data;
-  const calls = cell.tool_calls;
-  if (!data && !calls) return cell.text;
-  const parts: unknown[] = [cell.text];
-  for (const { name, arguments: given, result } of calls ?? []) parts.push(name, given, result);
-  if (data) {
-    for (const { code } of unshown(cell)) parts.push(code);
-    parts.push(data.target, data.output, data.answer, data.traceback);
+  if (!cell.data && !cell.tool_calls) return cell.text; // most cells, for each letter of a search
+  return sectionsOf(cell).flatMap(words).filter(Boolean).join("\n");
+}
+
+function words(section: Section): (string | null | undefined)[] {
+  switch (section.type) {
+    case "text":
+    case "approval":
+    case "output":
+    case "traceback":
+      return [section.text];
+    case "handoff target":
+      return [section.target];
+    case "code":
+      return [section.code];
+    case "tool use":
+      return [section.call.name, section.call.arguments, section.call.result];
+    case "ending":
+      return [section.answer];
+    case "image":
+      return [];
+    default:
+      return unreachable(section);
   }
-  return parts.filter((part) => part != null && part !== "").join("\n");
 }
 
 /** The source of `cell` as Markdown: a message as it was written, everything else in fences under a word. */
 export function asMarkdown(cell: Cell): string {
-  const data = cell.data ?? {};
-  const parts: string[] = [];
-  if (cell.kind === "structured output") parts.push(fence(cell.text, "json"));
-  else if (cell.text) parts.push(data.preformatted ? fence(cell.text) : cell.text);
-  for (const call of cell.tool_calls ?? []) {
-    parts.push(`**${call.name}**`, fence(call.arguments, "json"));
-    if (call.result != null) parts.push(call.is_error ? "Error:" : "Result:", fence(call.result));
+  return sectionsOf(cell).flatMap(markdown).join("\n\n");
+}
+
+function markdown(section: Section): string[] {
+  switch (section.type) {
+    case "text":
+      if (section.form === "json") return [fence(section.text, "json")];
+      return [section.form === "preformatted" ? fence(section.text) : section.text];
+    case "approval":
+      return [section.text];
+    case "tool use": {
+      const { name, arguments: given, result, is_error } = section.call;
+      const came = result == null ? [] : [is_error ? "Error:" : "Result:", fence(result)];
+      return [`**${name}**`, fence(given, "json"), ...came];
+    }
+    case "code":
+      return [fence(section.code, section.language)];
+    case "output":
+      return ["Output:", fence(section.text)];
+    case "ending":
+      return section.answer === null ? [] : ["Answer:", fence(section.answer)];
+    case "traceback":
+      return ["Traceback:", fence(section.text)];
+    case "handoff target":
+    case "image":
+      return []; // the text names them
+    default:
+      return unreachable(section);
   }
-  for (const { code, language } of unshown(cell)) parts.push(fence(code, language));
-  for (const [name, title] of [
-    ["output", "Output:"],
-    ["answer", "Answer:"],
-    ["traceback", "Traceback:"],
-  ] as const) {
-    if (data[name] != null) parts.push(title, fence(String(data[name])));
-  }
-  return parts.join("\n\n");
 }
 
 /** `text` between fences that are longer than any row of backticks in it. */

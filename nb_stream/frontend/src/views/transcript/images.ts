@@ -14,15 +14,12 @@ const BEGINNINGS: Record<string, string> = {
   "image/webp": "RIFF....WEBP",
 };
 
-/** The images of `data.images`, each with a number; what is no image that can be shown safely is told in words. */
-export function images(value: unknown, agent: string): HTMLElement[] {
-  if (!Array.isArray(value)) return [];
-  return value.map((uri, index) => {
-    const name = `Image ${index + 1}`;
-    const blob = typeof uri === "string" ? decodedImage(uri) : null;
-    if (blob) return h("figure", "nbs-image", picture(blob, agent ? `${name} from ${agent}` : name));
-    return h("p", "nbs-label", `${name} is not shown: it is no PNG, JPEG, GIF or WebP image.`);
-  });
+/** The image number `number` of a message, from 1; what is no image that can be shown safely is told in words. */
+export function imageView(number: number, source: string, agent: string): HTMLElement {
+  const name = `Image ${number}`;
+  const blob = decodedImage(source);
+  if (blob) return h("figure", "nbs-image", picture(blob, agent ? `${name} from ${agent}` : name));
+  return h("p", "nbs-label", `${name} is not shown: it is no PNG, JPEG, GIF or WebP image.`);
 }
 
 function picture(blob: Blob, alt: string): HTMLImageElement {

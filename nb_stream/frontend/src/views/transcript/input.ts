@@ -2,14 +2,14 @@
 
 import { button, h, once, onEnter } from "../../dom/build";
 import { plain } from "../../dom/safe_text";
-import type { Cell } from "../../protocol/model";
+import { type Cell, roleOf } from "../../protocol/model";
 import type { Command } from "../../protocol/protocol";
 
 type Send = (command: Command) => void;
 
 /** Whether `cell` waits for a person. */
 export function isAsking(cell: Cell): boolean {
-  return (cell.kind === "human input" || cell.kind === "approval") && cell.status === "waiting";
+  return roleOf(cell) === "question" && cell.status === "waiting";
 }
 
 /** The form for `cell`. It may be sent again: the kernel takes the first answer to a request. */
@@ -69,7 +69,7 @@ function approvalForm(cell: Cell, send: Send): HTMLFormElement {
 export function lateAnswer(field: Element, cell: Cell): HTMLTextAreaElement | undefined {
   const isField = field instanceof HTMLTextAreaElement || field instanceof HTMLInputElement;
   if (!isField) return undefined;
-  const [answer, mine] = [String(cell.data?.answer ?? "").trim(), field.value.trim()];
+  const [answer, mine] = [(cell.data?.answer ?? "").trim(), field.value.trim()];
   if (mine === "" || answer === mine || answer.endsWith(`: ${mine}`)) return undefined; // with its verdict before it
   const box = h("textarea", "nbs-box");
   box.value = field.value;
@@ -79,7 +79,7 @@ export function lateAnswer(field: Element, cell: Cell): HTMLTextAreaElement | un
 }
 
 function requestOf(cell: Cell): string {
-  return String(cell.data?.request_id ?? "");
+  return cell.data?.request_id ?? "";
 }
 
 /** Where it is said that something was sent, and what sends and says so. */

@@ -10,7 +10,7 @@ import { plain, setText } from "../../dom/safe_text";
 import { TextWriter } from "../../dom/text_writer";
 import { MarkdownWriter } from "../../markdown/stream/markdown_writer";
 import { checkLater } from "../../markdown/stream/recheck";
-import { isMarkdown } from "./body";
+import { roleOf, textForm } from "../../protocol/model";
 import { depthClass, pathAbove } from "./cell_address";
 import { kindWord } from "./summary";
 
@@ -53,11 +53,12 @@ export class LiveView {
     setText(this.#above, pathAbove(head));
     setText(this.#agent, head.agent ?? "");
     setText(this.#kind, kindWord(head));
-    const doing = head.kind === "thought" ? "thinking" : "writing";
+    const isThought = roleOf(head) === "thought";
+    const doing = isThought ? "thinking" : "writing";
     setText(this.#doing, doing);
     this.#scroll.setAttribute("aria-label", plain(`${head.agent ?? ""} ${doing}`));
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
-    if (several || head.kind === "thought") this.#scroll.tabIndex = 0;
+    if (several || isThought) this.#scroll.tabIndex = 0;
     else if (!focusedIn(this.#scroll)) this.#scroll.removeAttribute("tabindex");
     this.#paint();
   }
@@ -78,7 +79,7 @@ export class LiveView {
   }
 
   #newWriter(): MarkdownWriter | TextWriter {
-    const isRich = isMarkdown(this.cell.head);
+    const isRich = textForm(this.cell.head) === "markdown";
     this.text.classList.toggle("nbs-md", isRich);
     return isRich ? new MarkdownWriter(this.text, this.connection.services) : new TextWriter(this.text);
   }

@@ -1,9 +1,17 @@
 /** The one line of a cell: which kind it is, its first words, and what it took. */
 
 import { count, dateAndTime, duration, money, pace, timeOfDay, tokens } from "../../dom/format";
+import { codeOf } from "../../protocol/cell_content";
 import { firstWords, inRow } from "../../protocol/code_points";
-import type { Cell, CellHead, CellStatus } from "../../protocol/model";
-import { codeBlocks } from "./code";
+import {
+  type ApprovalSubject,
+  type Cell,
+  type CellHead,
+  type CellStatus,
+  roleOf,
+  textForm,
+  unreachable,
+} from "../../protocol/model";
 
 /** The word for the kind of a cell, empty for what agents simply say. */
 export function kindWord(cell: CellHead): string {
@@ -15,18 +23,19 @@ export function kindWord(cell: CellHead): string {
 /** How a person decided on what was to be approved; empty while nobody has, and for all else. */
 function verdict({ kind, data }: CellHead): string {
   if (kind !== "approval" || data?.answer == null) return "";
-  return String(data.answer).startsWith("approve") ? "approved" : "rejected";
+  return data.answer.startsWith("approve") ? "approved" : "rejected";
 }
 
 /** A word for an end or a state that is not the ordinary one. */
 export function statusWord(cell: CellHead & { text?: string }): string {
-  if (cell.kind === "error") return "";
+  const role = roleOf(cell);
+  if (role === "error") return "";
   const decided = verdict(cell);
   if (decided) return decided;
-  const partial = cell.text && (cell.kind === "text" || cell.kind === "thought") ? ", partial" : "";
+  const partial = cell.text && (role === "message" || role === "thought") ? ", partial" : "";
   if (["failed", "cancelled", "cut off"].includes(cell.status)) return `${cell.status}${partial}`;
   if (cell.status === "running" || cell.status === "waiting") return cell.status;
-  if (cell.kind === "code" && cell.data?.exit_code) return `exit code ${cell.data.exit_code}`;
+  if (role === "code" && cell.data?.exit_code) return `exit code ${cell.data.exit_code}`;
   return (cell.tool_calls ?? []).some((call) => call.is_error) ? "error" : "";
 }
 
@@ -38,27 +47,37 @@ export function statusOf(cell: Cell): CellStatus {
 
 /** The first words of a cell, or the line that says the same in its stead. */
 export function headline(cell: Cell): string {
-  const data = cell.data ?? {};
+  const { text, data = {} } = cell;
   if (cell.tool_calls?.length) return firstWords(cell.tool_calls.map(callLine).join(" · "));
-  if (cell.kind === "handoff" && data.target) return firstWords(`to ${data.target}: ${cell.text}`);
-  if (cell.kind === "code") {
-    return firstWords(codeBlocks(data.code_blocks)[0]?.code || cell.text || String(data.output ?? ""));
+  if (data.target) return firstWords(`to ${data.target}: ${text}`);
+  const role = roleOf(cell);
+  switch (role) {
+    case "code":
+      return firstWords(data.code_blocks?.[0]?.code || text || (data.output ?? ""));
+    case "question": {
+      const asked = askedFor(data.what) ?? text;
+      // The verdict stands before it, where no narrow panel cuts it off; a reason is worth reading here.
+      const answer = verdict(cell) ? data.answer!.replace(/^(approve|reject):?\s*/, "") : data.answer;
+      return firstWords(answer ? `${asked} → ${answer}` : asked);
+    }
+    case "message":
+    case "thought":
+    case "tool call":
+    case "aside":
+    case "error":
+    case "notice":
+      return firstWords(textForm(cell) === "markdown" ? unmarked(text) : text);
+    default:
+      return unreachable(role);
   }
-  if (cell.kind === "human input" || cell.kind === "approval") {
-    const asked = askedFor(data.what) ?? cell.text;
-    // The verdict stands before it, where no narrow panel cuts it off; a reason is worth reading here.
-    const answer = verdict(cell) ? String(data.answer).replace(/^(approve|reject):?\s*/, "") : data.answer;
-    return firstWords(answer ? `${asked} → ${answer}` : asked);
-  }
-  return firstWords(cell.kind === "text" || cell.kind === "thought" ? unmarked(cell.text) : cell.text);
 }
 
-/** What was to be approved, in a line; undefined where the question is all there is. */
-function askedFor(what: unknown): string | undefined {
-  const { tool, arguments: given, code, code_blocks } = (what ?? {}) as Record<string, unknown>;
-  if (tool !== undefined) return callLine({ name: String(tool), arguments: JSON.stringify(given ?? {}) });
-  const shown = codeBlocks(code_blocks)[0]?.code ?? code;
-  return shown === undefined ? undefined : firstWords(String(shown), 80);
+/** What was to be approved, in a line; undefined if the question is all there is. */
+function askedFor(what: ApprovalSubject = {}): string | undefined {
+  const { tool, arguments: given } = what;
+  if (tool !== undefined) return callLine({ name: tool, arguments: JSON.stringify(given ?? {}) });
+  const [block] = codeOf(what);
+  return block && firstWords(block.code, 80);
 }
 
 /** The beginning of a Markdown text without the marks that a reader of one line does not need. */

@@ -1,0 +1,63 @@
+/**
+ * What a cell says, as a list of sections: the one place that every view of a page asks, and `core/cell_content.py`
+ * once more. Whoever shows sections has a `switch` over their types that ends in `unreachable`, so that the compiler
+ * finds the view that does not know one.
+ */
+
+import {
+  type ApprovalSubject,
+  type Cell,
+  type CodeBlock,
+  type TextForm,
+  type ToolCall,
+  textForm,
+} from "./model";
+
+export type Section =
+  | { type: "handoff target"; target: string }
+  | { type: "text"; text: string; form: TextForm }
+  /** `text` is the whole question; `what` holds what is to be approved as values. */
+  | { type: "approval"; text: string; what: ApprovalSubject }
+  /** Code that does not stand in the text of its cell. */
+  | ({ type: "code" } & CodeBlock)
+  | { type: "tool use"; call: ToolCall }
+  | { type: "output"; text: string; exit_code: number | null }
+  /** How a question ended, and a person's answer if there is one. */
+  | { type: "ending"; how: string; answer: string | null }
+  | { type: "traceback"; text: string }
+  /** Counted from 1; `source` may be any text. */
+  | { type: "image"; number: number; source: string };
+
+/** What `cell` says, in the order in which it is read. */
+export function sectionsOf(cell: Cell): Section[] {
+  const { text, data = {} } = cell;
+  const { target, what, output, exit_code = null, how = "", answer = null, traceback } = data;
+  const sections: Section[] = [];
+  if (target) sections.push({ type: "handoff target", target });
+  if (what) sections.push({ type: "approval", text, what });
+  else if (text) sections.push({ type: "text", text, form: textForm(cell) });
+  for (const block of unshown(cell)) sections.push({ type: "code", ...block });
+  for (const call of cell.tool_calls ?? []) sections.push({ type: "tool use", call });
+  if (output !== undefined) sections.push({ type: "output", text: output, exit_code });
+  if (how || answer !== null) sections.push({ type: "ending", how, answer });
+  if (traceback) sections.push({ type: "traceback", text: traceback });
+  for (const [index, source] of (data.images ?? []).entries()) {
+    sections.push({ type: "image", number: index + 1, source });
+  }
+  return sections;
+}
+
+const FENCED = /(`{3,}|~{3,})[^\n`]*\n([\s\S]*?)(?:\1|$(?![\s\S]))/g;
+
+/** The blocks that do not stand in the text of `cell` between fences: a word that looks like code is not that code. */
+function unshown({ text, data }: Cell): CodeBlock[] {
+  const blocks = data?.code_blocks ?? [];
+  if (blocks.length === 0) return [];
+  const shown = [...text.matchAll(FENCED)].map((fenced) => fenced[2]!.trim());
+  return blocks.filter(({ code }) => !shown.includes(code.trim()));
+}
+
+/** The code that is to be approved, block by block. */
+export function codeOf({ code, language = "", code_blocks = [] }: ApprovalSubject): CodeBlock[] {
+  return code_blocks.length > 0 || code === undefined ? code_blocks : [{ code, language }];
+}
