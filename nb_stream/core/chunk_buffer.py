@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .model import Chunk
-
-ModelCallKey = tuple[str, str, "str | None", "str | None"]
-"""The model call that a chunk belongs to: path, agent, turn, message id."""
+from .model import Chunk, ModelCallKey
 
 
 @dataclass
@@ -43,11 +40,11 @@ class ChunkBuffer:
 
     def add(self, chunk: Chunk, native: Any = None) -> bool:
         """Put a chunk aside; true where nothing of its call was waiting."""
-        call = (chunk.path, chunk.agent, chunk.turn, chunk.message_id)
+        key = chunk.key
         until = chunk.at if chunk.until is None else chunk.until
-        joined = self._joined.get(call)
+        joined = self._joined.get(key)
         if joined is None:
-            self._joined[call] = BufferedCall(chunk, native, [chunk.text], chunk.count, until)
+            self._joined[key] = BufferedCall(chunk, native, [chunk.text], chunk.count, until)
             return True
         joined.texts.append(chunk.text)
         joined.count += chunk.count
@@ -60,14 +57,14 @@ class ChunkBuffer:
 
     def paths(self) -> set[str]:
         """The agents of whom something is there."""
-        return {call[0] for call in self._joined}
+        return {key.path for key in self._joined}
 
     def take(self, path: str | None = None) -> Iterator[BufferedCall]:
         """Take out everything, or what belongs to the agent at `path`."""
-        for call in [call for call in self._joined if path is None or call[0] == path]:
-            yield self._joined.pop(call)
+        for key in [key for key in self._joined if path is None or key.path == path]:
+            yield self._joined.pop(key)
 
     def forget(self, path: str, turn: str | None) -> None:
         """Drop what belongs to a turn whose message has come; to the agent's every turn where it is not known."""
-        for call in [call for call in self._joined if call[0] == path and (turn is None or call[2] == turn)]:
-            del self._joined[call]
+        for key in [key for key in self._joined if key.path == path and turn in (None, key.turn)]:
+            del self._joined[key]

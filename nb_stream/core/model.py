@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from ..errors import unreachable
 from .typed_json import decoded
@@ -367,6 +367,16 @@ class TurnEnded:
     status: CellStatus
 
 
+class ModelCallKey(NamedTuple):
+    """The model call that a piece of text belongs to: pieces with equal keys are one text. Servers reuse message ids,
+    and leave them out, so that an id alone is not enough."""
+
+    agent: str
+    path: str
+    message_id: str | None
+    turn: str | None
+
+
 @dataclass(frozen=True)
 class Chunk:
     """A piece of streamed text, or several of them joined: `count` pieces, from `at` to `until`."""
@@ -379,6 +389,11 @@ class Chunk:
     turn: str | None = None
     count: int = 1
     until: float | None = None
+
+    @property
+    def key(self) -> ModelCallKey:
+        """The model call that wrote it."""
+        return ModelCallKey(self.agent, self.path, self.message_id, self.turn)
 
 
 @dataclass(frozen=True)

@@ -104,14 +104,13 @@ def _chunk(draft: TranscriptBuilder, event: Chunk) -> None:
 
 def _call_of(draft: TranscriptBuilder, event: Chunk) -> StreamingCall:
     """The call that a chunk belongs to; a new one where there is none yet."""
-    call = (event.path, event.agent, event.turn, event.message_id)
+    key = event.key
     for live in draft.live:
-        if (live.path, live.agent, live.turn, live.message_id) == call:
+        if live.key == key:
             return live
     began = draft.turns.get(event.turn or "")
     ttft = None if began is None else max(0.0, event.at - began)
-    said = (event.agent, event.path, event.turn, event.message_id)
-    live = StreamingCall(*said, first_at=event.at, ttft=ttft, number=draft.number())
+    live = StreamingCall(**key._asdict(), first_at=event.at, ttft=ttft, number=draft.number())
     draft.live = (*draft.live, live)
     return live
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import unknown_agent
 from .metrics import Figures, by_agent
-from .model import AgentInfo, Cell, RunInfo
+from .model import AgentInfo, Cell, ModelCallKey, RunInfo
 
 TRANSCRIPT_VERSION = 1
 """The version of the dictionary that `Transcript.to_dict` writes."""
@@ -75,6 +75,11 @@ class StreamingCall:
     ttft: float | None = None
     renamed: bool = False
     number: int = 0
+
+    @property
+    def key(self) -> ModelCallKey:
+        """That of its chunks."""
+        return ModelCallKey(self.agent, self.path, self.message_id, self.turn)
 
     @property
     def writings(self) -> tuple[StreamingCell, ...]:

@@ -5,17 +5,11 @@ Times stand here as they stand in a file: in whole microseconds since the epoch.
 
 from __future__ import annotations
 
-import operator
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..core.model import Chunk
-
-call_of = operator.attrgetter("agent", "path", "message_id", "turn")
-"""The model call that a chunk belongs to."""
-
-CallKey = tuple[str, str, "str | None", "str | None"]
+from ..core.model import Chunk, ModelCallKey
 
 
 def microseconds(seconds: float) -> int:
@@ -27,7 +21,7 @@ class ChunkBatch(NamedTuple):
     """Single chunks in their order. `owners` says for each chunk which of `calls` wrote it; it is empty if there is one
     call. `at_us` is the time of each chunk in microseconds."""
 
-    calls: tuple[CallKey, ...]
+    calls: tuple[ModelCallKey, ...]
     owners: array[int]
     at_us: array[int]
     lengths: array[int]
@@ -38,8 +32,8 @@ class ChunkBatch(NamedTuple):
         made, start = [], 0
         owners = self.owners or (0,) * len(self.at_us)
         for at_us, length, owner in zip(self.at_us, self.lengths, owners, strict=True):
-            agent, path, message_id, turn = self.calls[owner]
-            made.append(Chunk(agent, path, at_us / 1e6, self.text[start : start + length], message_id, turn))
+            call, text = self.calls[owner], self.text[start : start + length]
+            made.append(Chunk(call.agent, call.path, at_us / 1e6, text, call.message_id, call.turn))
             start += length
         return made
 
@@ -60,9 +54,9 @@ def by_call(chunks: Sequence[Chunk]) -> Iterable[Sequence[int]]:
     """The places of the chunks of each model call."""
     if _is_one_call(chunks):
         return (range(len(chunks)),)
-    places: dict[CallKey, list[int]] = {}
-    for place, call in enumerate(map(call_of, chunks)):
-        places.setdefault(call, []).append(place)
+    places: dict[ModelCallKey, list[int]] = {}
+    for place, chunk in enumerate(chunks):
+        places.setdefault(chunk.key, []).append(place)
     return places.values()
 
 
@@ -72,9 +66,9 @@ def _is_one_call(chunks: Sequence[Chunk]) -> bool:
     return len(turns) == 1 and turns != {None} and len({chunk.message_id for chunk in chunks}) == 1
 
 
-def _owner_indices(chunks: Sequence[Chunk]) -> tuple[tuple[CallKey, ...], Sequence[int]]:
+def _owner_indices(chunks: Sequence[Chunk]) -> tuple[tuple[ModelCallKey, ...], Sequence[int]]:
     if _is_one_call(chunks):
-        return (call_of(chunks[0]),), ()
-    owners = list(map(call_of, chunks))
+        return (chunks[0].key,), ()
+    owners = [chunk.key for chunk in chunks]
     places = {call: place for place, call in enumerate(dict.fromkeys(owners))}
     return tuple(places), [places[call] for call in owners] if len(places) > 1 else ()

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
-from ..core.model import AgentInfo, CellKind, CellStatus, Chunk, Event, RunFinished, TurnEnded, Usage
+from ..core.model import AgentInfo, CellKind, CellStatus, Chunk, Event, ModelCallKey, RunFinished, TurnEnded, Usage
 from ..core.typed_json import decoded, time_of
 from .chunk_batch import ChunkBatch, microseconds, pack
 from .version_1 import upgraded
@@ -53,7 +53,6 @@ _DEFAULTS = {
 
 _END_STATUSES = (CellStatus.DONE, CellStatus.FAILED, CellStatus.CANCELLED)
 _TIMES = ("at", "until")
-_CALL = ("agent", "path", "message_id", "turn")
 _MAX_CHUNKS_A_LINE = 512  # chunks in a line at most
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
@@ -101,7 +100,7 @@ def line_of(packed: ChunkBatch, texts: Sequence[str]) -> bytes:
         "event": "chunks",
         "at": at_us[0],
         "calls": [
-            {name: value for name, value in zip(_CALL, call, strict=True) if value is not None} for call in packed.calls
+            {name: value for name, value in call._asdict().items() if value is not None} for call in packed.calls
         ],
         "after": [0, *map(operator.sub, at_us[1:], at_us)],
         "text": texts,
@@ -194,8 +193,9 @@ def _chunk_columns(values: Mapping[str, Any]) -> tuple[list[int], list[str], lis
 
 def _call_members(values: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a chunk that say which call it is of."""
-    chunk = decoded(Chunk, {**{name: values[name] for name in _CALL if name in values}, "at": 0, "text": ""})
-    return {name: getattr(chunk, name) for name in _CALL}
+    members = {name: values[name] for name in ModelCallKey._fields if name in values}
+    chunk: Chunk = decoded(Chunk, {**members, "at": 0, "text": ""})
+    return chunk.key._asdict()
 
 
 def seconds(time_us: object) -> float:

@@ -21,6 +21,7 @@ from ..core.model import (
     CodeResult,
     Event,
     Message,
+    ModelCallKey,
     Notice,
     RunFinished,
     ToolCall,
@@ -209,17 +210,16 @@ class Redactor:
         self._complain = complain
         self._told = False
         self._waiting: list[Event] = []
-        self._open: dict[tuple[str, str, str | None, str | None], list[int]] = {}
+        self._open: dict[ModelCallKey, list[int]] = {}
 
     def feed(self, event: Event) -> list[Event]:
         """Take an event; the events that can be written now."""
         if isinstance(event, Chunk):
-            key = (event.path, event.agent, event.turn, event.message_id)
-            self._open.setdefault(key, []).append(len(self._waiting))
+            self._open.setdefault(event.key, []).append(len(self._waiting))
             self._waiting.append(event)
             return []
         for key in list(self._open):
-            if _ends(event, key[0], key[2]):
+            if _ends(event, key.path, key.turn):
                 self._close(self._open.pop(key))
         self._waiting.append(self.event(event))
         return [] if self._open else self.rest()
