@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import pathlib
 import re
@@ -25,10 +26,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # are to hear it all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same properties, once more on each Python. What fails there is kept and made small by the next run of the whole.
+# "brief" is for the same properties once more on another Python: what fails there is made small by the run of the whole.
+# Each run tries other examples, so that "quick" finds in a few runs what "full" finds in one.
 settings.register_profile("brief", max_examples=25, deadline=None, phases=set(Phase) - {Phase.shrink, Phase.explain})
+settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("full", deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "all_versions(what): runs with --all-versions only, unless it is a smoke test")
     config.addinivalue_line("markers", "smoke: runs with every version")
     config.stash[THINNED] = Counter()
+    profile = "full" if config.getoption("--all-versions") else "quick"
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", profile))
 
 
 # --- which are run -------------------------------------------------------------------------------------------------
@@ -59,6 +63,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.hook.pytest_deselected(items=left)
             items[:] = [item for item in items if item not in set(left)]
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.path.parts), len(LONG)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: tests that collect their garbage need not look at it, which took half a second each."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_smoke(item: pytest.Item) -> bool:

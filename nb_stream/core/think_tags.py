@@ -123,7 +123,7 @@ def whole(text: str) -> tuple[str, str]:
         if CLOSE not in text:
             return "", text
         thought, answer = text.lstrip()[len(OPEN) :].split(CLOSE, 1)
-        return thought.strip("\n"), answer.lstrip("\n")
+        return thought.strip("\n") if thought.strip() else "", answer.lstrip("\n")
     mark = _BARE_MARK.search(text)
     if mark is None or mark[0] != CLOSE:
         return "", text

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.support.npm import npm
 from tests.support.paths import ROOT
 
 
@@ -18,3 +19,7 @@ from tests.support.paths import ROOT
 def test_the_code_passes_its_tools(tool: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_front_end_passes_its_tools() -> None:
+    npm("check")
