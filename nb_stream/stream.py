@@ -164,6 +164,11 @@ class TeamStream(StandIn):
         return self._switches
 
     @property
+    def gate(self) -> TokenGate:
+        """What decides whether the tokens of an agent pass: everybody who shows some asks it. Any thread may."""
+        return self._gate
+
+    @property
     def transcript(self) -> Transcript:
         """Everything that was said so far, text under closed gates included. Any thread may read it at any time; it
         waits for nobody."""

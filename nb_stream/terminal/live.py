@@ -159,7 +159,7 @@ class LiveTerminalView:
         return Group(*parts, *lines, self._foot())
 
     def _growing(self, cell: Cell, room: int) -> Iterator[Text]:
-        streams = self._tokens and bool(self._source.switches.get(cell.path, True))
+        streams = self._tokens and self._source.gate.is_open(cell.path)
         doing = "thinks" if cell.kind.role is CellRole.THOUGHT else "writes"
         held = "" if streams or not self._tokens else ", held back"
         yield _names(cell).append(f" {doing}, {len(cell.text):,} characters{held}", "dim")

@@ -12,7 +12,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
@@ -22,6 +22,7 @@ from ..core.text_safety import quoted_piece, visible_piece
 from ..core.transcript import Transcript
 from ..export.text import beginning, body, ending, head, result, rule, with_line_end
 from ..runtime.switches import resolve
+from ..runtime.token_gate import TokenGate
 
 LOOK_EVERY_S = 0.05
 """Seconds between two looks at the text that is being written."""
@@ -36,7 +37,7 @@ class ViewSource(Protocol):
     @property
     def agents(self) -> tuple[AgentInfo, ...]: ...
     @property
-    def switches(self) -> Mapping[str, bool]: ...
+    def gate(self) -> TokenGate: ...
     @property
     def transcript(self) -> Transcript: ...
     def drain(self) -> None: ...
@@ -182,7 +183,7 @@ class TerminalView:
         return self._paths is None or not cell.path or cell.path in self._paths
 
     def _streams(self, cell: Cell) -> bool:
-        return self._tokens and self._shown(cell) and bool(self._source.switches.get(cell.path, True))
+        return self._tokens and self._shown(cell) and self._source.gate.is_open(cell.path)
 
     def _live(self) -> dict[str, Cell]:
         return {cell.id: cell for cell in self._source.transcript.live_cells}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..core.model import AgentInfo, AgentStatus, Cell, RunInfo, RunState
 from ..core.patches import CellFinished, CellStarted, Patch, RunChanged, TextDelta
@@ -38,13 +38,19 @@ class Player(Protocol):
     def speed(self) -> float: ...
 
 
+class Gate(Protocol):
+    """What decides whether the tokens of an agent pass; `TokenGate` is one."""
+
+    def is_open(self, path: str) -> bool: ...
+
+
 class FrameSource(Protocol):
     """What frames tell of; `TeamStream` is one."""
 
     @property
     def agents(self) -> tuple[AgentInfo, ...]: ...
     @property
-    def switches(self) -> Any: ...
+    def gate(self) -> Gate: ...
     @property
     def statuses(self) -> dict[str, AgentStatus]: ...
     @property
@@ -140,7 +146,7 @@ class FrameBuilder:
         ops.extend({"op": "run", "run": run_row(run)} for run in self._runs.values())
         ops.extend({"op": "cell", "cell": cell_head(cell)} for cell in self._opened.values())
         for cell_id, text in self._texts.items():
-            if text.waiting and self._is_open(text.path):
+            if text.waiting and self._source.gate.is_open(text.path):
                 ops.append(_append(cell_id, text))
         for index, (cell, sent) in sorted(self._settled.items()):
             ops.extend(self._settle(index, cell, sent))
@@ -192,7 +198,7 @@ class FrameBuilder:
         whole, total = cell_whole(cell), digest(cell.text)
         if text is not None and text.sent and len(cell.text) > WHOLE_TEXT_UP_TO:
             rest = cell.text[text.sent :]
-            if digest(rest, text.digest) == total and (not rest or self._is_open(text.path)):
+            if digest(rest, text.digest) == total and (not rest or self._source.gate.is_open(text.path)):
                 whole = cell_head(cell)
                 text.waiting = [rest]
                 ops.extend([_append(cell.id, text)] if rest else [])
@@ -215,19 +221,16 @@ class FrameBuilder:
             "replay": None if replay is None else _replay_row(replay),
         }
 
-    def _is_open(self, path: str) -> bool:
-        return bool(self._source.switches.get(path, True))
-
     def _counts(self) -> dict[str, int]:
         """How many code points each closed gate holds."""
         held: dict[str, int] = {}
         for text in self._texts.values():
-            if text.held and not self._is_open(text.path):
+            if text.held and not self._source.gate.is_open(text.path):
                 held[text.path] = held.get(text.path, 0) + text.held
         return held
 
     def _rows(self, held: dict[str, int]) -> list[AgentRow]:
-        statuses, switches = self._source.statuses, self._source.switches
+        statuses, gate = self._source.statuses, self._source.gate
         return [
             {
                 "path": agent.path,
@@ -236,7 +239,7 @@ class FrameBuilder:
                 "model": self._source.models.get(agent.path, ""),
                 "parent": agent.parent,
                 "can_stream": agent.can_stream,
-                "on": switches[agent.path],
+                "on": gate.is_open(agent.path),
                 "note": self._source.note(agent.path),
                 "status": statuses.get(agent.path, AgentStatus.IDLE).value,
                 "held": held.get(agent.path, 0),

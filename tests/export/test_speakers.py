@@ -71,7 +71,8 @@ def test_in_plain_text_only_heads_begin_with_dashes_and_words(said: str) -> None
 
 @given(st.lists(SAID, max_size=6))
 def test_nor_in_a_terminal_wherever_the_text_is_cut(pieces: list[str]) -> None:
-    source = SimpleNamespace(agents=(), switches={}, transcript=Transcript(), drain=lambda: None)
+    gate = SimpleNamespace(is_open=lambda path: True)
+    source = SimpleNamespace(agents=(), gate=gate, transcript=Transcript(), drain=lambda: None)
     out = io.StringIO()
     view = TerminalView(source, out=out)
     whole = "".join(pieces)

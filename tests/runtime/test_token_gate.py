@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,12 @@ from nb_stream import CellKind, TeamStream
 from nb_stream.core.model import AgentInfo
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import CannotStreamError, UnknownAgentError
+from nb_stream.runtime.run import MessageQueue
 from nb_stream.runtime.token_gate import TokenGate
+from nb_stream.terminal.printed import TerminalView
+from tests.support.browser_mirror import BrowserMirror
+from tests.support.stream_without_team import Stage
+from tests.support.wait_until import until
 
 NAMES = ("ann", "ben")
 
@@ -42,6 +48,26 @@ class Pair:
         self.tokens.clear()
         self.result = await self.stream.run("go")
         return tuple(client.calls[-1].method for client in self.clients.values())
+
+
+async def test_everybody_who_shows_tokens_asks_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callbacks, the consumer of `run_stream`, frames and terminals have no opinion of their own about switches."""
+    stage, out, heard = Stage(*NAMES), io.StringIO(), []
+    monkeypatch.setattr(stage.gate, "is_open", lambda path: path == "ben")
+    stage.feed.begin(queue := MessageQueue())
+    monkeypatch.setattr(queue, "put", lambda native: heard.append("consumer"))
+    stage.feed.tokens.add(lambda token: heard.append(token.path), None)
+    stage.feed.watch(TerminalView(stage, out=out))
+    for name in NAMES:
+        stage.begin(name, f"turn of {name}")
+        stage.say(name, f"{name} says", turn=f"turn of {name}")
+    stage.loop.advance(1.0)
+    await until(lambda: "ben says" in out.getvalue())
+    assert "ann says" not in out.getvalue()
+    assert heard == ["consumer", "ben"]
+    page = BrowserMirror(stage.batcher.snapshot())
+    assert (page.text("ann"), page.text("ben")) == ("", "ben says")
+    assert [row["on"] for row in page.agents] == [False, True]
 
 
 # --- callbacks -----------------------------------------------------------------------------------------------------

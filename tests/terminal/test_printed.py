@@ -24,6 +24,7 @@ from nb_stream.core.transcript import Transcript
 from nb_stream.demo import TEAMS, parallel, writers
 from nb_stream.errors import UnknownAgentError
 from nb_stream.recording.replay import Replay
+from nb_stream.runtime.token_gate import TokenGate
 from nb_stream.terminal.printed import TerminalView
 from tests.support.hostile_texts import OWN
 from tests.support.paths import ROOT
@@ -185,7 +186,7 @@ class Stub:
 
     transcript: Transcript = field(default_factory=Transcript)
     agents: tuple[AgentInfo, ...] = (AgentInfo("ann", "ann"),)
-    switches: dict[str, bool] = field(default_factory=dict)
+    gate: TokenGate = field(default_factory=lambda: TokenGate((AgentInfo("ann", "ann"),), {}))
 
     def drain(self) -> None:
         """Nothing waits."""
