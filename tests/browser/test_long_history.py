@@ -7,7 +7,6 @@ import re
 import statistics
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.support.browser.dev_page import FRAME, DevPage
@@ -25,25 +24,16 @@ FIRST = """async () => {
     const snapshot = kernel.snapshot();
     snapshot.seq = kernel.seq + 1;
     const frame = {v: snapshot.v, seq: ++kernel.seq, ops: [{op: 'snapshot', snapshot}]};
-    const begin = performance.now();
     kernel.emit(frame);
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-    return performance.now() - begin;
 }"""
 
 SCROLL = """async frames => {
     const box = document.querySelector('.nbs-scroller');
-    const work = [];
     for (let i = 0; i < frames; i++) {
         box.scrollTop -= 120;
-        await new Promise(done => requestAnimationFrame(() => {
-            const begin = performance.now();
-            const {port1, port2} = new MessageChannel();
-            port1.onmessage = () => { work.push(performance.now() - begin); done(); };
-            port2.postMessage(0);
-        }));
+        await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
     }
-    return work;
 }"""
 
 WATCH_SHIFTS = """() => {
@@ -64,7 +54,7 @@ The observer is told late: what has happened by now is fetched, so that it is no
 
 GROW = """async ([kind, round]) => {
     if (kind === 'token') kernel.begin('live' + round, 'poet');
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 40; i++) {
         if (kind === 'token') kernel.write('live' + round, 'word word ');
         else kernel.put(`more${round}-${i}`, 'poet', 'notice', 'A few words.');
         await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
@@ -80,7 +70,7 @@ def settled(page: Page) -> Page:
 
 
 def processor(session: CDPSession) -> float:
-    """Milliseconds of processor time of the page's main thread so far."""
+    """Milliseconds of processor time of the page's main thread so far: other programs do not lengthen it."""
     metrics = session.send("Performance.getMetrics")["metrics"]
     return 1000 * next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
 
@@ -102,7 +92,6 @@ def private_megabytes(browser: Browser) -> float:
     return max(found)
 
 
-@pytest.mark.alone
 def test_the_first_frame_comes_within_half_a_second(dev: DevPage) -> None:
     page = dev.open("many", more="&n=10")
     page.evaluate("() => { const many = kernel.settled.slice(); kernel.settled.length = 0; window.__many = many; }")
@@ -113,17 +102,24 @@ def test_the_first_frame_comes_within_half_a_second(dev: DevPage) -> None:
             }
         }"""
     )
-    first = page.evaluate(FIRST)
+    session = session_of(page)
+    before = processor(session)
+    page.evaluate(FIRST)
+    first = processor(session) - before
     print(f"first frame with 10,000 messages: {first:.0f} ms")
     assert first < 500
 
 
-@pytest.mark.alone
 def test_scrolling_costs_at_most_8_ms_a_frame_and_nothing_jumps(dev: DevPage) -> None:
     page = settled(dev.open("many"))
     page.evaluate(WATCH_SHIFTS)
-    work = sorted(page.evaluate(SCROLL, 300))
-    print(f"scrolling: median {statistics.median(work):.1f} ms, 95 % {work[285]:.1f} ms, longest {work[-1]:.1f} ms")
+    session = session_of(page)
+    work = []
+    for _ in range(10):
+        before = processor(session)
+        page.evaluate(SCROLL, 30)
+        work.append((processor(session) - before) / 30)
+    print(f"scrolling: {statistics.median(work):.1f} ms a frame, at most {max(work):.1f} ms")
     assert statistics.median(work) <= 8
     page.evaluate("() => document.querySelector('[aria-label=\"Expand all\"]').click()")
     page.evaluate(SCROLL, 1)
@@ -138,17 +134,17 @@ def test_scrolling_costs_at_most_8_ms_a_frame_and_nothing_jumps(dev: DevPage) ->
     assert len(page.evaluate("() => __taken()")) > 3, "what jumps is not seen, so this test proves nothing"
 
 
-@pytest.mark.alone
 def test_opening_all_takes_less_than_two_seconds_and_shows_all(dev: DevPage) -> None:
     page = settled(dev.open("many"))
-    took = page.evaluate(
+    session = session_of(page)
+    before = processor(session)
+    page.evaluate(
         """async () => {
-            const begin = performance.now();
             document.querySelector('[aria-label="Expand all"]').click();
             await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-            return performance.now() - begin;
         }"""
     )
+    took = processor(session) - before
     print(f"opening 10,000 messages: {took:.0f} ms")
     assert took < 2000
     page.evaluate("() => { document.querySelector('.nbs-scroller').scrollTop = 0; }")
@@ -169,19 +165,18 @@ def test_memory_stays_below_150_megabytes(browser: Browser, dev: DevPage) -> Non
     assert max(closed, opened) < 150
 
 
-@pytest.mark.alone
 def test_a_token_and_a_message_cost_the_same_at_10_and_at_10000(dev: DevPage) -> None:
     pages = {length: settled(dev.open("many", more=f"&n={length}")) for length in (60, 10_000)}
     sessions = {length: session_of(page) for length, page in pages.items()}
     costs: dict[tuple[str, int], list[float]] = {}
-    for round_ in range(9):  # by turns, so that a busy machine is busy for both
+    for round_ in range(5):  # by turns, so that a busy machine is busy for both
         for length, page in list(pages.items())[:: -1 if round_ % 2 else 1]:
             page.bring_to_front()
             page.evaluate(FRAME)
             for kind in ("token", "message"):
                 before = processor(sessions[length])
                 page.evaluate(GROW, [kind, round_])
-                costs.setdefault((kind, length), []).append((processor(sessions[length]) - before) / 60)
+                costs.setdefault((kind, length), []).append((processor(sessions[length]) - before) / 40)
     for kind in ("token", "message"):
         few, many = (min(costs[kind, length]) for length in pages)  # disturbances only add processor time
         print(f"{kind}: {few:.2f} ms in a short history, {many:.2f} ms in a long one, {many / few:.2f} times")

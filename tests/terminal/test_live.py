@@ -192,13 +192,14 @@ async def test_going_back_in_a_replay_is_said(tmp_path) -> None:
 async def test_hostile_text_does_nothing_to_the_terminal(text: str, cut: int, tmp_path) -> None:
     text = f"[bold red]no markup[/] :boom: {text}"
     pieces = [text[start : start + cut] for start in range(0, len(text), cut)]
+    end = 1000.0 + len(pieces)  # no later, as it is waited for
     path = write(
         tmp_path / "run.jsonl",
         [
             RunStarted("r1", 1000.0, text),
             *(Chunk("ann", "ann", 1000.0 + place, piece, "m1", "t1") for place, piece in enumerate(pieces)),
-            Message("ann", "ann", 2000.0, CellKind.TEXT, text, "TextMessage", "m1", "t1", True),
-            RunFinished("r1", 2000.0, CellStatus.FAILED, None, text, text),
+            Message("ann", "ann", end, CellKind.TEXT, text, "TextMessage", "m1", "t1", True),
+            RunFinished("r1", end, CellStatus.FAILED, None, text, text),
         ],
     )
     stage = Stage(Replay(path, 1e4))

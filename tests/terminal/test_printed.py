@@ -165,13 +165,14 @@ async def test_a_message_that_ends_in_another_text_is_printed_as_it_ended(tmp_pa
 @pytest.mark.parametrize("text", OWN)
 async def test_hostile_text_does_nothing_to_the_terminal(text: str, cut: int, tmp_path) -> None:
     pieces = [text[start : start + cut] for start in range(0, len(text), cut)]
+    end = 1000.0 + len(pieces)  # no later, as it is waited for
     path = write(
         tmp_path / "run.jsonl",
         [
             RunStarted("r1", 1000.0, text),
             *(Chunk("ann", "ann", 1000.0 + place, piece, "m1", "t1") for place, piece in enumerate(pieces)),
-            Message("ann", "ann", 2000.0, CellKind.TEXT, text, "TextMessage", "m1", "t1", True),
-            RunFinished("r1", 2000.0, CellStatus.FAILED, None, text, text),
+            Message("ann", "ann", end, CellKind.TEXT, text, "TextMessage", "m1", "t1", True),
+            RunFinished("r1", end, CellStatus.FAILED, None, text, text),
         ],
     )
     replay = Replay(path, 1e5)
