@@ -90,7 +90,7 @@ async def caught(run: Interruptible, part_of_run: bool) -> AsyncIterator[Wait]:
     others that were ended with it, and raises KeyboardInterrupt. Does nothing outside a cell, nor in a part of another
     run, which ends with that run."""
     wait = Wait(run)
-    handler = None if part_of_run else _take(wait, _is_for_cell)
+    handler = None if part_of_run else _take_handler(wait, _is_for_cell)
     try:
         yield wait
     finally:
@@ -105,7 +105,7 @@ async def caught(run: Interruptible, part_of_run: bool) -> AsyncIterator[Wait]:
 def caught_blocking() -> Iterator[Wait]:
     """The same for code that blocks the main thread, in a cell or a script: see `Wait.stand_for_task`."""
     wait = Wait()
-    handler = _take(wait, lambda there: _is_for_cell(there) or _is_of_python(there))
+    handler = _take_handler(wait, lambda there: _is_for_cell(there) or _is_of_python(there))
     try:
         yield wait
     finally:
@@ -134,7 +134,7 @@ def _is_of_python(handler: object) -> bool:
     )
 
 
-def _take(wait: Wait, may_take: Callable[[object], bool]) -> _InterruptHandler | None:
+def _take_handler(wait: Wait, may_take: Callable[[object], bool]) -> _InterruptHandler | None:
     if threading.current_thread() is not threading.main_thread():
         return None
     there = signal.getsignal(signal.SIGINT)

@@ -46,7 +46,7 @@ def _cell_rows(cell: Cell) -> Iterator[Row]:
         case CellRole.TOOL_CALL:
             yield from _message_rows(cell, "assistant")
             for number, call in enumerate(cell.tool_calls):
-                yield from _tool_call(cell, call, number)
+                yield from _tool_call_events(cell, call, number)
         case CellRole.THOUGHT:
             yield from _reasoning(cell)
         case CellRole.MESSAGE | CellRole.CODE:
@@ -82,7 +82,7 @@ def _reasoning(cell: Cell) -> Iterator[Row]:
     yield _row("REASONING_END", _end_time(cell), messageId=cell.id)
 
 
-def _tool_call(cell: Cell, call: ToolCall, number: int) -> Iterator[Row]:
+def _tool_call_events(cell: Cell, call: ToolCall, number: int) -> Iterator[Row]:
     # Some servers give all calls of a message the same id, or none; the protocol wants to tell them apart.
     call_id = f"{cell.id}.{number}.{call.id}"
     at, end = cell.started_at, _end_time(cell)

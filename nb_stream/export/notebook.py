@@ -49,10 +49,10 @@ def _rows(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[dict[str, 
     for number, (run, own) in enumerate(by_run(cells, runs), 1):
         if run is not None:
             task = inline(run.task)
-            yield _markdown(f"## Run {number}" + (f": {task}" if task else ""))
+            yield _cell_of_markdown(f"## Run {number}" + (f": {task}" if task else ""))
         yield from map(_notebook_cell, own)
         if run is not None:
-            yield _markdown(f"*{inline(ending(run))}*")
+            yield _cell_of_markdown(f"*{inline(ending(run))}*")
 
 
 def _notebook_cell(cell: Cell) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _notebook_cell(cell: Cell) -> dict[str, Any]:
         parts.extend(_notebook_section(section))
         if isinstance(section, content.Image) and section.raster:
             attachments[f"image-{section.number}"] = dict([section.raster])
-    row = _markdown("\n\n".join(part for part in parts if part))
+    row = _cell_of_markdown("\n\n".join(part for part in parts if part))
     return {**row, "attachments": attachments} if attachments else row
 
 
@@ -111,5 +111,5 @@ def _safe(text: str) -> str:
     return fenced(text) if doubtful else contained_markdown(text)
 
 
-def _markdown(source: str) -> dict[str, Any]:
+def _cell_of_markdown(source: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "metadata": {}, "source": source}

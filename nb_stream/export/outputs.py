@@ -173,10 +173,10 @@ def said_in(cell: Cell) -> str:
 
     Control characters are made visible.
     """
-    return "\n".join(part for section in content.sections_of(cell) for part in _lines_of(section) if part)
+    return "\n".join(part for section in content.sections_of(cell) for part in _printed_lines(section) if part)
 
 
-def _lines_of(section: content.Section) -> Iterator[str]:
+def _printed_lines(section: content.Section) -> Iterator[str]:
     match section:
         case content.Text(text) | content.Approval(text) | content.Code(text):
             yield visible(text)

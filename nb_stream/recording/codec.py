@@ -52,7 +52,7 @@ _DEFAULTS = {
 }
 
 _END_STATUSES = (CellStatus.DONE, CellStatus.FAILED, CellStatus.CANCELLED)
-_TIMES = ("at", "until")
+_TIME_FIELDS = ("at", "until")
 _MAX_CHUNKS_A_LINE = 512  # chunks in a line at most
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
@@ -187,7 +187,7 @@ def _chunk_columns(values: Mapping[str, Any]) -> tuple[list[int], list[str], lis
         raise TypeError("its times are not all whole numbers of microseconds")
     first, *times = itertools.accumulate(after, initial=values["at"])
     for time_us in (first, min(times), max(times)):
-        seconds(time_us)
+        seconds_of(time_us)
     return times, texts, owners, calls
 
 
@@ -198,7 +198,7 @@ def _call_members(values: Mapping[str, Any]) -> dict[str, Any]:
     return chunk.key._asdict()
 
 
-def seconds(time_us: object) -> float:
+def seconds_of(time_us: object) -> float:
     """A time of a recording, in seconds. Raises ValueError for anything but whole microseconds that have a date."""
     if type(time_us) is not int:
         raise ValueError("its time is no whole number of microseconds")
@@ -207,7 +207,7 @@ def seconds(time_us: object) -> float:
 
 
 def _decoded_event(values: Mapping[str, Any]) -> Event:
-    times = {name: seconds(values[name]) for name in _TIMES if values.get(name) is not None}
+    times = {name: seconds_of(values[name]) for name in _TIME_FIELDS if values.get(name) is not None}
     event: Event = decoded(_CLASSES[values["event"]], {**values, **times})
     if isinstance(event, (TurnEnded, RunFinished)) and event.status not in _END_STATUSES:
         raise ValueError(f"nothing ends by {event.status.value!r}")
@@ -229,7 +229,7 @@ def to_dict(event: Event) -> dict[str, Any]:
         value = getattr(event, name)
         if value == default:
             continue
-        if name in _TIMES:
+        if name in _TIME_FIELDS:
             value = microseconds(value)
         elif isinstance(value, (CellKind, CellStatus)):
             value = value.value

@@ -56,7 +56,7 @@ class Recording:
                 f"{codec.RECORDING_VERSION}. Install a newer nb_stream to open it."
             )
         self.version: int = head["version"]
-        self.created: float | None = self._part(head, "created", time_of if self.version == 1 else codec.seconds)
+        self.created: float | None = self._part(head, "created", time_of if self.version == 1 else codec.seconds_of)
         self.state: dict[str, Any] | None = self._part(head, "state", _object)
         rows = head.get("agents")
         agents = [(row, self._agent(row)) for row in rows] if isinstance(rows, list) else []
@@ -126,7 +126,7 @@ class Recording:
             found = lines.read(codec.joined, line)
             if progress is not None and lines.number % _PROGRESS_EVERY_LINES == 0:
                 progress(lines.fraction)
-            yield from _join(found, waiting)
+            yield from _join_chunks(found, waiting)
             if lines.number % _JOIN_EVERY_LINES == 0:
                 yield from _taken(waiting)
         yield from _taken(waiting)
@@ -141,7 +141,7 @@ class Recording:
     def ended(self) -> tuple[Transcript, list[Event]]:
         """The transcript, and the events that it came from. A run in which the recording breaks off ends with it."""
         transcript, waiting, events = Transcript(), ChunkBuffer(), list(self.events())
-        for event in itertools.chain(_join(events, waiting), _taken(waiting)):
+        for event in itertools.chain(_join_chunks(events, waiting), _taken(waiting)):
             transcript, _ = fold(transcript, event)
         if transcript.runs and transcript.runs[-1].ended_at is None:
             events.append(RunFinished(transcript.runs[-1].id, events[-1].at, CellStatus.CANCELLED, CUT))
@@ -156,7 +156,7 @@ class Recording:
             return []
 
 
-def _join(events: Iterable[Event], waiting: ChunkBuffer) -> Iterator[Event]:
+def _join_chunks(events: Iterable[Event], waiting: ChunkBuffer) -> Iterator[Event]:
     """Events with the chunks of a model call joined. Chunks with no other event behind them stay in `waiting`."""
     for event in events:
         if isinstance(event, Chunk):

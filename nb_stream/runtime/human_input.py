@@ -31,7 +31,7 @@ some ways of nesting agents swallow it, and then the question is reported withou
 _YES = ("approve", "approved", "yes", "y")
 _NO = ("reject", "rejected", "no", "n")
 
-Answer = Union[str, Verdict]
+GivenAnswer = Union[str, Verdict]
 """A text, or a verdict on what is to be approved."""
 
 
@@ -53,7 +53,7 @@ class _Open:
     """An open question. `settle` takes how it ended ("ended": what was to be read) and the answer, None for none."""
 
     question: Question
-    settle: Callable[[str, Answer | None], None]
+    settle: Callable[[str, GivenAnswer | None], None]
     of_run: bool
     unreported: Message | None = None
     reported: asyncio.Event = field(default_factory=asyncio.Event)
@@ -124,11 +124,11 @@ class Questions:
         assert isinstance(answer, Verdict)
         return answer
 
-    async def _ask(self, question: Question) -> Answer:
+    async def _ask(self, question: Question) -> GivenAnswer:
         request_id, at_once = question.request_id, question.kind is CellKind.APPROVAL
-        future: asyncio.Future[tuple[str, Answer]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[tuple[str, GivenAnswer]] = asyncio.get_running_loop().create_future()
 
-        def settle(how: str, answer: Answer | None) -> None:
+        def settle(how: str, answer: GivenAnswer | None) -> None:
             if future.done():
                 return
             if how == "ended":
@@ -152,7 +152,7 @@ class Questions:
         """Ask somebody outside the team when no run is under way; an answer is given to `then`."""
         question = Question(str(uuid.uuid4()), who, who, text)
 
-        def settle(how: str, answer: Answer | None) -> None:
+        def settle(how: str, answer: GivenAnswer | None) -> None:
             self._remove(question.request_id, how, answer)
             if how == "answered" and answer is not None:
                 then(str(answer))
@@ -173,7 +173,7 @@ class Questions:
     def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
         """Answer a question. Raises NotRunningError where it is not open, ValueError for what is no answer to it."""
         question = self._known(request_id).question
-        answer: Answer
+        answer: GivenAnswer
         if question.kind is CellKind.APPROVAL:
             answer = _as_verdict(text, reason)
         elif isinstance(text, str):
@@ -187,7 +187,7 @@ class Questions:
         is not open."""
         question = self._known(request_id).question
         refused = Verdict(False, "The request was dismissed.")
-        empty: Answer = refused if question.kind is CellKind.APPROVAL else ""
+        empty: GivenAnswer = refused if question.kind is CellKind.APPROVAL else ""
         self._call(lambda: self._settle(request_id, "dismissed", empty))
 
     def begin(self, answer: str | None) -> None:
@@ -214,7 +214,7 @@ class Questions:
             raise NotRunningError("This question is not open any more: it was answered, or its run ended.")
         return entry
 
-    def _settle(self, request_id: str, how: str, answer: Answer | None) -> None:
+    def _settle(self, request_id: str, how: str, answer: GivenAnswer | None) -> None:
         entry = self._open.get(request_id)
         if entry is not None:
             entry.settle(how, answer)
@@ -254,7 +254,7 @@ class Questions:
                 question.request_id,
             )
 
-    def _remove(self, request_id: str, how: str, answer: Answer | None) -> None:
+    def _remove(self, request_id: str, how: str, answer: GivenAnswer | None) -> None:
         entry = self._open[request_id]
         self._report(entry)
         del self._open[request_id]

@@ -65,7 +65,7 @@ async def _read_line() -> str:
             await asyncio.wait([waiter])
         finally:
             waiter.cancel()
-        if _take(reading):
+        if _take_line(reading):
             return reading.result()
 
 
@@ -79,7 +79,7 @@ def _begin_reading() -> concurrent.futures.Future[str]:
         return _reading
 
 
-def _take(reading: concurrent.futures.Future[str]) -> bool:
+def _take_line(reading: concurrent.futures.Future[str]) -> bool:
     """Take a line that was read; false if somebody else has it."""
     global _reading
     with _lock:

@@ -36,7 +36,7 @@ export function heading(level: number): HTMLElement {
   return shaped(el, `heading ${level}`);
 }
 
-export function paragraph(task: boolean | null): HTMLElement {
+export function paragraphBox(task: boolean | null): HTMLElement {
   const el = h("p");
   el.dir = "auto";
   if (task !== null) {

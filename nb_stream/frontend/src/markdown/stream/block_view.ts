@@ -118,7 +118,7 @@ export class View {
         break;
     }
     if (!block.final && isHeader(block.text)) return this.#pendingTable(old, block.text);
-    const el = elements.reuse(old, `paragraph ${block.task}`) ?? elements.paragraph(block.task);
+    const el = elements.reuse(old, `paragraph ${block.task}`) ?? elements.paragraphBox(block.task);
     return this.#text(el, this.#textOf(block), block.final, block.task === null ? 0 : 1);
   }
 
