@@ -26,18 +26,16 @@ EXIT_CODES_HELP = """exit codes:
 def add_commands(commands: Any) -> None:
     """Add `export` and `replay` to the sub-commands of a parser. Each sets `run`, which takes the options and gives
     the exit code."""
+    from .export import FORMATS
+
+    forms = "\n".join(f"  {'run' + suffix:<16}{form.words}" for suffix, form in FORMATS.items())
     write = commands.add_parser(
         "export",
         help="turn a recording into a page, a notebook, Markdown, text, JSON or AG-UI events",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="""Turn a recording into a file. Its name says as what:
+        description=f"""Turn a recording into a file. Its name says as what:
 
-  run.html        one page without scripts, to read, to print, to send
-  run.md          Markdown, for a pull request
-  run.txt         plain text
-  run.ipynb       a notebook, a cell for each message
-  run.json        the transcript as data (nb_stream.recording.reader.load_transcript reads it back)
-  run.agui.jsonl  events of the AG-UI protocol, for other front ends
+{forms}
 
 Add .gz to compress it. Record with TeamPanel(team, record="run.jsonl"), or afterwards with
 panel.save("run.jsonl").

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from json import dumps
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from ..core.model import Cell, RunInfo
 from ..core.transcript import Transcript as Transcript
@@ -33,20 +33,34 @@ def _late(module: str, name: str) -> Callable[..., Any]:
 _html, _markdown, _text = _late("html", "page"), _late("markdown", "markdown"), _late("text", "text")
 _notebook, _agui = _late("notebook", "notebook"), _late("agui", "events")
 
-Writer = Callable[[Exportable], Iterable[str]]
-"""Gives what is to be written of a transcript, in pieces."""
 
-WRITERS: Mapping[str, Writer] = {
-    ".html": lambda said: _html(said.cells, said.runs),
-    ".md": lambda said: (_markdown(said.cells, said.runs),),
-    ".txt": lambda said: _text(said.cells, said.runs),
-    ".json": lambda said: _late("json", "pieces")(said.to_dict()),
-    ".ipynb": lambda said: (dumps(_notebook(said.cells, said.runs), ensure_ascii=False, indent=1) + "\n",),
-    ".agui.jsonl": lambda said: _late("agui", "lines")(_agui(said.cells, said.runs)),
+class Format(NamedTuple):
+    """A form in which a transcript can be written: what gives the pieces of the file, and what the file is for."""
+
+    pieces: Callable[[Exportable], Iterable[str]]
+    words: str
+
+
+FORMATS: Mapping[str, Format] = {
+    ".html": Format(lambda said: _html(said.cells, said.runs), "one page without scripts, to read, to print, to send"),
+    ".md": Format(lambda said: (_markdown(said.cells, said.runs),), "Markdown, for a pull request"),
+    ".txt": Format(lambda said: _text(said.cells, said.runs), "plain text"),
+    ".json": Format(
+        lambda said: _late("json", "pieces")(said.to_dict()),
+        "the transcript as data (nb_stream.recording.reader.load_transcript reads it back)",
+    ),
+    ".ipynb": Format(
+        lambda said: (dumps(_notebook(said.cells, said.runs), ensure_ascii=False, indent=1) + "\n",),
+        "a notebook, a cell for each message",
+    ),
+    ".agui.jsonl": Format(
+        lambda said: _late("agui", "lines")(_agui(said.cells, said.runs)),
+        "events of the AG-UI protocol, for other front ends",
+    ),
 }
-"""What writes a transcript, by the suffix of the file. Another form of export is another line here."""
+"""The forms of export by the suffix of the file. Another one is a module that writes it, and an entry here."""
 
-SUFFIXES = tuple(WRITERS)
+SUFFIXES = tuple(FORMATS)
 """What a transcript can be written as; each may end in `.gz` besides."""
 
 exporters.update(mimebundle=_late("shown", "shown"), markdown=_markdown, html=_html, notebook=_notebook, agui=_agui)
@@ -63,7 +77,7 @@ def export(transcript: Exportable, path: str | os.PathLike[str]) -> None:
         raise ValueError(
             f"Cannot tell what to write from the name {target.name!r}. Let it end in {', '.join(SUFFIXES)}."
         )
-    pieces = WRITERS[suffix](transcript)
+    pieces = FORMATS[suffix].pieces(transcript)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with _opened(beside, target.suffix.lower() == ".gz") as file:

@@ -11,7 +11,7 @@ import pytest
 from nb_stream.core import cell_content as content
 from nb_stream.core.model import Cell, CellKind, CellRole, CellStatus, RunInfo, TextForm, ToolCall
 from nb_stream.core.transcript import Transcript, exporters
-from nb_stream.export import WRITERS
+from nb_stream.export import FORMATS
 from nb_stream.export.outputs import as_html, as_text
 from nb_stream.export.shown import shown
 from nb_stream.export.text import body
@@ -34,8 +34,8 @@ Rendered = Callable[[Sequence[Cell], Sequence[RunInfo]], str]
 
 def renderers() -> Iterator[tuple[str, Rendered]]:
     """Everything in Python that shows cells."""
-    for suffix, writer in WRITERS.items():
-        yield suffix, lambda cells, runs, writer=writer: "".join(writer(Transcript(tuple(cells), runs=tuple(runs))))
+    for suffix, (pieces, _) in FORMATS.items():
+        yield suffix, lambda cells, runs, pieces=pieces: "".join(pieces(Transcript(tuple(cells), runs=tuple(runs))))
     for form, exporter in exporters.items():
         yield f"to_{form}", lambda cells, runs, exporter=exporter: _as_text(exporter(cells, runs))
     yield "saved text", as_text

@@ -114,7 +114,7 @@ def test_replay_plays_every_run_also_one_that_failed(tmp_path) -> None:
             ["replay", "run.jsonl", "--agent", "nobody"],
             "No agent is called 'nobody'. The agents of this team are: 'ann'",
         ),
-        (["replay", "newer.jsonl"], "newer.jsonl has version 9; this nb_stream reads recordings up to version 1."),
+        (["replay", "newer.jsonl"], "newer.jsonl has version 9; this nb_stream reads recordings up to version 2."),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(arguments: list[str], sentence: str, tmp_path) -> None:

@@ -95,6 +95,7 @@ def test_the_schema_names_the_fields_of_every_event() -> None:
     for kind in KINDS:
         described = SCHEMA["$defs"][event_word(kind)]["properties"].keys() - {"event"}
         assert described == {field.name for field in dataclasses.fields(kind)}
+    assert set(SCHEMA["$defs"]["kind"]["enum"]) == {kind.value for kind in CellKind}
 
 
 def test_chunks_are_recorded_one_by_one_with_the_time_of_each(tmp_path) -> None:
