@@ -11,8 +11,7 @@ the main thread is blocked. Whatever the gate takes is handled on that thread, a
 
 Private names used, all read in ipykernel 6.17 to 7.4 and pyzmq 27, and checked by `_is_known` before use, with the
 version:
-``ZMQStream._recv_callback`` and ``_recv_copy``, ``Kernel._publish_status``. ``Kernel._shell_context`` and
-``BaseComm._reply_subshell_for`` are only asked for, to tell ipykernel >= 7.1 and >= 7.4.
+``ZMQStream._recv_callback`` and ``_recv_copy``, ``Kernel._publish_status``.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from inspect import isawaitable
 from typing import Any
 
 KernelMessage = dict[str, Any]
@@ -34,7 +32,6 @@ Handler = Callable[[KernelMessage], None]
 RawFrames = list[Any]
 
 _CONTROL_TARGET = "jupyter.widget.control"
-_RETRY_SECONDS = 0.05
 
 # Reentrant, as the collection of an abandoned generator may end a hold at any allocation.
 _lock = threading.RLock()
@@ -215,7 +212,7 @@ def _leave(token: object) -> None:
     with _lock:
         _holds.pop(token, None)
         if not _holds and _gate is not None:
-            _gate.settle_soon()
+            _gate.leave_soon()
 
 
 def _latest_context() -> contextvars.Context | None:
@@ -274,9 +271,6 @@ class _Gate:
         self._kernel = kernel
         self._stream = kernel.shell_stream
         self._original = self._stream._recv_callback
-        self._held_back: deque[tuple[str, RawFrames]] = deque()
-        self._passing_on: set[asyncio.Future[Any]] = set()
-        self._settling = False
         self._main_thread_jobs: deque[Callable[[], None]] = deque()
         # The stream is already polled and its frames already come uncopied, so this is all that on_recv would do.
         # Unlike on_recv, which reads the socket's state, it may be done from any thread.
@@ -292,44 +286,19 @@ class _Gate:
                 self._stream.flush()
         self._run_main_thread_jobs()
 
-    def settle_soon(self) -> None:
-        """From any thread: as soon as nothing can get lost, pass on what was held back, and leave if nobody holds."""
-        if not self._settling:
-            self._settling = True
-            self._stream.io_loop.add_callback(self._settle)
+    def leave_soon(self) -> None:
+        """Leave from the thread that reads the socket, if nobody holds then. Any thread."""
+        self._stream.io_loop.add_callback(self._leave)
 
-    def _settle(self) -> None:
-        if not self._release():
-            self._stream.io_loop.call_later(_RETRY_SECONDS, self._settle)
-            return
-        self._settling = False
+    def _leave(self) -> None:
         global _gate
         with _lock:
             if self is _gate and not _holds:
                 _gate = None
-                # Where somebody has wrapped the callback since, putting the original back would cut them off. This
-                # gate then stays in their chain and passes everything on.
+                # If somebody has wrapped the callback since, putting the original back would cut them off. This gate
+                # then stays in their chain and passes everything on.
                 if self.is_on_top():
                     self._stream.on_recv(self._original, copy=False)
-
-    def _release(self) -> bool:
-        """Pass on what was held back, in order and as far as nothing can get lost; whether that was all."""
-        while not self._loses_messages():
-            if not self._held_back:
-                return True
-            kind, frames = self._held_back.popleft()
-            try:
-                result = self._original(frames)
-                if isawaitable(result):
-                    task = asyncio.ensure_future(result)
-                    self._passing_on.add(task)
-                    task.add_done_callback(self._passing_on.discard)
-            except Exception:
-                self._kernel.log.exception("nb_stream: error while passing on a %s", kind)
-            if kind == "execute_request":
-                # The next message must not be waiting in the main shell when this cell enters a nested loop.
-                return False
-        return False
 
     def _receive(self, frames: RawFrames) -> Any:
         try:
@@ -364,9 +333,6 @@ class _Gate:
             if kind == "comm_msg" and getattr(self._comm(comm_id), "target_name", None) == _CONTROL_TARGET:
                 answer = partial(self._kernel.comm_manager.comm_msg, self._stream, idents)
                 return partial(self._work_on_main_thread, read(), answer)
-        in_danger = self._held_back or (self is _gate and self._loses_messages())
-        if in_danger and self._goes_to_main_shell(header, comm_id):
-            return partial(self._hold_back, kind, frames)
         return None
 
     def _work(self, message: KernelMessage, handler: Handler) -> None:
@@ -419,31 +385,5 @@ class _Gate:
         while self._main_thread_jobs:
             self._main_thread_jobs.popleft()()
 
-    def _hold_back(self, kind: str, frames: RawFrames) -> None:
-        self._held_back.append((kind, frames))
-        self.settle_soon()
-
-    def _goes_to_main_shell(self, header: KernelMessage, comm_id: Any) -> bool:
-        # ipykernel >= 7.4 hands a comm's messages to the shell that last published on it, whatever the header says.
-        return header.get("subshell_id") is None or hasattr(self._comm(comm_id), "_reply_subshell_for")
-
     def _comm(self, comm_id: Any) -> Any:
         return self._kernel.comm_manager.comms.get(comm_id)
-
-    def _loses_messages(self) -> bool:
-        """Whether a message passed on to the main shell now might get lost there.
-
-        ipykernel >= 7.1 handles all messages of a shell in one context. If the executing cell enters the nested loop of
-        nest_asyncio (or of nest_asyncio2 before 1.7.3), that loop takes up each message that waits in the main shell,
-        cannot enter the context a second time, and drops the message with a RuntimeError.
-        """
-        nest_asyncio2 = sys.modules.get("nest_asyncio2") if hasattr(asyncio, "_nest_asyncio2") else None
-        lossy_loop = hasattr(asyncio, "_nest_patched") and not hasattr(nest_asyncio2, "_context_entered")
-        if not lossy_loop or not hasattr(self._kernel, "_shell_context"):
-            return False
-        frame = sys._current_frames().get(threading.main_thread().ident or 0)
-        while frame is not None:
-            if frame.f_code.co_name == "dispatch_shell" and frame.f_globals.get("__name__") == "ipykernel.kernelbase":
-                return True
-            frame = frame.f_back
-        return False

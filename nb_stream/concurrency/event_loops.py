@@ -9,10 +9,7 @@ import contextvars
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
-from types import SimpleNamespace
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from ..errors import LoopError
@@ -104,9 +101,12 @@ def run_sync(
 ) -> Any:
     """Run `work()` to its end on the home loop, or on the loop of this thread, and return its result.
 
-    Where the loop is already running in this thread it is patched by nest_asyncio2 (unless nest_asyncio or
-    nest_asyncio2 has patched it before). On an interrupt `interrupted()`, which is brief, is run to its end before it
-    is raised, whatever else interrupts.
+    If the loop is already running in this thread, nest_asyncio2 patches it, unless nest_asyncio or nest_asyncio2 has
+    patched it before. nest_asyncio 1.6 keeps its limit: on ipykernel 7.1 and later it loses the cells that are queued
+    while it waits.
+
+    On an interrupt, `interrupted()`, which is brief, runs to its end before KeyboardInterrupt is raised, whatever else
+    interrupts.
     """
     here, loop = running_loop(), home.loop
     if here is None and loop is not None and loop.is_running():
@@ -123,15 +123,14 @@ def run_sync(
     else:
         loop = here
         _allow_nesting(loop)
-    with _nothing_dropped(loop):
-        try:
-            return loop.run_until_complete(work())
-        except KeyboardInterrupt:
-            ending = loop.create_task(interrupted())
-            while not ending.done():
-                with contextlib.suppress(KeyboardInterrupt):
-                    loop.run_until_complete(ending)
-            raise
+    try:
+        return loop.run_until_complete(work())
+    except KeyboardInterrupt:
+        ending = loop.create_task(interrupted())
+        while not ending.done():
+            with contextlib.suppress(KeyboardInterrupt):
+                loop.run_until_complete(ending)
+        raise
 
 
 async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
@@ -198,53 +197,3 @@ def _allow_nesting(loop: asyncio.AbstractEventLoop) -> None:
             f"run_sync cannot wait inside a running {type(loop).__module__} loop ({error}). "
             "Use `await panel.run(task)` instead."
         ) from error
-
-
-class _Ready(deque[asyncio.Handle]):
-    """What a loop has to run, without the handles whose context is entered further up the stack: those go aside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.aside: list[asyncio.Handle] = []
-
-    def popleft(self) -> Any:
-        handle = super().popleft()
-        try:
-            handle._context.run(int)  # type: ignore[attr-defined]
-        except RuntimeError:
-            self.aside.append(handle)
-            return _SKIPPED
-        return handle
-
-
-_SKIPPED = SimpleNamespace(_cancelled=True)
-"""What a loop passes over."""
-
-
-@contextmanager
-def _nothing_dropped(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Let a nested loop of nest_asyncio 1.6 lose nothing: what it cannot run waits until the block ends.
-
-    ipykernel >= 7.1 runs all cells in one context. Inside a cell such a loop would take up each cell that is queued,
-    fail to enter its context, and drop it (nest_asyncio2 >= 1.7.3 puts it off as is done here).
-    """
-    if not hasattr(type(loop), "_nest_patched") or hasattr(type(loop), "_nest_deferred"):
-        yield
-        return
-    before: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]
-    ready = loop._ready = _Ready()  # type: ignore[attr-defined]
-    _move(before, ready)
-    loop.call_soon(_move, before, ready)
-    try:
-        yield
-    finally:
-        loop._ready = before  # type: ignore[attr-defined]
-        before.extendleft(reversed(ready.aside))
-        _move(ready, before)
-        loop.call_soon(_move, ready, before)
-
-
-def _move(source: deque[asyncio.Handle], target: deque[asyncio.Handle]) -> None:
-    """Hand over what waits. It is done twice, as a thread that was just calling on the loop may add to the source."""
-    while source:
-        target.append(deque.popleft(source))

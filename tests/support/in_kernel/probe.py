@@ -75,13 +75,6 @@ async def held_run() -> None:
         await stopped()
 
 
-async def held_run_and_more() -> None:
-    """The caller's loop goes on for a while after the run."""
-    await held_run()
-    print("released", flush=True)
-    await asyncio.sleep(0.4)
-
-
 async def many_short_holds() -> None:
     for number in range(40):
         with comm_interceptor.hold():
