@@ -118,7 +118,7 @@ def _unknown(name: str) -> str:
 def _replay(options: argparse.Namespace) -> int:
     from .recording.replay import Replay
     from .stream import TeamStream
-    from .terminal.printed import terminal_view
+    from .terminal.view import terminal_view
 
     async def play() -> None:
         stream = TeamStream(replay, streaming=True)  # whatever was heard when it was recorded

@@ -35,7 +35,6 @@ from .runtime.run import MessageQueue, Run, is_within
 from .runtime.supervisor import RunSupervisor
 from .runtime.switches import Switches, resolve
 from .runtime.token_gate import StreamingOption, TokenGate
-from .terminal.printed import terminal_view
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -118,6 +117,8 @@ class TeamStream(StandIn):
         if self._replay is not None:
             self._replay.on_change(lambda: self.call(self._feed.tell_state))
         if view is not None:
+            from .terminal.view import terminal_view
+
             self.watch(terminal_view(self))
 
     @classmethod

@@ -38,8 +38,7 @@ _DASHES = (
 )
 """What looks like the dashes of a head."""
 
-_HEAD = re.compile(rf"^(?=[^\S\n]{{0,8}}[{_DASHES}]{{3,}}(?:[^\S\n]+[^\s{_DASHES}]|\w))", re.MULTILINE)
-_PERHAPS_HEAD = re.compile(rf"[^\S\n]{{0,8}}[{_DASHES}]*[^\S\n]*")
+_HEAD = re.compile(rf"^(?=[^\S\n]*[{_DASHES}]{{3,}}(?:[^\S\n]+[^\s{_DASHES}]|\w))", re.MULTILINE)
 
 
 def visible(text: str) -> str:
@@ -48,12 +47,6 @@ def visible(text: str) -> str:
     Line ends become line feeds, colours of a terminal are taken out, and halves of surrogate pairs become U+FFFD, so
     that what comes back can always be encoded.
     """
-    return visible_piece(text, "")[0]
-
-
-def visible_piece(text: str, before: str) -> tuple[str, str]:
-    """`visible` of a piece of a text that goes on: what to show, and what the next piece is to get as `before`. The
-    first gets an empty text. Line ends and colours must not be cut."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
@@ -61,7 +54,7 @@ def visible_piece(text: str, before: str) -> tuple[str, str]:
     if not text.isascii():
         text = _LONE.sub("\ufffd", text)
     parts: list[str] = []
-    shown = 0
+    shown, before = 0, ""
     for found in _HIDDEN_CHARACTERS.finditer(text):
         at = found.start()
         if at > shown:
@@ -71,7 +64,7 @@ def visible_piece(text: str, before: str) -> tuple[str, str]:
         parts += (text[shown:at], f"⟦U+{ord(found[0]):04X}⟧")
         shown, before = found.end(), ""
     parts.append(text[shown:])
-    return "".join(parts), text[shown:][-1:] or before
+    return "".join(parts)
 
 
 def _belongs(character: str, before: str) -> bool:
@@ -95,17 +88,6 @@ def quoted(text: str) -> str:
     it, as mail does it with a line that looks like the head of the next letter. So nobody can speak in another's name.
     """
     return _HEAD.sub("> ", text)
-
-
-def quoted_piece(text: str, *, inside: bool, more: bool) -> tuple[str, str]:
-    """`quoted` of a piece of a visible text, which begins `inside` of a line or at the beginning of one, and what of it
-    has to wait if there is `more` to come: what may be the beginning of such a line."""
-    start = text.rfind("\n") + 1
-    waits = len(text)
-    if more and not (inside and start == 0) and _PERHAPS_HEAD.fullmatch(text, start):
-        waits = start
-    goes_on = text.find("\n") + 1 or len(text) if inside else 0
-    return text[: min(goes_on, waits)] + quoted(text[goes_on:waits]), text[waits:]
 
 
 def one_line(text: str, length: int = 120) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nb_stream.core.text_safety import one_line, visible, visible_piece
+from nb_stream.core.text_safety import one_line, visible
 
 
 @pytest.mark.parametrize(
@@ -44,20 +44,6 @@ def test_what_was_made_visible_stays_as_it_is_and_can_be_encoded(text: str) -> N
     shown = visible(text)
     assert visible(shown) == shown
     assert shown.encode("utf-8").decode("utf-8") == shown
-
-
-PARTS = st.sampled_from(
-    ["می", "خ", "👩", "💻", "a", " ", "⟧", "\u200c", "\u200d", "\ufe0f", "\u202e", "\x1b[31m", "\n"]
-)
-
-
-@given(st.lists(st.lists(PARTS, max_size=3), max_size=12))
-def test_a_text_is_shown_the_same_wherever_it_is_cut(pieces: list[list[str]]) -> None:
-    shown, before = "", ""
-    for piece in pieces:
-        said, before = visible_piece("".join(piece), before)
-        shown += said
-    assert shown == visible("".join("".join(piece) for piece in pieces))
 
 
 def test_one_line_is_short_and_has_no_line_ends() -> None:

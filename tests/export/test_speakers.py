@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from nb_stream.core.model import Cell, CellKind, CellStatus, Chunk, Message, RunInfo, RunStarted, ToolCall
 from nb_stream.core.reducer import fold
-from nb_stream.core.text_safety import quoted, quoted_piece, visible
+from nb_stream.core.text_safety import quoted, visible
 from nb_stream.core.transcript import Transcript
 from nb_stream.export.agui import events
 from nb_stream.export.html import page
@@ -21,7 +21,7 @@ from nb_stream.export.markdown import markdown
 from nb_stream.export.notebook import notebook
 from nb_stream.export.outputs import as_text
 from nb_stream.export.text import text
-from nb_stream.terminal.printed import TerminalView
+from nb_stream.terminal.view import TerminalView
 
 PARTS = st.sampled_from(
     [
@@ -80,20 +80,9 @@ def test_nor_in_a_terminal_wherever_the_text_is_cut(pieces: list[str]) -> None:
     for event in [*events, Message("ann", "ann", 3.0, CellKind.TEXT, whole, "TextMessage", "m1", "t1", final=True)]:
         source.transcript, patches = fold(source.transcript, event)
         view.patched(patches)
-        view._advance()
     heads = re.findall(r"^\s*[-─—]{3,} \S.*", out.getvalue(), re.MULTILINE)
     assert not [head for head in heads if not re.match("---------- (ann|run 1)", head)]
     assert not whole.strip() or quoted(visible(whole)).strip() in out.getvalue()
-
-
-@given(st.lists(SAID.map(visible), max_size=8))
-def test_a_text_is_quoted_the_same_wherever_it_is_cut(pieces: list[str]) -> None:
-    shown, waits, inside = "", "", False
-    for place, piece in enumerate(pieces, 1):
-        said, waits = quoted_piece(waits + piece, inside=inside, more=place < len(pieces))
-        shown, inside = shown + said, not said.endswith("\n") if said else inside
-    assert shown == quoted("".join(pieces))
-    assert shown.replace("> ", "") == "".join(pieces).replace("> ", "")
 
 
 def headings(source: str) -> list[str]:

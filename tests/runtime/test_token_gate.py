@@ -15,14 +15,15 @@ from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from nb_stream import CellKind, TeamStream
-from nb_stream.core.model import AgentInfo
+from nb_stream.core.model import AgentInfo, RunStarted
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import CannotStreamError, UnknownAgentError
 from nb_stream.runtime.run import MessageQueue
 from nb_stream.runtime.token_gate import TokenGate
-from nb_stream.terminal.printed import TerminalView
+from nb_stream.terminal.view import LiveTerminalView
 from tests.support.browser_mirror import BrowserMirror
 from tests.support.stream_without_team import Stage
 from tests.support.wait_until import until
@@ -57,13 +58,16 @@ async def test_everybody_who_shows_tokens_asks_the_gate(monkeypatch: pytest.Monk
     stage.feed.begin(queue := MessageQueue())
     monkeypatch.setattr(queue, "put", lambda native: heard.append("consumer"))
     stage.feed.tokens.add(lambda token: heard.append(token.path), None)
-    stage.feed.watch(TerminalView(stage, out=out))
+    view = LiveTerminalView(stage, console=Console(file=out, force_terminal=True))
+    stage.feed.watch(view)
+    stage.take(RunStarted("r1", stage.loop.now))
     for name in NAMES:
         stage.begin(name, f"turn of {name}")
         stage.say(name, f"{name} says", turn=f"turn of {name}")
     stage.loop.advance(1.0)
     await until(lambda: "ben says" in out.getvalue())
     assert "ann says" not in out.getvalue()
+    view.close()
     assert heard == ["consumer", "ben"]
     page = BrowserMirror(stage.batcher.snapshot())
     assert (page.text("ann"), page.text("ben")) == ("", "ben says")

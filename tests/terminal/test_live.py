@@ -21,8 +21,7 @@ from nb_stream import TeamStream
 from nb_stream.core.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
 from nb_stream.demo import TEAMS
 from nb_stream.recording.replay import Replay
-from nb_stream.terminal.live import LiveTerminalView
-from nb_stream.terminal.printed import TerminalView, terminal_view
+from nb_stream.terminal.view import LiveTerminalView, TerminalView, terminal_view
 from tests.support.hostile_texts import OWN
 from tests.support.paths import ROOT
 from tests.support.recordings import record, said, slow_run, write
@@ -229,7 +228,7 @@ async def test_the_view_suits_the_terminal(variables: dict[str, str], live: bool
     out = Terminal()
     stream = TeamStream(TEAMS["writers"](pace=0))
     view = terminal_view(stream, out=out)
-    assert isinstance(view, LiveTerminalView if live else TerminalView)
+    assert type(view) is (LiveTerminalView if live else TerminalView)
     stream.watch(view)
     await stream.run("Do it.")
     assert bool(re.search(r"\x1b\[[0-9;]*3[1-7]m", out.getvalue())) is coloured
@@ -242,14 +241,14 @@ def test_what_is_no_terminal_gets_plain_lines() -> None:
     gone = io.StringIO()
     gone.close()
     for out in (io.StringIO(), latin, gone):
-        assert isinstance(terminal_view(stream, out=out), TerminalView)
+        assert type(terminal_view(stream, out=out)) is TerminalView
 
 
-def replay_on_a_terminal(path: object, *options: str, ctrl_c: bool = False) -> tuple[str, int]:
-    """What `nb_stream replay` writes to a real terminal, and its exit code."""
+def on_a_terminal(*command: str, ctrl_c: bool = False, answer: bytes = b"") -> tuple[str, int]:
+    """What a Python command writes to a real terminal, and its exit code. `answer` is typed when it is asked for."""
     near, far = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "nb_stream", "replay", str(path), *options],
+        [sys.executable, *command],
         stdin=far,
         stdout=far,
         stderr=far,
@@ -266,9 +265,19 @@ def replay_on_a_terminal(path: object, *options: str, ctrl_c: bool = False) -> t
             if ctrl_c and b"word" in written:
                 child.send_signal(signal.SIGINT)
                 ctrl_c = False
+            if answer and b"response: " in written:
+                os.write(near, answer)
+                answer = b""
+        else:
+            child.kill()
         code = child.wait(timeout=10)
     os.close(near)
     return written.decode(), code
+
+
+def replay_on_a_terminal(path: object, *options: str, ctrl_c: bool = False) -> tuple[str, int]:
+    """What `nb_stream replay` writes to a real terminal, and its exit code."""
+    return on_a_terminal("-m", "nb_stream", "replay", str(path), *options, ctrl_c=ctrl_c)
 
 
 def test_the_command_shows_a_run_on_a_real_terminal(tmp_path) -> None:
@@ -289,3 +298,15 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(tmp_path) -> None:
     assert screen.cursor
     assert "Traceback" not in written
     assert screen.sections[-1][0].startswith("cancelled")
+
+
+def test_a_question_is_asked_at_the_terminal_and_what_is_typed_stays() -> None:
+    code = (
+        "import asyncio\nfrom autogen_agentchat.agents import UserProxyAgent\n"
+        "from autogen_agentchat.teams import RoundRobinGroupChat\nfrom nb_stream import TeamStream\n"
+        "stream = TeamStream(RoundRobinGroupChat([UserProxyAgent('ann')], max_turns=1), view='terminal')\n"
+        "assert asyncio.run(stream.run('Well?')).messages[-1].content == 'Very well.'\n"
+    )
+    written, exit_code = on_a_terminal("-c", code, answer=b"Very well.\n")
+    assert exit_code == 0, written
+    assert "Very well." in "".join(Screen(written).lines)
