@@ -62,7 +62,8 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
     ever, ``"raise"`` raises RuntimeError. A call that fails or is cancelled has used up its step and adds
     nothing to the usage. A token is one word-like piece, so both methods report the same usage.
 
-    To be called on one event loop, like every AutoGen client; ``calls`` may be read on any thread.
+    ``script`` and ``pace`` may be changed at any time, and act from the next step and the next chunk on. To be called
+    on one event loop, like every AutoGen client; ``calls`` may be read on any thread.
     """
 
     component_type = "model"
@@ -74,8 +75,8 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
             raise ValueError("ScriptedClient needs a script of at least one step, such as [Say('Hello.')].")
         if pace < 0:
             raise ValueError(f"ScriptedClient(pace={pace}): the time before a chunk cannot be negative.")
-        self._script = tuple(script)
-        self._pace = pace
+        self.script = tuple(script)
+        self.pace = pace
         self._at_end: AtEnd = at_end
         self._calls: tuple[ModelCall, ...] = ()
         self._usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
@@ -98,7 +99,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
         """The whole answer of the next step, after the time that streaming it would take."""
         cancelled = _link(cancellation_token)
         step = self._next_step(ModelCall("create", len(messages), _tool_names(tools)))
-        await _pause(self._pace * len(chunks_of(step)), cancelled)
+        await _pause(self.pace * len(chunks_of(step)), cancelled)
         return self._finish(step, messages, tools)
 
     async def create_stream(
@@ -115,7 +116,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
         cancelled = _link(cancellation_token)
         step = self._next_step(ModelCall("create_stream", len(messages), _tool_names(tools)))
         for chunk in chunks_of(step):
-            await _pause(self._pace, cancelled)
+            await _pause(self.pace, cancelled)
             yield chunk
         _raise_if_cancelled(cancelled)
         yield self._finish(step, messages, tools)
@@ -123,11 +124,11 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
     def _next_step(self, call: ModelCall) -> Step:
         number = len(self._calls)
         self._calls += (call,)
-        length = len(self._script)
+        length = len(self.script)
         if number < length or self._at_end == "cycle":
-            return self._script[number % length]
+            return self.script[number % length]
         if self._at_end == "repeat":
-            return self._script[-1]
+            return self.script[-1]
         raise RuntimeError(
             f"The script has {length} steps and this is model call {number + 1}. Add steps, or build the "
             'ScriptedClient with at_end="cycle" or at_end="repeat".'
@@ -180,10 +181,10 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
         )
 
     def _to_config(self) -> ScriptedClientConfig:
-        steps = [step for step in self._script if not isinstance(step, Fail)]
-        if len(steps) < len(self._script):
+        steps = [step for step in self.script if not isinstance(step, Fail)]
+        if len(steps) < len(self.script):
             raise TypeError("A script with a Fail step cannot be dumped: an exception has no JSON form.")
-        return ScriptedClientConfig(script=steps, pace=self._pace, at_end=self._at_end)
+        return ScriptedClientConfig(script=steps, pace=self.pace, at_end=self._at_end)
 
     @classmethod
     def _from_config(cls, config: ScriptedClientConfig) -> ScriptedClient:

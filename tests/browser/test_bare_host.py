@@ -27,7 +27,7 @@ panel
 """
 
 LONG = SHOW.replace("* 40", "* 400")
-HURRY = "[setattr(client, '_pace', 0) for client in clients]"
+HURRY = "[setattr(client, 'pace', 0) for client in clients]"
 
 
 @pytest.fixture(scope="module")

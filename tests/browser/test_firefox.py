@@ -25,7 +25,7 @@ def said(agent):
     return panel.transcript.of(agent)[-1].text
 def pace(seconds):
     for name, client in clients.items():
-        client._pace = 0 if name in ("planner", "editor") else seconds
+        client.pace = 0 if name in ("planner", "editor") else seconds
 pace(0.4)
 panel = TeamPanel(team, title="parallel")
 panel

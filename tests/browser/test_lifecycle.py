@@ -111,7 +111,7 @@ def test_interrupts_restarts_deleted_cells_and_twenty_panels_leave_no_trace(serv
     waiting_until(book, lambda: ast.literal_eval(book.evaluate(LEFT)) == [])
 
     # The kernel is restarted in the middle of a run.
-    book.evaluate("[setattr(agent._model_client, '_pace', 0.3) for agent in teams[0]._participants]")
+    book.evaluate("[setattr(agent._model_client, 'pace', 0.3) for agent in teams[0]._participants]")
     book.evaluate("many[0].start('More') and None")
     panel.wait_live("ann", 10)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")

@@ -93,7 +93,7 @@ def test_unticking_mid_message_stops_the_text_and_it_comes_back_whole(notebook: 
     panel.wait_live("ann", streamed)
     assert (TEXT * 400).startswith(panel.live_text("ann"))
     panel.box("ann").uncheck()
-    book.evaluate("setattr(clients[0], '_pace', 0)")
+    book.evaluate("setattr(clients[0], 'pace', 0)")
     panel.wait_live("ben", 1, seconds=60)
     assert panel.text_of("ann") == TEXT * 400
     panel.press("Cancel")
@@ -118,7 +118,7 @@ def test_stop_ends_after_the_turn_cancel_at_once_and_the_next_run_works(notebook
     panel.state("cancelled")
     assert time.monotonic() - pressed < 2
     expect(panel.cell("ben")).to_contain_text("cancelled")
-    book.evaluate("[setattr(client, '_pace', 0) for client in clients]")
+    book.evaluate("[setattr(client, 'pace', 0) for client in clients]")
     panel.ask("Again")
     panel.ended(3)
     assert book.evaluate("[r.status.value for r in panel.transcript.runs]") == "['done', 'cancelled', 'done']"

@@ -41,7 +41,7 @@ def team(pace: float = 0.002, turns: int = 2) -> RoundRobinGroupChat:
 def hurry(members: RoundRobinGroupChat) -> None:
     """Let the next run of a team take no time."""
     for member in members._participants:
-        member._model_client._pace = 0.0
+        member._model_client.pace = 0.0
 
 
 class LoopThread:
@@ -591,7 +591,7 @@ def test_a_loop_that_is_closed_under_a_run_does_not_lock_the_stream() -> None:
     tasks = asyncio.all_tasks(loop)
     loop.close()
     for client in clients:
-        client._pace = 0.0
+        client.pace = 0.0
     assert len(asyncio.run(stream.run("again")).messages) == 3
     assert [info.status.value for info in stream.transcript.runs] == ["cancelled", "done"]
     for task in tasks:  # they can never end: their loop is gone
@@ -623,7 +623,7 @@ def test_who_hears_that_a_run_ended_with_its_loop_may_begin_the_next_one() -> No
     stream, runs = TeamStream(members), list[Any]()
     hush = abandoned(stream, lambda: stream.transcript.of("ann"))
     for client in clients:
-        client._pace = 0.0
+        client.pace = 0.0
     remove = stream.on_event(lambda event: runs.append(stream.start("again")) if type(event) is RunFinished else None)
 
     async def work() -> Any:

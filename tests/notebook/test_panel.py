@@ -49,7 +49,7 @@ async def test_a_click_that_comes_late_undoes_nothing_and_its_page_is_told_so() 
         if any(op["op"] == "agents" and not op["agents"][0]["on"] for op in frame["ops"]):
             told.set()
 
-    panel._batcher._send = look
+    panel.send_frame = look  # type: ignore[method-assign]
     panel.receive(decode({"type": "toggle", "path": path, "on": False, "at_ms": 2000.0, "page": "a"}))
     await asyncio.wait_for(told.wait(), 10)
     told.clear()

@@ -470,7 +470,7 @@ async def test_a_panel_shows_controls_for_a_replay_and_carries_them_out(tmp_path
     replay = Replay(path, 4.0)
     panel = TeamPanel(replay)
     frames: list[dict[str, object]] = []
-    panel._batcher._send = frames.append  # as to a page that is open
+    panel.send_frame = frames.append  # type: ignore[method-assign, assignment]
 
     def row() -> dict[str, object]:
         told = [op["replay"] for frame in frames for op in frame["ops"] if op["op"] == "replay"]

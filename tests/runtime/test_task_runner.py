@@ -297,7 +297,7 @@ async def test_a_cancelled_token_raises_what_it_raises_in_the_team(team: Callabl
     async def cancelled(make: Callable[[Any], Any]) -> Any:
         built, token = team(), CancellationToken()
         for member in getattr(built, "_participants", [built]):
-            member._model_client._pace = 0.005
+            member._model_client.pace = 0.005
         if when == "before":
             token.cancel()
         else:

@@ -125,7 +125,7 @@ async def test_a_cancel_after_a_call_of_an_mcp_tool_ends_the_run() -> None:
         stream = TeamStream(RoundRobinGroupChat([user], max_turns=1))
         stream.start("first")
         await until(lambda: stream.transcript and FINE[:9] in stream.transcript.cells[-1].text)
-        slow._pace = 0.0
+        slow.pace = 0.0
         await check_cancel(stream)
 
 
@@ -380,7 +380,7 @@ async def test_a_stream_that_cannot_be_closed_holds_up_nothing(who: str, error: 
     stream = TeamStream(RoundRobinGroupChat([member], max_turns=1))
     stream.start("first")
     await until(lambda: stream.transcript.of("stubborn"))
-    client._pace = stubborn.pace = 0.0
+    client.pace = stubborn.pace = 0.0
     await check_cancel(stream)
 
 
@@ -455,7 +455,7 @@ async def test_a_condition_that_cannot_begin_anew_holds_up_no_recovery(error: ty
     run = stream.start("first")
     if end == "cancel":
         await until(lambda: stream.transcript.of("a"))
-        client._pace = 0.0
+        client.pace = 0.0
         await asyncio.wait_for(stream.cancel(), 10)
     else:
         with pytest.raises(RuntimeError, match="gone"):

@@ -201,8 +201,8 @@ async def test_a_state_saved_here_loads_into_a_bare_team_and_back() -> None:
 async def test_a_run_that_is_cancelled_midway_leaves_no_token_either(built: bool) -> None:
     shape = Shape(built)
     team = tool_team(shape)
-    shape.clients["boss/helper/deep"]._pace = 0.01
-    shape.clients["boss/helper/deep"]._script = (Say("word " * 200),)
+    shape.clients["boss/helper/deep"].pace = 0.01
+    shape.clients["boss/helper/deep"].script = (Say("word " * 200),)
     stream = all_on(team)
     begun = asyncio.Event()
     stream.on_token(lambda token: begun.set(), agents=["boss/helper/deep"])

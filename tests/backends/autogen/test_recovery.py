@@ -528,7 +528,7 @@ async def test_a_failure_ends_the_run_at_once_while_another_branch(other: str) -
     with pytest.raises(RuntimeError, match="gone"):
         await asyncio.wait_for(stream.run("first"), 1)
     if other == "writes on":
-        beside._model_client._pace = 0.0
+        beside._model_client.pace = 0.0
     await check_next_run(stream, team)
     assert [m.source for m in await context(agents_of(team)["last"]) if m.type == "AssistantMessage"] == ["last"]
 
@@ -685,7 +685,7 @@ async def test_a_cancel_mid_message_keeps_the_partial_text_and_the_next_run_work
     assert partial.status is CellStatus.CANCELLED
     assert (FINE * 4).startswith(partial.text)
     assert 10 < len(partial.text) < len(FINE * 4)
-    client._pace = 0.0
+    client.pace = 0.0
     await check_next_run(stream, team)
 
 
@@ -718,12 +718,12 @@ async def test_a_client_that_ignores_a_cancel_does_not_disturb_the_next_run_whil
     await stream.cancel()
     clients = [member._model_client for member in agents_of(team).values()]
     for each in clients:
-        each._pace = 0.1  # so that the next run is still on when the old call ends
+        each.pace = 0.1  # so that the next run is still on when the old call ends
     run = stream.start("second")
     await client.ended.wait()
     assert not run.done()
     for each in clients:
-        each._pace = 0.0
+        each.pace = 0.0
     await run
     assert "late" not in str(stream.transcript.to_dict())
     assert "late answer" not in await remembered(agents_of(team)["bad"])
@@ -925,7 +925,7 @@ async def test_a_cancel_of_a_run_that_waits_for_the_mending_ends_it() -> None:
     stream.start("while it is mended")
     assert await timed(stream.cancel()) < 1.0
     gate.opened.set()
-    client._pace = 0.0
+    client.pace = 0.0
     await check_next_run(stream, team)
 
 
@@ -958,7 +958,7 @@ async def test_a_stop_ends_after_the_current_turn(shape: str) -> None:
     assert FINE in said_by(stream, "bad")
     assert "last" not in [message.source for message in result.messages]
     assert {cell.status for cell in stream.transcript} == {CellStatus.DONE}
-    client._pace = 0.0
+    client.pace = 0.0
     await check_next_run(stream, team)
 
 

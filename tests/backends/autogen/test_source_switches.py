@@ -218,7 +218,7 @@ async def test_a_selector_built_to_stream_gives_what_it_gives() -> None:
 
 async def test_a_selector_that_has_to_be_asked_again_streams_every_attempt() -> None:
     shape = selector(stream=False)
-    shape.clients[SELECTOR]._script = (Say("Nobody."), Say("ann and ben"), Say("ben"))
+    shape.clients[SELECTOR].script = (Say("Nobody."), Say("ann and ben"), Say("ben"))
     stream = stream_of(shape)
     stream.switches[SELECTOR] = True
     await stream.run("go")
@@ -296,7 +296,7 @@ async def test_a_tool_loop_streams_all_its_calls() -> None:
 
 async def test_two_turns_of_one_agent_at_the_same_time_are_switched_alike() -> None:
     shape = SHAPES["tool_alone"](stream=False)
-    shape.clients["boss"]._script = (
+    shape.clients["boss"].script = (
         (Call("helper", {"task": "One."}), Call("helper", {"task": "Two."})),
         Say("With help."),
     )

@@ -33,7 +33,7 @@ results: list[Any] = []
 def slow(task: str, pace: float = SLOW) -> str:
     """The task; from now on everybody writes for twenty seconds."""
     for client in clients + others:
-        client._pace = pace
+        client.pace = pace
     return task
 
 

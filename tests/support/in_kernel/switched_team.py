@@ -56,14 +56,14 @@ results: list[Any] = []
 
 def hurry() -> None:
     for client in clients:
-        client._pace = 0.0
+        client.pace = 0.0
 
 
 async def fresh() -> None:
     """Before a check: the pace and the switches as they were, nobody has spoken, and nothing was seen."""
     await panel.reset()
     for client in clients:
-        client._pace = SLOW
+        client.pace = SLOW
     panel.switches.update(ann=True, ben=True)
     for each in flips.values():
         each.seen.clear()
