@@ -106,6 +106,12 @@ class CellKind(_Word):
                 unreachable(self)
 
     @property
+    def ends_text(self) -> bool:
+        """Whether a message of this kind says that its agent has finished the text that it was writing. A question
+        comes in the middle of one, and so may a message that nobody knows."""
+        return self.role not in (CellRole.QUESTION, CellRole.NOTICE)
+
+    @property
     def text_form(self) -> TextForm:
         """How texts of this kind are to be read, unless they are marked as preformatted."""
         match self:

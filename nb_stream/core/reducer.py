@@ -178,7 +178,7 @@ def _other(draft: TranscriptBuilder, event: Message) -> None:
     inside = message_matching.inside(draft.live, event)
     live = message_matching.answer_of(own, event) or message_matching.repeated(inside, event)
     clear = event.turn is not None or len(own) == 1 or event.kind not in message_matching.REPLACES
-    if clear and event.kind is not CellKind.OTHER:
+    if clear and event.kind.ends_text:
         draft.close(other for other in own if other is not live)
     draft.close(other for other in inside if other is not live)
     _place_message(draft, event, live)

@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.model import (
-    CellKind,
     Chunk,
     CodeResult,
     Event,
@@ -49,7 +48,6 @@ _RANDOM = re.compile(r"(?=[^/?&=]*\d)(?=[^/?&=]*[A-Za-z])[-_+~A-Za-z0-9]{20,}")
 _WORD = "(?:[A-Z]?[a-z]{1,14}|[A-Z]{1,15})"
 _WORDS = re.compile(rf"{_WORD}(?:[ _./:;,-]+{_WORD})*|[\d.:,TZ+-]+")
 _SHORTEST = 12  # characters of a secret: what is shorter may be a word
-_INSIDE = (CellKind.OTHER, CellKind.INPUT, CellKind.APPROVAL)  # messages that may come in the middle of a text
 
 
 def scrub(event: Event) -> Event:
@@ -271,6 +269,6 @@ class Redactor:
 
 def _ends(event: Event, path: str, turn: str | None) -> bool:
     """Whether an event ends the text that an agent was writing."""
-    if isinstance(event, TurnEnded) or (isinstance(event, Message) and event.kind not in _INSIDE):
+    if isinstance(event, TurnEnded) or (isinstance(event, Message) and event.kind.ends_text):
         return event.path == path and event.turn in (None, turn)
     return isinstance(event, RunFinished)

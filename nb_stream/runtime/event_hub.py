@@ -45,10 +45,6 @@ from .token_gate import TokenGate
 
 log = logging.getLogger("nb_stream")
 
-_BEFORE_TEXT_ENDS = (CellKind.INPUT, CellKind.APPROVAL, CellKind.THOUGHT, CellKind.OTHER)
-"""The kinds of messages that may come before the end of a text of the same turn."""
-
-
 Priced = TypeVar("Priced", bound=Message | ModelCalls)
 
 
@@ -173,7 +169,7 @@ class EventHub:
         elif path and isinstance(event, Message):
             if event.kind is not CellKind.SELECTION and event.agent != USER:
                 self._meet(event.agent, path, streams=False)
-            if event.kind not in _BEFORE_TEXT_ENDS:
+            if event.kind.ends_text and event.kind is not CellKind.THOUGHT:  # the answer comes behind its thought
                 self._forget(path, event.turn)
             if path in self.gate:
                 self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
