@@ -262,7 +262,7 @@ class LiveTerminalView(TerminalView):
     def _region(self) -> RenderableType:
         transcript = self._source.transcript
         writing = [live.cells[-1] for live in transcript.live if live.cells and self._shown(live.cells[-1])]
-        lines = [_runs(cell) for cell in self._awaited() if self._shown(cell)]
+        lines = [_running_line(cell) for cell in self._awaited() if self._shown(cell)]
         room = max(_FEWEST, self._console.height - len(lines) - 3)
         shown = writing[: max(1, room // _FEWEST)]
         if len(shown) < len(writing):
@@ -303,7 +303,7 @@ def _unruled(said: str) -> str:
     return _RULED.sub(lambda line: "-" * len(line[0]), said)
 
 
-def _runs(cell: Cell) -> Text:
+def _running_line(cell: Cell) -> Text:
     """Which tools or which code an agent runs."""
     names = ", ".join(one_line(call.name) for call in cell.tool_calls if call.result is None)
     return _names(cell).append(f" runs {names or cell.kind.value}", "dim")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -39,3 +40,11 @@ def test_every_folder_is_named_as_the_package_that_it_tests() -> None:
 
 def test_test_files_stand_in_folders() -> None:
     assert [file.name for file in TESTS.glob("test_*.py")] == []
+
+
+def test_the_readme_names_every_helper_and_only_files_that_exist() -> None:
+    text = (TESTS / "README.md").read_text("utf-8")
+    helpers = [file.name for file in (TESTS / "support").glob("*.py") if file.name != "__init__.py"]
+    assert [name for name in helpers if name not in text] == []
+    here = {file.name for file in TESTS.rglob("*") if file.is_file()} | {"search.test.ts"}
+    assert set(re.findall(r"\b\w+(?:\.test)?\.(?:py|ts|json)\b", text)) <= here

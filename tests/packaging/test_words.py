@@ -15,7 +15,6 @@ ALLOWED = {
     "T": "a type variable, which has no meaning outside of its signature",
     "log": "a module's logger, as everywhere in Python",
     "_lock": "what keeps a module's own state",
-    "_UNFINISHED": "two terminal views, of which one will go",
 }
 EXPORTED = re.compile(
     r"^export (?:default |abstract |async )*(?:function\*?|class|const|let|interface|type|enum) (\w+)", re.M
