@@ -5,8 +5,13 @@ import { ScriptedKernel } from "../dev/kernel";
 import { finishIn, isPartlyWritten, portions, WRITTEN } from "../src/dom/portions";
 import { appendText, hides, plain, setText } from "../src/dom/safe_text";
 import { renderText } from "../src/dom/text_writer";
-import type { Cell } from "../src/protocol/model";
+import { cellOf } from "../src/protocol/checked";
+import { CELL_KINDS, type Cell } from "../src/protocol/model";
+import { renderBody } from "../src/views/transcript/body";
+import { searchText } from "../src/views/transcript/cell_text";
+import { headline } from "../src/views/transcript/summary";
 import { mount, painted } from "./helpers";
+import { services } from "./markdown/write";
 
 const HIDDEN = {
   "escape characters": "\x1b[",
@@ -130,5 +135,20 @@ describe("one odd value hides nothing else", () => {
     expect(panel.el.textContent).toContain("another good message");
     for (const open of panel.el.querySelectorAll<HTMLElement>(".nbs-line")) open.click();
     panel.close();
+  });
+
+  const MEMBERS = ["preformatted", "target", "what", "code_blocks", "output", "exit_code", "how", "answer"];
+  test.each([...MEMBERS, "traceback", "images", "request_id", "value"])("data.%s of every type", (member) => {
+    for (const kind of CELL_KINDS) {
+      for (const value of [...ODD, [{ a: 1 }]]) {
+        const said = { id: "c1", kind, status: "waiting", text: "an odd message", data: { [member]: value } };
+        const cell = cellOf(said as Cell);
+        const el = document.createElement("div");
+        renderBody(el, cell, services());
+        expect(el.textContent, JSON.stringify(said)).not.toContain("could not be shown as usual");
+        expect(searchText(cell)).toContain("an odd message");
+        expect(headline(cell)).toContain(member === "what" ? "" : "odd message");
+      }
+    }
   });
 });

@@ -5,7 +5,7 @@
  * here, once, so that no view has to ask, and one odd value cannot keep the rest off the page.
  */
 
-import type { Cell, CellHead, RunInfo, ToolCall, Usage } from "./model";
+import type { Cell, CellHead, CodeBlock, RunInfo, ToolCall, Usage } from "./model";
 import type { AgentRow } from "./protocol";
 
 type TypeCheck = (value: unknown) => boolean;
@@ -19,6 +19,15 @@ function orNull(check: TypeCheck): TypeCheck {
   return (value) => value === null || check(value);
 }
 
+function listOf(check: TypeCheck): TypeCheck {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+function isCodeBlock(value: unknown): boolean {
+  const { code, language } = Object(value) as CodeBlock;
+  return isText(code) && isText(language);
+}
+
 function all(check: TypeCheck, ...names: string[]): [string, TypeCheck][] {
   return names.map((name) => [name, check]);
 }
@@ -29,6 +38,15 @@ const CELL = new Map([
   ...all(isFlag, "estimated"),
   ...all(isObject, "usage", "data"),
   ...all(Array.isArray, "tool_calls"),
+]);
+const DATA = new Map([
+  ...all(isText, "target", "output", "request_id", "how", "traceback"),
+  ...all(orNull(isText), "answer"),
+  ...all(isNumber, "exit_code"),
+  ...all(isFlag, "preformatted"),
+  ...all(isObject, "what"),
+  ...all(listOf(isText), "images"),
+  ...all(listOf(isCodeBlock), "code_blocks"),
 ]);
 const CALL = new Map([
   ...all(isText, "id", "name", "arguments"),
@@ -61,6 +79,7 @@ function fitting<T extends object>(said: T, checks: ReadonlyMap<string, TypeChec
 export function headOf<T extends CellHead>(said: T): T {
   const head = { id: "", kind: "other", status: "done", ...fitting(said, CELL) } as T;
   if (head.usage) head.usage = usageOf(head.usage);
+  if (head.data) head.data = fitting(head.data, DATA);
   if (head.tool_calls) head.tool_calls = head.tool_calls.filter(isObject).map(callOf);
   return head;
 }

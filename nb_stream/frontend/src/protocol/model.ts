@@ -77,7 +77,7 @@ export interface ApprovalSubject {
   code_blocks?: CodeBlock[];
 }
 
-/** What a kind needs beyond its text. The kernel has checked these members; others may be anything. */
+/** What a kind needs beyond its text. These members have their types (`checked.ts`); others may be anything. */
 export interface CellData {
   [name: string]: unknown;
   preformatted?: boolean;
