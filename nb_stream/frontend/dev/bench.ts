@@ -4,6 +4,7 @@ import MarkdownIt from "markdown-it";
 import * as smd from "streaming-markdown";
 import { Modules } from "../src/comm/modules";
 import { h } from "../src/dom/build";
+import { isPartlyWritten } from "../src/dom/portions";
 import { Formulas } from "../src/markdown/dom/formula_view";
 import { safePolicy } from "../src/markdown/dom/policy";
 import { MarkdownWriter, renderMarkdown } from "../src/markdown/stream/markdown_writer";
@@ -139,17 +140,30 @@ async function stream(engine: string, kind: string, length: number, step: number
   return { frames, tasks };
 }
 
-/** Milliseconds that showing the whole of a finished message takes, its layout included; and its elements. */
-async function whole(kind: string, length: number): Promise<[number, number, number]> {
+/** Show a finished message until all of it is there: its frames, its long tasks, and how many elements it has. */
+async function whole(kind: string, length: number): Promise<Timing & { elements: number }> {
   const text = texts[kind]!(length);
   const el = place();
+  const tasks: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) tasks.push(duration);
+  });
   await nextFrame();
   await nextFrame();
-  const began = performance.now();
+  observer.observe({ type: "longtask" });
+  const frames: number[] = [];
+  let last = performance.now();
   renderMarkdown(el, text, services);
-  const made = performance.now() - began;
-  el.getBoundingClientRect();
-  return [made, performance.now() - began, el.querySelectorAll("*").length];
+  do {
+    await nextFrame();
+    const now = performance.now();
+    frames.push(now - last);
+    last = now;
+  } while (isPartlyWritten(el.parentElement!));
+  await nextFrame();
+  await nextFrame();
+  observer.disconnect();
+  return { frames, tasks, elements: el.querySelectorAll("*").length };
 }
 
 /** Characters read for each of `length` that come in pieces of `step`. */

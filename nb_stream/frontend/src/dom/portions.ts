@@ -10,7 +10,7 @@ export const WRITTEN = "nbs-written";
 /** Characters of a portion. */
 const PORTION_CHARS = 4096;
 /** Characters that are written at a time in any case: most messages are whole at once. */
-const AT_ONCE_CHARS = 16_384;
+const AT_ONCE_CHARS = 8192;
 /** Milliseconds of a frame that one text may take. */
 const BUDGET_MS = 8;
 /** The attribute of an element whose text is not complete. */

@@ -2,7 +2,7 @@
  * The text of one element while it grows: what is settled is never read or touched again.
  *
  * A long text is cut into parts, each in a box that the browser lays out by itself; where it is cut depends on the
- * text alone. How much is read again is bounded for any text by a credit that grows with what comes in: where it does
+ * text alone. A text that offers no place for a cut, such as a word of 20 kB, is cut where it is too long. How much is read again is bounded for any text by a credit that grows with what comes in: where it does
  * not suffice, new text is shown as it is until it does.
  */
 
@@ -19,6 +19,8 @@ import { isQuiet, mayWait } from "./quiet";
 
 /** Characters of a text that stand in one box. */
 export const TEXT_PART = 4096;
+/** Characters of a text that has no place for a cut, behind which it is cut all the same, for each one of a part. */
+const UNCUT = 4;
 /** Characters that may be read for each one that comes in. */
 const CREDIT = 8;
 /** Elements that text may go on in. */
@@ -90,8 +92,9 @@ export class Leaf {
   /** Show `text`, of which more may follow unless it is `final`. */
   update(text: string, final: boolean): void {
     if (!text.startsWith(this.#settled)) this.#reset();
-    const rest = text.slice(this.#settled.length);
     if (!final && text === this.#shown) return;
+    this.#cutTooLong(text);
+    const rest = text.slice(this.#settled.length);
     if (final) this.reading.read += rest.length;
     else if (this.#isQuiet(text, rest.length) || !this.reading.spend(rest.length)) {
       this.#append(text);
@@ -114,6 +117,42 @@ export class Leaf {
     this.#nodes = this.fixed;
   }
 
+  /**
+   * Bring all boxes but the last one to their ends. Nothing behind the longest that a box may be is read for it, unless
+   * it lies in the data of an image, which is not shown as text.
+   */
+  #cutTooLong(text: string): void {
+    for (;;) {
+      const end = this.#settled.length - this.#length + UNCUT * this.reading.part;
+      if (text.length <= end + 1) return; // one more for the second half of a character
+      const box = this.#box;
+      const inline = this.#read(text.slice(this.#settled.length, end), true);
+      if (inline.tail === "hidden") return;
+      this.#show(inline);
+      if (this.#box !== box) continue;
+      const low = text.charCodeAt(end);
+      const cut = low >= 0xdc00 && low < 0xe000 ? end + 1 : end;
+      const rest = text.slice(this.#settled.length, cut);
+      morphChildren(this.#box, this.#nodes, this.#fragment(this.#read(rest, false), null, null));
+      this.#next();
+      this.#settled += rest;
+      this.#shown = this.#settled;
+      this.#rest = "";
+    }
+  }
+
+  #read(text: string, isOpen: boolean): Inline {
+    this.reading.read += text.length;
+    return readInline(text, this.reading.definitions, this.#missing, isOpen);
+  }
+
+  /** Go on in a new box. */
+  #next(): void {
+    this.#box = this.el.appendChild(h("span", "nbs-part"));
+    this.#nodes = this.#length = 0;
+    this.#carry = "";
+  }
+
   /** Whether what is new can be added as it is. */
   #isQuiet(text: string, open: number): boolean {
     const added = text.length - this.#shown.length;
@@ -125,9 +164,7 @@ export class Leaf {
     let from: Cut | null = null;
     for (let cut = this.#partEnd(inline, from); cut; cut = this.#partEnd(inline, cut)) {
       morphChildren(this.#box, this.#nodes, this.#fragment(inline, from, cut));
-      this.#box = this.el.appendChild(h("span", "nbs-part"));
-      this.#nodes = this.#length = 0;
-      this.#carry = "";
+      this.#next();
       from = cut;
     }
     const begin: number = from?.at ?? 0;
