@@ -154,13 +154,8 @@ class RunSupervisor:
         """Begin a run; returns at once. `text` is the task for a reader. `token` is anything with `add_callback`: the
         run is cancelled when the token calls back, on any thread.
 
-        Raises AlreadyRunningError and LoopError, and TypeError for what is no token.
+        Raises AlreadyRunningError and LoopError.
         """
-        if token is not None and not callable(getattr(token, "add_callback", None)):
-            raise TypeError(
-                "cancellation_token is an object that calls back when it is cancelled, so it has a method "
-                f"add_callback(function); an object of type {type(token).__name__} has none."
-            )
         self.check_free("start a run")  # before the lock: callbacks hear of a run that it buries
         with self._lock:
             self._check_taken("start a run")

@@ -431,13 +431,6 @@ async def test_anything_that_calls_back_is_a_cancellation_token() -> None:
         await waiting
 
 
-async def test_what_is_no_cancellation_token_is_refused_in_a_sentence() -> None:
-    stream = TeamStream(duo())
-    with pytest.raises(TypeError, match=r"so it has a method add_callback\(function\); an object of type int"):
-        await stream.run("go", cancellation_token=3)
-    assert (await stream.run("go")).messages
-
-
 async def test_the_users_own_cancellation_token_cancels_the_run() -> None:
     stream = TeamStream(duo(pace=0.005))
     token = CancellationToken()
