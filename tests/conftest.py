@@ -62,7 +62,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if left:
             config.hook.pytest_deselected(items=left)
             items[:] = [item for item in items if item not in set(left)]
-    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.path.parts), len(LONG)))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    folders = item.nodeid.partition("::")[0].split("/")
+    return next((rank for rank, name in enumerate(LONG) if name in folders), len(LONG))
 
 
 def pytest_collection_finish() -> None:
@@ -151,7 +156,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("not run: Firefox: no firefox-esr or firefox on PATH")
     if not CORPORA.is_dir():
         terminalreporter.write_line(
-            f"not run: the texts of {CORPORA}: there is no such folder (our own texts were run)"
+            f"not run: hostile texts and GFM examples of {CORPORA}: no such folder (our own were run)"
         )
     for what, count in sorted(terminalreporter.config.stash[THINNED].items()):
         terminalreporter.write_line(f"not run: {what}, {count} tests (--all-versions runs them)")

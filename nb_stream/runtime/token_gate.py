@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -48,6 +49,7 @@ class TokenGate:
         streaming: StreamingOption = "built",
         *,
         may_create: bool = False,
+        lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         self.wanted: dict[str, bool] = {}
         """By path, whether an agent's model is to be asked for a stream from its next turn."""
@@ -55,7 +57,7 @@ class TokenGate:
         self._begins, self._others = _begin(agents, streaming)
         self._may_create = may_create
         self._for_all = 0  # callbacks that name no agents
-        self._lock = threading.Lock()
+        self._lock = threading.Lock() if lock is None else lock
         self._switches: dict[str, _Switch] = {}
         for agent in agents:
             self._add(agent.path, built.get(agent.path), agent.can_stream)

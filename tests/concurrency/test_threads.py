@@ -22,6 +22,7 @@ from nb_stream.core.chunk_buffer import ChunkBuffer
 from nb_stream.core.model import RunFinished
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.errors import AlreadyRunningError, LoopError
+from nb_stream.runtime.token_gate import TokenGate
 from nb_stream.wire.batcher import Batcher
 from nb_stream.wire.commands import decode
 from tests.support.browser_mirror import BrowserMirror
@@ -292,7 +293,9 @@ async def test_a_display_that_follows_later_than_it_was_made_is_told_of_no_text_
     batcher = Batcher(stream, lambda frame: None, lambda: stream.loop)
     run = stream.start("go")
     await until(lambda: stream.transcript.live_cells)
-    await until(lambda: stream._feed._said[1])
+    tokens: list[Any] = []
+    stream.on_token(tokens.append)
+    await until(lambda: tokens)  # nobody has looked at the transcript since
     stream.watch(batcher)
     await run
     assert caplog.records == []
@@ -309,9 +312,7 @@ async def test_a_panel_that_is_closed_before_the_loop_has_heard_of_it_leaves_not
 
 
 async def test_a_switch_that_is_set_while_an_agent_turns_out_to_stream_stays() -> None:
-    stream = TeamStream(team())
-    stream._feed._meet("guest", "guest", streams=False)
-    setting = threading.Thread(target=lambda: stream.switches.__setitem__("guest", False))
+    setting = threading.Thread(target=lambda: gate.set("guest", False))
 
     class Busy:
         """Lets the other thread come as soon as the gate is being changed."""
@@ -321,17 +322,18 @@ async def test_a_switch_that_is_set_while_an_agent_turns_out_to_stream_stays() -
 
         def __enter__(self) -> None:
             self.lock.acquire()
-            if setting.ident is None:
+            if "guest" in gate and setting.ident is None:
                 setting.start()
                 setting.join(0.1)
 
         def __exit__(self, *error: object) -> None:
             self.lock.release()
 
-    stream._feed.gate._lock = Busy()
-    stream._feed._meet("guest", "guest", streams=True)
+    gate = TokenGate((), {}, lock=Busy())
+    gate.meet("guest", False)
+    gate.meet("guest", True)
     await in_thread(setting.join)
-    assert stream.switches["guest"] is False
+    assert not gate.is_open("guest")
 
 
 async def test_a_box_that_follows_its_switch_never_undoes_a_later_click() -> None:
@@ -380,7 +382,11 @@ class HeldLoop(asyncio.SelectorEventLoop):
 
 def test_a_thread_that_sees_an_old_loop_closed_takes_no_new_one_away() -> None:
     home, old = OwnerLoop(), HeldLoop()
-    home._loop = old
+
+    async def own() -> None:
+        home.choose()
+
+    old.run_until_complete(own())
     old.close()
     old.reader = threading.Thread(target=lambda: home.loop)
     old.reader.start()
