@@ -1,9 +1,10 @@
 """What a cell says, as a list of sections: the one place that every renderer asks.
 
-A panel, a saved output, an exported file, a terminal and the clipboard show the same cells in different dress. What
-there is to show, in which order, and how a text is to be read, is decided here, so that none of them can forget
-something that the others show. Each renderer has a `match` over the sections that ends in `errors.unreachable`: a type
-checker finds the renderer that does not know a section. `frontend/src/protocol/cell_content.ts` is the same for pages.
+A panel, a saved output, an exported file, a terminal and the clipboard show the same cells in different dress. This
+module decides which sections a cell has, in which order they stand, and how each text is to be read. So no renderer can
+forget something that the others show. Each renderer has a `match` over the sections that ends in `errors.unreachable`:
+a type checker finds the renderer that does not know a section. `frontend/src/protocol/cell_content.ts` does the same
+for pages.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _RASTER_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0
 
 @dataclass(frozen=True)
 class HandoffTarget:
-    """The agent to which another one hands over. The sentence of the handoff names it as a rule."""
+    """The agent to which another agent hands over. As a rule, the text of the handoff names it too."""
 
     target: str
 
@@ -36,8 +37,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Approval:
-    """A question whether something may be done. `text` is the whole question, with what is to be approved in code
-    fences; `what` holds the same as values: a tool with its arguments, or code."""
+    """A question whether something may be done. `text` is the whole question, with the tool call or the code in code
+    fences; `what` holds the same tool and arguments, or the same code, as values."""
 
     text: str
     what: Mapping[str, Any]
@@ -60,7 +61,7 @@ class ToolUse:
 
 @dataclass(frozen=True)
 class Output:
-    """What a program printed; it may be empty."""
+    """The output of a program; it may be empty."""
 
     text: str
     exit_code: int | None
@@ -76,14 +77,15 @@ class Ending:
 
 @dataclass(frozen=True)
 class Traceback:
-    """Where an error was raised."""
+    """The traceback of an error."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image of a message, counted from 1. `source` is what the message gave, which may be any text."""
+    """An image of a message, counted from 1. `source` is its address or its data. It comes from the message, so it may
+    be any text."""
 
     number: int
     source: str
@@ -109,7 +111,7 @@ Section = Union[
 
 
 def sections_of(cell: Cell) -> Iterator[Section]:
-    """What a cell says, in the order in which it is read. A cell that says nothing has no sections."""
+    """The sections of a cell, in the order in which they are read. A cell that says nothing has none."""
     data = cell.data
     if target := data.get("target"):
         yield HandoffTarget(target)
@@ -131,13 +133,13 @@ def sections_of(cell: Cell) -> Iterator[Section]:
 
 
 def images_of(cell: Cell) -> list[Image]:
-    """The images of a cell, which stand behind all else that it says."""
+    """The images of a cell. They stand behind its other sections."""
     return [Image(number, source) for number, source in enumerate(cell.data.get("images", ()), 1)]
 
 
 def _code(cell: Cell) -> Iterator[Code]:
-    """The code blocks of a cell that do not stand in its text between fences. A word of the text that looks like a
-    short piece of code is not that code."""
+    """The code blocks of a cell that its text does not already show between fences. Only fences count: a word of the
+    text may happen to equal a short block of code."""
     blocks = cell.data.get("code_blocks")
     if blocks:
         shown = {fenced[2].strip() for fenced in _FENCED.finditer(cell.text)}

@@ -1,7 +1,8 @@
-"""What waits behind a gate, or for the next fold: chunks, joined by the model call that wrote them.
+"""Chunks that wait behind a closed gate, or for the next fold, joined by the model call that wrote them.
 
-The transcript takes every chunk, whatever the switches say; a closed gate only keeps text from callbacks and from
-`run_stream`. So opening one in the middle of a message loses nothing, and closing one changes no finished message.
+Joining keeps the cost low: a message of a thousand chunks is folded as a few texts. It loses nothing, because the
+transcript takes every chunk, whatever the switches say, and a closed gate only keeps text from callbacks and from
+`run_stream`. So a gate may open or close in the middle of a message.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from .model import Chunk, ModelCallKey
 
 @dataclass
 class BufferedCall:
-    """Chunks of one model call that wait together. `native` is the framework's own first one."""
+    """Chunks of one model call that wait together. `native` is the framework's own object for the first of them."""
 
     first: Chunk
     native: Any
@@ -30,7 +31,8 @@ class BufferedCall:
 
 
 class ChunkBuffer:
-    """Chunks put aside, joined by model call, in the order in which the calls began."""
+    """Chunks that wait, joined by model call, in the order in which the calls began. Only the loop of its stream
+    changes it; other threads may call `chunks`."""
 
     def __init__(self) -> None:
         self._joined: dict[ModelCallKey, BufferedCall] = {}
@@ -39,7 +41,7 @@ class ChunkBuffer:
         return bool(self._joined)
 
     def add(self, chunk: Chunk, native: Any = None) -> bool:
-        """Put a chunk aside; true where nothing of its call was waiting."""
+        """Add a chunk. Returns whether it is the first of its call that waits."""
         key = chunk.key
         until = chunk.at if chunk.until is None else chunk.until
         joined = self._joined.get(key)
@@ -52,19 +54,20 @@ class ChunkBuffer:
         return False
 
     def chunks(self) -> list[Chunk]:
-        """What is there, joined, and stays there. Any thread."""
+        """The chunks that wait, one for each call. They stay in the buffer. Any thread."""
         return [joined.chunk() for joined in list(self._joined.values())]
 
     def paths(self) -> set[str]:
-        """The agents of whom something is there."""
+        """The paths of the agents whose chunks wait."""
         return {key.path for key in self._joined}
 
     def take(self, path: str | None = None) -> Iterator[BufferedCall]:
-        """Take out everything, or what belongs to the agent at `path`."""
+        """Take out all calls, or those of the agent at `path`."""
         for key in [key for key in self._joined if path is None or key.path == path]:
             yield self._joined.pop(key)
 
     def forget(self, path: str, turn: str | None) -> None:
-        """Drop what belongs to a turn whose message has come; to the agent's every turn where it is not known."""
+        """Drop the chunks of a turn, because its whole message has come. If the turn is not known (None), drop the
+        chunks of all turns of the agent."""
         for key in [key for key in self._joined if key.path == path and turn in (None, key.turn)]:
             del self._joined[key]

@@ -1,5 +1,7 @@
-"""Text that can be encoded. Models, tools and JSON decoders hand over halves of surrogate pairs, which UTF-8 does
-not know: one of them would keep a frame from being sent and a file from being written.
+"""Makes texts that can be encoded as UTF-8.
+
+Models, tools and JSON decoders hand over halves of surrogate pairs, which UTF-8 does not know. One such half would keep
+a frame from being sent and a file from being written.
 """
 
 from __future__ import annotations
@@ -20,14 +22,15 @@ def clean(text: str) -> str:
 
 
 def clean_start(text: str) -> tuple[str, str]:
-    """The cleaned text without the first half of a pair at its very end, and that half: the other may still come."""
+    """The cleaned text without the first half of a pair at its very end, and that half: the second half may still
+    come with the next piece."""
     if text and "\ud800" <= text[-1] <= "\udbff":
         return clean(text[:-1]), text[-1]
     return clean(text), ""
 
 
 def cleaned(value: Any) -> Any:
-    """A dataclass, mapping, list or tuple with all its texts cleaned; the same object where nothing had to be."""
+    """A dataclass, mapping, list or tuple with all its texts cleaned. If nothing changes, it is the same object."""
     if isinstance(value, str):
         return clean(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

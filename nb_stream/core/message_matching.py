@@ -1,9 +1,10 @@
-"""Which streamed text belongs to a message.
+"""Decides which streamed text belongs to a finished message.
 
-The id of a chunk usually, but not always, is the id of its message. A thought may take the id away from its answer,
-text before a tool call may have no message or come again as a thought, the calls of a tool loop may share one id, and
-some agents give none. So an id that matches decides. If none matches, the text decides; and if the text was changed on
-its way, the one call that is left without an id.
+A message says again what its agent has streamed, and a reader must see it once. The id of a chunk usually is the id of
+its message, but not always. A thought may take the id away from its answer. Text before a tool call may have no
+message, or come again as a thought. The calls of a tool loop may share one id, and some agents give no ids. So there
+are three rules, in this order: a call with the same id matches; a call with the same text matches; and if the text was
+changed on its way, the call without an id that is left matches.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from .model import CellKind, Message
 from .transcript import StreamingCall, StreamingCell
 
 REPLACES = (CellKind.TEXT, CellKind.STRUCTURED)
-"""The kinds of message that end a streamed text although they differ from it."""
+"""The kinds of message that end a streamed text even if their own text differs from it."""
 
 
 class AgentEvent(Protocol):
-    """What all events of an agent have."""
+    """The fields that all events of an agent have."""
 
     @property
     def agent(self) -> str: ...
@@ -31,7 +32,7 @@ class AgentEvent(Protocol):
 
 
 def own(lives: Sequence[StreamingCall], event: AgentEvent) -> list[StreamingCall]:
-    """The calls that an event can be about: of its agent and its turn, as far as turns are known."""
+    """The calls that an event can be about: those of its agent and its turn. A turn that is not known fits all."""
     return [
         live
         for live in lives
@@ -42,21 +43,21 @@ def own(lives: Sequence[StreamingCall], event: AgentEvent) -> list[StreamingCall
 
 
 def inside(lives: Sequence[StreamingCall], event: Message) -> list[StreamingCall]:
-    """The calls of somebody else in the turn that a message ends: an agent of the user's own hands on what an agent
-    inside it streams, and signs the answer itself."""
+    """The calls of other agents in the turn that a message ends. A user's own agent may hand on the chunks of an agent
+    inside it, and sign the answer itself."""
     if not event.final or event.turn is None:
         return []
     return [live for live in lives if live.turn == event.turn and (live.path, live.agent) != (event.path, event.agent)]
 
 
 def repeated(lives: Sequence[StreamingCall], event: Message) -> StreamingCall | None:
-    """The one of these calls whose text a message says again, or None."""
+    """The first of these calls whose text a message says again, or None."""
     return _first_fitting(lives, lambda live: _equals(live, event.text)) if event.kind in REPLACES else None
 
 
 def answer_of(lives: Sequence[StreamingCall], event: Message) -> StreamingCall | None:
-    """The one of an agent's calls that a message ends, or None where it stands for itself."""
-    if event.kind is CellKind.TOOL_CALL:  # it says what has to happen next, never what was said
+    """The call, among those of its agent, that a message ends. None if the message ends no streamed text."""
+    if event.kind is CellKind.TOOL_CALL:  # it says what happens next, and never repeats a streamed text
         return None
     found = by_id(lives, event.message_id) or _first_fitting(lives, lambda live: _equals(live, event.text))
     if found is not None or event.kind not in REPLACES:
@@ -70,7 +71,7 @@ def answer_of(lives: Sequence[StreamingCall], event: Message) -> StreamingCall |
 
 
 def thought_of(lives: Sequence[StreamingCall], event: Message) -> StreamingCall | None:
-    """The one of an agent's calls that a thought came from, or None."""
+    """The call, among those of its agent, that wrote a thought, or None."""
     found = by_id(lives, event.message_id)
     if found is None:
         found = _first_fitting(lives, lambda live: is_thought(live, event.text) or is_aside(live, event.text))
@@ -78,27 +79,28 @@ def thought_of(lives: Sequence[StreamingCall], event: Message) -> StreamingCall 
 
 
 def by_id(lives: Sequence[StreamingCall], message_id: str | None) -> StreamingCall | None:
-    """The call with this id, or None; no id matches nothing."""
+    """The call with this id, or None. The id None matches no call."""
     return None if message_id is None else _first_fitting(lives, lambda live: live.message_id == message_id)
 
 
 def is_thought(live: StreamingCall, text: str) -> bool:
-    """Whether a thought is the one that was streamed between marks."""
+    """Whether `text` is the thought that the call streamed between marks."""
     return live.thought is not None and think_tags.same(text, live.thought.text)
 
 
 def is_aside(live: StreamingCall, text: str) -> bool:
-    """Whether a thought is the text that was streamed before a tool call: some model clients report it as one."""
+    """Whether `text`, which a message reports as a thought, is what the call streamed before a tool call. Some model
+    clients report such text as a thought."""
     return _equals(live, text)
 
 
 def is_answer(live: StreamingCall, text: str) -> bool:
-    """Whether a message is what was streamed behind the thought."""
+    """Whether `text` is what the call streamed behind its thought."""
     return _answer_text(live).strip() == text.strip()
 
 
 def in_thought(live: StreamingCall) -> bool:
-    """Whether what is pending belongs to the thought."""
+    """Whether the pending text of a call belongs to its thought."""
     return live.phase in ("thought", "thought-start", "known-thought")
 
 
@@ -117,12 +119,12 @@ def _begins(live: StreamingCall, text: str) -> bool:
 
 
 def _placed(text: str) -> str:
-    """A whole text as its pieces would join in cells: without marks."""
+    """A whole text as cells would show its pieces: without marks."""
     return "".join(think_tags.split("start", text)[1:]).strip()
 
 
 def _streamed(live: StreamingCall) -> tuple[str, str]:
-    """What was streamed, without its thought (which may have had a message of its own) and with it."""
+    """The streamed text of a call: without its thought, which may have had a message of its own, and with it."""
     thought, answer = _text_of(live.thought), _answer_text(live)
     if in_thought(live):
         thought += live.pending

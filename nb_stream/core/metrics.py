@@ -1,4 +1,7 @@
-"""Figures of a message: how long until its first token, how fast it came, how much was used."""
+"""Counts what messages, agents and runs took: seconds until the first token, tokens a second, tokens, US dollars.
+
+All figures come from cells and from `ModelCalls`. So a live run, a replay and a loaded file show the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from dataclasses import dataclass, field
 from .model import USER, Cell, CellRole, ModelCalls, Usage
 
 Prices = Mapping[str, tuple[float, float]]
-"""By model, USD for a million prompt tokens and for a million completion tokens."""
+"""For each model, by its name, the USD for a million prompt tokens and for a million completion tokens."""
 
 
 def checked(prices: Prices) -> dict[str, tuple[float, float]]:
-    """The prices as numbers. Raises ValueError, with the model, for what is no pair of prices."""
+    """The prices as numbers. Raises ValueError if one of them is not a pair of numbers."""
     try:
         pairs = {model: tuple(map(float, pair)) for model, pair in prices.items()}
         return {model: (prompt, completion) for model, (prompt, completion) in pairs.items()}
@@ -25,12 +28,13 @@ def checked(prices: Prices) -> dict[str, tuple[float, float]]:
 
 
 def cost(usage: Usage, price: tuple[float, float]) -> float:
-    """What a model call cost, in USD."""
+    """The cost of a model call in USD."""
     return (usage.prompt_tokens * price[0] + usage.completion_tokens * price[1]) / 1e6
 
 
 def price_of(model: str, prices: Mapping[str, tuple[float, float]]) -> tuple[float, float] | None:
-    """The price of a model, or of the model whose dated release it is ("gpt-4o-2024-08-06"); None where it has none."""
+    """The price of a model. A dated release ("gpt-4o-2024-08-06") has the price of its model unless it has its own.
+    None if there is no price."""
     return prices.get(model) or prices.get(_RELEASE.sub("", model))
 
 
@@ -39,14 +43,17 @@ _RELEASE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 
 @dataclass(frozen=True)
 class Figures:
-    """What an agent did, or a whole run: its messages, the tokens and the cost (USD) of its model calls, and the
-    seconds in which it was at work; those in which it waited for a person are `waited`.
+    """What an agent, or a whole run, has done.
 
-    `ttft` is the mean time to the first token of its model calls, `tokens_per_s` their pace, where longer ones count
-    more; both are None where nothing was streamed. `estimated` says that the pace of a call was counted from chunks.
+    `messages` counts its messages. `usage` and `cost` (USD) are those of its model calls. `seconds` is the time in
+    which it was at work; `waited` is the time, in seconds, in which it waited for a person.
 
-    Usage is what servers counted, also of calls that no message tells of: a selector's, an orchestrator's, code drafts.
-    `unpriced` says that a model has no price, so that the cost is the least.
+    `ttft` is the mean time in seconds to the first token of its model calls. `tokens_per_s` is the mean pace of these
+    calls, in which a longer call counts more. Both are None if nothing was streamed. `estimated` says that the pace of
+    at least one call was counted from chunks.
+
+    Servers count the usage. It includes calls that no message tells of: those of a selector or an orchestrator, and
+    drafts of code. `unpriced` says that a model has no price, so the true cost is higher than `cost`.
     """
 
     messages: int = 0
@@ -63,15 +70,15 @@ class Figures:
 def figures_of(
     cells: Sequence[Cell], asked: Iterable[Cell] | None = None, unseen: Iterable[ModelCalls] = ()
 ) -> Figures:
-    """The figures of what agents said in some cells. The task counts for nobody.
+    """The figures of what agents said in `cells`. The task belongs to no agent and is not counted.
 
-    `asked` are the cells that may have waited for a person, `cells` where it is None; `unseen` are model calls that no
+    `asked` are the cells that may have waited for a person; None means `cells`. `unseen` are model calls that no
     message tells of.
     """
     said = [cell for cell in cells if cell.path and cell.path != USER]
     waits = [*_spans(cell for cell in (cells if asked is None else asked) if cell.kind.role is CellRole.QUESTION)]
     work = [*_spans(cell for cell in said if cell.kind.role is not CellRole.QUESTION)]
-    # A thought and its answer are two cells of one call, and begin with it.
+    # A thought and its answer are two cells of one call, which begin at the same time.
     calls = {(cell.path, cell.started_at): cell for cell in said if cell.ttft is not None or cell.tokens_per_s}
     spoken: list[Cell | ModelCalls] = [*said, *unseen]
     used = [call for call in spoken if call.usage]
@@ -94,7 +101,8 @@ def figures_of(
 
 
 def first_token(cells: Sequence[Cell], since: float | None) -> float | None:
-    """Seconds until the first token of all, without those that a person took; None where nothing was streamed."""
+    """Seconds from `since` to the first token of a run, without the time that a person took before it. None if nothing
+    was streamed."""
     streamed = (c.started_at for c in cells if c.ttft is not None or c.tokens_per_s is not None)
     first = min((at for at in streamed if at is not None), default=None)
     if first is None or since is None:
@@ -104,8 +112,9 @@ def first_token(cells: Sequence[Cell], since: float | None) -> float | None:
 
 
 def by_agent(cells: Iterable[Cell], unseen: Iterable[ModelCalls] = ()) -> dict[str, Figures]:
-    """The figures of each agent, by path, in the order in which they first spoke; last those of whom there are only
-    `unseen` calls. The task counts for nobody. An agent waits for a person, too, while one inside it does."""
+    """The figures of each agent by path, in the order in which the agents first spoke. Agents that have `unseen` calls
+    and said nothing come last. The task belongs to no agent and is not counted. While an agent waits for a person, the
+    agents and teams around it wait too."""
     said: dict[str, list[Cell]] = {}
     asked: list[Cell] = []
     for cell in cells:
@@ -127,12 +136,12 @@ def by_agent(cells: Iterable[Cell], unseen: Iterable[ModelCalls] = ()) -> dict[s
 
 
 def _spans(cells: Iterable[Cell]) -> Iterator[tuple[float, float]]:
-    """From when to when cells were under way, as far as they have ended."""
+    """When each cell began and ended. Cells that have not ended are left out."""
     return ((c.started_at, c.ended_at) for c in cells if c.started_at is not None and c.ended_at is not None)
 
 
 def _together(spans: Iterable[tuple[float, float]]) -> float:
-    """The seconds that spans cover; where several do, they count once."""
+    """The seconds that the spans cover. A time that several spans cover counts once."""
     seconds, until = 0.0, float("-inf")
     for begin, end in sorted(spans):
         seconds += max(0.0, end - max(begin, until))
@@ -141,11 +150,11 @@ def _together(spans: Iterable[tuple[float, float]]) -> float:
 
 
 def tokens_per_second(usage: Usage | None, chunks: int, first_at: float, last_at: float) -> tuple[float | None, bool]:
-    """The pace of a generation between its first and its last chunk, and whether it is an estimate.
+    """The tokens per second of a model call between its first and its last chunk, and whether this is an estimate.
 
-    The server's count of completion tokens is taken where there is one; otherwise chunks stand for tokens and the
-    pace is marked as estimated. What came with the first chunk is not counted: it took no part of the time. None
-    where the time between the chunks is too short to say anything.
+    If the server counted completion tokens, its count is taken. If not, chunks stand for tokens and the pace is an
+    estimate. The first chunk does not count, because the time begins with it. The pace is None if there are fewer than
+    two chunks, or no time between them.
     """
     seconds = last_at - first_at
     if chunks < 2 or seconds <= 0:

@@ -1,8 +1,9 @@
-"""The plain data of a run: what an agent said (events) and what a reader sees (cells).
+"""The plain data of a run: events, which say what happened, and cells, which are what a reader sees.
 
-Everything here is frozen and free of I/O. A backend turns what its framework yields into the `Event` union; the
-reducer folds events into `Cell`s; the widget, the exports and the recordings read cells and events and nothing else.
-Times are seconds since the epoch (`float`), durations are seconds, text lengths are Unicode code points.
+These types separate the agent framework from everything that shows or keeps a run. A backend turns what its framework
+yields into the `Event` union. The reducer folds events into `Cell`s. The widget, the exports and the recordings read
+cells and events and nothing else. Everything here is frozen and free of I/O. Times are seconds since the epoch
+(`float`), durations are seconds, text lengths are Unicode code points.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..errors import unreachable
 from .typed_json import decoded
 
 USER = "user"
-"""The name, and the path, of the person who gives the task. No figure and no row of agents counts this author."""
+"""The name and the path of the person who gives the task. This author is no agent: it has no figures and no switch."""
 
 
 class _Word(str, Enum):
@@ -34,32 +35,32 @@ class TextForm(_Word):
     """How the text of a cell is to be read."""
 
     MARKDOWN = "markdown"
-    """What models and people write."""
+    """Text that models and people write."""
 
     PLAIN = "plain"
-    """A sentence of a framework or of nb_stream; a document may take it for Markdown."""
+    """A sentence of a framework or of nb_stream. A document may show it as Markdown."""
 
     PREFORMATTED = "preformatted"
-    """What a program printed: every space counts."""
+    """The output of a program: every space counts."""
 
     JSON = "json"
     ERROR = "error"
-    """What an exception says."""
+    """The text of an exception."""
 
 
 class CellRole(_Word):
-    """The part that a cell plays in a run. Where kinds are to be told apart, roles are: a new kind takes the place of
-    those that have its role."""
+    """The part that a cell plays in a run. Renderers branch on roles and not on kinds, so that a new kind is shown as
+    the other kinds of its role are."""
 
     MESSAGE = "message"
     THOUGHT = "thought"
     TOOL_CALL = "tool call"
     CODE = "code"
     ASIDE = "aside"
-    """What readers pass over: what a team did between two messages."""
+    """What a team did between two messages. Most readers skip it."""
 
     QUESTION = "question"
-    """To a person."""
+    """A question to a person."""
 
     ERROR = "error"
     NOTICE = "notice"
@@ -107,13 +108,13 @@ class CellKind(_Word):
 
     @property
     def ends_text(self) -> bool:
-        """Whether a message of this kind says that its agent has finished the text that it was writing. A question
-        comes in the middle of one, and so may a message that nobody knows."""
+        """Whether a message of this kind shows that its agent has finished the text that it was writing. A question may
+        come in the middle of a text, and so may a message of an unknown class."""
         return self.role not in (CellRole.QUESTION, CellRole.NOTICE)
 
     @property
     def text_form(self) -> TextForm:
-        """How texts of this kind are to be read, unless they are marked as preformatted."""
+        """How texts of this kind are to be read, unless their data says `preformatted`."""
         match self:
             case CellKind.TEXT | CellKind.THOUGHT | CellKind.TOOL_CALL | CellKind.CODE:
                 return TextForm.MARKDOWN
@@ -168,8 +169,11 @@ class AgentStatus(_Word):
 
 @dataclass(frozen=True)
 class AgentInfo:
-    """An agent of a team. `path` is unique (`"research/writer"`), `name` may not be; `parent` is the path of the
-    team or agent that holds it. `reason` says why `can_stream` is false, or is empty."""
+    """An agent of a team.
+
+    `path` is unique in its stream (`"research/writer"`); several agents may have the same `name`. `parent` is the path
+    of the team or agent that holds it, None at the top. If `can_stream` is false, `reason` says why in a sentence.
+    """
 
     name: str
     path: str
@@ -183,8 +187,7 @@ class AgentInfo:
 class Usage:
     """Tokens that the server counted for a model call, or a sum of such counts.
 
-    `about` says that it counted nothing: the numbers are estimated from the length of the texts, or a part of the sum
-    is.
+    `about` says that a server counted nothing: the numbers, or a part of a sum, are estimated from the length of texts.
     """
 
     prompt_tokens: int = 0
@@ -204,7 +207,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool call with its result, once there is one. `arguments` is the JSON text that the model wrote."""
+    """A tool call. `arguments` is the JSON text that the model wrote. `result` is None until there is one."""
 
     id: str
     name: str
@@ -215,13 +218,14 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of a transcript.
+    """One entry of a transcript: a message, a thought, a tool call, a question and so on, as `kind` says.
 
-    `type` is the message class that the framework gave it (empty for text that never became a message); `data` holds
-    what the kind needs beyond `text`, as JSON values (`preformatted`: no model wrote the text). `ttft` is the time to
-    the first token, `tokens_per_s` the pace of the generation; `estimated` says that the pace was counted from chunks,
-    because the server gave no usage.
-    `cost` is in USD, where the model has a price.
+    `id` is unique in the transcript, `run` is the id of its run, `agent` and `path` name the agent that wrote it.
+    `type` is the name of the framework's message class; it is empty if the text never became a message. `data` holds
+    what the kind needs beyond `text`, as JSON values (`preformatted`: a program printed the text). `started_at` and
+    `ended_at` are seconds since the epoch. `ttft` is the time to the first token in seconds. `tokens_per_s` is the pace
+    of the model call; `estimated` says that it was counted from chunks, because the server gave no usage. `cost` is in
+    USD, or None if the model has no price.
     """
 
     id: str
@@ -245,26 +249,26 @@ class Cell:
 
     @property
     def text_form(self) -> TextForm:
-        """How its text is to be read."""
+        """How the text of this cell is to be read."""
         form = self.kind.text_form
         is_said = form in (TextForm.MARKDOWN, TextForm.PLAIN)
         return TextForm.PREFORMATTED if is_said and self.data.get("preformatted") else form
 
     @property
     def is_markdown(self) -> bool:
-        """Whether its text may be read as Markdown: what people and models say may, what programs print may not."""
+        """Whether the text may be read as Markdown: text of people and models may, output of programs may not."""
         return self.text_form in (TextForm.MARKDOWN, TextForm.PLAIN)
 
     @property
     def duration(self) -> float | None:
-        """Seconds from the cell's first token to its end, or from the model call's beginning where its text came whole;
-        None where either is unknown."""
+        """Seconds from the first token of the cell to its end. If the text came whole, they count from the beginning of
+        the model call. None if the beginning or the end is not known."""
         if self.started_at is None or self.ended_at is None:
             return None
-        return max(0.0, self.ended_at - self.started_at)  # a file of another clock may say anything
+        return max(0.0, self.ended_at - self.started_at)  # the clock of another computer may have gone back
 
     def to_dict(self) -> dict[str, Any]:
-        """The cell as JSON values; `from_dict` gives back an equal cell."""
+        """The cell as JSON values. `from_dict` makes an equal cell of them."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["kind"], values["status"] = str(self.kind.value), str(self.status.value)
         values["usage"] = None if self.usage is None else dataclasses.asdict(self.usage)
@@ -274,8 +278,8 @@ class Cell:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Cell:
-        """The cell that `to_dict` wrote. Raises TypeError for fields that no cell has, ValueError for fields of
-        another type and unknown words."""
+        """The cell that `to_dict` wrote. Raises TypeError for fields that no cell has, and ValueError for values of a
+        wrong type and for unknown words."""
         unknown = values.keys() - {field.name for field in dataclasses.fields(cls)}
         if unknown:
             raise TypeError(f"A cell has no {', '.join(sorted(map(str, unknown)))}.")
@@ -286,10 +290,11 @@ class Cell:
 class RunInfo:
     """One run of a team: its task, how it ended and what it used.
 
-    `ttft` is the time from its beginning to the first token of all, `tokens_per_s` the pace of its model calls,
-    `waited` the seconds in which it waited for a person (waits at the same time count once); all are there once it has
-    ended. `cost` is in USD; `unpriced` says that a model has no price, so that the cost is the least. `calls` are the
-    model calls that no message tells of, which are in the sums.
+    `ttft` is the time in seconds from its beginning to its first token, without the time that a person took.
+    `tokens_per_s` is the pace of its model calls. `waited` is the time in seconds in which it waited for a person;
+    questions that wait at the same time count once. These three are known when the run has ended. `cost` is in USD;
+    `unpriced` says that a model has no price, so the true cost is higher. `calls` are the model calls that no message
+    tells of; `usage` and `cost` include them.
     """
 
     id: str
@@ -309,7 +314,7 @@ class RunInfo:
 
     @property
     def duration(self) -> float | None:
-        """Seconds from the run's beginning to its end, or None where either is unknown."""
+        """Seconds from the beginning of the run to its end. None if one of them is not known."""
         return None if self.started_at is None or self.ended_at is None else max(0.0, self.ended_at - self.started_at)
 
     @property
@@ -318,19 +323,23 @@ class RunInfo:
         return None if self.duration is None else max(0.0, self.duration - self.waited)
 
     def to_dict(self) -> dict[str, Any]:
-        """The run as JSON values; `from_dict` gives back an equal run."""
+        """The run as JSON values. `from_dict` makes an equal run of them."""
         calls = [dataclasses.asdict(call) for call in self.calls]
         return {**dataclasses.asdict(self), "status": str(self.status.value), "calls": calls}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunInfo:
-        """The run that `to_dict` wrote. Raises ValueError for fields of another type."""
+        """The run that `to_dict` wrote. Raises ValueError for values of a wrong type."""
         return decoded(cls, values)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of an agent's text as a callback gets it: what passed the gate, held text as one piece."""
+    """A piece of an agent's text as a callback of `on_token` gets it: text that passed the gate of the agent.
+
+    Text that a closed gate held comes as one piece when the gate opens. `message_id` is the id of the model's answer,
+    None if the framework gives none. `at` is the time of the piece, in seconds since the epoch.
+    """
 
     agent: str
     path: str
@@ -344,7 +353,7 @@ class Token:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run begins. `task` is its text for a reader, empty when a run continues without one."""
+    """A run begins. `task` is the text of the task for a reader. It is empty if the run goes on without a task."""
 
     run: str
     at: float
@@ -353,7 +362,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class TurnStarted:
-    """An agent was given the floor. `turn` is unique for each call of the agent, also for calls in parallel."""
+    """An agent was called. `turn` is a new id for each call of an agent, also for calls at the same time."""
 
     agent: str
     path: str
@@ -363,7 +372,7 @@ class TurnStarted:
 
 @dataclass(frozen=True)
 class TurnEnded:
-    """An agent's turn ended without its last message. `status` is FAILED or CANCELLED, or DONE where an agent round it
+    """An agent's turn ended without its last message. `status` is FAILED or CANCELLED. It is DONE if an agent around it
     has kept the message to itself. The run may go on: an agent that is called as a tool fails alone."""
 
     agent: str
@@ -374,8 +383,8 @@ class TurnEnded:
 
 
 class ModelCallKey(NamedTuple):
-    """The model call that a piece of text belongs to: pieces with equal keys are one text. Servers reuse message ids,
-    and leave them out, so that an id alone is not enough."""
+    """The model call that a piece of text belongs to: pieces with equal keys are one text. The message id alone is not
+    enough, because servers use an id again or give none."""
 
     agent: str
     path: str
@@ -385,7 +394,8 @@ class ModelCallKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of streamed text, or several of them joined: `count` pieces, from `at` to `until`."""
+    """A piece of streamed text, or `count` pieces joined. `at` is the time of the first piece, `until` the time of the
+    last one; None means the same time."""
 
     agent: str
     path: str
@@ -404,9 +414,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Message:
-    """A whole message or event of an agent. `final` marks the last one of its turn.
+    """A whole message or event of an agent. `final` marks the last message of its turn.
 
-    A `TEXT` or `STRUCTURED` message ends the text that was streamed for it; every other kind stands for itself.
+    A `TEXT` or `STRUCTURED` message replaces the text that was streamed for it. Messages of other kinds replace it only
+    if their id or their text matches (`message_matching`).
     """
 
     agent: str
@@ -426,10 +437,10 @@ class Message:
 
 @dataclass(frozen=True)
 class ToolResults:
-    """The results of tool calls; each is paired with its call by `ToolCall.id`.
+    """The results of tool calls. `ToolCall.id` says which call a result belongs to.
 
-    The calls are those of the turn. If `turn` is None, they are all open calls of the agent: a call that a person has
-    approved may have its result when the agent goes on in another turn, which has no call of its own.
+    The calls are those of the turn. If `turn` is None, they are all open calls of the agent: if a person approves a
+    call, its result may come when the agent goes on in another turn.
     """
 
     agent: str
@@ -443,7 +454,7 @@ class ToolResults:
 
 @dataclass(frozen=True)
 class CodeResult:
-    """The output of a code cell's code."""
+    """The output of the code that a CODE message showed."""
 
     agent: str
     path: str
@@ -457,7 +468,8 @@ class CodeResult:
 
 @dataclass(frozen=True)
 class InputResolved:
-    """A request for human input ended: answered, cancelled or timed out."""
+    """A request for human input or an approval ended. `how` is a word such as "answered", "dismissed", "timed out" or
+    "cancelled". `answer` is None if there is none."""
 
     agent: str
     path: str
@@ -469,8 +481,9 @@ class InputResolved:
 
 @dataclass(frozen=True)
 class ModelCalls:
-    """Model calls of an agent or a manager that no message tells of: the choices of a selector in a team without
-    `emit_team_events`, what an orchestrator asks itself, an answer that was broken off. `count` of them together."""
+    """`count` model calls of an agent or a manager that no message tells of, with their usage together. Examples: the
+    choices of a selector whose team reports no events, the questions of an orchestrator to itself, an answer that was
+    broken off."""
 
     agent: str
     path: str
@@ -490,8 +503,8 @@ class Notice:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """A run ended. `status` is DONE, FAILED or CANCELLED; `error` and `traceback` are the failure's texts. `agent` and
-    `path` are those of the agent whose turn failed, and empty if it was nobody's."""
+    """A run ended. `status` is DONE, FAILED or CANCELLED. `error` and `traceback` are the texts of a failure. `agent`
+    and `path` name the agent whose turn failed. They are empty if no turn failed."""
 
     run: str
     at: float

@@ -1,6 +1,7 @@
-"""What an event changed in a transcript. Whoever applies the patches in order has the transcript's cells.
+"""Patches: what an event changed in a transcript. Applying them in order gives the cells of the transcript.
 
-Every cell that is opened settles at some time; none is ever taken away.
+Displays need them, so that a new token costs one patch and not a whole transcript. Every cell that is started is
+finished at some time, and no cell is ever taken away.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from .model import Cell, RunInfo
 
 @dataclass(frozen=True)
 class CellStarted:
-    """A cell began to be written; its text comes by `TextDelta`. It comes again if the cell turns out to be of another
-    kind; then the text stays."""
+    """An agent began to write a cell; the text comes by `TextDelta`. If the cell turns out to be of another kind, this
+    patch comes again for the same cell, which keeps its text."""
 
     cell: Cell
 
@@ -30,7 +31,8 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class CellFinished:
-    """A cell stands whole at `index` of the finished cells; also sent when such a cell is completed later."""
+    """A cell stands whole at `index` of the finished cells. It comes again for the same index when such a cell is
+    changed later, for example by the result of a tool."""
 
     cell: Cell
     index: int

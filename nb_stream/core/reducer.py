@@ -41,13 +41,13 @@ from .transcript import StreamingCall, StreamingCell, Transcript
 from .transcript_builder import TranscriptBuilder
 
 _WRITTEN = (CellKind.TEXT, CellKind.CODE, CellKind.SELECTION, CellKind.THOUGHT)
-"""The kinds whose text a model wrote, with the marks of its thought where the framework left them in."""
+"""The kinds whose text a model wrote. A framework may have left the marks of a thought in it."""
 
 
 def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch, ...]]:
-    """The transcript after `event`, and what changed. Raises TypeError for what is not an event.
+    """The transcript after `event`, and the patches. Raises TypeError if `event` is not an event.
 
-    Every text in the result can be encoded as UTF-8, whatever the event's can.
+    Every text in the result can be encoded as UTF-8, even if a text of the event cannot.
     """
     draft = TranscriptBuilder(transcript)
     if isinstance(event, Chunk):
@@ -103,7 +103,7 @@ def _chunk(draft: TranscriptBuilder, event: Chunk) -> None:
 
 
 def _call_of(draft: TranscriptBuilder, event: Chunk) -> StreamingCall:
-    """The call that a chunk belongs to; a new one where there is none yet."""
+    """The call that a chunk belongs to; a new call if it is the first chunk."""
     key = event.key
     for live in draft.live:
         if live.key == key:
@@ -126,17 +126,17 @@ def _on_message(draft: TranscriptBuilder, event: Message) -> None:
     elif not _is_chosen(draft, event):
         _other(draft, event)
     if event.kind in message_matching.REPLACES or event.kind is CellKind.HANDOFF:
-        for index, cell in draft.waiting(event, CellKind.INPUT):  # it was answered outside the panel
+        for index, cell in draft.waiting(event, CellKind.INPUT):  # the agent goes on, so somebody answered elsewhere
             draft.put(index, replace(cell, status=CellStatus.DONE, ended_at=event.at))
     _use(draft, event)
-    if event.kind is not CellKind.THOUGHT:  # it comes with its answer, at the end of the same model call
+    if event.kind is not CellKind.THOUGHT:  # a thought is reported with its answer, at the end of one model call
         draft.mark(event.turn, event.at)
     if event.final:
         draft.forget(event.turn)
 
 
 def _use(draft: TranscriptBuilder, event: Message | ModelCalls) -> None:
-    """Add the tokens and the cost of model calls to the run's."""
+    """Add the tokens and the cost of model calls to the sums of the run."""
     if event.usage is None or not draft.runs:
         return
     run = draft.runs[-1]
@@ -146,7 +146,7 @@ def _use(draft: TranscriptBuilder, event: Message | ModelCalls) -> None:
 
 
 def _thought(draft: TranscriptBuilder, event: Message) -> None:
-    """A thought ends the thought that was streamed, or turns text before a tool call into one."""
+    """Place a thought. It ends the thought that was streamed, or the text that was streamed before a tool call."""
     said = event.text
     marked, rest = think_tags.whole(said)
     if marked and not rest:
@@ -172,8 +172,8 @@ def _thought(draft: TranscriptBuilder, event: Message) -> None:
 
 
 def _other(draft: TranscriptBuilder, event: Message) -> None:
-    """A message of any other kind ends the text that was streamed for it, and all other text of its turn; but one
-    of a class that nobody knows may come in the middle of a text."""
+    """Place a message that is no thought and no question. It ends the text that was streamed for it, and all other text
+    of its turn. A message of an unknown class may come in the middle of a text, so it ends no other text."""
     own = message_matching.own(draft.live, event)
     inside = message_matching.inside(draft.live, event)
     live = message_matching.answer_of(own, event) or message_matching.repeated(inside, event)
@@ -185,10 +185,10 @@ def _other(draft: TranscriptBuilder, event: Message) -> None:
 
 
 def _is_chosen(draft: TranscriptBuilder, event: Message) -> bool:
-    """Whether a message only says whom the words before it chose: then both are one cell, the choice first.
+    """Join a selector's choice to the cell with its model's words, choice first. Returns whether there was such a cell.
 
-    A selector that streams reports its model's words and then the choice. One that does not stream reports the choice
-    alone.
+    A selector that streams reports its model's words and then the choice. A selector that does not stream reports the
+    choice alone.
     """
     if event.kind is not CellKind.SELECTION or "agents" not in event.data:
         return False
@@ -208,7 +208,8 @@ def _is_chosen(draft: TranscriptBuilder, event: Message) -> bool:
 
 
 def _place_message(draft: TranscriptBuilder, event: Message, live: StreamingCall | None = None) -> None:
-    """Settle the cells of a message, and those of the call that it ends: a thought in marks stands by itself."""
+    """Settle the cell of a message and the cells of `live`, the call that it ends. A thought in the text of the message
+    becomes a cell of its own."""
     thought, text = think_tags.whole(event.text) if event.kind in _WRITTEN else ("", event.text)
     streamed, answer = (live.thought, live.answer) if live is not None else (None, None)
     if thought:
@@ -218,7 +219,7 @@ def _place_message(draft: TranscriptBuilder, event: Message, live: StreamingCall
         draft.place(_settled_cell(draft, aside, live, streamed))
     elif live is not None and streamed is not None:
         if answer is None and think_tags.opens(event.text):
-            answer = streamed  # the mark was never closed: the message is all one text
+            answer = streamed  # the thought was never closed, so the message is one text
         else:
             draft.place(draft.ended(streamed.cell, live))
     draft.place(replace(_settled_cell(draft, event, live, answer), text=text), event.turn)
@@ -227,7 +228,8 @@ def _place_message(draft: TranscriptBuilder, event: Message, live: StreamingCall
 
 
 def _without_thought(draft: TranscriptBuilder, live: StreamingCall) -> StreamingCall:
-    """A call whose answer alone comes again, with a mark of its own in it: the thought before it stands by itself."""
+    """Settle the thought of a call as it was streamed, and return the call without it. The message that follows repeats
+    only the answer, and a mark in that answer begins another thought."""
     if live.thought is not None:
         draft.place(draft.ended(live.thought.cell, live))
     rest = replace(live, thought=None)
@@ -238,7 +240,7 @@ def _without_thought(draft: TranscriptBuilder, live: StreamingCall) -> Streaming
 def _settled_cell(
     draft: TranscriptBuilder, event: Message, live: StreamingCall | None = None, streamed: StreamingCell | None = None
 ) -> Cell:
-    """The settled cell of a message: the `streamed` one of `live` with its content replaced, or a new one."""
+    """The settled cell of a message: the cell that `live` has `streamed`, with its content replaced, or a new cell."""
     status = _status(event)
     cell = draft.new(event.kind, event, _began(draft, event), status) if streamed is None else streamed.head
     if live is not None:
@@ -261,13 +263,13 @@ def _settled_cell(
 
 
 def _began(draft: TranscriptBuilder, event: Message) -> float:
-    """When a message began that was not streamed: a model's whole answer with the last sign of its turn."""
+    """When a message that was not streamed began. The whole answer of a model began with the last sign of its turn."""
     called = event.usage is not None and event.kind in message_matching.REPLACES
     return draft.turns.get(event.turn or "", event.at) if called else event.at
 
 
 def _status(event: Message) -> CellStatus:
-    """What a message begins with: a tool call and code run, a request waits, everything else is done."""
+    """The first status of a message: a tool call and code are running, a request is waiting, all else is done."""
     if event.kind in (CellKind.INPUT, CellKind.APPROVAL):
         return CellStatus.WAITING
     if event.kind is CellKind.TOOL_CALL or (event.kind is CellKind.CODE and event.data.get("code_blocks")):
@@ -279,7 +281,7 @@ def _status(event: Message) -> CellStatus:
 
 
 def _tool_results(draft: TranscriptBuilder, event: ToolResults) -> None:
-    """Pair results with the calls that wait for them; one without a call becomes a cell of its own."""
+    """Give results to the calls that wait for them. A result without a call becomes a cell of its own."""
     results = list(event.results)
     for index, cell in draft.waiting(event, CellKind.TOOL_CALL):
         calls = tuple(_paired(call, results) for call in cell.tool_calls)
@@ -297,7 +299,8 @@ def _tool_results(draft: TranscriptBuilder, event: ToolResults) -> None:
 
 
 def _paired(call: ToolCall, results: list[ToolCall]) -> ToolCall:
-    """The call with its result, which is taken out of `results`. Some servers give all calls the same id."""
+    """The call with its result, which is removed from `results`: some servers give all calls the same id, and then each
+    call gets one of the results."""
     found = next((result for result in results if result.id == call.id), None)
     if call.result is not None or found is None:
         return call
@@ -319,8 +322,8 @@ def _code_result(draft: TranscriptBuilder, event: CodeResult) -> None:
 
 
 def _request(draft: TranscriptBuilder, event: Message) -> None:
-    """A request for input or approval. It is reported twice, by the stream (with the prompt) and by the framework,
-    in either order and perhaps after it was answered: both are the same cell."""
+    """Place a request for input or approval. The stream reports it with its prompt, and the framework may report it
+    too, before or after, even when it is already answered. Both reports are one cell."""
     request_id = event.data.get("request_id")
     for index, cell in draft.of_run():
         if cell.kind is event.kind and request_id is not None and cell.data.get("request_id") == request_id:
@@ -335,7 +338,7 @@ def _input_resolved(draft: TranscriptBuilder, event: InputResolved) -> None:
     for index, turn in draft.awaited:
         cell = draft.settled[index]
         if cell.data.get("request_id") == event.request_id and cell.status is CellStatus.WAITING:
-            if turn in draft.turns:  # what the person took is not the time to the agent's next token
+            if turn in draft.turns:  # the time that the person took does not count as time to the next token
                 draft.mark(turn, event.at)
             status = CellStatus.CANCELLED if event.answer is None else CellStatus.DONE
             data = {**cell.data, "how": event.how, "answer": event.answer}

@@ -1,9 +1,10 @@
-"""Text of a model or a tool, made harmless for a reader's screen.
+"""Makes the text of a model or a tool harmless for a reader's screen.
 
 A text can hold characters that a page or a terminal obeys instead of showing: escape sequences that move the cursor,
 marks that turn the reading direction round ("Trojan Source", CVE-2021-42574), letters without width that hide
-instructions. `visible` shows them by their number, as in `⟦U+202E⟧`. Joiners and variation selectors stay where scripts
-and emoji are written with them: behind a character that they can change. `frontend/src/marks.ts` has the same rules.
+instructions. `visible` shows them by their number, as in `⟦U+202E⟧`. Scripts and emoji are written with joiners and
+variation selectors, so these stay if they follow a character that they can change. `frontend/src/dom/safe_text.ts` has
+the same rules.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _HIDDEN_CHARACTERS = re.compile(
 _SELECTORS = frozenset("\u180b\u180c\u180d\u180f") | {chr(code) for code in range(0xFE00, 0xFE10)}
 
 _ONE_SHAPE = re.compile("LATIN|GREEK|CYRILLIC|CJK|HIRAGANA|KATAKANA|HANGUL|FULLWIDTH|HALFWIDTH")
-"""How the names of letters begin that joiners do not change."""
+"""Letters whose Unicode names begin with one of these words have one shape: joiners do not change them."""
 
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -36,7 +37,7 @@ _DASHES = (
     "\\-\u02d7\u058a\u2010-\u2015\u2043\u2212\u23af\u2500\u2501\u2504\u2505\u2508\u2509\u254c\u254d\u2550\u2796"
     "\u2e3a\u2e3b\u301c\u3030\ufe58\ufe63\uff0d"
 )
-"""What looks like the dashes of a head."""
+"""The characters that look like the dashes of a head."""
 
 _HEAD = re.compile(rf"^(?=[^\S\n]*[{_DASHES}]{{3,}}(?:[^\S\n]+[^\s{_DASHES}]|\w))", re.MULTILINE)
 
@@ -44,8 +45,8 @@ _HEAD = re.compile(rf"^(?=[^\S\n]*[{_DASHES}]{{3,}}(?:[^\S\n]+[^\s{_DASHES}]|\w)
 def visible(text: str) -> str:
     """The text with control characters, direction marks and letters without width shown by number.
 
-    Line ends become line feeds, colours of a terminal are taken out, and halves of surrogate pairs become U+FFFD, so
-    that what comes back can always be encoded.
+    Line ends become line feeds, and the colour codes of a terminal are taken out. Halves of surrogate pairs become
+    U+FFFD, so that the result can always be encoded.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -68,7 +69,7 @@ def visible(text: str) -> str:
 
 
 def _belongs(character: str, before: str) -> bool:
-    """Whether a joiner or a variation selector has its place behind `before`, which is one character or none."""
+    """Whether a joiner or a variation selector can change the character `before`, which may be empty."""
     if before == "":
         return False
     name = unicodedata.name(before, "")
@@ -84,8 +85,8 @@ def _belongs(character: str, before: str) -> bool:
 
 
 def quoted(text: str) -> str:
-    """A visible text in which no line begins as the heads in plain text do, with dashes: such a line gets "> " before
-    it, as mail does it with a line that looks like the head of the next letter. So nobody can speak in another's name.
+    """A visible text in which no line looks like a head of plain text, which begins with dashes. Such a line gets "> "
+    before it, as in mail. So no message can pretend to be the message of another agent.
     """
     return _HEAD.sub("> ", text)
 

@@ -1,11 +1,13 @@
-"""Thoughts of models, split off from their answers while they stream.
+"""Splits the thoughts of models off from their answers while they stream.
 
-Where the model client's shield saw what is a thought, it stands between `BEGIN` and `END`, and everything else is
-text. From other clients comes text with marks: `<think>…</think>` opens a thought at the very beginning of a text
-(after white space), and a text with `</think>` alone was a thought up to there, because the model's template has
-opened it. The same letters further on, or in backticks, may be part of an answer about such marks. A client may write
-the marks itself and take them off again by stripping characters, which eats letters from the ends of the thought;
-`repaired_thought` gives them back.
+The shield of a model client (`backends/autogen/shields.py`) knows what is a thought. It puts the thought between
+`BEGIN` and `END`, and everything else is text. Text of other clients has marks. `<think>…</think>` marks a thought at
+the very beginning of a text, after white space. In a text with `</think>` alone, everything before the mark is a
+thought, because the template of the model has opened it. The same letters later in a text, or in backticks, may be part
+of an answer about such marks.
+
+Some clients write the marks and take them off again by stripping characters. This also takes letters from the ends of
+the thought; `repaired_thought` gives them back.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ import re
 OPEN, CLOSE = "<think>", "</think>"
 
 BEGIN, END = "\ufdd0", "\ufdd1"
-"""The same marks where it is known that they are marks, and not text: characters that Unicode keeps for use inside a
-program."""
+"""The marks of a shield. No text has them: Unicode reserves these characters for use inside a program."""
 
 
 _QUOTED = "`" + CLOSE
@@ -25,14 +26,15 @@ _KNOWN_MARK = re.compile(f"([{BEGIN}{END}])")
 
 
 def split(phase: str, text: str) -> tuple[str, str, str, str]:
-    """Place the next piece of a streamed text.
+    """Split the next piece of a streamed text into thought and answer.
 
-    Takes the phase, at first `"start"`, and the text that is not placed yet; returns the new phase, the text for the
-    thought, the text for the answer, and what has to wait for the next piece. However a text is cut, the pieces of its
-    thought and of its answer join to the same two texts.
+    Takes the phase, at first `"start"`, and the text that is not placed yet. Returns the new phase, the text for the
+    thought, the text for the answer, and the text that has to wait for the next piece. However a text is cut, the
+    pieces of its thought and of its answer join to the same two texts.
 
-    An answer without marks is `"bare"`: it was a thought, after all, if the phase goes on to `"turned-gap"` or
-    `"turned"`. From the first mark of a shield on, phases are `"known"` and `"known-thought"`: no letters are marks.
+    The phase of an answer without marks is `"bare"`. If the phase goes on to `"turned-gap"` or `"turned"`, the text so
+    far was a thought after all. From the first mark of a shield on, the phases are `"known"` and `"known-thought"`:
+    then `<think>` is text like any other.
     """
     if phase.startswith("known"):
         return _known(phase, text)
@@ -99,26 +101,26 @@ def _marked(phase: str, text: str) -> tuple[str, str, str, str]:
 
 
 def is_turned(phase: str) -> bool:
-    """Whether a text that began like an answer was a thought."""
+    """Whether a text that began like an answer has turned out to be a thought."""
     return phase in ("turned-gap", "turned")
 
 
 def _tail(text: str) -> int:
-    """How many last characters may belong to the closing mark or to the line breaks before it."""
+    """How many characters at the end may belong to the closing mark or to the line breaks before it."""
     length = _kept(text, CLOSE)
     body = text[: len(text) - length]
     return length + len(body) - len(body.rstrip("\n"))
 
 
 def _kept(text: str, *marks: str) -> int:
-    """How many last characters may be the beginning of a mark."""
+    """How many characters at the end may be the beginning of a mark."""
     longest = max(map(len, marks)) - 1
     lengths = range(min(longest, len(text)), 0, -1)
     return next((n for n in lengths if any(len(mark) > n and mark.startswith(text[-n:]) for mark in marks)), 0)
 
 
 def whole(text: str) -> tuple[str, str]:
-    """The thought and the answer of a finished text; the thought is empty where a mark is missing."""
+    """The thought and the answer of a finished text. The thought is empty if a mark is missing."""
     if opens(text):
         if CLOSE not in text:
             return "", text
@@ -137,17 +139,17 @@ def opens(text: str) -> bool:
 
 
 def unmarked(text: str) -> str:
-    """A text without the characters that only we may use."""
+    """A text in which the marks of a shield, which only nb_stream may write, are replaced by U+FFFD."""
     return text.replace(BEGIN, "\ufffd").replace(END, "\ufffd")
 
 
 def with_think_tags(text: str) -> str:
-    """A streamed text with the marks that readers of a stream know, in the place of ours."""
+    """A streamed text with `<think>` and `</think>`, which readers of a stream know, in the place of a shield's marks."""
     return text.replace(BEGIN, OPEN).replace(END, CLOSE)
 
 
 def same(said: str, streamed: str) -> bool:
-    """Whether `said` is the `streamed` thought, as it was or with letters eaten from its ends."""
+    """Whether `said` is the `streamed` thought, whole or without some letters at its ends."""
     core = said.strip()
     if not core:
         return False
@@ -156,5 +158,5 @@ def same(said: str, streamed: str) -> bool:
 
 
 def repaired_thought(said: str, streamed: str) -> str:
-    """The thought in full: what was `streamed`, if its message (`said`) lost letters of that."""
+    """The whole thought: `streamed` if its message, `said`, has lost letters at the ends; else `said`."""
     return streamed if same(said, streamed) and said.strip() != streamed.strip() else said

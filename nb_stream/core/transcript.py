@@ -1,7 +1,7 @@
 """A transcript: everything that was said in the runs of one stream, as data.
 
-Finished cells stand in the order in which their messages came; text that is still being written stands behind
-them. A transcript never changes: `nb_stream.core.reducer.fold` makes the next one from an event.
+Finished cells stand in the order in which their messages came. Text that is still being written stands behind them. A
+transcript never changes: `nb_stream.core.reducer.fold` makes the next one from an event. So any thread may read one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ TRANSCRIPT_VERSION = 1
 """The version of the dictionary that `Transcript.to_dict` writes."""
 
 exporters: dict[str, Callable[[Sequence[Cell], Sequence[RunInfo]], Any]] = {}
-"""Writes cells and runs in a form. The package `export` stands above this one, and fills it when it is imported."""
+"""By the name of a form, the function that writes cells and runs in this form. The package `export` adds its functions
+when it is imported: this package must not import that one, which stands above it."""
 
 
 @dataclass(frozen=True)
 class StreamingCell:
-    """A cell that is being written: its head, and its text in pieces, each at least twice as long as the next. So a
-    long text is not copied for every piece that comes. Of two, the one with the greater `opened` was opened later."""
+    """A cell that is being written: `head` is the cell without its text, `pieces` are the text. Each piece is at least
+    twice as long as the next, so that a long text is not copied whenever a chunk comes. `opened` gives the order in
+    which live cells were opened."""
 
     head: Cell
     pieces: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ class StreamingCell:
         return replace(self.head, text=self.text)
 
     def grown(self, text: str) -> StreamingCell:
-        """The same with `text` behind it."""
+        """This cell with `text` added at its end."""
         pieces, last = self.pieces, text
         while pieces and len(pieces[-1]) < 2 * len(last):
             pieces, last = pieces[:-1], pieces[-1] + last
@@ -52,13 +54,13 @@ class StreamingCell:
 
 @dataclass(frozen=True)
 class StreamingCall:
-    """A model call whose text is still coming: up to two cells (a thought, then the answer), and how to end them.
+    """A model call whose text is still coming. It has up to two cells: a thought, then the answer.
 
-    `phase` and `pending` are those of `think_tags.split`: text that cannot be placed yet, because it may be the
-    beginning of a mark, or half of a character. `renamed` says that the call's id was used up by a thought, so
-    that its answer will carry another one. `number` is that of its
-    cells: it is given with the first piece of text, so that it does not depend on how pieces were joined; and anew
-    when a thought has ended before its time, as more of it may come.
+    `phase` and `pending` are those of `think_tags.split`. `pending` is text that cannot be placed yet, because it may
+    be the beginning of a mark, or half of a character. `renamed` says that a thought has used the id of the call, so
+    its answer will have another id. `number` is the number in the ids of its cells. It is given with the first piece of
+    text, so that it does not depend on how pieces were joined. It is given anew if a message ends the thought while
+    text of the call is still coming.
     """
 
     agent: str
@@ -78,7 +80,7 @@ class StreamingCall:
 
     @property
     def key(self) -> ModelCallKey:
-        """That of its chunks."""
+        """The key of its chunks."""
         return ModelCallKey(self.agent, self.path, self.message_id, self.turn)
 
     @property
@@ -88,12 +90,12 @@ class StreamingCall:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells that a reader sees of it."""
+        """The thought and the answer as cells, as a reader sees them."""
         return tuple(writing.cell for writing in self.writings)
 
 
 class AwaitingCell(NamedTuple):
-    """A settled cell that waits for a result, an output or an answer: its index, and the turn that it is of."""
+    """A settled cell that waits for a result, an output or an answer: its index, and the turn that it belongs to."""
 
     place: int
     turn: str | None
@@ -101,7 +103,11 @@ class AwaitingCell(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Transcript:
-    """The runs of a stream and their cells. Compare two of them with `==`."""
+    """The runs of a stream and their cells.
+
+    `for cell in transcript` gives its cells and `len(transcript)` their number. `==` compares the runs and cells of two
+    transcripts. A transcript never changes, so any thread may use it.
+    """
 
     settled: tuple[Cell, ...] = ()
     live: tuple[StreamingCall, ...] = ()
@@ -110,7 +116,7 @@ class Transcript:
     turns: Mapping[str, float] = field(default_factory=dict)
     awaited: tuple[AwaitingCell, ...] = ()
     agents: tuple[AgentInfo, ...] = field(default=(), compare=False)
-    """Those of the team, also if they have said nothing yet; none in a transcript that was read from a file."""
+    """The agents of the team, also those that have said nothing yet. Empty if the transcript was read from a file."""
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -130,9 +136,10 @@ class Transcript:
         return len(self.cells)
 
     def of(self, agent: str) -> tuple[Cell, ...]:
-        """The cells of one agent, by name or by path; none if it has said nothing yet.
+        """The cells of one agent, which is named by its path, or of all agents with this name. Empty if the agent has
+        said nothing yet.
 
-        Raises UnknownAgentError for a name that no agent has.
+        Raises UnknownAgentError if no agent has this name or path.
         """
         found = tuple(cell for cell in self.cells if agent in (cell.path, cell.agent))
         if not found and not any(agent in (info.path, info.name) for info in self.agents):
@@ -144,7 +151,7 @@ class Transcript:
         return f"Transcript(runs={len(self.runs)}, cells={len(self)})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """What a notebook shows of it: the newest messages, as HTML, Markdown and plain text."""
+        """What a notebook shows of the transcript: the newest messages, as HTML, Markdown and plain text."""
         forms: dict[str, str] = self._exported("mimebundle")
         return forms
 
@@ -155,7 +162,7 @@ class Transcript:
         return self._repr_mimebundle_()["text/markdown"]
 
     def to_dict(self) -> dict[str, Any]:
-        """The transcript as JSON values. Text that is still being written is kept as it stands."""
+        """The transcript as JSON values. Text that is still being written is included as far as it has come."""
         return {
             "version": TRANSCRIPT_VERSION,
             "runs": [run.to_dict() for run in self.runs],
@@ -167,7 +174,7 @@ class Transcript:
     def from_dict(cls, values: Mapping[str, Any]) -> Transcript:
         """The transcript that `to_dict` wrote.
 
-        Raises ValueError for a version that this package does not know.
+        Raises ValueError for a version that this package does not know, and for values that fit no cell or run.
         """
         if values.get("version") != TRANSCRIPT_VERSION:
             raise ValueError(
@@ -182,7 +189,8 @@ class Transcript:
         )
 
     def figures(self, run: str | None = None) -> dict[str, Figures]:
-        """What each agent did in all runs, or in the one with this id, by path: messages, tokens, cost, times."""
+        """The figures of each agent, by path: messages, tokens, cost (USD), times (seconds). They cover all runs, or
+        the run with the id `run`."""
         unseen = [call for info in self.runs if run is None or info.id == run for call in info.calls]
         return by_agent((cell for cell in self.cells if run is None or cell.run == run), unseen)
 
@@ -192,7 +200,7 @@ class Transcript:
         return markdown
 
     def to_html(self) -> str:
-        """The transcript as one page without scripts, to be saved as a file."""
+        """The transcript as one HTML page without scripts, which can be saved as a file."""
         return "".join(self._exported("html"))
 
     def to_notebook(self) -> dict[str, Any]:
@@ -209,8 +217,8 @@ class Transcript:
 
 
 def cell_id(number: int, *, thought: bool = False) -> str:
-    """The id of the cell that was begun as the `number`th of its transcript; a model call's thought has the number of
-    its answer."""
+    """The id of a cell with this number. The thought and the answer of a model call have the same number; the id of the
+    thought ends in "t"."""
     return f"c{number}t" if thought else f"c{number}"
 
 

@@ -1,4 +1,8 @@
-"""A transcript that is being changed: what one application of `fold` works on, and the patches so far."""
+"""`TranscriptBuilder`: a transcript that is being changed, with the patches so far.
+
+Each call of `fold` makes one and throws it away. The reducer holds the rules; this module only knows how cells are
+placed, replaced and finished, so that patches and transcript always agree.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ UNFINISHED_STATUSES = (CellStatus.RUNNING, CellStatus.WAITING)
 
 
 class TranscriptBuilder:
-    """The parts of a transcript, open to change. Knows how cells come to stand, not why."""
+    """The parts of one transcript, open to change. It belongs to one call of `fold`."""
 
     def __init__(self, transcript: Transcript) -> None:
         self.settled = transcript.settled
@@ -30,7 +34,7 @@ class TranscriptBuilder:
         self._patches: list[Patch] = []
 
     def result(self) -> tuple[Transcript, tuple[Patch, ...]]:
-        """The changed transcript and what changed."""
+        """The changed transcript, and the patches that lead to it."""
         after = Transcript(self.settled, self.live, self.runs, self._next_id, self.turns, self.awaited, self._agents)
         return after, tuple(self._patches)
 
@@ -47,17 +51,17 @@ class TranscriptBuilder:
         self._patches.append(RunChanged(run))
 
     def change_run(self, run: RunInfo) -> None:
-        """Put `run` in the place of the last run."""
+        """Replace the last run by `run`."""
         self.runs = (*self.runs[:-1], run)
         self._patches.append(RunChanged(run))
 
     def mark(self, turn: str | None, at: float) -> None:
-        """Remember when a turn last gave a sign: the time to its next first token counts from there."""
+        """Remember that a turn gave a sign at this time: the time to its next first token counts from here."""
         if turn is not None:
             self.turns = {**self.turns, turn: at}
 
     def forget(self, turn: str | None) -> None:
-        """A turn is over."""
+        """Forget a turn that is over."""
         self.turns = {other: at for other, at in self.turns.items() if other != turn}
 
     # --- cells that are being written -----------------------------------------------------------------------
@@ -75,7 +79,7 @@ class TranscriptBuilder:
         return replace(live, thought=writing) if kind is CellKind.THOUGHT else replace(live, answer=writing)
 
     def turn(self, live: StreamingCall) -> StreamingCall:
-        """What was begun as a call's answer is its thought."""
+        """Make a thought of what was begun as the answer of a call."""
         if live.answer is None:
             return live
         head = replace(live.answer.head, kind=CellKind.THOUGHT)
@@ -86,12 +90,12 @@ class TranscriptBuilder:
         return max((writing.opened for live in self.live for writing in live.writings), default=0)
 
     def swap(self, old: StreamingCall, new: StreamingCall | None) -> None:
-        """Put `new` in the place of `old`, or nothing."""
+        """Replace the call `old` by `new`, or remove it if `new` is None."""
         index = next(i for i, live in enumerate(self.live) if live is old)
         self.live = (*self.live[:index], *(() if new is None else (new,)), *self.live[index + 1 :])
 
     def close(self, lives: Iterable[StreamingCall], status: CellStatus = CellStatus.DONE) -> None:
-        """End text that no message claims: it stays, as it was streamed."""
+        """Finish the text of calls that no message ends. It stays as it was streamed."""
         for live in lives:
             whole = live
             begun = live.thought is not None or live.answer is not None
@@ -103,7 +107,7 @@ class TranscriptBuilder:
             self.swap(live, None)
 
     def ended(self, cell: Cell, live: StreamingCall, status: CellStatus = CellStatus.DONE) -> Cell:
-        """The cell of a call as it stands with its last piece."""
+        """The cell of a call, ended at the time of its last piece."""
         return replace(self.timed(cell, live), status=status, ended_at=live.last_at)
 
     def timed(self, cell: Cell, live: StreamingCall, usage: Usage | None = None) -> Cell:
@@ -111,10 +115,10 @@ class TranscriptBuilder:
         pace, estimated = tokens_per_second(usage, live.count, live.first_at, live.last_at)
         return replace(cell, started_at=live.first_at, ttft=live.ttft, tokens_per_s=pace, estimated=estimated)
 
-    # --- cells that stand -----------------------------------------------------------------------------------
+    # --- finished cells -------------------------------------------------------------------------------------
 
     def new(self, kind: CellKind, said: AgentEvent | None, at: float, status: CellStatus) -> Cell:
-        """A cell with an id of its own, in the last run; said by nobody where `said` is None."""
+        """A cell with a new id, in the last run. Its agent is that of `said`; it has no agent if `said` is None."""
         return self._cell(cell_id(self.number()), kind, said, at, status)
 
     def number(self) -> int:
@@ -127,7 +131,7 @@ class TranscriptBuilder:
         return Cell(name, self.run, agent, path, kind, status=status, started_at=at)
 
     def place(self, cell: Cell, turn: str | None = None) -> None:
-        """Let a cell stand behind the finished ones."""
+        """Put a cell behind the finished ones. `turn` is the turn that it belongs to, if that is known."""
         index = len(self.settled)
         self.settled = (*self.settled, cell)
         if cell.status in UNFINISHED_STATUSES:
@@ -135,7 +139,7 @@ class TranscriptBuilder:
         self._patches.append(CellFinished(cell, index))
 
     def put(self, index: int, cell: Cell, turn: str | None = None) -> None:
-        """Put a cell in the place of the finished one at `index`; `turn` is told where it was not known."""
+        """Replace the finished cell at `index`. `turn` is kept for the cell if its turn was not known so far."""
         self.settled = (*self.settled[:index], cell, *self.settled[index + 1 :])
         waits = cell.status in UNFINISHED_STATUSES
         self.awaited = tuple(
@@ -146,7 +150,7 @@ class TranscriptBuilder:
         self._patches.append(CellFinished(cell, index))
 
     def waiting(self, said: AgentEvent, kind: CellKind) -> list[tuple[int, Cell]]:
-        """The cells of an agent and its turn that wait for their end, the newest first."""
+        """The cells of an agent and its turn that wait for a result or an answer, with their index, newest first."""
         found = [
             (index, self.settled[index])
             for index, turn in reversed(self.awaited)
@@ -159,7 +163,7 @@ class TranscriptBuilder:
         ]
 
     def of_run(self) -> Iterator[tuple[int, Cell]]:
-        """The finished cells of the last run with their index, newest first."""
+        """The finished cells of the last run with their index, the newest first."""
         for index in range(len(self.settled) - 1, -1, -1):
             if self.settled[index].run != self.run:
                 return

@@ -1,6 +1,8 @@
-"""JSON values as the dataclasses of `model`: a file can hold anything, and what does not fit is refused in a sentence.
+"""Makes the dataclasses of `model` from JSON values, and checks every value.
 
-Pure. The types stand in the dataclasses alone; what they do not say (a time, a count) goes by the field's name.
+A recording may come from anywhere, so it can hold anything. A value that does not fit is refused in a sentence. The
+types stand in the dataclasses alone. They do not say which numbers are times and which are counts, so the names of the
+fields say it (`_TIMES`, `_COUNTS`).
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ _COUNTS = ("count", "prompt_tokens", "completion_tokens")
 
 
 def decoded(kind: type[Any], values: object) -> Any:
-    """An instance of a dataclass from JSON values; members that it has no field for are passed over.
+    """An instance of a dataclass from JSON values. Members that have no field are ignored.
 
-    Raises ValueError, with the name of the field, where one does not fit or is missing.
+    Raises ValueError, which names the field, if a value does not fit or is missing.
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"it is {_named(values)} and not an object")
@@ -42,7 +44,7 @@ def decoded(kind: type[Any], values: object) -> Any:
 
 
 def time_of(value: object) -> float:
-    """A time in seconds since the epoch. Raises ValueError for what is no date."""
+    """A time in seconds since the epoch. Raises ValueError if the number has no date in the years 1 to 9999."""
     seconds = _number(value)
     if not _EARLIEST <= seconds <= _LATEST:
         raise ValueError("its time is no number of seconds that has a date")
@@ -57,7 +59,7 @@ def checked_text(value: object) -> str:
 
 
 def json_of(value: Any, depth: int = 0) -> Any:
-    """JSON values, whatever they are. Raises ValueError for NaN, infinity, and what is nested too deep."""
+    """Any JSON value. Raises ValueError for NaN, for infinity, and for more than 100 levels of nesting."""
     if depth > _MAX_DEPTH:
         raise ValueError("it is nested too deep")
     if isinstance(value, dict):
@@ -73,7 +75,7 @@ def json_of(value: Any, depth: int = 0) -> Any:
 
 @functools.cache
 def _fields(kind: type[Any]) -> dict[str, tuple[Decode, bool]]:
-    """By name, how each field of a dataclass is decoded, and whether it must be there."""
+    """For each field of a dataclass, by name: how it is decoded, and whether it must be there."""
     hints = get_type_hints(kind)
     return {
         field.name: (
@@ -172,7 +174,7 @@ _DATA_FIELDS: dict[str, Decode] = {
     "code_blocks": _blocks,
     "preformatted": _flag,
 }
-"""The members of a cell's or a message's data that everybody reads; others may be anything."""
+"""The members of the data of a cell or a message that renderers read. Other members may be any JSON value."""
 
 
 def _data(value: object) -> object:
@@ -187,7 +189,7 @@ def _data(value: object) -> object:
 
 
 def _named(value: object) -> str:
-    """A value in a sentence: what kind it is."""
+    """The kind of a value, in words for a sentence."""
     if value is None:
         return "null"
     names = {
