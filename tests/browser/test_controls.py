@@ -77,7 +77,7 @@ def test_every_control_acts_while_a_cell_runs(notebook: Open, ipykernel: str) ->
 SHOW = """
 from IPython.display import display
 from nb_stream import TeamPanel
-from nb_stream.runtime import comm_interceptor
+from nb_stream.concurrency import comm_interceptor
 from nb_stream.demo import Say, ScriptedClient
 from nb_stream.notebook.widget import STATIC
 from autogen_agentchat.agents import AssistantAgent
