@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any, NamedTuple, Union
 
 from ..errors import unreachable
@@ -83,7 +84,7 @@ class CellKind(_Word):
     NOTICE = "notice"
     OTHER = "other"
 
-    @property
+    @cached_property
     def role(self) -> CellRole:
         """The part that cells of this kind play."""
         match self:
@@ -106,13 +107,13 @@ class CellKind(_Word):
             case _:
                 unreachable(self)
 
-    @property
+    @cached_property
     def ends_text(self) -> bool:
         """Whether a message of this kind shows that its agent has finished the text that it was writing. A question may
         come in the middle of a text, and so may a message of an unknown class."""
         return self.role not in (CellRole.QUESTION, CellRole.NOTICE)
 
-    @property
+    @cached_property
     def text_form(self) -> TextForm:
         """How texts of this kind are to be read, unless their data says `preformatted`."""
         match self:
