@@ -41,11 +41,11 @@ const LOADER_KEY = Symbol.for(`nb_stream.${__PANEL__}`);
 
 function shared(): Page {
   const page = globalThis as { [LOADER_KEY]?: Page };
-  page[LOADER_KEY] ??= fresh();
+  page[LOADER_KEY] ??= newPage();
   return page[LOADER_KEY];
 }
 
-function fresh(): Page {
+function newPage(): Page {
   let came = false;
   let resolve: (module: { open: typeof open }) => void;
   const module = new Promise<{ open: typeof open }>((done) => {
@@ -124,7 +124,7 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
     const loading = new AbortController();
     new Lines(model, loading.signal, hear, send);
     const stop = () => {
-      window.clearTimeout(timer);
+      clearTimeout(timer);
       loading.abort();
       page.waiting.delete(loading);
     };

@@ -6,6 +6,7 @@
  * life on both lines; if only its layout hears it, it asks for everything else there.
  */
 
+import { onAbort } from "../dom/abort";
 import type { Command } from "../protocol/protocol";
 import type { Model } from "./connection";
 
@@ -44,25 +45,21 @@ export class Lines {
       layout.on("msg:custom", detour);
       this.#later(SILENCE_MS, { type: "hello" });
     }
-    signal.addEventListener(
-      "abort",
-      () => {
-        window.clearTimeout(this.#timer);
-        this.model.off("msg:custom", own);
-        if (hasLayout) layout.off("msg:custom", detour);
-      },
-      { once: true },
-    );
+    onAbort(signal, () => {
+      clearTimeout(this.#timer);
+      this.model.off("msg:custom", own);
+      if (hasLayout) layout.off("msg:custom", detour);
+    });
   }
 
   #hear(content: unknown): void {
     this.#heard = true;
-    window.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     if (!isSign(content)) this.receive(content);
   }
 
   #later(pause: number, command: Command): void {
-    window.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.send(command), pause);
   }
 }

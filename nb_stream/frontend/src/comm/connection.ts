@@ -5,6 +5,7 @@
  * with growing pauses, until one comes.
  */
 
+import { onAbort } from "../dom/abort";
 import { Formulas } from "../markdown/dom/formula_view";
 import type { Services } from "../markdown/dom/inline_view";
 import { safePolicy } from "../markdown/dom/policy";
@@ -81,7 +82,7 @@ export class Connection {
       (command) => this.send(command),
     );
     onKernelGone(model, () => this.#lose(), signal);
-    signal.addEventListener("abort", () => this.#dispose(), { once: true });
+    onAbort(signal, () => this.#dispose());
     this.hasTeam = model.get("has_team") !== false;
     const snapshot = model.get("snapshot");
     if (isSnapshot(snapshot)) this.store.open(snapshot);
@@ -93,7 +94,7 @@ export class Connection {
   send(command: Command): void {
     if (this.#isLost) return;
     if (WISHES.includes(command.type)) {
-      window.clearTimeout(this.#wishTimer);
+      clearTimeout(this.#wishTimer);
       this.#wishTimer = window.setTimeout(() => this.store.setNotice(SILENCE_SENTENCE), KERNEL_TIMEOUT_MS);
     }
     try {
@@ -113,7 +114,7 @@ export class Connection {
 
   #receive(frame: Frame): void {
     if (!Array.isArray(frame?.ops)) return;
-    window.clearTimeout(this.#wishTimer);
+    clearTimeout(this.#wishTimer);
     this.#isLost = false;
     if (this.store.notice === SILENCE_SENTENCE) this.store.setNotice("");
     if (frame.seq < 0) {
@@ -129,7 +130,7 @@ export class Connection {
     if (frame.ack) this.#answer(frame.seq);
     this.#attempts = Math.min(this.#attempts, ATTEMPTS / 2);
     if (!this.store.hasGap) {
-      window.clearTimeout(this.#gapTimer);
+      clearTimeout(this.#gapTimer);
       this.#gapTimer = 0;
     } else if (this.#gapTimer === 0) {
       this.#gapTimer = window.setTimeout(() => {
@@ -144,7 +145,7 @@ export class Connection {
   /** Ask for a snapshot while the store lacks something; forget the request as soon as it does not. */
   #heal(): void {
     if (!this.store.stale || this.store.foreignVersion !== null) {
-      window.clearTimeout(this.#retryTimer);
+      clearTimeout(this.#retryTimer);
       this.#retryTimer = this.#attempts = 0;
     } else if (this.#retryTimer === 0 && this.#attempts < ATTEMPTS) {
       const pause = Math.min(RETRY_RESYNC_MS * 2 ** this.#attempts++, RETRY_RESYNC_MAX_MS);
@@ -158,7 +159,7 @@ export class Connection {
 
   /** Ask for a snapshot where a run is under way and the kernel has fallen silent; ever more rarely. */
   #listen(): void {
-    window.clearTimeout(this.#quietTimer);
+    clearTimeout(this.#quietTimer);
     if (!isActive(this.store.state)) return;
     this.#quietTimer = window.setTimeout(() => {
       this.#quiet = Math.min(2 * this.#quiet, QUIET_MAX);
@@ -175,7 +176,7 @@ export class Connection {
       this.#paintTimer = window.setTimeout(() => this.#painted(), UNSEEN);
       // Views paint in callbacks that were asked for before this one; layout comes between it and the next task.
       this.#paintFrame = requestAnimationFrame(() => {
-        window.clearTimeout(this.#paintTimer);
+        clearTimeout(this.#paintTimer);
         this.#paintTimer = window.setTimeout(() => this.#painted());
       });
     }
@@ -188,7 +189,7 @@ export class Connection {
 
   #forgetPainting(): void {
     cancelAnimationFrame(this.#paintFrame);
-    window.clearTimeout(this.#paintTimer);
+    clearTimeout(this.#paintTimer);
     this.#paintTimer = 0;
   }
 
@@ -198,11 +199,11 @@ export class Connection {
   }
 
   #rest(): void {
-    window.clearTimeout(this.#wishTimer);
-    window.clearTimeout(this.#quietTimer);
+    clearTimeout(this.#wishTimer);
+    clearTimeout(this.#quietTimer);
     this.#forgetPainting();
-    window.clearTimeout(this.#gapTimer);
-    window.clearTimeout(this.#retryTimer);
+    clearTimeout(this.#gapTimer);
+    clearTimeout(this.#retryTimer);
     this.#gapTimer = this.#retryTimer = 0;
   }
 }

@@ -5,6 +5,7 @@
  * that are built on ipywidgets' manager mark their models, of which the layout is one that can be asked.
  */
 
+import { onAbort } from "../dom/abort";
 import type { Model } from "./connection";
 
 /** The states of a kernel in which nothing of it comes back; a line that is cut, or a busy kernel, is none. */
@@ -43,13 +44,9 @@ export function onKernelGone(model: Model, tell: () => void, signal: AbortSignal
   session?.statusChanged?.connect(status);
   session?.kernelChanged?.connect(kernel);
   layout?.on?.("comm_live_update", live);
-  signal.addEventListener(
-    "abort",
-    () => {
-      session?.statusChanged?.disconnect(status);
-      session?.kernelChanged?.disconnect(kernel);
-      layout?.off?.("comm_live_update", live);
-    },
-    { once: true },
-  );
+  onAbort(signal, () => {
+    session?.statusChanged?.disconnect(status);
+    session?.kernelChanged?.disconnect(kernel);
+    layout?.off?.("comm_live_update", live);
+  });
 }

@@ -95,7 +95,7 @@ export class Switches {
   }
 
   #forget(path: string): void {
-    for (const timer of this.#pending.get(path)?.timers ?? []) window.clearTimeout(timer);
+    for (const timer of this.#pending.get(path)?.timers ?? []) clearTimeout(timer);
     this.#pending.delete(path);
   }
 }

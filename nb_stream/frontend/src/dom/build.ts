@@ -31,6 +31,11 @@ export function isComposed({ isComposing, keyCode }: KeyboardEvent): boolean {
   return isComposing || keyCode === 229;
 }
 
+/** Whether a key is pressed together with one that makes a command of the browser or the notebook of it. */
+export function hasModifier({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  return ctrlKey || metaKey || altKey;
+}
+
 /** Call `act` for the Enter key in `field`; Shift+Enter begins a new line, and another Enter takes a composed word. */
 export function onEnter(field: HTMLElement, act: () => void): void {
   field.addEventListener("keydown", (event) => {
@@ -57,6 +62,28 @@ export function once<T>(act: (given: T) => void): (given: T) => void {
   };
 }
 
+/** Give `el` a name for readers who cannot see it. */
+export function setName(el: Element, name: string): void {
+  el.setAttribute("aria-label", name);
+}
+
+/** Make `el` a group with a name. */
+export function setGroup(el: Element, name: string): void {
+  el.setAttribute("role", "group");
+  setName(el, name);
+}
+
+/** Let the Tab key stop at `el`, a box with a name that scrolls by itself, so that the arrow keys move it. */
+export function setScrollBox(el: HTMLElement, name: string): void {
+  el.tabIndex = 0;
+  setGroup(el, name);
+}
+
+/** Have a change of the text in `el` read out when the reader is idle. */
+export function setPolite(el: Element): void {
+  el.setAttribute("aria-live", "polite");
+}
+
 /** A name for an element that no other on the page has, not even one of another panel. */
 export function uniqueId(prefix: string): string {
   return `${prefix}-${ids++}-${Math.random().toString(36).slice(2)}`;
@@ -79,9 +106,14 @@ export function focusedIn(el: Element): Element | null {
   return activeElement && el.contains(activeElement) ? activeElement : null;
 }
 
+/** Put the focus on `el`, if there is one, and leave the notebook scrolled as it is. */
+export function focusOn(el: HTMLElement | SVGElement | null | undefined): void {
+  el?.focus({ preventScroll: true });
+}
+
 /** Put the focus on the transcript of the panel with `el`: what had it goes, and the page's body answers no key. */
 export function focusTranscript(el: Element): void {
-  el.closest(".nbs-root")?.querySelector<HTMLElement>(".nbs-scroller")?.focus({ preventScroll: true });
+  focusOn(el.closest(".nbs-root")?.querySelector<HTMLElement>(".nbs-scroller"));
 }
 
 /** Whether a part of the selected text lies inside `el`. */

@@ -1,6 +1,6 @@
 /** Copying the source of a cell, hidden characters included. */
 
-import { button, h } from "./build";
+import { button, focusOn, h } from "./build";
 import { hides } from "./safe_text";
 
 /** A button that copies what `source` gives; it says in words whether that worked. */
@@ -35,6 +35,6 @@ function copyBySelection(text: string, near: HTMLElement): boolean {
   box.select();
   const done = document.execCommand("copy");
   box.remove();
-  near.focus({ preventScroll: true });
+  focusOn(near);
   return done;
 }

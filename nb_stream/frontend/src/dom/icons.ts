@@ -1,5 +1,6 @@
 /** The signs on the panel's tools: strokes on a grid of sixteen, in the colour of the text. */
 
+import { button, setName } from "./build";
 import { svg } from "./svg";
 
 const STROKES = {
@@ -27,4 +28,12 @@ export function icon(name: Icon): SVGElement {
     { class: "nbs-icon", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
     svg("path", { d: STROKES[name] }),
   );
+}
+
+/** A button that shows the sign `name`; its `label` is said in words, with `hint` as the tooltip. */
+export function iconButton(name: Icon, label: string, hint: string, click: () => void): HTMLButtonElement {
+  const el = button("nbs-tool", "", hint, click);
+  el.append(icon(name));
+  setName(el, label);
+  return el;
 }

@@ -1,5 +1,7 @@
 /** Drawing anew what changes all the time, in a drawer that may be closed. */
 
+import { onAbort } from "./abort";
+
 /** Milliseconds between two drawings, at least, and how many times the last one's: a long run costs no more. */
 const REDRAW_EVERY_MS = 500;
 const REST = 100;
@@ -13,7 +15,7 @@ export class Redraw {
     private readonly signal: AbortSignal,
     private readonly draw: () => void,
   ) {
-    signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
+    onAbort(signal, () => clearTimeout(this.#timer));
   }
 
   /** Draw anew, soon; nothing is done while the drawer is closed. */

@@ -26,7 +26,7 @@ const SVG_ATTRIBUTES = [
 export type SvgAttribute = (typeof SVG_ATTRIBUTES)[number];
 type SvgTag = "g" | "line" | "path" | "rect" | "svg" | "text" | "title";
 
-const allowed = new Set<string>(SVG_ATTRIBUTES);
+const ALLOWED_ATTRIBUTES = new Set<string>(SVG_ATTRIBUTES);
 
 /** An SVG element; strings become text. Throws for an attribute that is not on the list. */
 export function svg(
@@ -36,7 +36,8 @@ export function svg(
 ): SVGElement {
   const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (!allowed.has(name)) throw new Error(`A picture has no attribute ${name}: add it to svg.ts first.`);
+    if (!ALLOWED_ATTRIBUTES.has(name))
+      throw new Error(`A picture has no attribute ${name}: add it to svg.ts first.`);
     el.setAttribute(name, String(value));
   }
   for (const child of children) el.append(typeof child === "string" ? plain(child) : child);

@@ -1,5 +1,7 @@
 /** What the notebook around the panel says of its theme; colours follow its CSS variables by themselves. */
 
+import { onAbort } from "./abort";
+
 interface Theme {
   /** Null where the page says nothing: then the reader's system decides. */
   readonly scheme: "light" | "dark" | null;
@@ -44,6 +46,6 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
     observer.observe(el, { attributes: true, attributeFilter: SIGNS });
   }
   more?.addEventListener("change", apply, { signal });
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  onAbort(signal, () => observer.disconnect());
   apply();
 }

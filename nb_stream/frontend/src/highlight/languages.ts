@@ -2,7 +2,7 @@
 
 import { type Language, type Span, Tokenizer } from "./tokens";
 
-const words = (text: string) => text.split(" ");
+const splitWords = (text: string) => text.split(" ");
 
 const NUMBER_TOKEN =
   "\\b(?:0[xX][\\da-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\\d[\\d_]*(?:\\.\\d[\\d_]*)?(?:[eE][+-]?\\d+)?)[a-zA-Z]{0,3}\\b";
@@ -25,11 +25,11 @@ const python: Language = {
     ["name", "(?<=\\b(?:def|class)\\s+)\\w+"],
     ["number", NUMBER_TOKEN],
   ],
-  keywords: words(
+  keywords: splitWords(
     "and as assert async await break case class continue def del elif else except finally for from global if import " +
       "in is lambda match nonlocal not or pass raise return try while with yield True False None",
   ),
-  types: words(
+  types: splitWords(
     "self cls int float str bool bytes list dict set tuple object type range len print super isinstance enumerate zip " +
       "map filter sorted open Exception ValueError TypeError KeyError RuntimeError",
   ),
@@ -48,13 +48,13 @@ const javascript: Language = {
     ["number", NUMBER_TOKEN],
     ["name", "(?<=\\b(?:function|class|interface|type|enum)\\s+)[\\w$]+"],
   ],
-  keywords: words(
+  keywords: splitWords(
     "abstract as async await break case catch class const continue debugger declare default delete do else enum export " +
       "extends false finally for from function get if implements import in instanceof interface keyof let new null of " +
       "override private protected public readonly return satisfies set static super switch this throw true try type " +
       "typeof undefined var void while with yield",
   ),
-  types: words(
+  types: splitWords(
     "any boolean never number object string symbol unknown Array Date Error JSON Map Math Number Object Promise Record " +
       "RegExp Set String console document window",
   ),
@@ -68,7 +68,7 @@ const json: Language = {
     ["comment", SLASHES],
     ["number", `-?${NUMBER_TOKEN}`],
   ],
-  keywords: words("true false null"),
+  keywords: splitWords("true false null"),
 };
 
 const shell: Language = {
@@ -82,11 +82,11 @@ const shell: Language = {
     ["type", "(?<=\\s)--?[A-Za-z][\\w-]*"],
     ["number", "(?<=\\s)\\d+\\b"],
   ],
-  keywords: words(
+  keywords: splitWords(
     "if then elif else fi for while until do done case esac in function return local export set unset alias source " +
       "exit trap shift break continue",
   ),
-  types: words(
+  types: splitWords(
     "cd echo printf ls cat grep sed awk find xargs curl wget git pip pip3 npm npx node python python3 docker sudo mkdir " +
       "rm cp mv chmod chown tar ssh make conda uv apt",
   ),
@@ -100,7 +100,7 @@ const yaml: Language = {
     ["meta", "(?<=\\s|^)[&*!][\\w-]+|^---$|^\\.\\.\\.$"],
     ["number", "(?<=[:\\s-] )-?\\d[\\d._]*(?=\\s|$)"],
   ],
-  keywords: words("true false null yes no on off"),
+  keywords: splitWords("true false null yes no on off"),
 };
 
 const toml: Language = {
@@ -115,7 +115,7 @@ const toml: Language = {
     ["string", `${DOUBLE}|${SINGLE}`],
     ["number", NUMBER_TOKEN],
   ],
-  keywords: words("true false"),
+  keywords: splitWords("true false"),
 };
 
 const diff: Language = {
@@ -159,13 +159,13 @@ const sql: Language = {
     ["string", "'(?:''|[^'])*'?"],
     ["number", NUMBER_TOKEN],
   ],
-  keywords: words(
+  keywords: splitWords(
     "add all alter and as asc between by case check column commit constraint create cross database default delete desc " +
       "distinct drop else end exists foreign from full group having if in index inner insert into is join key left like " +
       "limit not null offset on or order outer over partition primary references returning right rollback select set " +
       "table then transaction union unique update using values view when where window with true false",
   ),
-  types: words(
+  types: splitWords(
     "bigint bool boolean char date decimal float int integer json numeric real serial text timestamp varchar",
   ),
   ignoresCase: true,
@@ -178,7 +178,7 @@ const r: Language = {
     ["meta", "<-|->|%[^%\\s]*%|\\|>"],
     ["number", NUMBER_TOKEN],
   ],
-  keywords: words(
+  keywords: splitWords(
     "if else for while repeat function return next break in TRUE FALSE NULL NA NaN Inf library require",
   ),
 };
@@ -195,7 +195,7 @@ const braces: Language = {
     ["name", "(?<=\\b(?:func|fn|fun|class|struct|enum|trait|interface|impl)\\s+)\\w+"],
     ["number", CONSTANT],
   ],
-  keywords: words(
+  keywords: splitWords(
     "abstract async auto await break case catch chan class const constexpr continue crate default defer defn delete do " +
       "dyn else enum explicit export extends extern fallthrough false final finally fn for foreach friend fun func go " +
       "goto if impl implements import in inline instanceof interface internal is let loop match mod move mut namespace " +
@@ -203,7 +203,7 @@ const braces: Language = {
       "sealed select self static struct super switch template this throw throws trait true try type typedef typename " +
       "union unsafe use using val var virtual void volatile when where while with yield",
   ),
-  types: words(
+  types: splitWords(
     "bool boolean byte char double f32 f64 float i8 i16 i32 i64 int int8 int16 int32 int64 isize long short size_t " +
       "str string String u8 u16 u32 u64 uint uint8 uint32 uint64 unsigned usize Vec Option Result Box List Map Set error any",
   ),
@@ -225,7 +225,7 @@ const TABLES: readonly (readonly [string, Language])[] = [
 ];
 
 const languages = new Map<string, Language>();
-for (const [names, language] of TABLES) for (const name of words(names)) languages.set(name, language);
+for (const [names, language] of TABLES) for (const name of splitWords(names)) languages.set(name, language);
 const tokenizers = new Map<Language, Tokenizer>();
 
 /** The tokenizer of a language by one of its names; undefined where it is not known. */

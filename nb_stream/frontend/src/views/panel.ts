@@ -2,7 +2,8 @@
 
 import type { Connection } from "../comm/connection";
 import type { Change } from "../comm/store";
-import { h } from "../dom/build";
+import { onAbort } from "../dom/abort";
+import { h, setName } from "../dom/build";
 import { followTheme } from "../dom/theme";
 import { Announcer } from "./header/announcer";
 import { Header } from "./header/header";
@@ -35,7 +36,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   scroller.tabIndex = 0;
   scroller.setAttribute("role", "log");
   scroller.setAttribute("aria-live", "off");
-  scroller.setAttribute("aria-label", "Transcript");
+  setName(scroller, "Transcript");
 
   let frame = 0;
   let changes: Change[] = [{ what: "snapshot" }];
@@ -64,7 +65,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     tail.update();
   };
 
-  root.setAttribute("aria-label", "nb_stream panel");
+  setName(root, "nb_stream panel");
   header.heading.append(tools.el);
   const log = h("div", "nbs-log", scroller, tail.jump);
   root.append(
@@ -81,15 +82,11 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     changes.push(...told.filter(({ what }) => what !== "appended"));
     schedule();
   });
-  signal.addEventListener(
-    "abort",
-    () => {
-      unsubscribe();
-      cancelAnimationFrame(frame);
-      root.remove();
-    },
-    { once: true },
-  );
+  onAbort(signal, () => {
+    unsubscribe();
+    cancelAnimationFrame(frame);
+    root.remove();
+  });
   paint();
   tools.openAddress();
 }

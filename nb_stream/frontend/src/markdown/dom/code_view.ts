@@ -1,6 +1,6 @@
 /** A block of code that may still grow: complete lines are coloured once and never touched again. */
 
-import { h } from "../../dom/build";
+import { h, setScrollBox } from "../../dom/build";
 import { copyButton } from "../../dom/copy";
 import { Work } from "../../dom/portions";
 import { appendText, plain } from "../../dom/safe_text";
@@ -29,9 +29,7 @@ export class CodeView {
     if (CLASS_NAME.test(language)) this.#code.className = `language-${language}`;
     appendText(this.#label, language);
     const pre = h("pre", "nbs-pre", this.#code);
-    pre.tabIndex = 0;
-    pre.setAttribute("role", "group");
-    pre.setAttribute("aria-label", plain(`${language} code`.trim()));
+    setScrollBox(pre, plain(`${language} code`.trim()));
     const copy = copyButton("Copy", "Copy the code", () => this.#source.join("\n"));
     this.el.append(h("div", "nbs-code-head", this.#label, wrapButton(this.el), copy), pre);
     // The reader can have wrapped it: what it shows decides whether it is the same.

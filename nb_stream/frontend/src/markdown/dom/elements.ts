@@ -1,6 +1,6 @@
 /** The elements that blocks are shown as: the allow-list, together with `inline_view.ts` and `policy.ts`. */
 
-import { h } from "../../dom/build";
+import { h, setName, setScrollBox } from "../../dom/build";
 import type { Alignment, List, ListItem, Quote, Root } from "../parse/block";
 
 /** Added to the level of a heading, so that a message does not compete with the notebook's own headings. */
@@ -44,7 +44,7 @@ export function paragraphBox(task: boolean | null): HTMLElement {
     box.type = "checkbox";
     box.disabled = true;
     box.toggleAttribute("checked", task);
-    box.setAttribute("aria-label", task ? "done" : "to do");
+    setName(box, task ? "done" : "to do");
     el.append(box);
     el.className = "nbs-task-text";
   }
@@ -70,9 +70,7 @@ function listElement({ ordered, start, continued }: List, old: HTMLElement | und
 /** A table without rows, in the box in which it scrolls. */
 export function table(): HTMLElement {
   const el = h("div", "nbs-table", h("table", "", h("thead", "", h("tr")), h("tbody")));
-  el.tabIndex = 0;
-  el.setAttribute("role", "group");
-  el.setAttribute("aria-label", "Table");
+  setScrollBox(el, "Table");
   return shaped(el, "table");
 }
 

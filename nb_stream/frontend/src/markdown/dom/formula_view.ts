@@ -1,7 +1,7 @@
 /** Formulas: their source until the renderer has come from the kernel, MathML from then on. */
 
 import { type Modules, RETRY_MODULE_MS } from "../../comm/modules";
-import { h } from "../../dom/build";
+import { h, setScrollBox } from "../../dom/build";
 import type * as Renderer from "../../modules/math";
 import { opaque } from "./opaque";
 
@@ -27,9 +27,7 @@ export class Formulas {
   element(tex: string, display: boolean, isOpen: boolean): HTMLElement {
     const el = h("span", display ? "nbs-math nbs-math-display" : "nbs-math");
     if (display) {
-      el.tabIndex = 0;
-      el.setAttribute("role", "group");
-      el.setAttribute("aria-label", "Formula");
+      setScrollBox(el, "Formula");
     }
     if (isOpen) {
       el.append(h("code", "nbs-tex", tex));
@@ -56,7 +54,7 @@ export class Formulas {
   }
 
   readonly #use = (module: unknown): void => {
-    window.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#renderer = module as typeof Renderer;
     const waiting = this.#waiting;
     this.#waiting = [];

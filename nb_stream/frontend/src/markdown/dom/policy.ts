@@ -5,8 +5,9 @@
  * reader asks for it, with the host in view; small raster images inside the text itself need no request.
  */
 
-import { button, focusedIn, h } from "../../dom/build";
-import { appendText, plain } from "../../dom/safe_text";
+import { button, focusedIn, focusOn, h } from "../../dom/build";
+import { picture, type RasterImage, rasterOf } from "../../dom/raster_image";
+import { appendText } from "../../dom/safe_text";
 import type { Target } from "../parse/link_targets";
 import { opaque } from "./opaque";
 
@@ -20,11 +21,10 @@ export interface Policy {
 }
 
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
-const RASTER_PREFIX = /^data:(image\/(?:png|jpeg|gif|webp));base64,/i;
 /** Bytes of an image inside the text. */
-const MAX_IMAGE = 1_000_000;
+const MAX_IMAGE_BYTES = 1_000_000;
 /** Addresses that the reader has asked for in this page. */
-const allowed = new Set<string>();
+const allowedAddresses = new Set<string>();
 
 export const safePolicy: Policy = {
   link({ href }) {
@@ -41,15 +41,15 @@ export const safePolicy: Policy = {
   endLink(el, { href }) {
     const url = absolute(href);
     if (!url || saysItself(el.textContent, url)) return;
-    el.append(h("span", "nbs-host", ` (${placeOf(url)})`));
+    el.append(h("span", "nbs-host", ` (${destinationOf(url)})`));
   },
 
   image({ href }, alt) {
-    const data = rasterOf(href);
-    if (data) return opaque(picture(data, alt, true), `image ${href} ${alt}`);
+    const image = rasterOf(href, MAX_IMAGE_BYTES * 1.4);
+    if (image && image.bytes.length <= MAX_IMAGE_BYTES) return shown(image, href, alt);
     const url = absolute(href);
     if (!url || url.protocol === "mailto:") return missingImage(alt);
-    if (allowed.has(url.href)) return opaque(picture(url.href, alt), `image ${url.href} ${alt}`);
+    if (allowedAddresses.has(url.href)) return shown(url.href, url.href, alt);
     return opaque(imageButton(url, alt), `image ${url.href} ${alt}`);
   },
 };
@@ -65,7 +65,7 @@ function absolute(href: string): URL | null {
 }
 
 /** The host, or the address that mail goes to, as the browser takes it. */
-function placeOf(url: URL): string {
+function destinationOf(url: URL): string {
   return url.protocol === "mailto:" ? decodedAddress(url.pathname) : url.host;
 }
 
@@ -86,45 +86,20 @@ function decodedAddress(text: string): string {
   }
 }
 
-/** A `blob:` address for the raster image that `href` holds. */
-function rasterOf(href: string): string | null {
-  if (href.length > MAX_IMAGE * 1.4) return null;
-  const [head, type] = RASTER_PREFIX.exec(href) ?? [];
-  if (!head || !type) return null;
-  try {
-    const bytes = Uint8Array.from(atob(href.slice(head.length)), (character) => character.charCodeAt(0));
-    return bytes.length === 0 || bytes.length > MAX_IMAGE
-      ? null
-      : URL.createObjectURL(new Blob([bytes], { type: type.toLowerCase() }));
-  } catch {
-    return null;
-  }
-}
-
-function picture(src: string, alt: string, isBlob = false): HTMLImageElement {
-  const el = h("img", "nbs-picture");
-  el.alt = plain(alt);
-  el.referrerPolicy = "no-referrer";
-  el.decoding = "async";
-  if (isBlob) {
-    for (const event of ["load", "error"]) {
-      el.addEventListener(event, () => URL.revokeObjectURL(src), { once: true });
-    }
-  }
-  el.src = src;
-  return el;
+function shown(image: string | RasterImage, href: string, alt: string): HTMLImageElement {
+  return opaque(picture(image, alt, "nbs-picture"), `image ${href} ${alt}`);
 }
 
 function imageButton(url: URL, alt: string): HTMLElement {
   const name = alt === "" ? "" : ` «${alt}»`;
-  const el = button("nbs-load-image", `Load image${name} from ${placeOf(url)}`, "", () => {
-    allowed.add(url.href);
-    const image = opaque(picture(url.href, alt), `image ${url.href} ${alt}`);
+  const el = button("nbs-load-image", `Load image${name} from ${destinationOf(url)}`, "", () => {
+    allowedAddresses.add(url.href);
+    const image = shown(url.href, url.href, alt);
     const focused = focusedIn(el);
     el.replaceWith(image);
     if (!focused) return;
     image.tabIndex = -1;
-    image.focus({ preventScroll: true });
+    focusOn(image);
   });
   return el;
 }

@@ -4,8 +4,8 @@
 export function keepingPlaces(el: HTMLElement, change: () => void): void {
   const selection = document.getSelection();
   const { anchorNode, anchorOffset = 0, focusNode, focusOffset = 0 } = selection ?? {};
-  const anchor = anchorNode && placeOf(el, anchorNode, anchorOffset);
-  const focus = focusNode && placeOf(el, focusNode, focusOffset);
+  const anchor = anchorNode && offsetIn(el, anchorNode, anchorOffset);
+  const focus = focusNode && offsetIn(el, focusNode, focusOffset);
   change();
   if (!selection || !anchorNode || !focusNode || (anchor == null && focus == null)) return;
   if (el.contains(anchorNode) && el.contains(focusNode) && selection.anchorNode === anchorNode) return;
@@ -19,7 +19,7 @@ export function keepingPlaces(el: HTMLElement, change: () => void): void {
 }
 
 /** How many characters of `el` stand before a place; null where the place is not in it. */
-function placeOf(el: HTMLElement, node: Node, offset: number): number | null {
+function offsetIn(el: HTMLElement, node: Node, offset: number): number | null {
   if (!el.contains(node)) return null;
   const range = document.createRange();
   range.setStart(el, 0);

@@ -61,7 +61,7 @@ export function startHeading(cursor: Cursor): Heading | null {
   if (!match) return null;
   const text = cursor.rest.slice(match[0].length).trim();
   const bare = text.slice(0, text.length - closingSigns(text));
-  return heading(match[1]!.length, bare.trimEnd());
+  return headingBlock(match[1]!.length, bare.trimEnd());
 }
 
 /** How many signs close a heading: those at its end, behind a space. */
@@ -71,7 +71,7 @@ function closingSigns(text: string): number {
   return from === 0 || /[ \t]/.test(text[from - 1]!) ? text.length - from : 0;
 }
 
-function heading(level: number, text: string): Heading {
+function headingBlock(level: number, text: string): Heading {
   return { kind: "heading", ...fresh, level, text };
 }
 
@@ -97,7 +97,7 @@ export function isSetext(cursor: Cursor): boolean {
 }
 
 export function setextHeading(cursor: Cursor, text: string): Heading {
-  return heading(cursor.rest[0] === "=" ? 1 : 2, text);
+  return headingBlock(cursor.rest[0] === "=" ? 1 : 2, text);
 }
 
 export function startRule(cursor: Cursor): Rule | null {

@@ -1,7 +1,8 @@
 /** What a screen reader is told: who writes, who finished and how a run ended, a few sentences at a time. */
 
 import type { Change, Store } from "../../comm/store";
-import { h } from "../../dom/build";
+import { onAbort } from "../../dom/abort";
+import { h, setPolite } from "../../dom/build";
 import { plain } from "../../dom/safe_text";
 import { firstWords } from "../../protocol/code_points";
 import type { RunInfo } from "../../protocol/model";
@@ -24,8 +25,8 @@ export class Announcer {
     signal: AbortSignal,
   ) {
     this.el.setAttribute("role", "status");
-    this.el.setAttribute("aria-live", "polite");
-    signal.addEventListener("abort", () => window.clearTimeout(this.#timer), { once: true });
+    setPolite(this.el);
+    onAbort(signal, () => clearTimeout(this.#timer));
     this.#newlyEnded();
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Connection } from "../../comm/connection";
-import { h, setChildren } from "../../dom/build";
+import { focusOn, h, setChildren, setGroup } from "../../dom/build";
 import { plain, setText } from "../../dom/safe_text";
 import { asName } from "../../protocol/code_points";
 import type { RunState } from "../../protocol/model";
@@ -43,8 +43,7 @@ export class Header {
     this.#all.addEventListener("change", () => connection.switches.toggleAll(this.#all.checked));
     this.#all.setAttribute("aria-keyshortcuts", "b");
     this.#agents.addEventListener("keydown", (event) => this.#move(event));
-    this.#agents.setAttribute("role", "group");
-    this.#agents.setAttribute("aria-label", "Stream tokens of");
+    setGroup(this.#agents, "Stream tokens of");
     this.el.append(this.heading, this.#agents, this.#caution);
   }
 
@@ -68,7 +67,7 @@ export class Header {
     if (!step) return;
     const all = this.#agents.querySelectorAll<HTMLInputElement>(".nbs-check");
     const boxes = [...all].filter(({ disabled, labels }) => !disabled && !labels?.[0]?.hidden);
-    boxes[boxes.indexOf(event.target as HTMLInputElement) + step]?.focus({ preventScroll: true });
+    focusOn(boxes[boxes.indexOf(event.target as HTMLInputElement) + step]);
     event.preventDefault();
   }
 

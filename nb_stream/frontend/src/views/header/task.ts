@@ -1,7 +1,7 @@
 /** The task box, and the buttons that start and end a run. */
 
 import type { Connection } from "../../comm/connection";
-import { button, focusedIn, h, once, onEnter } from "../../dom/build";
+import { button, focusedIn, focusOn, h, once, onEnter, setGroup, setName, setPolite } from "../../dom/build";
 import { setText } from "../../dom/safe_text";
 import { isActive, type RunState } from "../../protocol/model";
 
@@ -52,9 +52,8 @@ export class TaskBox {
       if (store.runs.length + store.cells.length > 0) this.#askForReset();
       else connection.send({ type: "reset" });
     });
-    this.#hint.setAttribute("aria-live", "polite");
-    this.#ask.setAttribute("role", "group");
-    this.#ask.setAttribute("aria-label", ASK);
+    setPolite(this.#hint);
+    setGroup(this.#ask, ASK);
     this.#ask.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
@@ -62,7 +61,7 @@ export class TaskBox {
     });
     this.#run.title = "Give the team this task (Enter)";
     this.#box.rows = 1;
-    this.#box.setAttribute("aria-label", "Task");
+    setName(this.#box, "Task");
     this.#box.title = "Enter runs the task, Shift+Enter begins a new line; the key N leads here";
     this.#box.setAttribute("aria-keyshortcuts", "n");
     this.#box.addEventListener("input", () => this.#grow());
@@ -112,7 +111,7 @@ export class TaskBox {
     el.dataset.title ??= el.title;
     el.title = why || el.dataset.title;
     if (el.disabled === !enabled) return;
-    if (!enabled && focusedIn(el)) this.#box.focus({ preventScroll: true });
+    if (!enabled && focusedIn(el)) focusOn(this.#box);
     el.disabled = !enabled;
   }
 
@@ -126,13 +125,13 @@ export class TaskBox {
     const no = button("nbs-button", "Keep", "", () => this.#endAsking());
     this.#ask.replaceChildren(h("span", "", ASK), h("div", "nbs-buttons", yes, no));
     this.#hint.before(this.#ask);
-    no.focus({ preventScroll: true });
+    focusOn(no);
   }
 
   #endAsking(): void {
     const focused = focusedIn(this.#ask);
     this.#ask.remove();
-    if (focused) (this.#reset.disabled ? this.#box : this.#reset).focus({ preventScroll: true });
+    if (focused) focusOn(this.#reset.disabled ? this.#box : this.#reset);
   }
 
   #grow(): void {

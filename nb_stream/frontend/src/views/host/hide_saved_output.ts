@@ -2,6 +2,7 @@
 
 import type { Model } from "../../comm/connection";
 import type { Store } from "../../comm/store";
+import { onAbort } from "../../dom/abort";
 import { h } from "../../dom/build";
 
 export function hideLeft(model: Model, store: Store, signal: AbortSignal): void {
@@ -16,13 +17,9 @@ export function hideLeft(model: Model, store: Store, signal: AbortSignal): void 
   };
   document.head.append(sheet);
   const unsubscribe = store.subscribe(update);
-  signal.addEventListener(
-    "abort",
-    () => {
-      unsubscribe();
-      sheet.remove();
-    },
-    { once: true },
-  );
+  onAbort(signal, () => {
+    unsubscribe();
+    sheet.remove();
+  });
   update();
 }

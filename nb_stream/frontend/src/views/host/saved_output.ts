@@ -8,6 +8,7 @@
  */
 
 import type { Connection, Model } from "../../comm/connection";
+import { onAbort } from "../../dom/abort";
 import type { Op, SavedOutputOp } from "../../protocol/protocol";
 
 interface Output {
@@ -68,14 +69,10 @@ export function keepLeft(model: Model, connection: Connection, signal: AbortSign
   };
   connection.beside.add(receive);
   model.on("change:left", ask);
-  signal.addEventListener(
-    "abort",
-    () => {
-      model.off("change:left", ask);
-      connection.beside.delete(receive);
-    },
-    { once: true },
-  );
+  onAbort(signal, () => {
+    model.off("change:left", ask);
+    connection.beside.delete(receive);
+  });
   // A page that opens behind a run may be a reloaded one, which has to hear of each writing.
   if (connection.store.runs.length > 0) connection.send({ type: "saved_output", parts: look() });
 }

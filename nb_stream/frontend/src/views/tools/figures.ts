@@ -1,7 +1,7 @@
 /** What the team took, as a table: a row for each agent and its model, all runs together. */
 
 import type { Connection } from "../../comm/connection";
-import { h } from "../../dom/build";
+import { h, setScrollBox } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { duration } from "../../dom/format";
 import { Redraw } from "../../dom/redraw";
@@ -78,9 +78,7 @@ export class FiguresTable {
     if (sum) table.append(h("tfoot", "", line(sum, "")));
     const scrolled = this.el.firstElementChild?.scrollLeft ?? 0;
     const box = h("div", "nbs-data", table);
-    box.tabIndex = 0;
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", "Figures of all runs, by agent and model");
+    setScrollBox(box, "Figures of all runs, by agent and model");
     this.el.replaceChildren(box);
     box.scrollLeft = scrolled;
   }

@@ -1,6 +1,6 @@
 /** Which agents and kinds of cell the reader wants to see: those that are chosen, or all but those that are hidden. */
 
-import { button, h } from "../../dom/build";
+import { button, focusOn, h, setGroup, setName, setPolite } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { count } from "../../dom/format";
 import { icon } from "../../dom/icons";
@@ -28,12 +28,12 @@ export class Filter {
     /** How many cells are shown, and of how many. */
     private readonly counts: () => [number, number],
   ) {
-    this.#rows = { agent: row("Agents"), kind: row("Kinds") };
+    this.#rows = { agent: chipRow("Agents"), kind: chipRow("Kinds") };
     this.#clear = button("nbs-quiet", "Show all", "", () => {
-      this.#rows.agent.querySelector("button")?.focus({ preventScroll: true });
+      focusOn(this.#rows.agent.querySelector("button"));
       this.clear();
     });
-    this.#status.setAttribute("aria-live", "polite");
+    setPolite(this.#status);
     this.el.append(this.#rows.agent, this.#rows.kind, h("div", "nbs-buttons", this.#status, this.#clear));
     this.tell();
   }
@@ -75,8 +75,8 @@ export class Filter {
       });
     const only = part("only", "nbs-chip", name, `Show ${name}, and of the others what is chosen too`);
     const hide = part("hide", "nbs-chip-hide", "", `Hide ${name}`);
-    only.setAttribute("aria-label", plain(name));
-    hide.setAttribute("aria-label", plain(`Hide ${name}`));
+    setName(only, plain(name));
+    setName(hide, plain(`Hide ${name}`));
     hide.append(icon("hide"));
     this.#chips[group].set(value, { only, hide });
     this.#rows[group].append(h("span", `nbs-chip-pair ${colour}`, only, hide));
@@ -107,9 +107,8 @@ export class Filter {
   }
 }
 
-function row(name: string): HTMLElement {
+function chipRow(name: string): HTMLElement {
   const el = h("div", "nbs-chips", h("span", "nbs-label", name));
-  el.setAttribute("role", "group");
-  el.setAttribute("aria-label", name);
+  setGroup(el, name);
   return el;
 }

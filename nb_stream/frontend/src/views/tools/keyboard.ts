@@ -1,6 +1,6 @@
 /** The keys of the transcript: arrows from message to message, single letters for the tools. */
 
-import { isComposed } from "../../dom/build";
+import { focusOn, hasModifier, isComposed } from "../../dom/build";
 import { CellView } from "../transcript/cell";
 import type { History } from "../transcript/history";
 
@@ -51,7 +51,7 @@ export class Roving {
   #move(event: KeyboardEvent): void {
     const view = CellView.of(event.target);
     const isOutside = event.target === this.scroller;
-    if (!(view || isOutside) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!(view || isOutside) || hasModifier(event)) return;
     const { history } = this;
     const wanted: Record<string, () => CellView | undefined> = {
       ArrowDown: () => (view ? history.neighbour(view, 1) : this.#inSight[0]),
@@ -67,7 +67,7 @@ export class Roving {
         if (isOutside) return; // there is text that only scrolls
       } else {
         history.build(next);
-        next.line.focus({ preventScroll: true });
+        focusOn(next.line);
         next.line.scrollIntoView({ block: "nearest" });
       }
     } else return;
@@ -93,7 +93,7 @@ export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
   root.setAttribute(SPARE, "true");
   window.addEventListener("keydown", spare, { capture: true, signal });
   root.addEventListener("keydown", (event) => {
-    const isCommand = (event.ctrlKey || event.metaKey || event.altKey) && event.key !== "Enter";
+    const isCommand = hasModifier(event) && event.key !== "Enter";
     if (!isCommand && !/^(?:Tab|F\d+)$/.test(event.key)) event.stopPropagation();
   });
 }
@@ -109,7 +109,7 @@ export function listenForKeys(
       target instanceof HTMLElement &&
       target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     if (isTyping && event.key !== "Escape") return;
-    if (event.ctrlKey || event.metaKey || event.altKey || isComposed(event)) return;
+    if (hasModifier(event) || isComposed(event)) return;
     if (press(event.key, target)) event.preventDefault();
   });
 }

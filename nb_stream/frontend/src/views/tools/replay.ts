@@ -1,7 +1,8 @@
 /** The controls of a replay: play and pause, the next message, a slider through the run, the speed. */
 
 import type { Connection } from "../../comm/connection";
-import { button, h, once } from "../../dom/build";
+import { onAbort } from "../../dom/abort";
+import { button, h, once, setGroup, setName } from "../../dom/build";
 import { setText } from "../../dom/safe_text";
 import { isActive } from "../../protocol/model";
 
@@ -38,12 +39,11 @@ export class ReplayBar {
       "Go to the end of the next message, and stand still there",
       () => this.#next(),
     );
-    this.el.setAttribute("role", "group");
-    this.el.setAttribute("aria-label", "Replay");
+    setGroup(this.el, "Replay");
     this.#seek.type = "range";
     this.#seek.min = "0";
     this.#seek.step = "any";
-    this.#seek.setAttribute("aria-label", "Place in the run");
+    setName(this.#seek, "Place in the run");
     this.#seek.addEventListener("input", () => {
       this.#held = true;
       this.#tell(Number(this.#seek.value));
@@ -54,14 +54,14 @@ export class ReplayBar {
       this.#until = performance.now() + SEEK_TIMEOUT_MS;
       connection.send({ type: "replay", act: "seek", value: Number(this.#seek.value) });
     });
-    this.#speed.setAttribute("aria-label", "Speed");
+    setName(this.#speed, "Speed");
     this.#speed.append(...SPEEDS.map(option));
     this.#speed.addEventListener("change", () => {
       const { value } = this.#speed;
       connection.send({ type: "replay", act: "speed", value: value === "null" ? null : Number(value) });
     });
     this.el.append(this.#play, this.#step, this.#seek, this.#place, this.#speed);
-    signal.addEventListener("abort", () => window.clearInterval(this.#timer), { once: true });
+    onAbort(signal, () => clearInterval(this.#timer));
   }
 
   update(): void {
@@ -74,7 +74,7 @@ export class ReplayBar {
     this.#play.title = active ? "" : "Play the next run of the recording";
     this.#show(replay.speed);
     this.#look();
-    window.clearInterval(this.#timer);
+    clearInterval(this.#timer);
     this.#timer = plays ? window.setInterval(() => this.#look(), TICK) : 0;
   }
 

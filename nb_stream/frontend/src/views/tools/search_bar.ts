@@ -1,7 +1,8 @@
 /** Where the reader types what to look for, and walks from hit to hit. */
 
-import { button, h, isComposed } from "../../dom/build";
-import { type Icon, icon } from "../../dom/icons";
+import { onAbort } from "../../dom/abort";
+import { focusOn, h, isComposed, setName, setPolite } from "../../dom/build";
+import { type Icon, iconButton } from "../../dom/icons";
 import type { Search } from "./search";
 
 /** Milliseconds without a key after which what was typed is looked for. */
@@ -23,9 +24,9 @@ export class SearchBar {
   ) {
     this.#box.type = "search";
     this.#box.placeholder = "Search in all messages";
-    this.#box.setAttribute("aria-label", "Search in all messages");
+    setName(this.#box, "Search in all messages");
     this.#box.addEventListener("input", () => {
-      window.clearTimeout(this.#typing);
+      clearTimeout(this.#typing);
       this.#typing = window.setTimeout(() => this.#look(), TYPING_PAUSE_MS);
     });
     this.#box.addEventListener("keydown", (event) => {
@@ -33,13 +34,9 @@ export class SearchBar {
       event.preventDefault();
       this.#walk(event.shiftKey ? -1 : 1);
     });
-    this.#status.setAttribute("aria-live", "polite");
-    const way = (name: Icon, label: string, step: 1 | -1) => {
-      const el = button("nbs-tool", "", label, () => this.#walk(step));
-      el.append(icon(name));
-      el.setAttribute("aria-label", label);
-      return el;
-    };
+    setPolite(this.#status);
+    const way = (name: Icon, label: string, step: 1 | -1) =>
+      iconButton(name, label, label, () => this.#walk(step));
     this.el.setAttribute("role", "search");
     this.el.append(
       this.#box,
@@ -51,20 +48,20 @@ export class SearchBar {
       this.#status.textContent = search.status;
     };
     const end = () => {
-      window.clearTimeout(this.#typing);
-      window.clearTimeout(this.#gathering);
+      clearTimeout(this.#typing);
+      clearTimeout(this.#gathering);
       search.start("");
     };
-    signal.addEventListener("abort", end, { once: true });
+    onAbort(signal, end);
   }
 
   /** The drawer was opened or closed. */
   set(on: boolean): void {
-    window.clearTimeout(this.#typing);
+    clearTimeout(this.#typing);
     if (on) this.#box.select();
     this.#looked = on ? this.#box.value : "";
     this.search.start(this.#looked);
-    if (on) this.#box.focus({ preventScroll: true });
+    if (on) focusOn(this.#box);
   }
 
   /** Messages came, or the filter changed. */
@@ -77,7 +74,7 @@ export class SearchBar {
   }
 
   #look(): void {
-    window.clearTimeout(this.#typing);
+    clearTimeout(this.#typing);
     if (this.#box.value === this.#looked) return;
     this.#looked = this.#box.value;
     this.search.start(this.#looked);

@@ -1,10 +1,10 @@
 /** A run as a small picture: who wrote when, which tools ran, where the team waited for a person. */
 
 import type { Connection } from "../../comm/connection";
-import { button, focusedIn, h, setChildren } from "../../dom/build";
+import { focusedIn, focusOn, h, hasModifier, setChildren } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { duration } from "../../dom/format";
-import { type Icon, icon } from "../../dom/icons";
+import { type Icon, iconButton } from "../../dom/icons";
 import { Redraw } from "../../dom/redraw";
 import { svg } from "../../dom/svg";
 import type { Cell, CellHead, RunInfo } from "../../protocol/model";
@@ -84,7 +84,7 @@ export class Timeline {
       rows.map(({ el }) => el),
     );
     // What is moved loses the focus.
-    if (focused?.isConnected) (focused as SVGElement).focus({ preventScroll: true });
+    if (focused?.isConnected) focusOn(focused as SVGElement);
     if (!this.#stop || !this.#rows.contains(this.#stop)) this.#setStop(rows[0]?.bars[0]);
   }
 
@@ -96,7 +96,7 @@ export class Timeline {
   #shut(el: HTMLButtonElement, other: HTMLButtonElement, shut: boolean): void {
     if (shut && focusedIn(el)) {
       other.disabled = false;
-      other.focus({ preventScroll: true });
+      focusOn(other);
     }
     el.disabled = shut;
   }
@@ -121,7 +121,7 @@ export class Timeline {
   #move(event: KeyboardEvent): void {
     const row = this.#rowOf(event.target);
     const bar = event.target as SVGElement;
-    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!row || hasModifier(event)) return;
     const rows = this.#inOrder;
     const at = row.bars.indexOf(bar);
     const moves: Record<string, () => SVGElement | undefined> = {
@@ -133,22 +133,19 @@ export class Timeline {
       End: () => row.bars.at(-1),
     };
     const isPress = event.key === "Enter" || event.key === " ";
-    if (moves[event.key]) moves[event.key]!()?.focus({ preventScroll: true });
+    if (moves[event.key]) focusOn(moves[event.key]!());
     else if (!isPress || !this.#go(bar)) return;
     event.preventDefault();
   }
 
   #turn(label: string, name: Icon, step: number): HTMLButtonElement {
-    const el = button("nbs-tool", "", label, () => {
+    return iconButton(name, label, label, () => {
       const { runs } = this.connection.store;
       const at = runs.findIndex(({ id }) => id === this.#run);
       const to = (at < 0 ? runs.length - 1 : at) + step;
       this.#run = to === runs.length - 1 ? undefined : runs[to]?.id;
       this.draw();
     });
-    el.append(icon(name));
-    el.setAttribute("aria-label", label);
-    return el;
   }
 }
 

@@ -191,7 +191,7 @@ export class TimelineRow {
       const [y, height] = PLACES[what];
       for (const [name, value] of Object.entries({ x, y, width, height }))
         el.setAttribute(name, String(value));
-      const words = wordsOf(bar);
+      const words = barTitle(bar);
       if (el.textContent !== words) el.replaceChildren(svg("title", {}, words));
       drawn.push(el);
     }
@@ -203,7 +203,7 @@ export class TimelineRow {
 const beginOf = (bar: Element) => Number(bar.getAttribute("x"));
 
 /** What a bar stands for; of what goes on, nothing that changes all the time. */
-function wordsOf({ what, from, to, cell }: Bar): string {
+function barTitle({ what, from, to, cell }: Bar): string {
   const parts = [cell.path, cell.kind === "text" ? what : kindWord(cell)];
   if (cell.ended_at === undefined) parts.push("going on");
   else if (to - from >= 0.05) parts.push(duration(to - from));

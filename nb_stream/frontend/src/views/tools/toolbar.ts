@@ -1,7 +1,7 @@
 /** The reader's tools: a row of signs, each with a name and a key, and the drawers that some of them open. */
 
-import { button, focusedIn, h, uniqueId } from "../../dom/build";
-import { type Icon, icon } from "../../dom/icons";
+import { focusedIn, focusOn, h, setName, setPolite, uniqueId } from "../../dom/build";
+import { type Icon, iconButton } from "../../dom/icons";
 import { setText } from "../../dom/safe_text";
 
 export interface Tool {
@@ -27,9 +27,9 @@ export class Toolbar {
   #open: number[] = [];
 
   constructor(private readonly tools: readonly Tool[]) {
-    this.#said.setAttribute("aria-live", "polite");
+    setPolite(this.#said);
     this.el.setAttribute("role", "toolbar");
-    this.el.setAttribute("aria-label", "Transcript");
+    setName(this.el, "Transcript");
     this.#buttons = tools.map((tool, index) => this.#button(tool, index));
     this.el.append(...this.#buttons);
     this.el.addEventListener("keydown", (event) => this.#move(event));
@@ -61,9 +61,7 @@ export class Toolbar {
   }
 
   #button(tool: Tool, index: number): HTMLButtonElement {
-    const el = button("nbs-tool", "", `${tool.name} (${tool.key})`, () => this.#pressed(index));
-    el.append(icon(tool.icon));
-    el.setAttribute("aria-label", tool.name);
+    const el = iconButton(tool.icon, tool.name, `${tool.name} (${tool.key})`, () => this.#pressed(index));
     el.setAttribute("aria-keyshortcuts", tool.key === "?" ? "Shift+?" : tool.key);
     el.tabIndex = index === 0 ? 0 : -1;
     if (tool.isSwitch) el.setAttribute("aria-pressed", "false");
@@ -127,6 +125,6 @@ export class Toolbar {
     this.#buttons.forEach((el, other) => {
       el.tabIndex = other === index ? 0 : -1;
     });
-    this.#buttons[index]!.focus({ preventScroll: true });
+    focusOn(this.#buttons[index]);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Connection } from "../../comm/connection";
 import type { Change } from "../../comm/store";
-import { h } from "../../dom/build";
+import { focusOn, h } from "../../dom/build";
 import { bringIntoView, leadPage } from "../../dom/scroll";
 import { anchorOf } from "../transcript/cell_address";
 import type { FollowOutput } from "../transcript/follow_output";
@@ -123,7 +123,6 @@ export class Tools {
   /** Call when the cells are painted. */
   update(changes: readonly Change[]): void {
     const { store } = this.connection;
-    const { live } = this.parts;
     for (const change of changes) {
       if (change.what === "opened") {
         const head = store.live.get(change.id)?.head;
@@ -137,10 +136,7 @@ export class Tools {
         }
       }
     }
-    for (const [id, { head }] of store.live) {
-      const view = live.view(id);
-      if (view) view.el.hidden = !this.#filter.shows(head);
-    }
+    this.#filterLive();
     this.#roving.update();
     if (changes.some(({ what }) => what === "settled" || what === "snapshot")) {
       this.#searchBar.refresh();
@@ -171,7 +167,7 @@ export class Tools {
     if (!control) return false;
     const isText = control instanceof HTMLTextAreaElement;
     if (isText || others.length > 0 || key === FIRST_SWITCH) {
-      control.focus({ preventScroll: true });
+      focusOn(control);
       if (this.parts.scroller.contains(control)) this.#show(control);
     } else control.click();
     if (control instanceof HTMLInputElement && key !== FIRST_SWITCH) {
@@ -193,7 +189,7 @@ export class Tools {
     const writing = live.view(id);
     if (view) {
       history.show(view);
-      view.line.focus({ preventScroll: true });
+      focusOn(view.line);
     } else if (writing) {
       if (writing.el.hidden) this.#filter.clear();
       this.#show(writing.el);
@@ -206,13 +202,16 @@ export class Tools {
   }
 
   #filtered(): void {
-    const { history, live } = this.parts;
-    history.filter(this.#filter.shows);
-    for (const [id, { head }] of this.connection.store.live) {
-      const view = live.view(id);
-      if (view) view.el.hidden = !this.#filter.shows(head);
-    }
+    this.parts.history.filter(this.#filter.shows);
+    this.#filterLive();
     this.#roving.update();
     this.#searchBar.refresh();
+  }
+
+  #filterLive(): void {
+    for (const [id, { head }] of this.connection.store.live) {
+      const view = this.parts.live.view(id);
+      if (view) view.el.hidden = !this.#filter.shows(head);
+    }
   }
 }

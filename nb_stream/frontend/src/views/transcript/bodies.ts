@@ -1,5 +1,6 @@
 /** The bodies of open cells that come near the screen: a few in each frame, because long messages take their time. */
 
+import { onAbort } from "../../dom/abort";
 import type { CellView } from "./cell";
 
 /** Milliseconds in which bodies are made at a time. */
@@ -14,7 +15,7 @@ export class Bodies {
     private readonly made: (view: CellView) => void,
     signal: AbortSignal,
   ) {
-    signal.addEventListener("abort", () => cancelAnimationFrame(this.#frame), { once: true });
+    onAbort(signal, () => cancelAnimationFrame(this.#frame));
   }
 
   /** Make those of `views` that have none, the nearest to what is seen in `scroller` first. */

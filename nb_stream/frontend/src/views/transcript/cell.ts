@@ -1,7 +1,7 @@
 /** A finished cell: one line that opens to its body, which is made when it is first opened. */
 
 import type { Connection } from "../../comm/connection";
-import { focusedIn, focusTranscript, h, isInUse, takePlace } from "../../dom/build";
+import { focusedIn, focusOn, focusTranscript, h, isInUse, takePlace } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { copyButton } from "../../dom/copy";
 import { appendText } from "../../dom/safe_text";
@@ -154,7 +154,7 @@ export class CellView implements VirtualItem {
   setOpen(open: boolean, fill = open): void {
     this.#open = open;
     // In a closed cell nothing keeps the focus.
-    if (!open && this.#el && focusedIn(this.#holder)) this.line.focus({ preventScroll: true });
+    if (!open && this.#el && focusedIn(this.#holder)) focusOn(this.line);
     if (fill) this.fill();
     if (this.#el) this.#el.open = open;
   }
@@ -189,7 +189,7 @@ export class CellView implements VirtualItem {
     const draft = wasAsking ? lateAnswer(focused, cell) : undefined;
     if (draft && this.#content) {
       this.#content.append(label("your answer, too late"), draft);
-      draft.focus({ preventScroll: true });
+      focusOn(draft);
     } else focusTranscript(this.el);
   }
 
@@ -199,7 +199,7 @@ export class CellView implements VirtualItem {
     this.setOpen(true);
     const text = this.#content?.querySelector(".nbs-text");
     if (text && live.finish(this.cell.text)) takePlace(text, live.text);
-    if (focused && !focusedIn(this.el)) this.line.focus({ preventScroll: true });
+    if (focused && !focusedIn(this.el)) focusOn(this.line);
   }
 
   /** Make the body, where it is not there yet. */

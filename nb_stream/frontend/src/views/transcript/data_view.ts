@@ -1,6 +1,6 @@
 /** JSON values: rows of the same fields as a table, everything else as a tree that folds. */
 
-import { button, focusedIn, h } from "../../dom/build";
+import { button, focusedIn, focusOn, h, setScrollBox } from "../../dom/build";
 import { count, isExact } from "../../dom/format";
 import { finishIn, isPartlyWritten } from "../../dom/portions";
 import { source } from "./source";
@@ -26,10 +26,10 @@ export function parseData(text: string): object | undefined {
 
 export function dataView(value: unknown): HTMLElement {
   const columns = columnsOf(value);
-  return columns.length > 0 ? table(value as Record_[], columns) : tree(value, 0);
+  return columns.length > 0 ? recordTable(value as Record_[], columns) : tree(value, 0);
 }
 
-function isObject(value: unknown): value is object {
+function isNested(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
@@ -38,9 +38,9 @@ function columnsOf(value: unknown): string[] {
   if (!Array.isArray(value) || value.length < 2) return [];
   const columns = new Set<string>();
   for (const row of value as unknown[]) {
-    if (!isObject(row) || Array.isArray(row)) return [];
+    if (!isNested(row) || Array.isArray(row)) return [];
     for (const [name, field] of Object.entries(row)) {
-      if (isObject(field)) return [];
+      if (isNested(field)) return [];
       columns.add(name);
     }
     if (columns.size > MAX_TABLE_COLUMNS) return [];
@@ -48,14 +48,12 @@ function columnsOf(value: unknown): string[] {
   return [...columns];
 }
 
-function table(rows: readonly Record_[], columns: readonly string[]): HTMLElement {
+function recordTable(rows: readonly Record_[], columns: readonly string[]): HTMLElement {
   const body = h("tbody");
   const head = h("tr", "", ...columns.map((name) => h("th", "", name)));
   for (const th of head.children) th.setAttribute("scope", "col");
   const el = h("div", "nbs-data", h("table", "", h("thead", "", head), body));
-  el.tabIndex = 0;
-  el.setAttribute("role", "group");
-  el.setAttribute("aria-label", `Table, ${count(rows.length, "row")}`);
+  setScrollBox(el, `Table, ${count(rows.length, "row")}`);
   const cell = (row: Record_, name: string) =>
     h("td", "", ...(Object.hasOwn(row, name) ? [scalar(row[name])] : []));
   inPortions(rows, el, body, (row) => h("tr", "", ...columns.map((name) => cell(row, name))));
@@ -63,13 +61,13 @@ function table(rows: readonly Record_[], columns: readonly string[]): HTMLElemen
 }
 
 function tree(value: unknown, depth: number): HTMLElement {
-  if (!isObject(value)) return h("p", "nbs-field", scalar(value));
+  if (!isNested(value)) return h("p", "nbs-field", scalar(value));
   if (depth > DEPTH) return source(compact(value));
   const list = h("ul", "nbs-tree");
   const isList = Array.isArray(value);
   inPortions(Object.entries(value), list, list, ([name, entry]) => {
     const key = h("span", isList ? "nbs-key nbs-is-index" : "nbs-key", name);
-    return h("li", "", ...(isObject(entry) ? [branch(key, entry, depth)] : [key, " ", scalar(entry)]));
+    return h("li", "", ...(isNested(entry) ? [branch(key, entry, depth)] : [key, " ", scalar(entry)]));
   });
   return list;
 }
@@ -137,7 +135,7 @@ function inPortions<T>(
       foot.remove();
       if (!focused) return;
       if (!el.hasAttribute("tabindex")) el.tabIndex = -1;
-      el.focus({ preventScroll: true });
+      focusOn(el);
     }
   };
   portion();

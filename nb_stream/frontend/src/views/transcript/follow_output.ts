@@ -1,6 +1,7 @@
 /** Following the end of the transcript, inside the panel's own scroller, unless the reader went elsewhere. */
 
-import { button, focusedIn, h, holdsSelection } from "../../dom/build";
+import { onAbort } from "../../dom/abort";
+import { button, focusedIn, focusOn, h, holdsSelection } from "../../dom/build";
 import { count } from "../../dom/format";
 import { setText } from "../../dom/safe_text";
 import type { History } from "./history";
@@ -32,7 +33,7 @@ export class FollowOutput {
     const observer = new ResizeObserver(() => this.update());
     for (const el of [scroller, ...scroller.children]) observer.observe(el);
     scroller.append(this.#sign);
-    signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+    onAbort(signal, () => observer.disconnect());
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
   }
 
@@ -128,7 +129,7 @@ export class FollowOutput {
   toEnd(): void {
     this.#atEnd = true;
     if (holdsSelection(this.scroller)) document.getSelection()?.removeAllRanges();
-    this.scroller.focus({ preventScroll: true });
+    focusOn(this.scroller);
     this.repaint();
   }
 }

@@ -7,7 +7,7 @@
 
 import type { Connection } from "../../comm/connection";
 import type { Change } from "../../comm/store";
-import { focusedIn, focusTranscript, h, isInUse } from "../../dom/build";
+import { focusedIn, focusOn, focusTranscript, h, isInUse } from "../../dom/build";
 import { exactly, findRanges } from "../../dom/highlights";
 import { finishIn, WRITTEN } from "../../dom/portions";
 import type { Cell, CellHead, RunInfo } from "../../protocol/model";
@@ -325,7 +325,7 @@ export class History {
     });
     this.#place(follows);
     if (!focused || focusedIn(this.el)) return;
-    if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
+    if (focused instanceof HTMLElement && focused.isConnected) focusOn(focused);
     else focusTranscript(this.el);
   }
 

@@ -1,5 +1,7 @@
 /** Work that can wait until the browser has nothing better to do, the latest first. */
 
+import { onAbort } from "../../dom/abort";
+
 /** Milliseconds of work at a time where the browser does not say how much it has. */
 const IDLE_BUDGET_MS = 8;
 
@@ -10,7 +12,7 @@ export class Backlog {
   #timer = 0;
 
   constructor(private readonly signal: AbortSignal) {
-    signal.addEventListener("abort", () => this.#cancel(), { once: true });
+    onAbort(signal, () => this.#cancel());
   }
 
   add(work: IdleWork): void {
@@ -43,7 +45,7 @@ export class Backlog {
 
   #cancel(): void {
     if (this.#canIdle) cancelIdleCallback(this.#timer);
-    else window.clearTimeout(this.#timer);
+    else clearTimeout(this.#timer);
     this.#timer = 0;
   }
 

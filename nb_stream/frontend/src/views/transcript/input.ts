@@ -1,6 +1,6 @@
 /** The forms in which a team asks a person: the answer goes to the kernel, which ends the request. */
 
-import { button, h, once, onEnter } from "../../dom/build";
+import { button, h, once, onEnter, setName, setPolite } from "../../dom/build";
 import { plain } from "../../dom/safe_text";
 import { type Cell, roleOf } from "../../protocol/model";
 import type { Command } from "../../protocol/protocol";
@@ -21,7 +21,7 @@ function answerForm(cell: Cell, send: Send): HTMLFormElement {
   const request_id = requestOf(cell);
   const box = h("textarea", "nbs-box");
   box.rows = 2;
-  box.setAttribute("aria-label", `Answer to ${plain(cell.agent || "the team")}`);
+  setName(box, `Answer to ${plain(cell.agent || "the team")}`);
   box.placeholder = "Your answer";
   const [sent, submit] = sending(send);
   const answer = h("button", "nbs-button nbs-primary", "Answer");
@@ -43,7 +43,7 @@ function approvalForm(cell: Cell, send: Send): HTMLFormElement {
   const reason = h("input", "nbs-box nbs-reason");
   reason.type = "text";
   reason.placeholder = "Reason, if you reject";
-  reason.setAttribute("aria-label", "Reason, if you reject");
+  setName(reason, "Reason, if you reject");
   const [sent, submit] = sending(send);
   const reject = () => {
     const why = reason.value.trim();
@@ -74,7 +74,7 @@ export function lateAnswer(field: Element, cell: Cell): HTMLTextAreaElement | un
   const box = h("textarea", "nbs-box");
   box.value = field.value;
   box.readOnly = true;
-  box.setAttribute("aria-label", "Your answer, too late");
+  setName(box, "Your answer, too late");
   return box;
 }
 
@@ -85,7 +85,7 @@ function requestOf(cell: Cell): string {
 /** Where it is said that something was sent, and what sends and says so. */
 function sending(send: Send): [HTMLElement, Send] {
   const sent = h("span", "nbs-pending");
-  sent.setAttribute("aria-live", "polite");
+  setPolite(sent);
   const submit = once((command: Command) => {
     send(command);
     sent.textContent = "sent, not confirmed yet";

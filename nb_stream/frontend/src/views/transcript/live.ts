@@ -2,7 +2,7 @@
 
 import type { Connection } from "../../comm/connection";
 import type { LiveCell } from "../../comm/live_text";
-import { focusedIn, h, setChildren } from "../../dom/build";
+import { focusedIn, h, setChildren, setName } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { count } from "../../dom/format";
 import { portions, Work } from "../../dom/portions";
@@ -56,7 +56,7 @@ export class LiveView {
     const isThought = roleOf(head) === "thought";
     const doing = isThought ? "thinking" : "writing";
     setText(this.#doing, doing);
-    this.#scroll.setAttribute("aria-label", plain(`${head.agent ?? ""} ${doing}`));
+    setName(this.#scroll, plain(`${head.agent ?? ""} ${doing}`));
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
     if (several || isThought) this.#scroll.tabIndex = 0;
     else if (!focusedIn(this.#scroll)) this.#scroll.removeAttribute("tabindex");

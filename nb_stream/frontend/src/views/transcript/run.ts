@@ -34,11 +34,11 @@ export class RunLine implements VirtualItem {
     this.el.dataset.status = run.status;
     setText(this.#title, `Run ${this.number}`);
     setText(this.#task, firstWords(run.task, 200));
-    setText(this.#end, ending(run));
+    setText(this.#end, howItEnded(run));
   }
 }
 
-function ending(run: RunInfo): string {
+function howItEnded(run: RunInfo): string {
   const parts = [run.stop_reason ? `${run.status}: ${firstWords(run.stop_reason)}` : run.status];
   const used = tokens(run.usage, "at least");
   if (used) parts.push(used);

@@ -1,7 +1,7 @@
 /** Text that is not prose: code, output, results, with a word that says which. */
 
 import { renderOutput } from "../../ansi/terminal_view";
-import { h } from "../../dom/build";
+import { h, setScrollBox } from "../../dom/build";
 import { renderText } from "../../dom/text_writer";
 
 /** Text in a box of its own that scrolls; `what` names it for those who cannot see it. */
@@ -20,9 +20,7 @@ export function output(text: string, what: string): HTMLElement {
 
 function box(what: string): HTMLElement {
   const el = h("pre", "nbs-source");
-  el.tabIndex = 0;
-  el.setAttribute("role", "group");
-  el.setAttribute("aria-label", what);
+  setScrollBox(el, what);
   return el;
 }
 

@@ -1,7 +1,7 @@
 /** A Python traceback for reading: what was raised stands out, frames of libraries step back. */
 
 import { withoutAnsi } from "../../ansi/ansi";
-import { h } from "../../dom/build";
+import { h, setScrollBox } from "../../dom/build";
 import { Work } from "../../dom/portions";
 import { appendText } from "../../dom/safe_text";
 
@@ -13,9 +13,7 @@ const LIBRARY = /[\\/](site-packages|dist-packages|lib[\\/]python\d)|^<frozen/;
 /** The text of `traceback`, without colours of a terminal, folded away; its lines carry classes. */
 export function tracebackFold(traceback: string): HTMLElement {
   const pre = h("pre", "nbs-source nbs-traceback");
-  pre.tabIndex = 0;
-  pre.setAttribute("role", "group");
-  pre.setAttribute("aria-label", "Traceback");
+  setScrollBox(pre, "Traceback");
   new Work(pre, lines(pre, withoutAnsi(traceback).trimEnd()));
   return h("details", "nbs-fold", h("summary", "", "Traceback"), pre);
 }

@@ -3,6 +3,7 @@
  * of their items, so that the page's own search, links, printing and "select all" find everything.
  */
 
+import { onAbort } from "../../dom/abort";
 import { h, isInUse } from "../../dom/build";
 import type { Backlog } from "./idle_queue";
 
@@ -60,7 +61,7 @@ export class Blocks {
       rootMargin: MARGIN,
     });
     for (const block of this.#blocks) this.#observer.observe(block);
-    signal.addEventListener("abort", () => this.#observer?.disconnect(), { once: true });
+    onAbort(signal, () => this.#observer?.disconnect());
   }
 
   append(items: readonly VirtualItem[]): void {
