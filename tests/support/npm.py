@@ -9,8 +9,8 @@ import subprocess
 from tests.support.paths import FRONTEND
 
 
-def npm(script: str, *arguments: str) -> str:
-    """Run a script of package.json and return what it printed; fails the test if the script fails."""
+def npm(script: str, *arguments: str, **variables: str) -> str:
+    """Run a script of package.json, with these variables, and return what it printed; fails the test if the script fails."""
     command = shutil.which("npm")
     assert command, 'npm is missing: pip install "nb_stream[test]" brings it'
     done = subprocess.run(
@@ -20,7 +20,7 @@ def npm(script: str, *arguments: str) -> str:
         text=True,
         timeout=900,
         check=False,
-        env={**os.environ, "NO_COLOR": "1"},
+        env={**os.environ, "NO_COLOR": "1", **variables},
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
