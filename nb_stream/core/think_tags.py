@@ -144,7 +144,7 @@ def unmarked(text: str) -> str:
 
 
 def with_think_tags(text: str) -> str:
-    """A streamed text with `<think>` and `</think>`, which readers of a stream know, in the place of a shield's marks."""
+    """A streamed text in which `<think>` and `</think>`, which readers know, replace the marks of a shield."""
     return text.replace(BEGIN, OPEN).replace(END, CLOSE)
 
 

@@ -1,1 +1,1 @@
-"""Runs of a team from start to end: who hears of them, whose tokens pass, who is asked."""
+"""Runs of a team from start to end: who hears of the events, whose tokens pass, and who is asked."""

@@ -1,9 +1,9 @@
-"""Callbacks of the user's: tokens and events as they happen, for all agents or for some.
+"""Calls the user's callbacks with tokens and events as they happen, for all agents or for some.
 
-A plain function is called at once, on the stream's event loop: what it prints appears in the right cell, and it may
-touch whatever lives on that loop. A function that keeps the loop for more than `MAX_SHARE_OF_LOOP` goes on in a thread,
-so that it cannot hold up the agents; the transcript says so. A coroutine function gets its values one after the other,
-in a task of its own. Whatever a callback does, the run and the other callbacks go on.
+A plain function is called at once, on the stream's event loop. So its output appears in the right cell, and it may use
+objects of that loop. If it keeps the loop for more than `MAX_SHARE_OF_LOOP`, it goes on in a thread, so that the agents
+need not wait for it; the transcript says so. A coroutine function gets its values one after the other, in a task of its
+own. Whatever a callback does, the run and the other callbacks go on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..concurrency.event_loops import keep_alive, running_loop
 T = TypeVar("T")
 
 MAX_SHARE_OF_LOOP = 0.25
-"""Seconds of any one second for which a plain function may keep the loop."""
+"""The part of a second, in seconds, for which a plain function may keep the loop."""
 
 
 @dataclass(eq=False)
@@ -39,7 +39,9 @@ class _Entry(Generic[T]):
 
 
 class Callbacks(Generic[T]):
-    """Registered callbacks of one kind. One that raises is told once by `complain`, and goes on getting values."""
+    """The registered callbacks of one kind. They belong to an `EventHub` and are called on its stream's loop. If one of
+    them raises, `complain` is called with a sentence, once for each callback, and the callback goes on getting
+    values."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         self._entries: list[_Entry[T]] = []
@@ -49,8 +51,9 @@ class Callbacks(Generic[T]):
         return bool(self._entries)
 
     def add(self, call: Callable[[T], Any], paths: Collection[str] | None) -> Callable[[], None]:
-        """Register a callback for the agents at `paths` (None: all); returns what removes it, with what still waits
-        for it. Any thread may call both, also during a run."""
+        """Register a callback for the agents at `paths` (None: all). Returns a function that removes it, together with
+        the values that still wait for it. Any thread may call both, also during a run. Raises TypeError if `call`
+        cannot be called."""
         if not callable(call):
             raise TypeError(f"A callback is a function of one argument, not {type(call).__name__}.")
         entry = _Entry(call, paths, is_async(call))
@@ -58,13 +61,13 @@ class Callbacks(Generic[T]):
 
         def remove() -> None:
             entry.removed = True
-            with contextlib.suppress(ValueError):  # it was removed before
+            with contextlib.suppress(ValueError):  # it may be removed twice
                 self._entries.remove(entry)
 
         return remove
 
     def send(self, value: T, path: str) -> None:
-        """Give a value to all that want it. On the stream's loop."""
+        """Give a value of the agent at `path` to the callbacks for this agent. On the stream's loop."""
         for entry in list(self._entries):
             if entry.removed or (entry.paths is not None and path not in entry.paths):
                 continue
@@ -95,7 +98,7 @@ class Callbacks(Generic[T]):
     def _enqueue(self, entry: _Entry[T], value: T) -> None:
         entry.waiting.append(value)
         if running_loop() is None:
-            return  # between two runs of a script: it gets it with what comes next
+            return  # between two runs of a script no loop runs: the value waits for the next one
         worker = entry.worker
         if worker is None or worker.done() or worker.get_loop() is not asyncio.get_running_loop():
             entry.worker = asyncio.ensure_future(self._work(entry))
@@ -122,21 +125,21 @@ class Callbacks(Generic[T]):
 
     @property
     def workers(self) -> list[asyncio.Task[None]]:
-        """What is still giving values to coroutine functions and slow ones."""
+        """The tasks of the running loop that still give values to coroutine functions and slow functions."""
         here = asyncio.get_running_loop()
         workers = [entry.worker for entry in self._entries if entry.worker is not None]
         return [worker for worker in workers if not worker.done() and worker.get_loop() is here]
 
 
 async def drain(callbacks: Sequence[Callbacks[Any]], seconds: float) -> None:
-    """Wait until callbacks have had all their values, at most `seconds`; they get what is left later."""
+    """Wait until callbacks have had all their values, at most `seconds`. They get the rest later."""
     workers = [worker for kind in callbacks for worker in kind.workers]
     if workers:
         await asyncio.wait(workers, timeout=seconds)
 
 
 def name_of(call: Callable[..., Any]) -> str:
-    """What a reader knows a callable by."""
+    """The name of a callable for a reader."""
     call = getattr(call, "func", call)  # a functools.partial has no name
     return getattr(call, "__qualname__", None) or type(call).__qualname__
 

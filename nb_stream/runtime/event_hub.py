@@ -1,8 +1,9 @@
-"""The feed: takes in what a team says, and gives it to the transcript, to callbacks, to a consumer and to displays.
+"""`EventHub`: takes the events of a team and gives them to the transcript, to callbacks, to a consumer and to displays.
 
-Text goes two ways. Into the transcript goes every piece, joined with its neighbours and folded only when somebody
-looks. To callbacks and to the consumer of `run_stream` goes at once what the agent's gate lets through; what a closed
-gate keeps is given as one piece when it opens, or dropped when the whole message has come.
+Text goes two ways. The transcript gets every piece. Pieces are joined with their neighbours and folded only when
+somebody looks, because folding each one would cost more than the run. Callbacks and the consumer of `run_stream` get a
+piece at once if the gate of its agent is open. If the gate is closed, the hub holds the text. It gives it as one piece
+when the gate opens, or drops it when the whole message has come.
 """
 
 from __future__ import annotations
@@ -49,15 +50,15 @@ Priced = TypeVar("Priced", bound=Message | ModelCalls)
 
 
 class Watcher(Protocol):
-    """Somebody who shows a stream. All methods are called on the stream's loop. One that cannot take the answers to
-    questions has a false attribute `takes_answers`. Where one has a method `begin`, that is called first: from then on
-    it is told of all that changes."""
+    """A display of a stream. All methods are called on the stream's loop. Two more attributes are optional. A display
+    that cannot take answers to questions has `takes_answers = False`. A method `begin` is called when the display was
+    added; all later changes are told by the other methods."""
 
     def patched(self, patches: Sequence[Patch]) -> None:
         """The transcript changed."""
 
     def touched(self, first: bool) -> None:
-        """Text is waiting to be folded by `drain`; `first` says that a message begins with it."""
+        """Text waits until `drain` folds it; `first` says that it is the first text of a model call that waits."""
 
     def agents_changed(self) -> None:
         """A switch, an agent's status or the list of agents changed."""
@@ -66,11 +67,12 @@ class Watcher(Protocol):
         """The run's state changed."""
 
     def rewound(self) -> None:
-        """A replay went back: cells of the current run were taken off the transcript."""
+        """A replay went back: the cells of the current run were taken out of the transcript."""
 
 
 class EventHub:
-    """What a stream has heard so far, and who listens. Belongs to the stream's loop, but for `so_far` and `gate`."""
+    """Everything that a stream has heard so far, and everybody who listens. A `TeamStream` owns it. It is used on the
+    stream's loop; only `so_far` and `gate` may be used on any thread."""
 
     def __init__(self, agents: tuple[AgentInfo, ...], gate: TokenGate, joined: Callable[[Any, str], Any]) -> None:
         self.agents = agents
@@ -78,9 +80,9 @@ class EventHub:
         self.status: dict[str, AgentStatus] = {}
         self.tokens: Callbacks[Token] = Callbacks(self.complain)
         self.events: Callbacks[Event] = Callbacks(self.complain)
-        self._unpriced: set[str] = set()  # models of which that was said
+        self._unpriced: set[str] = set()  # models without a price that a notice has named
         self.watchers: list[Watcher] = []
-        self._faulty: list[Watcher] = []  # told about in the log
+        self._faulty: list[Watcher] = []  # displays whose failure is in the log
         self.prices: dict[str, tuple[float, float]] = {}
         self.models: dict[str, str] = {}
         self.tape = EventLog()
@@ -89,12 +91,13 @@ class EventHub:
         self.outlet: MessageQueue | None = None
         self._joined = joined
         self._begun = Transcript(agents=agents)  # as it was when the run began
-        self._said = self._begun, ChunkBuffer()  # and what is on its way into it: changed as one, for readers elsewhere
-        self._held = ChunkBuffer()  # kept by a closed gate
+        # The transcript and the text that waits to be folded: replaced in one step, because other threads read them.
+        self._said = self._begun, ChunkBuffer()
+        self._held = ChunkBuffer()  # text behind closed gates
 
     @property
     def attended(self) -> bool:
-        """Whether a display shows the stream where somebody can answer."""
+        """Whether somebody who watches a display of the stream can answer questions there."""
         return any(getattr(watcher, "takes_answers", True) for watcher in self.watchers)
 
     @property
@@ -105,27 +108,27 @@ class EventHub:
 
     @property
     def so_far(self) -> Transcript:
-        """The same for other threads: it waits for nobody, and leaves the folding, which displays hear of, to the
-        loop."""
+        """The same transcript for other threads. It waits for nobody, and it changes nothing: only the loop may fold
+        text for good, because displays are told of it there."""
         transcript, fresh = self._said
         for chunk in fresh.chunks():
             transcript, _ = fold(transcript, chunk)
         return transcript
 
     def watch(self, watcher: Watcher) -> None:
-        """Tell a display from now on."""
-        self.drain()  # what comes now is news for the others only
+        """Add a display: from now on it is told of every change."""
+        self.drain()  # a new display must not be told of text that came before it
         self.watchers.append(watcher)
         if begin := getattr(watcher, "begin", None):
             begin()
 
     def leave(self, watcher: Watcher) -> None:
-        """Tell a display no more."""
+        """Remove a display."""
         if watcher in self.watchers:
             self.watchers.remove(watcher)
 
     def chunk(self, native: Any, chunk: Chunk) -> None:
-        """Take in a piece of text: the hot path."""
+        """Take a piece of text, with the framework's own event. This is called for every token, so it is kept short."""
         self._keep(chunk)
         if len(self._kept) >= BATCH_CHUNKS:
             self.tape.pack()
@@ -142,7 +145,7 @@ class EventHub:
                 self._failed(watcher, error)
         if self.outlet is None and not self.tokens and not self.events:
             if self._held:
-                self._held = ChunkBuffer()  # who hears the rest must not get it behind a gap
+                self._held = ChunkBuffer()  # a later listener would get the held text with a gap behind it
         elif self.gate.is_open(path):
             if self._held:
                 self.release(path)  # another thread has opened the gate a moment ago
@@ -151,7 +154,7 @@ class EventHub:
             self._held.add(chunk, native)
 
     def event(self, event: Event, path: str = "") -> None:
-        """Take in anything else."""
+        """Take any other event. `path` is the agent's, and empty if no agent said it."""
         self.drain()
         if isinstance(event, ModelCalls) or (path and isinstance(event, Message)):
             event = self._priced(event, event.path)
@@ -169,7 +172,7 @@ class EventHub:
         elif path and isinstance(event, Message):
             if event.kind is not CellKind.SELECTION and event.agent != USER:
                 self._meet(event.agent, path, streams=False)
-            if event.kind.ends_text and event.kind is not CellKind.THOUGHT:  # the answer comes behind its thought
+            if event.kind.ends_text and event.kind is not CellKind.THOUGHT:  # behind a thought comes its answer
                 self._forget(path, event.turn)
             if path in self.gate:
                 self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
@@ -180,32 +183,32 @@ class EventHub:
             self.events.send(event, path)
 
     def drain(self) -> None:
-        """Fold the text that is waiting. Cheap where none is."""
+        """Fold the text that waits. This costs nothing if no text waits."""
         fresh = self._said[1]
         if fresh:
             self._fold(fresh.chunks())
 
     def gates_changed(self) -> None:
-        """Some gates opened or closed: let through what the open ones kept, and let displays look again."""
+        """Some gates opened or closed: release the text of those that are open, and tell the displays."""
         for path in self._held.paths():
             if self.gate.is_open(path):
                 self.release(path)
         self.tell_agents()
 
     def release(self, path: str) -> None:
-        """The gate of an agent opened: let through what it kept."""
+        """Give the held text of an agent, whose gate has opened, to the consumer and to callbacks."""
         for joined in list(self._held.take(path)):
             chunk = joined.chunk()
             self._pass(self._joined(joined.native, chunk.text), chunk)
 
     def rewind(self) -> None:
-        """A replay goes back to the beginning of its run: forget what the run said."""
+        """A replay goes back to the beginning of its run: forget the events of the run."""
         self._said, self._held = (self._begun, ChunkBuffer()), ChunkBuffer()
         self.tape.rewind()
         self._tell(lambda watcher: watcher.rewound())
 
     def restore(self, transcript: Transcript, events: Iterable[Event]) -> None:
-        """Begin with what was recorded earlier: its transcript, and the events that it came from."""
+        """Begin with a transcript that was recorded earlier, and with the events that it came from."""
         self._begun = replace(transcript, agents=self.agents)
         self._said = self._begun, ChunkBuffer()
         self.tape.keep(events)
@@ -224,11 +227,11 @@ class EventHub:
         self.tell_agents()
 
     def tell_agents(self) -> None:
-        """Let displays look at agents and switches again."""
+        """Tell displays that agents, their status or their switches have changed."""
         self._tell(lambda watcher: watcher.agents_changed())
 
     def tell_state(self) -> None:
-        """Let displays look at the run's state again."""
+        """Tell displays that the state of the run has changed."""
         self._tell(lambda watcher: watcher.state_changed())
 
     async def settle(self, seconds: float) -> None:
@@ -236,7 +239,7 @@ class EventHub:
         await drain((self.tokens, self.events), seconds)
 
     def complain(self, sentence: str) -> None:
-        """Tell the reader something that no agent said."""
+        """Tell the reader a sentence of nb_stream: in a notice of the transcript, and in the log."""
         log.warning(sentence)
         self.event(Notice(now(), sentence))
 
@@ -250,14 +253,15 @@ class EventHub:
             self.events.send(chunk, chunk.path)
 
     def _forget(self, path: str, turn: str | None) -> None:
-        """A turn's message has come whole: nobody needs what its gate holds, unless that has just been opened."""
+        """The message of a turn has come whole: drop its held text. If the gate has just been opened, its text goes out
+        first."""
         if self._held and self.gate.is_open(path):
             self.release(path)
         self._held.forget(path, turn)
 
     def _fold(self, events: Iterable[Event]) -> None:
-        """Take up events into the transcript. Text that comes now goes into another pile: a reader elsewhere may still
-        hold the old one, and would put that text before the events."""
+        """Fold events into the transcript. Text that comes after them goes into a new buffer: a reader on another
+        thread may still have the old transcript with the old buffer, and would place that text before the events."""
         transcript, patches = self._said[0], list[Patch]()
         for event in events:
             transcript, changes = fold(transcript, event)
@@ -292,7 +296,8 @@ class EventHub:
         return event
 
     def _meet(self, name: str, path: str, *, streams: bool) -> None:
-        """An agent gives a sign: one that nobody announced gets a switch, and one that streams after all can."""
+        """An agent gives a sign of life. An agent that discovery did not find gets a switch. If an agent streams that
+        was not expected to, its switch is enabled."""
         known = next((agent for agent in self.agents if agent.path == path), None)
         if known is not None and (known.can_stream or not streams):
             return
@@ -300,7 +305,7 @@ class EventHub:
         agent = AgentInfo(name, path, parent=parent) if known is None else replace(known, can_stream=True, reason="")
         if not streams:
             agent = replace(agent, can_stream=False, reason=f"{name} has not streamed so far.")
-        self.gate.meet(path, streams)  # first, as others look up whom they find in `agents`
+        self.gate.meet(path, streams)  # first, because other threads ask the gate about every agent of `agents`
         self.agents = (*(agent if other is known else other for other in self.agents), *([] if known else [agent]))
         self._begun = replace(self._begun, agents=self.agents)
         self._said = replace(self._said[0], agents=self.agents), self._said[1]

@@ -1,7 +1,7 @@
 """Questions to a person: requests for input, approvals, and handoffs to somebody outside the team.
 
-A question stands in a cell that waits, `TeamStream.questions` lists it, and `on_question` callbacks hear of it. It ends
-with an answer, or it is dismissed, or the timeout answers it, or it ends with its run.
+A question stands in a cell that waits. `TeamStream.questions` lists it, and `on_question` callbacks get it. It ends
+when somebody answers or dismisses it, when its time is over, or when its run ends.
 """
 
 from __future__ import annotations
@@ -25,20 +25,25 @@ from .callbacks import is_async, name_of
 log = logging.getLogger("nb_stream")
 
 REPORT_TIMEOUT_S = 0.5
-"""Seconds in which a team reports its own request. It does so after what was said before, so its report is waited for;
-some ways of nesting agents swallow it, and then the question is reported without it."""
+"""Seconds to wait for a team's own report of a request. The report comes behind the messages before it, so a cell that
+is placed with the report stands at the right place. Some ways of nesting agents swallow the report; then the question
+is placed when this time is over."""
 
 _YES = ("approve", "approved", "yes", "y")
 _NO = ("reject", "rejected", "no", "n")
 
 GivenAnswer = Union[str, Verdict]
-"""A text, or a verdict on what is to be approved."""
+"""The answer to a question: a text, or the verdict on an approval."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question that waits for a person. `kind` is INPUT or APPROVAL; `what` is to be approved: a tool with its
-    `arguments`, or `code`."""
+    """A question that waits for a person.
+
+    `request_id` names it for `answer` and `dismiss`. `agent` and `path` name the agent that asks. A handoff to somebody
+    outside the team has the name of that target in their place. `kind` is `CellKind.INPUT` or `CellKind.APPROVAL`. For
+    an approval, `what` holds the tool with its `arguments`, or the `code`, that a person is to approve.
+    """
 
     request_id: str
     agent: str
@@ -50,7 +55,8 @@ class Question:
 
 @dataclass(eq=False)
 class _Open:
-    """An open question. `settle` takes how it ended ("ended": what was to be read) and the answer, None for none."""
+    """An open question. `settle` takes a word for how it ended and the answer, None if there is none. The word "ended"
+    says that standard input has ended."""
 
     question: Question
     settle: Callable[[str, GivenAnswer | None], None]
@@ -62,18 +68,19 @@ class _Open:
 
     @property
     def path(self) -> str:
-        """The agent who asks; between runs it is somebody outside the team."""
+        """The path of the agent that asks. Between runs no agent asks: it is empty."""
         return self.question.path if self.of_run else ""
 
 
 class Questions:
-    """The open questions of a stream. All but `answer`, `dismiss`, `listed` and `on_question` belongs to its loop.
+    """The open questions of a stream. A `RunSupervisor` owns them. `answer`, `dismiss`, `listed` and `on_question` may
+    be used on any thread, the rest on the stream's loop.
 
-    `say` takes what the transcript is to know, with the agent's path, `call` calls on the loop, `changed` hears that
-    questions came or went, and `heard` tells whether somebody watches who can answer: if nobody does, the questions of
-    a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request for input
-    is answered with `default`, and an approval is refused. `input_type` is the class with which the framework reports a
-    request for input.
+    `say(event, path)` puts an event into the transcript. `call(function)` calls a function on the loop. `changed()` is
+    called when a question came or went. `heard()` tells whether a person watches who can answer. If nobody watches, the
+    questions of a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request
+    for input is answered with `default`, and an approval is refused. `input_type` is the name of the class with which
+    the framework reports a request for input.
     """
 
     def __init__(
@@ -90,7 +97,7 @@ class Questions:
         self._timeout, self._default, self._input_type = timeout, default, input_type
         self._open: dict[str, _Open] = {}
         self._hooks: list[Callable[[Question], Any]] = []
-        self.stopping = False  # the run is to end after the turn: nobody is asked any more
+        self.stopping = False  # the run ends after the turn, so new questions are dismissed
         self._terminal = asyncio.Lock()
 
     @property
@@ -100,11 +107,11 @@ class Questions:
 
     @property
     def of_run(self) -> tuple[Question, ...]:
-        """Those that the current run waits for."""
+        """The open questions for whose answers the current run waits."""
         return tuple(entry.question for entry in list(self._open.values()) if entry.of_run)
 
     def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
-        """Call `callback(question)` for each new question; returns what removes it. Any thread."""
+        """Call `callback(question)` for each new question. Returns a function that removes the callback. Any thread."""
         if not callable(callback):
             raise TypeError(f"A callback is a function of one argument, not {type(callback).__name__}.")
         self._hooks.append(callback)
@@ -143,13 +150,13 @@ class Questions:
         self._add(entry, at_once)
         try:
             how, answer = await future
-            await entry.reported.wait()  # an answer may be quicker than what was said before the question
+            await entry.reported.wait()  # an answer may be quicker than the messages that stand before the question
             return answer
         finally:
             self._remove(request_id, how, answer)
 
     def offer(self, who: str, text: str, then: Callable[[str], object]) -> None:
-        """Ask somebody outside the team when no run is under way; an answer is given to `then`."""
+        """Ask somebody outside the team, called `who`, while no run is under way. `then` is called with the answer."""
         question = Question(str(uuid.uuid4()), who, who, text)
 
         def settle(how: str, answer: GivenAnswer | None) -> None:
@@ -160,7 +167,8 @@ class Questions:
         self._add(_Open(question, settle, of_run=False), at_once=True)
 
     def reported(self, event: Message) -> Message:
-        """A team's report of a request, with the prompt that it lacks; any other message as it is."""
+        """The message itself. If it is the team's report of an open request, the prompt, which such reports lack, is
+        added."""
         entry = self._open.get(event.data.get("request_id", "")) if event.kind is CellKind.INPUT else None
         if entry is not None and entry.unreported is not None:
             known, entry.unreported = entry.unreported, None
@@ -171,7 +179,8 @@ class Questions:
     # --- answering -------------------------------------------------------------------------------------------------
 
     def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
-        """Answer a question. Raises NotRunningError where it is not open, ValueError for what is no answer to it."""
+        """Answer a question. Raises NotRunningError if it is not open, and ValueError if `text` cannot be the answer: a
+        request for input takes a str; an approval takes a bool, "approve" or "reject"."""
         question = self._known(request_id).question
         answer: GivenAnswer
         if question.kind is CellKind.APPROVAL:
@@ -183,21 +192,21 @@ class Questions:
         self._call(lambda: self._settle(request_id, "answered", answer))
 
     def dismiss(self, request_id: str) -> None:
-        """End a question without an answer: the input is empty, the approval refused. Raises NotRunningError where it
-        is not open."""
+        """End a question without an answer: the input is empty, the approval is refused. Raises NotRunningError if the
+        question is not open."""
         question = self._known(request_id).question
         refused = Verdict(False, "The request was dismissed.")
         empty: GivenAnswer = refused if question.kind is CellKind.APPROVAL else ""
         self._call(lambda: self._settle(request_id, "dismissed", empty))
 
     def begin(self, answer: str | None) -> None:
-        """A run begins: what was asked between runs is answered by its task, or out of date."""
+        """A run begins: its task answers the question that was asked between runs (`answer`), or replaces it (None)."""
         self._terminal = asyncio.Lock()
         for request_id in list(self._open):
             self._remove(request_id, "cancelled" if answer is None else "answered", answer)
 
     def stop(self) -> None:
-        """The run is to end after the turn: questions, those to come included, are dismissed."""
+        """The run ends after the turn: dismiss its questions, and those that it will ask."""
         self.stopping = True
         for question in self.of_run:
             self.dismiss(question.request_id)
@@ -283,7 +292,7 @@ class Questions:
             entry.settle("timed out", self._default)
 
     async def _consult(self, hook: Callable[[Question], Any], question: Question) -> None:
-        """Give a question to a callback; what it returns, if anything, is the answer."""
+        """Give a question to a callback. If the callback returns a value, that is the answer."""
         try:
             answer = await (
                 hook(question) if is_async(hook) else event_loops.in_thread(lambda: hook(question), "question")
@@ -297,12 +306,12 @@ class Questions:
             )
             log.exception(sentence)
             if (entry := self._open.get(question.request_id)) is not None:
-                await entry.reported.wait()  # it reads better below the question
+                await entry.reported.wait()  # the notice reads better below the question
             self._say(Notice(now(), sentence), "")
 
     async def _at_terminal(self, question: Question) -> str | None:
-        """What is typed, or comes by a pipe or from a file, one question after the other, as agents ask if no stream
-        runs them. If nothing comes any more, the question fails as theirs does."""
+        """Ask at standard input, one question after the other, as agents do without a stream. If standard input has
+        ended, the question fails with EOFError, as it does for them."""
         approval = question.kind is CellKind.APPROVAL
         prompt = f"{question.agent}: {question.text.rstrip()} " + ("\nApprove or reject? " if approval else "")
         async with self._terminal:
@@ -320,8 +329,8 @@ class Questions:
 
 
 def _as_verdict(text: str | bool, reason: str) -> Verdict:
-    """What a person typed or clicked, as a verdict: "approve", "reject", or "reject: " and the reason; or a bool.
-    Raises ValueError for anything else."""
+    """The verdict for an answer: "approve", "reject", "reject: " with the reason, or a bool. Raises ValueError for
+    anything else."""
     if isinstance(text, bool):
         return Verdict(text, "" if text else reason)
     word, _, rest = text.partition(":")

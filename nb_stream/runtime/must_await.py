@@ -1,7 +1,7 @@
-"""Calls that need `await`, and say so: a cell that only writes `panel.run("…")` would do nothing, without a word.
+"""Makes calls that need `await` say so. Otherwise a cell with `panel.run("…")` alone would do nothing, without a word.
 
-What such a call gives is a coroutine in every respect, for `await`, tasks and `gather`. It differs where it is shown,
-and where it is dropped before anybody awaits it.
+Such a call returns a coroutine for `await`, for tasks and for `gather`. It only differs from a plain coroutine if it is
+shown, or if it is dropped before anybody has awaited it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ T = TypeVar("T")
 
 
 class MustAwait(Coroutine[Any, Any, T]):
-    """A call that waits to be awaited. Its `repr` says what to write; so does a RuntimeWarning if it is dropped."""
+    """A coroutine that nobody has awaited yet. Its `repr` says what to write. If it is dropped, a RuntimeWarning says
+    it."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], sentence: str) -> None:
         self._coroutine, self._sentence = coroutine, sentence
         self._is_taken = self._is_told = False
-        for name in ("__name__", "__qualname__"):  # a task is shown by them
+        for name in ("__name__", "__qualname__"):  # the repr of a task shows them
             setattr(self, name, getattr(coroutine, name))
 
     def send(self, value: Any) -> Any:
@@ -36,7 +37,7 @@ class MustAwait(Coroutine[Any, Any, T]):
         return self._coroutine.throw(*error)
 
     def close(self) -> None:
-        """End it where it stands."""
+        """End the coroutine, as Python does."""
         self._is_taken = True
         self._coroutine.close()
 
@@ -45,7 +46,7 @@ class MustAwait(Coroutine[Any, Any, T]):
         return self._coroutine.__await__()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("cr_"):  # what asyncio and debuggers ask a coroutine for
+        if name.startswith("cr_"):  # asyncio and debuggers read these
             return getattr(self._coroutine, name)
         raise AttributeError(name)
 
@@ -56,9 +57,9 @@ class MustAwait(Coroutine[Any, Any, T]):
         return self._sentence
 
     def __del__(self) -> None:
-        if self._is_taken:  # an `await` has what it needs, and goes on without this object
+        if self._is_taken:  # an `await` holds the inner coroutine and does not need this object
             return
-        self._coroutine.close()  # else Python warns too, in words that name no remedy
+        self._coroutine.close()  # else Python would warn too, without a remedy
         if not self._is_told:
             warnings.warn(self._sentence, RuntimeWarning, stacklevel=2)
 
@@ -66,7 +67,8 @@ class MustAwait(Coroutine[Any, Any, T]):
 def needs_await(
     otherwise: str = "",
 ) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
-    """For a coroutine method of the panel: what it gives tells a reader to await it, or what to write `otherwise`."""
+    """A decorator for a coroutine method of the panel. Its coroutine tells a reader to await it; `otherwise` adds what
+    else a reader may write."""
 
     def of(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         call = f"panel.{function.__name__}(…)"

@@ -1,4 +1,4 @@
-"""Options: they stand in the signature, where a notebook's Tab finds them, and a wrong one is told the right ones."""
+"""Keeps options in signatures, so that Tab in a notebook finds them, and names the right options if one is wrong."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def names_options(function: F, *, of: Callable[..., Any] | None = None) -> F:
-    """Let a function refuse an option that it does not have with a list of those that it has.
+    """Make a function refuse an unknown option with a list of its options. It raises TypeError, as Python does.
 
-    In the place of `**options` it shows, and takes, the options of another one. Raises TypeError, as Python does.
+    If `of` is given, the `**options` of the function are the keyword-only options of `of`: its signature shows them.
     """
     signature = inspect.signature(function)
     parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

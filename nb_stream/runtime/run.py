@@ -1,4 +1,8 @@
-"""`Run`: the handle of a run that goes on in the background."""
+"""`Run`, the handle of a run that goes on in the background, and `MessageQueue`, the way of its messages to a consumer.
+
+A run belongs to the stream and not to the cell that started it. So its handle can be awaited from any cell, thread or
+event loop, or from none.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +19,23 @@ from ..concurrency import event_loops, interrupts
 from ..errors import NotRunningError
 
 CURRENT_RUN: contextvars.ContextVar[weakref.ref[Run] | None] = contextvars.ContextVar("nb_stream_run", default=None)
-"""Set in the tasks of a run, those of its agents, tools and callbacks included. What they leave in the background keeps
-neither the run nor its result."""
+"""The run that a task belongs to. It is set in all tasks of a run, those of its agents, tools and callbacks included.
+It is a weak reference, so that a task left in the background keeps neither the run nor its result in memory."""
 
 
 class Run:
-    """A run of a team. Await it for the team's result; it raises what the team raised.
+    """A run of a team. `await run` returns the team's result, or raises the team's error; it raises CancelledError if
+    the run was cancelled.
 
-    Waiting for a run never owns it: a wait that is cancelled leaves the run alone. An interrupt of a cell that waits
-    ends it. May be awaited on any event loop.
+    It may be awaited on any event loop, and by several tasks. If such a task is cancelled, the run goes on. If the cell
+    that awaits it is interrupted, the run ends. `id` is the id of the run in the transcript.
     """
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.end: Callable[[bool], object] = _nothing  # of the runner, on the loop
-        self.left: Callable[[], bool] = lambda: False  # whether it is a `run_stream` that nobody holds any more
+        self.end: Callable[[bool], object] = _nothing  # the supervisor's cancel; called on the loop
+        self.left: Callable[[], bool] = lambda: False  # whether nobody holds the generator of its `run_stream` any more
         self._outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
     def done(self) -> bool:
@@ -42,8 +47,8 @@ class Run:
         return self._outcome.cancelled()
 
     def result(self) -> Any:
-        """The team's result. Raises what the team raised, CancelledError for a cancelled run, and NotRunningError's
-        sentence while the run goes on."""
+        """The team's result. Raises the error that the team raised, CancelledError if the run was cancelled, and
+        NotRunningError while the run goes on."""
         if not self.done():
             raise NotRunningError("The run has not ended yet. Await it: `await run`.")
         if self._outcome.cancelled():
@@ -51,7 +56,8 @@ class Run:
         return self._outcome.result()
 
     def exception(self) -> BaseException | None:
-        """What the team raised, or None. Raises as `result` does for a run that goes on or was cancelled."""
+        """The error that the team raised, or None. Raises CancelledError if the run was cancelled, and NotRunningError
+        while the run goes on."""
         if not self.done() or self._outcome.cancelled():
             self.result()
         return self._outcome.exception()
@@ -72,11 +78,11 @@ class Run:
     # --- for the stream --------------------------------------------------------------------------------------------
 
     def waited_for(self) -> contextlib.AbstractAsyncContextManager[interrupts.Wait]:
-        """Around a wait: an interrupt of a cell that waits ends the run."""
+        """A context for a wait. If the cell that waits is interrupted, the run ends."""
         return interrupts.caught(self, part_of_run=CURRENT_RUN.get() is not None)
 
     async def settled(self) -> None:
-        """Wait for the end, whatever it is. Interrupts do nothing to this wait."""
+        """Wait for the end of the run, and raise nothing of the run. An interrupt does not end this wait."""
         if not self.done():
             loop = asyncio.get_running_loop()
             waiter = loop.create_future()
@@ -89,14 +95,14 @@ class Run:
             await waiter
 
     def holds_up(self) -> bool:
-        """Whether the code that runs right now in this thread is part of the run."""
+        """Whether the code that calls this is part of the run."""
         return is_within(self)
 
     def finish(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Settle the outcome; a CancelledError cancels it. Does nothing where it is settled."""
+        """Set the outcome; a CancelledError cancels the run. Does nothing if the outcome is set."""
         if self.done():
             return
-        self.end = _nothing  # whoever keeps the run keeps nothing of its team
+        self.end = _nothing  # a handle that a user keeps must not keep the team in memory
         if isinstance(error, asyncio.CancelledError):
             self._outcome.cancel()
             self._outcome.set_running_or_notify_cancel()
@@ -107,18 +113,18 @@ class Run:
 
 
 def is_within(run: Run) -> bool:
-    """Whether this is a part of a run: then it cannot wait for its end."""
+    """Whether the code that calls this is part of the run: then it cannot wait for the end of the run."""
     found = CURRENT_RUN.get()
     return found is not None and found() is run
 
 
 def _nothing(at_once: bool) -> None:
-    """How to end a run that has ended."""
+    """The `end` of a run that has not begun or has ended."""
 
 
 class MessageQueue:
-    """The messages of a run on their way to one `run_stream` consumer, on whichever loop it waits. Never holds up the
-    run."""
+    """The messages of a run on their way to one consumer of `run_stream`, which may wait on another loop than the run.
+    The run never waits for the consumer."""
 
     def __init__(self) -> None:
         self._waiting: deque[Any] = deque()
@@ -132,7 +138,7 @@ class MessageQueue:
         self._wake()
 
     def close(self) -> None:
-        """No more messages come."""
+        """Let the consumer end behind the last message."""
         self._closed = True
         self._wake()
 

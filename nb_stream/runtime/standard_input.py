@@ -1,8 +1,8 @@
-"""A question at standard input, if a plain script runs a team and nobody else is there to answer it.
+"""Asks a question at standard input, if a plain script runs a team and no display can take the answer.
 
-At a terminal the event loop waits until a line is typed, and nothing is read before that. A pipe and a file cannot be
-waited for in this way, and on Windows nothing can: there a daemon thread reads, which never keeps the process alive. A
-line that comes when its question is over is for the next one.
+At a terminal the event loop is told when a line was typed, and the line is read only then. Pipes and files cannot be
+watched in this way, and on Windows terminals cannot either. There a daemon thread reads, which never keeps the process
+alive. If a line comes after its question has ended, it answers the next question.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import threading
 
 
 def attended() -> bool:
-    """Whether somebody can be asked: standard input is a terminal, a pipe or a file. Not if an interactive Python reads
-    from it, and not if it is a device that says nothing, as services have."""
+    """Whether answers can be read: standard input is a terminal, a pipe or a file. False if an interactive Python reads
+    from it, and if it is a device that gives nothing, as services have."""
     if sys.stdin is None or hasattr(sys, "ps1"):
         return False
     try:
         return sys.stdin.isatty() or not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
-    except (OSError, ValueError):  # it is closed, or nothing that the system knows
+    except (OSError, ValueError):  # it is closed, or an object without a file of the system
         return False
 
 
 async def ask(prompt: str) -> str:
-    """The line that comes after `prompt`. Raises EOFError if none comes any more."""
+    """Print `prompt` and return the next line. Raises EOFError if standard input has ended."""
     print(prompt, end="", flush=True)
     typed = sys.platform != "win32" and sys.stdin.isatty()
     line = await (_typed() if typed else _read_line())
@@ -37,7 +37,7 @@ async def ask(prompt: str) -> str:
 
 
 def ends() -> bool:
-    """Whether there is an end to what can be read: not at a terminal."""
+    """Whether standard input can end for good. At a terminal, input may go on after an end of file."""
     return not sys.stdin.isatty()
 
 
@@ -54,7 +54,7 @@ async def _typed() -> str:
 
 _lock = threading.Lock()
 _reading: concurrent.futures.Future[str] | None = None
-"""The line that a thread is reading: one at a time, for whoever asks first."""
+"""The line that a thread is reading. One thread reads at a time, and the first question that takes the line has it."""
 
 
 async def _read_line() -> str:
@@ -74,13 +74,13 @@ def _begin_reading() -> concurrent.futures.Future[str]:
     with _lock:
         if _reading is None:
             _reading = concurrent.futures.Future()
-            _reading.set_running_or_notify_cancel()  # from now on no waiter's end cancels it
+            _reading.set_running_or_notify_cancel()  # from now on it cannot be cancelled when a waiter is
             threading.Thread(target=_work, args=(_reading,), name="nb_stream stdin", daemon=True).start()
         return _reading
 
 
 def _take_line(reading: concurrent.futures.Future[str]) -> bool:
-    """Take a line that was read; false if somebody else has it."""
+    """Take a line that was read. Returns False if another question has taken it."""
     global _reading
     with _lock:
         if _reading is not reading:
@@ -92,5 +92,5 @@ def _take_line(reading: concurrent.futures.Future[str]) -> bool:
 def _work(reading: concurrent.futures.Future[str]) -> None:
     try:
         reading.set_result(sys.stdin.readline())
-    except Exception as error:  # noqa: BLE001 - raised where it is awaited
+    except Exception as error:  # noqa: BLE001 - the code that awaits the line gets the error
         reading.set_exception(error)

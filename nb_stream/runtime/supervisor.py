@@ -1,4 +1,9 @@
-"""Runs from their start to their last word, one at a time, whatever the team does."""
+"""`RunSupervisor`: begins runs, drives them and ends them, one at a time, whatever the team does.
+
+A team may hang, fail, or go on after it was cancelled. The supervisor keeps such a team from reaching the transcript or
+the next run: it counts the words of the current run alone, cancels in ever harder steps, and lets the backend recover
+the team before it runs again.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +27,21 @@ from .human_input import Questions
 from .run import CURRENT_RUN, MessageQueue, Run
 
 CANCEL_STEPS_S = (0.25, 0.15, 0.1)
-"""Seconds that a run has to end when it is cancelled: by its token, by cancelling the agents' tasks, by cancelling its
-own. What does not end then is left behind, and can reach neither transcript nor team."""
+"""Seconds that a cancelled run has to end after each step: its cancellation token, a cancel of the agents' tasks, a
+cancel of its own task. A task that goes on even then is left behind. It can reach neither the transcript nor the team.
+"""
 
 RECOVERY_TIMEOUT_S = 0.3
-"""Seconds that the end of a run waits for the team to be made fit for the next one, which waits for the rest."""
+"""Seconds that the end of a run waits for the recovery of the team. If it takes longer, the next run waits for it."""
 
 CALLBACK_TIMEOUT_S = 0.5
-"""Seconds that the end of a run waits for slow callbacks, which get what is left later."""
+"""Seconds that the end of a run waits for slow callbacks. They get the rest of their values later."""
 
 
 class RunRequest(NamedTuple):
-    """What a run was asked for. `token` is a cancellation token of the caller's; `answer` is that to a handoff; `moved`
-    says that the team's queues belong to another event loop."""
+    """What a caller asked of a run. `text` is the task for a reader. `outlet` takes the messages for the consumer of
+    `run_stream`. `token` is the caller's cancellation token. `answer` is the answer to a handoff, if the task is one.
+    `moved` says that the last run was on another event loop, to which the team's queues still belong."""
 
     task: Any
     text: str
@@ -46,7 +53,7 @@ class RunRequest(NamedTuple):
 
 
 class _Asking:
-    """How a backend asks a person in one run; nobody is asked any more once the run's words do not count."""
+    """Asks a person for the backend in one run. It raises CancelledError once the run is not the current one."""
 
     def __init__(self, questions: Questions, counts: Callable[[], bool]) -> None:
         self._questions, self._counts = questions, counts
@@ -65,15 +72,15 @@ class _Asking:
 
 
 class RunSupervisor:
-    """Begins runs, drives them and ends them, and keeps the state. `begin` and the wishes may come from any thread,
-    the rest belongs to the stream's loop."""
+    """Runs of one team, and their state. A `TeamStream` owns it. `begin`, `check_free`, `active` and `left` may be used
+    on any thread, the rest on the stream's loop."""
 
     def __init__(
         self, backend: Backend, feed: EventHub, home: OwnerLoop, input_timeout: float | None, input_default: str
     ) -> None:
         self.state, self.detail = RunState.IDLE, ""
         self.run: Run | None = None
-        self.saved: dict[str, Any] | None = None  # a state for the team to take up before anything else
+        self.saved: dict[str, Any] | None = None  # a state that the team loads before anything else
         self.questions = Questions(
             feed.event,
             home.call,
@@ -85,20 +92,20 @@ class RunSupervisor:
         )
         self._backend, self._feed, self._home = backend, feed, home
         self._lock = threading.Lock()
-        self._aside: tuple[str, asyncio.AbstractEventLoop] | None = None  # what is done to the team between runs
+        self._aside: tuple[str, asyncio.AbstractEventLoop] | None = None  # the call that has the team between runs
         self._count = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pump: asyncio.Task[Any] | None = None
-        self._cancelled: asyncio.Future[None] | None = None  # done: nobody waits for the run any more
+        self._cancelled: asyncio.Future[None] | None = None  # done when nobody waits for the run any more
         self._cancelling = False
-        self._heard: Run | None = None  # the run whose words count; none before its start, after its end or a cancel
+        self._heard: Run | None = None  # the run whose events count; None before its start and after its end or cancel
         self._mending: asyncio.Task[None] | None = None
         self._handoff: Handoff | None = None
-        self._reply: Any = None  # the task that was made last of an answer to it
+        self._reply: Any = None  # the last task that was made of an answer to the handoff
 
     @property
     def active(self) -> bool:
-        """Whether a run is under way. One whose event loop was closed under it is not."""
+        """Whether a run is under way. If the event loop of a run was closed, this ends the run and returns False."""
         with self._lock:
             run, loop = self.run, self._loop
         if run is None or run.done():
@@ -110,11 +117,12 @@ class RunSupervisor:
 
     @property
     def left(self) -> Run | None:
-        """The run that is under way, if its `run_stream` was left and not closed yet."""
+        """The run that is under way, if the loop over its `run_stream` was left and the generator is not closed yet."""
         return self.run if self.active and self.run is not None and self.run.left() else None
 
     def check_free(self, wish: str) -> None:
-        """Raises AlreadyRunningError while a run is under way, here or elsewhere."""
+        """Raises AlreadyRunningError while a run is under way, here or elsewhere. `wish` says in the sentence what the
+        caller wants to do."""
         if self.active:
             raise already_running(wish, left_early=self.left is not None)
         self._check_aside(wish)
@@ -122,7 +130,8 @@ class RunSupervisor:
 
     @contextlib.contextmanager
     def aside(self, wish: str) -> Iterator[None]:
-        """Have the team to oneself between two runs. Raises AlreadyRunningError as `check_free`. On the loop."""
+        """A context in which no run can begin, so that the team can be changed. Raises AlreadyRunningError as
+        `check_free`. On the loop."""
         self.check_free(wish)
         with self._lock:
             self._check_taken(wish)
@@ -134,7 +143,7 @@ class RunSupervisor:
                 self._aside = None
 
     def _check_taken(self, wish: str) -> None:
-        """Whether another thread was quicker. Under the lock."""
+        """Raises AlreadyRunningError if another thread has begun something since `check_free`. Under the lock."""
         if self.run is not None and not self.run.done():
             raise already_running(wish)
         self._check_aside(wish)
@@ -156,7 +165,7 @@ class RunSupervisor:
 
         Raises AlreadyRunningError and LoopError.
         """
-        self.check_free("start a run")  # before the lock: callbacks hear of a run that it buries
+        self.check_free("start a run")  # before the lock: it may end a run of a closed loop and call callbacks
         with self._lock:
             self._check_taken("start a run")
             loop = self._home.choose()
@@ -176,11 +185,11 @@ class RunSupervisor:
         return run
 
     def go_on(self, runs: int, state: dict[str, Any] | None) -> None:
-        """Go on after so many recorded runs, with the state of the team that was saved with them, if it was."""
+        """Go on after this number of recorded runs. `state` is the team's state that was saved with them, or None."""
         self._count, self.saved = runs, state
 
     def as_reply(self, task: Any) -> Any:
-        """The task; where the team waits after a handoff and it is a text, that as the answer."""
+        """The task as the team takes it. If the team waits after a handoff and the task is a text, it is the answer."""
         handoff = self._handoff  # another thread may begin a run
         if handoff is None or not isinstance(task, str):
             return task
@@ -188,14 +197,14 @@ class RunSupervisor:
         return self._reply
 
     async def changed(self) -> None:
-        """The conversation is another one: it was reset, or a state was loaded. On the loop."""
+        """Follow a change of the conversation: it was reset, or a state was loaded. On the loop."""
         self._handoff = self.saved = None
         self.questions.begin(None)
         self._set_state(RunState.IDLE, "")
         await self._offer(None)
 
     async def ready(self) -> None:
-        """Wait until the team is fit for use after a failed or cancelled run, and has taken up its saved state. On the
+        """Wait until the team has recovered from a failed or cancelled run, and has loaded its saved state. On the
         loop."""
         if self._mending is not None and self._mending.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([self._mending])
@@ -206,7 +215,7 @@ class RunSupervisor:
             await self._backend.load_state(self.saved)
             self.saved = None
 
-    # --- wishes ----------------------------------------------------------------------------------------------------
+    # --- ending a run ----------------------------------------------------------------------------------------------
 
     def stop(self, run: Run) -> None:
         """Let a run end after the current turn. On the loop."""
@@ -217,14 +226,14 @@ class RunSupervisor:
         self.questions.stop()
 
     def cancel(self, run: Run, *, at_once: bool = False) -> None:
-        """End a run now; `at_once` leaves behind what does not end by itself. On the loop."""
+        """End a run now. With `at_once`, nobody waits for agents that do not end by themselves. On the loop."""
         if run is not self.run or run.done():
             return
         if at_once and self._cancelled is not None and not self._cancelled.done():
             self._cancelled.set_result(None)
         if self._cancelling:
             return
-        self._cancelling = True  # first: what the cancel calls may wish for it again
+        self._cancelling = True  # first, because callbacks of the cancel may call this again
         attempt("A cancel", self._backend.request_cancel)
         self._heard = None
         keep_alive(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
@@ -232,7 +241,7 @@ class RunSupervisor:
         self.questions.cancel()
 
     async def _cut(self, pump: asyncio.Task[Any] | None, cancelled: asyncio.Future[None] | None) -> None:
-        """End a run ever harder, until it has ended or nobody waits for it any more."""
+        """End a run in ever harder steps, until it has ended or nobody waits for it any more."""
         if pump is not None and cancelled is not None:
             steps: tuple[Callable[[], object], ...] = (self._backend.abandon, pump.cancel, pump.cancel, lambda: None)
             for harder, seconds in zip(steps, (*CANCEL_STEPS_S, 0.05), strict=True):
@@ -245,7 +254,7 @@ class RunSupervisor:
     # --- a run -----------------------------------------------------------------------------------------------------
 
     async def _supervise(self, run: Run, order: RunRequest) -> None:
-        """Own a run from its start to its last word."""
+        """Own a run from its start to its last event, in a task of its own."""
         CURRENT_RUN.set(weakref.ref(run))
         with counting():
             await self._to_its_end(run, order)
@@ -257,7 +266,7 @@ class RunSupervisor:
             outcome = await self._carry_out(run, order)
         except BaseException as caught:  # noqa: BLE001 - also CancelledError: it becomes the run's outcome
             error = caught
-        if run.done():  # it was buried
+        if run.done():  # its event loop was closed
             return
         self._heard = None
         try:
@@ -267,7 +276,7 @@ class RunSupervisor:
             run.finish(outcome.result, error)
 
     def _let_go(self) -> None:
-        """Give the team back, once it is fit."""
+        """Give the team back when it has recovered."""
         if self._mending is None or self._mending.done():
             self._backend.release()
         else:
@@ -298,19 +307,19 @@ class RunSupervisor:
                 outcome: Outcome = pump.result()
                 return outcome
             except Exception as error:
-                if self._cancelling:  # it is the cancel that an agent, its model or its team failed of
+                if self._cancelling:  # an agent, its model client or its team made an error of the cancel
                     raise asyncio.CancelledError from error
                 raise
         finally:
-            if not pump.done():  # it is left behind; or this task was cancelled, as all are when a loop is closed
+            if not pump.done():  # it is left behind, or this task was cancelled, as `asyncio.run` does at its end
                 self._cancelling, self._heard = True, None
                 attempt("A cancel", self._backend.request_cancel)
                 attempt("A cancel", self._backend.abandon)
                 pump.cancel()
 
     def _canceller(self, run: Run) -> Callable[[], None]:
-        """What cancels a run when its caller's token is cancelled, on any thread. A token may live on: it keeps neither
-        run nor team in memory."""
+        """A function that cancels a run when the caller's token is cancelled, on any thread. It has weak references
+        only, because a token may live longer than the run and its team."""
         home, cancel, wanted = self._home, weakref.WeakMethod(self.cancel), weakref.ref(run)
 
         def cancel_run() -> None:
@@ -321,7 +330,7 @@ class RunSupervisor:
         return cancel_run
 
     async def _mended(self, moved: bool) -> None:
-        """Wait until the team is fit for a run."""
+        """Wait until the team has recovered from the last run, and load its saved state."""
         mending, self._mending = self._mending, None
         if mending is not None and mending.get_loop() is asyncio.get_running_loop():
             assert self._cancelled is not None
@@ -386,7 +395,7 @@ class RunSupervisor:
             state, detail = RunState.FAILED, f"{path} failed: {said}".removeprefix(" failed: ").partition("\n")[0]
         if error is not None and self._mending is None:
             self._mending = asyncio.ensure_future(self._mend())
-            with contextlib.suppress(asyncio.CancelledError):  # the loop ends: the last words are said all the same
+            with contextlib.suppress(asyncio.CancelledError):  # the loop ends, but the run's last event must be told
                 await ended(self._mending, RECOVERY_TIMEOUT_S)
         try:
             for closing in self._backend.closing(event):
@@ -397,7 +406,7 @@ class RunSupervisor:
                     await self._feed.settle(CALLBACK_TIMEOUT_S)
         finally:
             if order.outlet is not None:
-                if error is None and result is not None:  # an agent may end without a response
+                if error is None and result is not None:  # an agent may end without a result
                     order.outlet.put(result)
                 order.outlet.close()
             self._set_state(state, detail)
@@ -410,7 +419,7 @@ class RunSupervisor:
             self._feed.event(Notice(now(), f"The team could not be made ready for another run: {error} Build it anew."))
 
     async def _offer(self, result: Any) -> None:
-        """Where the team handed over to somebody outside, ask for the words with which it goes on."""
+        """If the team has handed over to somebody outside, ask for the text with which it goes on."""
         handoff = self._handoff = await self._backend.handoff(result)
         if handoff is not None:
             if self.state is RunState.IDLE:
@@ -418,9 +427,10 @@ class RunSupervisor:
             self.questions.offer(handoff.target, handoff.text, lambda answer: self.begin(self.as_reply(answer), answer))
 
     def _bury(self, run: Run) -> None:
-        """End a run whose event loop was closed: nothing of it can go on. Who hears of it may begin another."""
+        """End a run whose event loop was closed, because none of its tasks can go on. This calls displays and
+        callbacks, which may begin another run. Any thread."""
         with self._lock:
-            if run.done():  # another thread has buried it, and may have begun the next one
+            if run.done():  # another thread has ended it, and may have begun the next one
                 return
             self._heard = self._mending = None
             self._backend.release()
@@ -440,7 +450,7 @@ class RunSupervisor:
         self._home.call(self._feed.tell_state)
 
     def _asked(self) -> None:
-        """A question came or went."""
+        """Follow questions that came or went: the state says whether the run waits for a person."""
         waiting = self.questions.of_run
         if waiting and self.state in (RunState.RUNNING, RunState.WAITING):
             self._set_state(RunState.WAITING, f"{waiting[0].agent} asks: {waiting[0].text}".strip())

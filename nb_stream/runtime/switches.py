@@ -1,4 +1,7 @@
-"""The switches of a stream: a mapping from agents to whether their tokens are shown."""
+"""`Switches`: the mapping through which users read and set whether the tokens of an agent are shown.
+
+It holds nothing itself: the `TokenGate` decides. This module also finds agents by their names or paths.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from ..errors import CannotStreamError, UnknownAgentError, unknown_agent
 
 
 def resolve(agents: Sequence[AgentInfo], key: str) -> AgentInfo:
-    """The agent with this path, or with this name where only one has it. Raises UnknownAgentError otherwise."""
+    """The agent with this path, or the only agent with this name. Raises UnknownAgentError if there is none, or if
+    several agents have the name."""
     for agent in agents:
         if agent.path == key:
             return agent
@@ -23,15 +27,16 @@ def resolve(agents: Sequence[AgentInfo], key: str) -> AgentInfo:
 
 
 def cannot_stream(agent: AgentInfo) -> CannotStreamError:
-    """Why an agent's switch stays off."""
+    """The error that says why the switch of an agent stays off."""
     return CannotStreamError(f"The agent {agent.path!r} cannot stream. {agent.reason}")
 
 
 class Switches(MutableMapping[str, bool]):
-    """Whether each agent's tokens are shown, by path (`"research/writer"`) or by name where that is unambiguous.
+    """Whether the tokens of each agent are shown. Keys are paths (`"research/writer"`), or names that one agent has.
 
-    Writing acts at once, from any thread: the gate opens or closes in the middle of a message, and an agent that was
-    built without streaming streams from its next turn. Switches cannot be added or deleted.
+    Setting a switch acts at once, on any thread: the gate opens or closes in the middle of a message. An agent that was
+    built without streaming streams from its next turn. Switches cannot be added or deleted. Raises UnknownAgentError
+    for an unknown key, and CannotStreamError if an agent without tokens is switched on.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""The gate of a stream: whether each agent's tokens pass, and whether its model is to be asked for a stream.
+"""`TokenGate`: decides whether the tokens of each agent pass, and whether its model is asked for a stream.
 
-Four things have a say: how an agent was built, what the option `streaming` says, a person or a program that sets the
-switch by hand, and token callbacks, which make the agents that they are for stream. They are kept apart and put
-together anew at each change, so any of them can be taken back, in any order, and everybody who asks gets one answer.
+Four things have a say: how an agent was built, the option `streaming`, a person or a program that sets the switch by
+hand, and token callbacks, which make their agents stream. The gate keeps the four apart and puts them together anew at
+each change. So each of them can be taken back, in any order, and everybody who asks the gate gets the same answer.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from ..errors import UnknownAgentError
 from .switches import cannot_stream, resolve
 
 StreamingOption = Union[bool, str, Collection[str], Mapping[str, bool]]
-"""Which agents begin with an open gate: `True` every one that can stream, `False` none, `"built"` those that were built
-to stream; or names and paths, these and no others; or a mapping from those, and every one that it does not mention."""
+"""Which agents begin with an open gate. `True`: all that can stream. `False`: none. `"built"`: those that were built to
+stream. A name or path, or several: these and no others. A mapping from names or paths to bool: as it says, and all that
+it does not mention."""
 
 
 @dataclass
 class _Switch:
-    """What is known of one agent.
+    """The switch of one agent, with everything that has a say in it.
 
-    `built` is None where nobody can say: a class of the user's own has only a gate, and no model call to choose.
-    `asks` is whether its model was asked for a stream in its latest turn; before its first one, as it was built.
+    `begins` is what the option `streaming` says. `built` says whether the agent was built to stream; it is None if that
+    is not known: for an agent of the user's own class, tokens can be held, but its model call cannot be chosen. `asks`
+    says whether the model was asked for a stream in the latest turn; before the first turn, it is as `built`. `by_hand`
+    is what a person or a program has set, None if nothing. `callbacks` counts the token callbacks for this agent.
     """
 
     begins: bool
@@ -40,7 +43,8 @@ class _Switch:
 
 
 class TokenGate:
-    """The switches of a stream's agents, by path. Any thread may ask and set; a change is seen by all at once."""
+    """The gates of all agents of one stream, by path. A `TeamStream` owns it. Any thread may ask and set; everybody
+    sees a change at once."""
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class TokenGate:
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         self.wanted: dict[str, bool] = {}
-        """By path, whether an agent's model is to be asked for a stream from its next turn."""
+        """By path, whether the model of an agent is asked for a stream from the agent's next turn on."""
 
         self._begins, self._others = _begin(agents, streaming)
         self._may_create = may_create
@@ -63,19 +67,19 @@ class TokenGate:
             self._add(agent.path, built.get(agent.path), agent.can_stream)
 
     def is_open(self, path: str) -> bool:
-        """Whether the tokens of an agent pass; false for one that was never met."""
+        """Whether the tokens of an agent pass. False for an agent that nobody has met yet."""
         switch = self._switches.get(path)
         return switch is not None and switch.open
 
     def set(self, path: str, is_open: bool) -> None:
-        """Set a switch by hand: from now on nothing else moves it."""
+        """Set a switch by hand. From now on neither callbacks nor options change it."""
         with self._lock:
             self._switches[path].by_hand = is_open
             self._settle()
 
     def listen(self, paths: Collection[str] | None) -> Callable[[], None]:
-        """A token callback came: the agents at `paths` (None: all, also those that are met later) stream for it, but
-        those that were set off by hand. Returns what takes that back; it may be called more than once."""
+        """Let agents stream for a token callback: those at `paths` (None: all, also those that are met later), unless
+        their switch was set off by hand. Returns a function that takes this back; it may be called more than once."""
         removed = False
         self._count(paths, 1)
 
@@ -88,7 +92,7 @@ class TokenGate:
         return remove
 
     def meet(self, path: str, can_stream: bool) -> None:
-        """An agent was found that nobody announced, or one turned out to stream."""
+        """Add an agent that was found in a run, or note whether an agent that is known can stream."""
         with self._lock:
             switch = self._switches.get(path)
             if switch is None:
@@ -98,13 +102,13 @@ class TokenGate:
             self._settle()
 
     def turn_begins(self, path: str) -> None:
-        """An agent got the floor: what it was to do from its next turn, it does now."""
+        """An agent's turn begins: what was set for its next turn holds from now on."""
         switch = self._switches.get(path)
         if switch is not None:
             switch.asks = self.wanted.get(path, True)
 
     def word(self, path: str) -> str:
-        """What the switch of an agent does, and from when."""
+        """A sentence that says what the switch of an agent does, and from when."""
         switch, asks = self._switches[path], self.wanted.get(path, True)
         if switch.open:
             return "Streams." if switch.asks else "Streams from its next turn."
@@ -132,7 +136,7 @@ class TokenGate:
             self._settle()
 
     def _settle(self) -> None:
-        """Put together what all have said. With the lock held."""
+        """Work out from all that has a say whether each gate is open. Under the lock."""
         for path, switch in list(self._switches.items()):
             said = switch.begins or switch.callbacks > 0 or self._for_all > 0
             switch.open = switch.can_stream and (said if switch.by_hand is None else switch.by_hand)
@@ -141,10 +145,11 @@ class TokenGate:
 
 
 def _begin(agents: Sequence[AgentInfo], streaming: Any) -> tuple[dict[str, bool], bool | None]:
-    """What the option `streaming` says by path, and of all others; None says: as they were built.
+    """What the option `streaming` says for agents by path, and for all other agents. For these, None means: as they
+    were built.
 
-    Raises ValueError for a value that says nothing, UnknownAgentError, and CannotStreamError for an agent that has no
-    tokens.
+    Raises ValueError for a value that is none of `StreamingOption`, UnknownAgentError for a name that no agent has, and
+    CannotStreamError if an agent without tokens is to stream.
     """
     if isinstance(streaming, bool):
         return {}, streaming
