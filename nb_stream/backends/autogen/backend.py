@@ -31,14 +31,15 @@ from ...core.model import USER, AgentInfo, Chunk, Event, Notice, RunFinished
 from ...errors import AlreadyRunningError, EmptyTaskError, StateError, UntestedVersionWarning
 from ..base import Ability, Backend, Failure, Handoff, HumanInput, Item, Outcome
 from ..stand_in import StandIn
-from . import human, private, recovery, states, stopping, workbench_proxy
+from . import human, private, private_runtime, recovery, states, stopping, workbench_proxy
 from .closing import closing
 from .discovery import discover
 from .hooks import hooked
 from .log_filter import quiet_runtime
+from .managers import tapped
 from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
 from .model_calls import HeardCalls
-from .own_run import OwnRunResult, own_run, reads_its_stream
+from .own_run import OwnRun, OwnRunResult, reads_its_stream
 from .reading import id_of, is_a, source_of, unflattened
 from .token_router import Origin, TokenRouter
 from .turns import Turns, called
@@ -75,7 +76,8 @@ class AutoGenBackend(Backend):
         self._turns, self._calls = Turns(), HeardCalls(self.unable)
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
-        self._stop_wished = self._refused = self._streams_alike = False
+        self._stops = stopping.Stops(lambda team: False)
+        self._stop_wished = self._refused = False
         self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
         self._find()
 
@@ -111,7 +113,7 @@ class AutoGenBackend(Backend):
     def check_free(self) -> None:
         """Raises AlreadyRunningError while the team, or an agent or team inside it, runs somewhere else."""
         super().check_free()
-        running = None if self._ours else next((team for team in self._teams if private.is_running(team)), None)
+        running = None if self._ours else next((team for team in self._teams if private_runtime.is_running(team)), None)
         if running is not None:
             raise self.busy(running)
 
@@ -160,16 +162,16 @@ class AutoGenBackend(Backend):
         self.check_free()
         self._refused = False
         self._ours = True
-        self._streams_alike = reads_its_stream(self.root)  # asked before anything of it is replaced
         out = self._out = TokenRouter(emit, hear)
+        own = None if as_stream or reads_its_stream(self.root) else OwnRun(self.root, out.order.sent)
         calls = self._calls = HeardCalls(self.unable)
         faults = Faults()
         given = set(map(id_of, _messages(task)))
         begun: list[bool] = []
         try:
-            with await self._prepared(out, calls, ask):
+            with await self._prepared(out, calls, ask, own):
                 asyncio.get_running_loop().call_soon(begun.append, True)
-                async with closing(self._begun(task, output_task_messages, as_stream, out)) as stream:
+                async with closing(self._begun(task, output_task_messages, own)) as stream:
                     async for message in stream:
                         if is_a(message, TaskResult) or is_a(message, OwnRunResult):
                             result = message.result if is_a(message, OwnRunResult) else message
@@ -183,10 +185,11 @@ class AutoGenBackend(Backend):
                         out.order.arrived(message_id)
                         for sentence in (*faults.news(), *calls.notices()):
                             emit(Notice(now(), sentence))
-            self._ours = False
+            self._is_fit()
         except Exception:
             if not begun and not self._turns.given:  # the task was refused before anything in the team could hear of it
-                self._refused, self._ours = True, False
+                self._refused = True
+                self._is_fit()
             raise
         finally:
             for sentence in calls.notices(last=True):
@@ -203,32 +206,37 @@ class AutoGenBackend(Backend):
             return chunk_of(message, source, path, turn)
         return event_of(message, path, turn, final, name=source, printed=printed, tell=faults.tell)
 
-    def _begun(
-        self, task: Any, output_task_messages: bool, as_stream: bool, out: TokenRouter
-    ) -> AsyncGenerator[Any, None]:
+    def _is_fit(self) -> None:
+        """The run has come to a clean end: nothing is left of it, and the team can run again."""
+        self._stops.unshield()
+        self._ours = False
+
+    def _begun(self, task: Any, output_task_messages: bool, own: OwnRun | None) -> AsyncGenerator[Any, None]:
         """What is said in the run: all that `run_stream` yields, or, if nobody reads that, what passes in `run`."""
         options = {"cancellation_token": self._token, "output_task_messages": output_task_messages}
         run, root = self._turns.run, self.root
-        if as_stream or self._streams_alike or run is None:
+        if own is None or run is None:
             return called(run, lambda: root.run_stream(task=task, **options))
-        return own_run(root, self._tree, run, task, options, out.order.sent)
+        return own.read(run, task, options)
 
-    async def _prepared(self, out: TokenRouter, calls: HeardCalls, ask: HumanInput) -> contextlib.ExitStack:
+    async def _prepared(
+        self, out: TokenRouter, calls: HeardCalls, ask: HumanInput, own: OwnRun | None
+    ) -> contextlib.ExitStack:
         """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
         late, so `recover` does it first."""
         nodes, turns, before = self._tree.nodes, Turns(), self._turns
         for team in self._teams:
             await recovery.repair(team, before)
         self._turns = turns
-        managers = [(chat, await private.manager(chat.team)) for chat in self._tree.chats]
+        managers = [(chat, await private_runtime.manager(chat.team)) for chat in self._tree.chats]
         await turns.know(self._teams)
-        inner = [team for team in self._teams if team is not self.root]
         approve = human.approving(ask, out.order)
         with contextlib.ExitStack() as stack:
-            stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
+            stops = self._stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
             stack.callback(stops.remove)
             await stops.install(self._teams)
-            tap_managers = stack.enter_context(hooked(self._tree, managers, out, self.wanted, turns))
+            stack.callback(out.close)
+            tap_managers = stack.enter_context(tapped(managers, out, self.wanted, turns))
             stack.enter_context(calls.heard(nodes, managers, self.wanted, self.may_create, turns.elsewhere))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
             stack.enter_context(workbench_proxy.guarded(self._tree, lambda: calls.open, turns.tasks))
@@ -237,12 +245,12 @@ class AutoGenBackend(Backend):
                 await turns.know(teams)
                 await stops.install(teams)
                 chats = [chat for chat in self._tree.chats if chat.team in teams]
-                managers = [(chat, await private.manager(chat.team)) for chat in chats]
+                managers = [(chat, await private_runtime.manager(chat.team)) for chat in chats]
                 tap_managers(managers)
                 calls.hear_managers(managers, self.wanted, self.may_create, turns.elsewhere)
 
-            stack.enter_context(recovery.healing(inner, turns, renewed))
-            stack.enter_context(turns.watched(self._tree, self.root, approve))  # last: nobody comes in past it
+            hooks = hooked(self._tree, self.root, out, self.wanted, turns, approve, renewed, own)
+            stack.enter_context(hooks)  # behind all else: nobody comes in past it
             stack.enter_context(stopping.prompt_failure(self.root, self._own_teams, self._cut_off))
             self._stack = stack.pop_all()
         return self._stack
@@ -252,7 +260,7 @@ class AutoGenBackend(Backend):
         return [team for team in self._teams if not self._turns.elsewhere(team)]
 
     def _cut_off(self, team: BaseGroupChat) -> None:
-        recovery.chase(private.cut_off(team))
+        recovery.chase(private_runtime.cut_off(team))
 
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""
@@ -290,7 +298,7 @@ class AutoGenBackend(Backend):
         """The handoff that was said last, where it goes to nobody in the team."""
         said = getattr(result, "messages", ())
         if isinstance(self.root, BaseGroupChat):
-            said = private.thread(await private.manager(self.root))
+            said = private_runtime.thread(await private_runtime.manager(self.root))
         names = dict.fromkeys([*(team.name for team in self._teams), *(n.agent.name for n in self._tree.nodes)], True)
         if isinstance(self.root, Swarm):  # it takes no handoff to anybody but its participants
             names = {**dict.fromkeys(names, False), **{part.name: True for part in private.participants(self.root)}}

@@ -18,8 +18,9 @@ from autogen_core.models import CreateResult, RequestUsage
 
 from ...core import think_tags
 from .closing import closing
-from .hearing import Hearing, Proxy
+from .hearing import Hearing
 from .openai_answer import Piece
+from .proxy import Proxy
 from .shields import is_autogen_client, shielded
 
 _PATIENCE_S = 0.5
@@ -47,7 +48,7 @@ class Listener(Protocol):
         """A call that should stream could not."""
 
 
-class HeardClient(Proxy):
+class ModelClientProxy(Proxy):
     """Stands before a model client for the time of a run. Everything but the two calls goes through as it is.
 
     `switched` says that its agent may be switched: then a streamed call reports what a whole one does. `whole` says

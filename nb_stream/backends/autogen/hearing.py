@@ -1,4 +1,4 @@
-"""What is heard of a model call beneath AutoGen's client, and the proxy that all who listen are made of."""
+"""What is heard of a model call beneath AutoGen's client."""
 
 from __future__ import annotations
 
@@ -39,17 +39,3 @@ class Hearing:
             self.reasoned = self.reasoned or thought
             if self.tell is not None:
                 await self.tell(Piece(text, thought))
-
-
-class Proxy:
-    """Stands for an object: everything but what a subclass says goes through as it is."""
-
-    def __init__(self, real: Any) -> None:
-        self._real = real
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Any]:  # code of the user's own may ask what it is
-        return self._real.__class__  # type: ignore[no-any-return]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)

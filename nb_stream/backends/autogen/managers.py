@@ -6,7 +6,8 @@ leave here, like those of agents.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autogen_agentchat.messages import (
@@ -17,16 +18,34 @@ from autogen_agentchat.messages import (
     SelectSpeakerEvent,
 )
 
-from . import private
+from . import private, private_runtime
 from .discovery import TeamNode
 from .messages import event_of
+from .patching import patched
+from .proxy import Proxy
 from .reading import id_of, source_of
 from .token_router import Origin, TokenRouter, new_turn
 from .turns import Turns, asker, calling
 
 
+@contextlib.contextmanager
+def tapped(
+    managers: Sequence[tuple[TeamNode, Any]], out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
+) -> Iterator[Callable[[Sequence[tuple[TeamNode, Any]]], None]]:
+    """For the time of a run, tap all managers that are shown; gives what taps managers that come later."""
+    with contextlib.ExitStack() as stack:
+
+        def tap(managers: Sequence[tuple[TeamNode, Any]]) -> None:
+            for chat, manager in managers:
+                if chat.shown:
+                    stack.enter_context(ManagerTap(chat, manager, out, wanted, turns).installed())
+
+        tap(managers)
+        yield tap
+
+
 class ManagerTap:
-    """The tap of one manager; made when a run begins, removed when it ends."""
+    """The tap of one manager in one run."""
 
     def __init__(
         self, chat: TeamNode, manager: Any, out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
@@ -39,17 +58,18 @@ class ManagerTap:
         self._name = private.manager_name(chat.team)
         self._turn: str | None = None
         self._built = private.selector_streams(manager)
-        self._queue = private.output_queue(manager)
-        private.set_output_queue(manager, _Queue(self._queue, self._put))
-        if chat.info is not None and chat.info.can_stream:
-            manager.select_speaker = self._selecting(manager.select_speaker)
+        self._queue = private_runtime.output_queue(manager)
 
-    def remove(self) -> None:
-        """Leave the manager as it was."""
-        private.set_output_queue(self._manager, self._queue)
-        vars(self._manager).pop("select_speaker", None)
-        if self._built is not None:
-            private.set_selector_streams(self._manager, self._built)
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Stand before what the manager says, and before its choices."""
+        manager = self._manager
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(private.selector_streams_put_back(manager))
+            stack.enter_context(private_runtime.output_queue_replaced(manager, _Queue(self._queue, self._put)))
+            if self._chat.info is not None and self._chat.info.can_stream:
+                stack.enter_context(patched(manager, select_speaker=self._selecting(manager.select_speaker)))
+            yield
 
     def _selecting(self, inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def select_speaker(*args: Any, **options: Any) -> Any:
@@ -99,12 +119,9 @@ class ManagerTap:
         return False
 
 
-class _Queue:
+class _Queue(Proxy):
     """A manager's output queue, with our `put` before it."""
 
     def __init__(self, queue: Any, put: Callable[[Any], Awaitable[None]]) -> None:
-        self._queue = queue
+        super().__init__(queue)
         self.put = put
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)

@@ -21,7 +21,7 @@ from autogen_core.models import ChatCompletionClient, CreateResult
 from ...concurrency.clock import now
 from ...core.model import CellKind, Event, Message, ModelCalls, Usage
 from . import private
-from .client_proxy import HeardClient
+from .client_proxy import ModelClientProxy
 from .discovery import AgentNode, TeamNode
 from .hearing import Hearing
 from .reading import tried
@@ -58,7 +58,7 @@ class HeardCalls:
         self._cuts: list[_Cut] = []
         self._uncounted: list[_OpenCall] = []
         self._notices: list[str] = []
-        self._before: list[tuple[Any, Any]] = []
+        self._proxies = contextlib.ExitStack()
 
     @contextlib.contextmanager
     def heard(
@@ -71,18 +71,14 @@ class HeardCalls:
     ) -> Iterator[None]:
         """Listen to the model clients of these agents and managers. `wanted` says who is to stream, `always` that
         agents that were built to stream may be switched, too, and `elsewhere` whether a team runs for others."""
-        try:
+        with self._proxies:
             for node in nodes:
                 built = private.streams(node.agent)
                 switched = built is False or (always and built is not None)
                 listener = _Listener(self, node.info.path, node.agent.name, lambda: caller() is not None)
-                self._hear(node.agent, HeardClient(private.model_client(node.agent), listener, switched))
+                self._hear(node.agent, ModelClientProxy(private.model_client(node.agent), listener, switched))
             self.hear_managers(managers, wanted, always, elsewhere)
             yield
-        finally:
-            for owner, client in self._before:
-                private.set_model_client(owner, client)
-            self._before.clear()
 
     def hear_managers(
         self,
@@ -102,12 +98,11 @@ class HeardCalls:
             at_work = partial(_is_here, elsewhere, chat.team)
             listener = _Listener(self, chat.path, private.manager_name(chat.team), at_work)
             whole = (lambda path=chat.path: not wanted.get(path, True)) if built and always else None
-            self._hear(manager, HeardClient(private.model_client(manager), listener, switched, whole))
+            self._hear(manager, ModelClientProxy(private.model_client(manager), listener, switched, whole))
 
-    def _hear(self, owner: Any, heard: HeardClient) -> None:
+    def _hear(self, owner: Any, heard: ModelClientProxy) -> None:
         if isinstance(heard, ChatCompletionClient):  # it says that it is what it stands for
-            self._before.append((owner, private.model_client(owner)))
-            private.set_model_client(owner, heard)
+            self._proxies.enter_context(private.model_client_replaced(owner, heard))
 
     def close(self) -> None:
         """The run was cut off: nobody may take up an answer any more."""

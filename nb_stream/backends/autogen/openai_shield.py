@@ -15,8 +15,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from ...core.model import Usage
 from . import private
-from .hearing import Hearing, Proxy
+from .hearing import Hearing
 from .openai_answer import OpenAIAnswer, Piece
+from .proxy import Proxy
 
 _COMPLETIONS_PATH = "/chat/completions"
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, NamedTuple
 
 from autogen_agentchat.agents import BaseChatAgent
 from autogen_agentchat.base import Response, TaskResult
 from autogen_agentchat.teams import BaseGroupChat
 
-from .discovery import TeamTree, reach
 from .reading import id_of, is_a
-from .turns import Caller, begins, called, caller, calling, given_to
+from .turns import Caller, Turns, begins, called, caller, calling, given_to
 
 
 class OwnRunResult(NamedTuple):
@@ -39,21 +38,24 @@ def reads_its_stream(root: Any) -> bool:
     return kind.on_messages_stream is BaseChatAgent.on_messages_stream and "on_messages_stream" not in own
 
 
-async def own_run(
-    root: Any, tree: TeamTree, run: Caller, task: Any, options: Mapping[str, Any], sent: Callable[[str], None]
-) -> AsyncGenerator[Any, None]:
-    """Run `root` by its own `run`; yields what is said on the way, what of the result was not said, and the Outcome.
-    `run` is the run as a caller. `sent` is told the id of each message of the task when it sets out: a turn begins
-    behind it."""
-    heard: asyncio.Queue[Any] = asyncio.Queue()
-    said: set[str] = set()
-    end = object()
-    with _listening(root, tree, run, heard.put_nowait, sent):
+class OwnRun:
+    """One run of `root` by its own `run`. `hooks` lets it hear what passes in the streams that the run may begin.
+    `sent` is told the id of each message of the task when it sets out: a turn begins behind it."""
+
+    def __init__(self, root: Any, sent: Callable[[str], None]) -> None:
+        self._root, self._sent = root, sent
+        self._heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def read(self, run: Caller, task: Any, options: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        """Run it; yields what is said on the way, what of the result was not said, and the OwnRunResult. `run` is the
+        run as a caller."""
+        said: set[str] = set()
+        end = object()
         with calling(run):
-            work = asyncio.ensure_future(root.run(task=task, **options))
-        work.add_done_callback(lambda _: heard.put_nowait(end))
+            work = asyncio.ensure_future(self._root.run(task=task, **options))
+        work.add_done_callback(lambda _: self._heard.put_nowait(end))
         try:
-            while (message := await heard.get()) is not end:
+            while (message := await self._heard.get()) is not end:
                 said.add(id_of(message))
                 yield message
             result = work.result()
@@ -63,63 +65,39 @@ async def own_run(
                 await asyncio.wait([work])
                 if not work.cancelled():
                     work.exception()  # nobody is to read it
-    for message in getattr(result, "messages", ()):
-        if id_of(message) not in said:
-            yield message
-    yield OwnRunResult(result)
+        for message in getattr(result, "messages", ()):
+            if id_of(message) not in said:
+                yield message
+        yield OwnRunResult(result)
 
+    def listening(self, thing: Any, turns: Turns, inner: Callable[..., Any]) -> Callable[..., Any]:
+        """Hears what passes in a stream of an agent or a team, unless it lies inside another one, or belongs to
+        somebody else."""
 
-@contextlib.contextmanager
-def _listening(
-    root: Any, tree: TeamTree, run: Caller, hear: Callable[[Any], None], sent: Callable[[str], None]
-) -> Iterator[None]:
-    """Hear what passes in the streams of all that the run itself may begin."""
-    things = {id(thing): thing for thing in [root, *(chat.team for chat in tree.chats)]}
-    things |= {id(holder.thing): holder.thing for holder in tree.holders}
-    near = [things[key] for key in reach(tree, root) if key in things]
-    hooks = [(one, name) for one in near for name in ("on_messages_stream", "run_stream") if hasattr(one, name)]
-    before = [(thing, name, vars(thing).get(name)) for thing, name in [*hooks, (root, "on_messages")]]
-    try:
-        for thing, name in hooks:
-            vars(thing)[name] = _heard(thing, getattr(thing, name), run, hear)
-        if hasattr(root, "on_messages"):
-            vars(root)["on_messages"] = _run_arguments(root.on_messages, run, hear, sent)
-        yield
-    finally:
-        for thing, name, own in before:
-            if own is None:
-                vars(thing).pop(name, None)
-            else:
-                vars(thing)[name] = own
+        def begin(*args: Any, **options: Any) -> Any:
+            run = turns.run
+            if run is None or caller() is not run or not begins(thing):
+                return inner(*args, **options)
+            return listened(run, args, options)
 
+        async def listened(run: Caller, args: Any, options: Any) -> AsyncGenerator[Any, None]:
+            inside = Caller(*run)  # another one than `run`: what begins in there is heard here
+            async with contextlib.aclosing(called(inside, lambda: inner(*args, **options))) as stream:
+                async for item in stream:
+                    if not is_a(item, TaskResult):
+                        self._heard.put_nowait(item.chat_message if is_a(item, Response) else item)
+                    yield item
 
-def _heard(thing: Any, inner: Callable[..., Any], run: Caller, hear: Callable[[Any], None]) -> Callable[..., Any]:
-    def begin(*args: Any, **options: Any) -> Any:
-        if caller() is not run or not begins(thing):  # it lies inside another stream, or belongs to somebody else
-            return inner(*args, **options)
-        return listened(args, options)
+        return begin
 
-    async def listened(args: Any, options: Any) -> AsyncGenerator[Any, None]:
-        inside = Caller(*run)  # another one than `run`: what begins in there is heard here
-        async with contextlib.aclosing(called(inside, lambda: inner(*args, **options))) as stream:
-            async for item in stream:
-                if not is_a(item, TaskResult):
-                    hear(item.chat_message if is_a(item, Response) else item)
-                yield item
+    def hearing_task(self, turns: Turns, inner: Callable[..., Any]) -> Callable[..., Any]:
+        """Hears the task of an agent's `run`, which shows it nowhere but in the result."""
 
-    return begin
+        async def on_messages(*args: Any, **options: Any) -> Any:
+            if turns.run is not None and caller() is turns.run:
+                for message in given_to(args, options):
+                    self._sent(id_of(message))
+                    self._heard.put_nowait(message)
+            return await inner(*args, **options)
 
-
-def _run_arguments(
-    inner: Callable[..., Any], run: Caller, hear: Callable[[Any], None], sent: Callable[[str], None]
-) -> Callable[..., Any]:
-    """An agent's `run` shows its task nowhere but in the result."""
-
-    async def on_messages(*args: Any, **options: Any) -> Any:
-        if caller() is run:
-            for message in given_to(args, options):
-                sent(id_of(message))
-                hear(message)
-        return await inner(*args, **options)
-
-    return on_messages
+        return on_messages

@@ -1,8 +1,8 @@
-"""Every private attribute of AutoGen that nb_stream touches, each behind a named function.
+"""Every private attribute of AutoGen's agents and teams that nb_stream touches, each behind a named function.
 
 Read from autogen-agentchat and autogen-core 0.7.5. AutoGen is in maintenance mode and has no public way to list the
-participants of a team, to switch streaming, to end a run after a turn, or to use a team again after a failure. A
-missing attribute raises a `BackendError` that names it, so that a new release fails in words and not in silence.
+participants of a team or to switch streaming. What its runtime has stands in `private_runtime`. A missing attribute
+raises a `BackendError` that names it, so that a new release fails in words and not in silence.
 """
 
 from __future__ import annotations
@@ -10,28 +10,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import operator
-import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from autogen_agentchat.agents import CodeExecutorAgent, UserProxyAgent
-from autogen_agentchat.base import TerminationCondition
-from autogen_agentchat.messages import StopMessage
 from autogen_agentchat.teams import BaseGroupChat
-from autogen_agentchat.teams._group_chat._events import GroupChatTermination, SerializableException
-from autogen_agentchat.teams._group_chat._graph._digraph_group_chat import GraphFlowManager
-from autogen_core import AgentId, SingleThreadedAgentRuntime
-from autogen_core.model_context import UnboundedChatCompletionContext
 from autogen_core.models import ModelFamily
 from autogen_core.tools import StaticStreamWorkbench
 
 from ...errors import BackendError
 from ..stand_in import StandIn, behind
+from .patching import patched
 
 TESTED_VERSION = "0.7.5"
 
 
-def _attribute(owner: Any, name: str) -> Any:
+def attribute(owner: Any, name: str) -> Any:
+    """A private attribute. Raises BackendError if the installed AutoGen does not have it."""
     try:
         return getattr(owner, name)
     except AttributeError:
@@ -51,7 +46,7 @@ def is_autogen_class(thing: Any) -> bool:
 
 def participants(team: BaseGroupChat) -> list[Any]:
     """The agents and teams of a team, in order (`_base_group_chat.py`, `__init__`)."""
-    return list(_attribute(team, "_participants"))
+    return list(attribute(team, "_participants"))
 
 
 def inner_team(agent: Any) -> Any | None:
@@ -110,7 +105,7 @@ def runners_in(workbench: Any) -> Iterator[ToolRunner]:
 
 def manager_name(team: BaseGroupChat) -> str:
     """The name with which the manager of a team signs (`_base_group_chat.py`)."""
-    return str(_attribute(team, "_group_chat_manager_name"))
+    return str(attribute(team, "_group_chat_manager_name"))
 
 
 def emits_events(team: BaseGroupChat) -> bool:
@@ -139,6 +134,12 @@ def set_streams(agent: Any, on: bool) -> None:
     agent._model_client_stream = on
 
 
+def streams_put_back(agent: Any) -> contextlib.AbstractContextManager[None]:
+    """Let an agent's flag be, in the end, what it is now."""
+    built = streams(agent)
+    return contextlib.nullcontext() if built is None else patched(agent, _model_client_stream=built)
+
+
 def selector_streams(selector: Any) -> bool | None:
     """Whether a SelectorGroupChat, or its manager, streams its choices; None for others
     (`_selector_group_chat.py`). The manager copies the team's flag when it is made, and reads it for each choice."""
@@ -151,15 +152,21 @@ def set_selector_streams(manager: Any, on: bool) -> None:
     manager._model_client_streaming = on
 
 
+def selector_streams_put_back(manager: Any) -> contextlib.AbstractContextManager[None]:
+    """Let a manager's flag be, in the end, what it is now."""
+    built = selector_streams(manager)
+    return contextlib.nullcontext() if built is None else patched(manager, _model_client_streaming=built)
+
+
 def workbenches(agent: Any) -> list[Any] | None:
     """The workbenches of an agent, None where it has none (`_assistant_agent.py`; read when a turn begins)."""
     found = getattr(agent, "_workbench", None)
     return found if isinstance(found, list) and found else None
 
 
-def set_workbenches(agent: Any, benches: list[Any]) -> None:
-    """Replace the workbenches of an agent."""
-    agent._workbench = benches
+def workbenches_replaced(agent: Any, benches: list[Any]) -> patched:
+    """For a time, give an agent other workbenches."""
+    return patched(agent, _workbench=benches)
 
 
 def model_client(owner: Any) -> Any | None:
@@ -187,9 +194,9 @@ def _item(mapping: Any, key: str) -> Any:
     return mapping.get(key) if isinstance(mapping, Mapping) else None
 
 
-def set_model_client(owner: Any, client: Any) -> None:
-    """Give an agent or manager another model client. It is read when a turn or choice begins."""
-    owner._model_client = client
+def model_client_replaced(owner: Any, client: Any) -> patched:
+    """For a time, give an agent or manager another model client. It is read when a turn or choice begins."""
+    return patched(owner, _model_client=client)
 
 
 _TWINS: dict[tuple[type, str], Any] = {}
@@ -234,7 +241,7 @@ def tool_name(name: str) -> str:
 
 def next_tool_id(client: Any) -> None:
     """Count on the ids of tool calls, which `create` of the Ollama client does and `create_stream` forgets."""
-    client._tool_id = _attribute(client, "_tool_id") + 1
+    client._tool_id = attribute(client, "_tool_id") + 1
 
 
 # --- human input ----------------------------------------------------------------------------------------------------
@@ -248,7 +255,7 @@ def reads_terminal(agent: UserProxyAgent) -> bool:
 def input_of(agent: UserProxyAgent) -> Callable[..., Awaitable[str]]:
     """What asks as a UserProxyAgent does now, with a prompt and a cancellation token (`_user_proxy_agent.py`,
     `_get_input`)."""
-    function, is_async = agent.input_func, _attribute(agent, "_is_async")
+    function, is_async = agent.input_func, attribute(agent, "_is_async")
 
     async def ask(prompt: str, cancellation_token: Any) -> str:
         if is_async:
@@ -260,16 +267,11 @@ def input_of(agent: UserProxyAgent) -> Callable[..., Awaitable[str]]:
     return ask
 
 
-@contextlib.contextmanager
-def input_function(agent: UserProxyAgent, function: Any) -> Iterator[None]:
-    """Let an agent ask by the coroutine function `function` (`_user_proxy_agent.py`; `_is_async` is decided when the
-    agent is made)."""
-    before = agent.input_func, _attribute(agent, "_is_async")
-    agent.input_func, agent._is_async = function, True
-    try:
-        yield
-    finally:
-        agent.input_func, agent._is_async = before
+def input_function(agent: UserProxyAgent, function: Any) -> patched:
+    """For a time, let an agent ask by the coroutine function `function` (`_user_proxy_agent.py`; `_is_async` is decided
+    when the agent is made)."""
+    attribute(agent, "_is_async")
+    return patched(agent, input_func=function, _is_async=True)
 
 
 def approval(agent: CodeExecutorAgent) -> Any | None:
@@ -279,299 +281,11 @@ def approval(agent: CodeExecutorAgent) -> Any | None:
 
 def approval_is_async(agent: CodeExecutorAgent) -> bool:
     """Whether an agent awaits its approval function."""
-    return bool(_attribute(agent, "_approval_func_is_async"))
+    return bool(attribute(agent, "_approval_func_is_async"))
 
 
-@contextlib.contextmanager
-def approval_function(agent: CodeExecutorAgent, function: Any) -> Iterator[None]:
-    """Let an agent ask the coroutine function `function` before it runs code (`_code_executor_agent.py`;
+def approval_function(agent: CodeExecutorAgent, function: Any) -> patched:
+    """For a time, let an agent ask the coroutine function `function` before it runs code (`_code_executor_agent.py`;
     `_approval_func_is_async` is decided when the agent is made)."""
-    before = _attribute(agent, "_approval_func"), _attribute(agent, "_approval_func_is_async")
-    agent._approval_func, agent._approval_func_is_async = function, True
-    try:
-        yield
-    finally:
-        agent._approval_func, agent._approval_func_is_async = before
-
-
-# --- running --------------------------------------------------------------------------------------------------------
-
-
-def is_running(team: Any) -> bool:
-    """Whether a team is in a run (`_base_group_chat.py`, `_is_running`)."""
-    return bool(getattr(team, "_is_running", False))
-
-
-async def manager(team: BaseGroupChat) -> Any:
-    """The group chat manager of a team. Sets the team up as `save_state` does, where it has not run yet."""
-    runtime = _attribute(team, "_runtime")
-    if not _attribute(team, "_initialized"):
-        await team._init(runtime)
-    agent_id = AgentId(type=_attribute(team, "_group_chat_manager_topic_type"), key=_attribute(team, "_team_id"))
-    return await runtime.try_get_underlying_agent_instance(agent_id)
-
-
-def output_queue(manager: Any) -> Any:
-    """Where a manager puts the messages that its team yields (`_base_group_chat_manager.py`)."""
-    return _attribute(manager, "_output_message_queue")
-
-
-def set_output_queue(manager: Any, queue: Any) -> None:
-    """Replace where a manager puts its team's messages. The team itself goes on reading from the old one."""
-    manager._output_message_queue = queue
-
-
-def condition(owner: Any) -> TerminationCondition | None:
-    """The termination condition that a manager asks after each turn (`_base_group_chat_manager.py`)."""
-    found: TerminationCondition | None = _attribute(owner, "_termination_condition")
-    return found
-
-
-def set_condition(owner: Any, value: TerminationCondition | None) -> None:
-    """Replace a manager's termination condition."""
-    owner._termination_condition = value
-
-
-# --- after a failure ------------------------------------------------------------------------------------------------
-
-
-class RuntimeAgents(NamedTuple):
-    """The agents that a team's runtime has for it: the manager, and a container for each participant."""
-
-    manager: Any
-    containers: list[Any]
-
-
-def is_initialized(team: BaseGroupChat) -> bool:
-    """Whether a team has its manager and containers (`_base_group_chat.py`)."""
-    return bool(_attribute(team, "_initialized"))
-
-
-async def parts(team: BaseGroupChat) -> RuntimeAgents:
-    """The manager and the containers of a team, in the order of its participants."""
-    runtime, key = _attribute(team, "_runtime"), _attribute(team, "_team_id")
-    types = _attribute(team, "_participant_topic_types")
-    found = await manager(team)
-    return RuntimeAgents(
-        found, [await runtime.try_get_underlying_agent_instance(AgentId(type=t, key=key)) for t in types]
-    )
-
-
-def thread(manager: Any) -> list[Any]:
-    """All that a manager has heard (`_base_group_chat_manager.py`)."""
-    messages: list[Any] = _attribute(manager, "_message_thread")
-    return messages
-
-
-def set_thread(manager: Any, messages: list[Any]) -> None:
-    """Replace what a manager has heard."""
-    manager._message_thread = messages
-
-
-def selector_context(manager: Any) -> Any | None:
-    """What a selector's model is shown of the conversation, None for other managers (`_selector_group_chat.py`; it is
-    no part of the saved state)."""
-    return getattr(manager, "_model_context", None)
-
-
-def set_selector_context(manager: Any, context: Any) -> None:
-    """Replace what a selector's model is shown."""
-    manager._model_context = context
-
-
-def speaking_in_graph(manager: Any) -> list[str]:
-    """Who has a turn in a GraphFlow; empty for other managers. They are no part of the saved state: they have left the
-    queue of those who are ready (`_digraph_group_chat.py`)."""
-    return list(_attribute(manager, "_active_speakers")) if isinstance(manager, GraphFlowManager) else []
-
-
-def resume_graph(manager: Any, speaking: Sequence[str]) -> None:
-    """Let the manager of a GraphFlow that has loaded a state go on where it was saved; does nothing for others.
-
-    `speaking` had a turn. What led to a node is forgotten again when the node is given its turn, and AutoGen keeps a
-    list of what is to be forgotten then, which it does not save (`_triggered_activation_groups`): in a loaded graph no
-    node of a loop came to its second turn. The list follows from the rest of the state.
-    """
-    if not isinstance(manager, GraphFlowManager):
-        return
-    ready, remaining, enqueued = (_attribute(manager, name) for name in ("_ready", "_remaining", "_enqueued_any"))
-    ready.extendleft(reversed(speaking))
-    triggered: dict[str, set[str]] = _attribute(manager, "_triggered_activation_groups")
-    triggered.clear()
-    for node, groups in _attribute(manager, "_activation").items():
-        for group, activation in groups.items():
-            left = remaining.get(node, {}).get(group, 1)
-            if left <= 0 if activation == "all" else enqueued.get(node, {}).get(group, False):
-                triggered.setdefault(node, set()).add(group)
-        if node not in ready:  # a bare team has loaded the state before
-            manager._reset_triggered_activation_groups(node)
-
-
-def agent_of_container(container: Any) -> Any:
-    """The agent or team of a container (`_chat_agent_container.py`)."""
-    return _attribute(container, "_agent")
-
-
-def buffer(container: Any) -> list[Any]:
-    """What waits to be given to a container's agent in its next turn."""
-    messages: list[Any] = _attribute(container, "_message_buffer")
-    return messages
-
-
-def set_buffer(container: Any, messages: list[Any]) -> None:
-    """Replace what waits for a container's agent."""
-    container._message_buffer = messages
-
-
-def shield(team: BaseGroupChat, parts: RuntimeAgents) -> None:
-    """Let what is left of a run that was cut off end in silence. A manager and containers on a runtime of the user's
-    fail in silence once they are disarmed: such a runtime may end on any exception. A runtime of the team's own takes
-    a new queue when it is stopped, where what goes on would report work that the queue does not know
-    (`_single_threaded_agent_runtime.py`)."""
-    if _attribute(team, "_embedded_runtime"):
-        runtime = _attribute(team, "_runtime")
-        if "stop_when_idle" not in vars(runtime):
-            runtime.stop_when_idle = _lenient(runtime, runtime.stop_when_idle)
-        return
-    for part in (parts.manager, *parts.containers):
-        if "on_message" not in vars(part):
-            part.on_message = _shielded(part, part.on_message)
-
-
-def _lenient(runtime: Any, inner: Callable[[], Any]) -> Callable[[], Any]:
-    async def stop_when_idle() -> None:
-        try:
-            await inner()
-        except BaseException:
-            _attribute(runtime, "_message_queue").task_done = lambda: None
-            raise
-
-    return stop_when_idle
-
-
-def _shielded(part: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
-    async def on_message(*args: Any, **options: Any) -> Any:
-        try:
-            return await inner(*args, **options)
-        except BaseException:
-            if vars(part).get("_disarmed"):
-                return None
-            raise
-
-    return on_message
-
-
-def disarm_container(container: Any) -> None:
-    """Cut a container off from its agent: a message that was under way must not give it a turn any more."""
-    container._agent, container._message_buffer = _Nobody(container._agent), []
-    container._disarmed = True
-
-
-def disarm_manager(manager: Any) -> None:
-    """Cut a manager off from what its successor shares with it."""
-    manager._termination_condition, manager._message_thread = None, []
-    manager._disarmed = True
-    if getattr(manager, "_model_context", None) is not None:
-        manager._model_context = UnboundedChatCompletionContext()
-
-
-class _Nobody:
-    """In the place of an agent that has left."""
-
-    def __init__(self, agent: Any) -> None:
-        self.name, self.description = agent.name, agent.description
-
-    async def on_messages_stream(self, *_: Any) -> AsyncGenerator[Any, None]:
-        raise asyncio.CancelledError
-        yield
-
-
-def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
-    """End a runtime that a team has for its own (`_single_threaded_agent_runtime.py`); returns the tasks that are left
-    to be cancelled. A runtime of the user's goes on: others may use it."""
-    runtime = _attribute(team, "_runtime")
-    if not (_attribute(team, "_embedded_runtime") and isinstance(runtime, SingleThreadedAgentRuntime)):
-        return []
-    context = getattr(runtime, "_run_context", None)
-    if context is None or context._run_task.get_loop() is not asyncio.get_running_loop():
-        return []
-    queue = _attribute(runtime, "_message_queue")
-    context._stopped.set()  # in this order: its loop would spin on a queue that is shut while it is not stopped
-    runtime._background_exception = None  # raised there, a CancelledError would take the place of the failure
-    queue.shutdown(immediate=True)
-    queue.task_done = lambda: None  # nobody waits for those who take no notice
-    queue._unfinished_tasks = 0
-    queue._finished.set()
-    return list(getattr(runtime, "_background_tasks", ()))
-
-
-def failure(team: BaseGroupChat) -> BaseException | None:
-    """What has ended the runtime of a team that runs (`_single_threaded_agent_runtime.py`), None while it goes on.
-    The team's own report of it may be lost, or wait until all other agents have finished."""
-    runtime = _attribute(team, "_runtime")
-    if not is_running(team) or not isinstance(runtime, SingleThreadedAgentRuntime):
-        return None
-    context = getattr(runtime, "_run_context", None)
-    if context is None:  # it ended; and where nothing is left to be read, it did so without a report
-        lost = bool(_attribute(team, "_embedded_runtime")) and _attribute(team, "_output_message_queue").empty()
-        return asyncio.CancelledError("An agent raised it.") if lost else None
-    if context._run_task.done():
-        return asyncio.CancelledError() if context._run_task.cancelled() else context._run_task.exception()
-    found: BaseException | None = getattr(runtime, "_background_exception", None)  # others follow the first one
-    return found
-
-
-def is_stale(team: BaseGroupChat, parts: RuntimeAgents) -> bool:
-    """Whether an earlier failure or cancel has left a team that does not run unfit for the next run: with an exception
-    in its runtime, or with speakers in its manager."""
-    poisoned = getattr(_attribute(team, "_runtime"), "_background_exception", None) is not None
-    return (poisoned and bool(_attribute(team, "_embedded_runtime"))) or bool(
-        getattr(parts.manager, "_active_speakers", ())
-    )
-
-
-def fail(team: BaseGroupChat, error: BaseException) -> None:
-    """Let the `run_stream` of a team raise what a failed run raises (`_base_group_chat.py`)."""
-    message = StopMessage(content="An exception occurred in the runtime.", source=manager_name(team))
-    report = GroupChatTermination(message=message, error=SerializableException.from_exception(error))  # type: ignore[arg-type]
-    _attribute(team, "_output_message_queue").put_nowait(report)
-
-
-async def retire(team: BaseGroupChat) -> None:
-    """Take a team's agents out of a runtime of the user's, so that nothing reaches them any more; and let the runtime
-    go on where a failure has ended it."""
-    runtime = _attribute(team, "_runtime")
-    if _attribute(team, "_embedded_runtime") or not isinstance(runtime, SingleThreadedAgentRuntime):
-        return
-    types = {*_attribute(team, "_participant_topic_types"), _attribute(team, "_group_chat_manager_topic_type")}
-    for subscription in list(_attribute(runtime, "_subscription_manager").subscriptions):
-        if getattr(subscription, "agent_type", None) in types:
-            await runtime.remove_subscription(subscription.id)
-    instances, factories = _attribute(runtime, "_instantiated_agents"), _attribute(runtime, "_agent_factories")
-    for agent_id in [agent_id for agent_id in instances if agent_id.type in types]:
-        del instances[agent_id]
-    for agent_type in types:
-        factories.pop(agent_type, None)
-    context = getattr(runtime, "_run_context", None)
-    runtime._background_exception = None
-    if context is not None and context._run_task.done():
-        with contextlib.suppress(Exception, asyncio.CancelledError):
-            await runtime.stop()
-        runtime.start()
-
-
-def rebuild(team: BaseGroupChat) -> None:
-    """Give a team a new runtime and queue, and no manager, as if it had just been built. On a runtime of the user's
-    the team takes a new id, so that nothing of the old one is taken for its own."""
-    if _attribute(team, "_embedded_runtime"):
-        team._runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
-    else:
-        old, new = _attribute(team, "_team_id"), str(uuid.uuid4())
-        for name in ("_team_id", "_group_topic_type", "_group_chat_manager_topic_type", "_output_topic_type"):
-            setattr(team, name, _attribute(team, name).replace(old, new))
-        team._participant_topic_types = [
-            topic.replace(old, new) for topic in _attribute(team, "_participant_topic_types")
-        ]
-    team._output_message_queue = asyncio.Queue()
-    team._initialized = False
-    team._is_running = False
+    attribute(agent, "_approval_func"), attribute(agent, "_approval_func_is_async")
+    return patched(agent, _approval_func=function, _approval_func_is_async=True)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import functools
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autogen_agentchat.agents import BaseChatAgent
@@ -20,7 +20,7 @@ from autogen_agentchat.teams import BaseGroupChat
 from autogen_core.model_context import ChatCompletionContext
 
 from ...concurrency.guarded_calls import attempt, attempted
-from . import private
+from . import private, private_runtime
 from .closing import closing
 from .discovery import AgentNode
 from .log_filter import quiet_runtime
@@ -51,9 +51,9 @@ async def repair(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
     teams = _with_inner(team)
     fit = True
     for part in teams:
-        if private.is_initialized(part) and not private.is_running(part):
-            fit = fit and not private.is_stale(part, await private.parts(part))
-    if fit or private.is_running(team):
+        if private_runtime.is_initialized(part) and not private_runtime.is_running(part):
+            fit = fit and not private_runtime.is_stale(part, await private_runtime.parts(part))
+    if fit or private_runtime.is_running(team):
         return []
     await recover_teams(teams, turns)
     return teams
@@ -69,13 +69,13 @@ def _with_inner(team: BaseGroupChat) -> list[BaseGroupChat]:
     return found
 
 
-@contextlib.contextmanager
-def healing(
-    teams: Sequence[BaseGroupChat], turns: Turns, renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]]
-) -> Iterator[None]:
-    """During a run, heal these teams before each of their own runs in it; `renewed` hears of those that needed it."""
+def healed(
+    team: BaseGroupChat, turns: Turns, renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What stands before the `run_stream` of a team inside the tree: in a run, it makes the team fit first. `renewed`
+    hears of the teams that needed it."""
 
-    def healed(team: BaseGroupChat, inner: Callable[..., AsyncGenerator[Any, None]]) -> Any:
+    def before(inner: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., Any]:
         async def first_healed(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             fresh = await repair(team, turns)
             if fresh:
@@ -89,17 +89,7 @@ def healing(
 
         return run_stream
 
-    before = [(team, vars(team).get("run_stream")) for team in teams]
-    try:
-        for team in teams:
-            vars(team)["run_stream"] = healed(team, team.run_stream)
-        yield
-    finally:
-        for team, method in before:
-            if method is None:
-                vars(team).pop("run_stream", None)
-            else:
-                vars(team)["run_stream"] = method
+    return before
 
 
 async def recover_teams(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
@@ -108,18 +98,22 @@ async def recover_teams(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
 
     Every team is renewed, whatever code of the user's own raises on the way; raises the first of that at the end.
     """
-    known = {id(team): _take_away(await private.parts(team)) for team in teams if private.is_initialized(team)}
+    known = {
+        id(team): _take_away(await private_runtime.parts(team))
+        for team in teams
+        if private_runtime.is_initialized(team)
+    }
     threads = {key: set(map(id_of, old.thread)) for key, old in known.items()}
     errors: list[BaseException | None] = []
     for team in teams:
         old = known.get(id(team))
         if old is not None:
-            await private.retire(team)
-        private.rebuild(team)
+            await private_runtime.retire(team)
+        private_runtime.rebuild(team)
         if old is not None:
-            errors += await _carry_over(old, await private.parts(team), turns, threads)
+            errors += await _carry_over(old, await private_runtime.parts(team), turns, threads)
     for team in teams:  # last, as it may hold up the rest
-        condition = private.condition(team)
+        condition = private_runtime.condition(team)
         if condition is not None:
             errors.append(await attempted(f"The termination condition of {team.name}", condition.reset))
     _raise_first(errors)
@@ -132,18 +126,20 @@ def _raise_first(errors: Iterable[BaseException | None]) -> None:
             raise error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
 
 
-def _take_away(parts: private.RuntimeAgents) -> _Known:
+def _take_away(parts: private_runtime.RuntimeAgents) -> _Known:
     """Take what a manager and containers know, and all influence: something may still be under way to them."""
-    buffers = [private.buffer(container) for container in parts.containers]
-    known = _Known(parts.manager, private.thread(parts.manager), buffers, private.selector_context(parts.manager))
-    private.disarm_manager(parts.manager)
+    buffers = [private_runtime.buffer(container) for container in parts.containers]
+    known = _Known(
+        parts.manager, private_runtime.thread(parts.manager), buffers, private_runtime.selector_context(parts.manager)
+    )
+    private_runtime.disarm_manager(parts.manager)
     for container in parts.containers:
-        private.disarm_container(container)
+        private_runtime.disarm_container(container)
     return known
 
 
 async def _carry_over(
-    old: _Known, new: private.RuntimeAgents, turns: Turns, threads: Mapping[int, Collection[str]]
+    old: _Known, new: private_runtime.RuntimeAgents, turns: Turns, threads: Mapping[int, Collection[str]]
 ) -> list[BaseException | None]:
     """Let the new manager and containers of a team know what the old ones knew; returns what went wrong, if anything:
     managers and agents may be of the user's own."""
@@ -153,11 +149,11 @@ async def _carry_over(
         await new.manager.load_state({**state, **{key: fresh[key] for key in PROGRESS if key in fresh}})
 
     errors = [await attempted("The state of a group chat manager", take_up_state)]
-    private.set_thread(new.manager, old.thread)
+    private_runtime.set_thread(new.manager, old.thread)
     if old.context is not None:
-        private.set_selector_context(new.manager, old.context)
+        private_runtime.set_selector_context(new.manager, old.context)
     for buffer, container in zip(old.buffers, new.containers, strict=True):
-        agent = private.agent_of_container(container)
+        agent = private_runtime.agent_of_container(container)
         seen: set[str] = set(threads.get(id(agent), ()))
         if not isinstance(agent, BaseGroupChat):
 
@@ -165,7 +161,7 @@ async def _carry_over(
                 seen |= await _known_ids(agent, turns)
 
             errors.append(await attempted(f"What the agent {agent.name} knows", look))
-        private.set_buffer(container, [message for message in buffer if id_of(message) not in seen])
+        private_runtime.set_buffer(container, [message for message in buffer if id_of(message) not in seen])
     return errors
 
 

@@ -21,7 +21,8 @@ from typing import Any
 from autogen_core.models import ChatCompletionClient
 
 from . import private
-from .hearing import Hearing, Proxy
+from .hearing import Hearing
+from .proxy import Proxy
 
 
 def is_autogen_client(client: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from autogen_agentchat.agents import CodeExecutorAgent, MessageFilterAgent, SocietyOfMindAgent
 from autogen_agentchat.teams import BaseGroupChat
 
-from . import private
+from . import private, private_runtime
 
 log = logging.getLogger("nb_stream")
 
@@ -30,7 +30,9 @@ async def save_state(root: Any) -> dict[str, Any]:
     parts = list(_participants(root))
     more: dict[str, dict[str, Any]] = {"left_out": {}, "speaking": {}}
     for path, team in _teams(parts):
-        if private.is_running(team) and (names := private.speaking_in_graph(await private.manager(team))):
+        if private_runtime.is_running(team) and (
+            names := private_runtime.speaking_in_graph(await private_runtime.manager(team))
+        ):
             more["speaking"][path] = names
     for path, owner in _left_out(parts):
         try:
@@ -50,15 +52,15 @@ async def load_state(root: Any, state: Mapping[str, Any]) -> None:
     missing = tuple(path for path in owners if path not in known)
     teams = [(path, team) for path, team in _teams(parts) if not any(_lies_in(path, other) for other in missing)]
     for _, team in _ready(teams):
-        context = private.selector_context(manager := await private.manager(team))
-        if context is not None and private.thread(manager):
+        context = private_runtime.selector_context(manager := await private_runtime.manager(team))
+        if context is not None and private_runtime.thread(manager):
             await context.clear()
     await root.load_state(own)
     for path, owner in owners.items():
         if path in known:
             await owner.load_state(known[path])
     for path, team in _ready(teams):
-        private.resume_graph(await private.manager(team), speaking.get(path, []))
+        private_runtime.resume_graph(await private_runtime.manager(team), speaking.get(path, []))
 
 
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _teams(parts: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, BaseGroupCha
 
 def _ready(teams: Iterable[tuple[str, BaseGroupChat]]) -> Iterator[tuple[str, BaseGroupChat]]:
     """Those that have a manager."""
-    return ((path, team) for path, team in teams if private.is_initialized(team))
+    return ((path, team) for path, team in teams if private_runtime.is_initialized(team))
 
 
 def _lies_in(path: str, other: str) -> bool:

@@ -18,7 +18,7 @@ from autogen_core import CancellationToken
 
 from ...concurrency import event_loops
 from ...concurrency.guarded_calls import attempt
-from . import private
+from . import private_runtime
 
 STOPPED = "Stopped after the turn."
 
@@ -198,12 +198,12 @@ def prompt_failure(
     def look() -> None:
         nonlocal timer
         for team in teams():
-            error = private.failure(team)
+            error = private_runtime.failure(team)
             times = seen[id(team)] = 0 if error is None else seen.get(id(team), 0) + 1
             if error is not None and times == 2:
                 failed[id(team)] = error
                 cut_off(team)
-                private.fail(team, error)
+                private_runtime.fail(team, error)
         timer = loop.call_later(END_TIMEOUT_S, look)
 
     timer = loop.call_later(END_TIMEOUT_S, look)
@@ -223,20 +223,28 @@ class Stops:
 
     def __init__(self, wished: Callable[[Any], bool]) -> None:
         self._wished = wished  # of a team
-        self._managers: list[Any] = []
+        self._conditions: dict[int, contextlib.ExitStack] = {}  # by the team's id()
+        self._shields: dict[int, contextlib.ExitStack] = {}
 
     async def install(self, teams: Sequence[BaseGroupChat]) -> None:
-        """Let the run of these teams end after the current turn once it is wished."""
+        """Let the run of these teams end after the current turn once it is wished. A team that was renewed in mid-run
+        comes again: its old parts, which are disarmed, stay as they are."""
         for team in teams:
-            parts = await private.parts(team)
-            private.shield(team, parts)
-            condition = StopCondition(private.condition(parts.manager), functools.partial(self._wished, team))
-            private.set_condition(parts.manager, condition)
-            self._managers.append(parts.manager)
+            parts = await private_runtime.parts(team)
+            shields = self._shields[id(team)] = contextlib.ExitStack()
+            for shield in private_runtime.shields(team, parts):
+                shields.enter_context(shield)
+            condition = StopCondition(private_runtime.condition(parts.manager), functools.partial(self._wished, team))
+            stack = self._conditions[id(team)] = contextlib.ExitStack()
+            stack.enter_context(private_runtime.condition_replaced(parts.manager, condition))
 
     def remove(self) -> None:
-        """Leave the managers as they were."""
-        for manager in self._managers:
-            condition = private.condition(manager)
-            if isinstance(condition, StopCondition):
-                private.set_condition(manager, condition.inner)
+        """Give the managers back their conditions."""
+        for stack in self._conditions.values():
+            stack.close()
+
+    def unshield(self) -> None:
+        """The run has ended, and nothing is left of it. After a run that was cut off, what is left of it keeps its
+        shields."""
+        for stack in self._shields.values():
+            stack.close()

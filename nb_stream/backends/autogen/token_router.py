@@ -1,4 +1,4 @@
-"""What taps have in common: where tokens go, where messages came from, and who is at work."""
+"""What all hooks of a run share: where tokens go, where messages came from, and which tasks are at work."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .sequencer import MessageSequencer
 Hear = Callable[[Any, Chunk], None]
 
 STREAM_BEGINS = ModelClientStreamingChunkEvent(id="nb_stream", source="nb_stream", content="")
-"""What an agent sends where it begins to stream, once for each workbench on its way. AutoGen's workbench keeps what a
-tool yields until the tool yields something more (0.7.5, `_static_workbench.py`): as tokens do not pass it, the message
-before them would wait for the one behind them. The outermost agent that calls tools takes nudges out."""
+"""What an agent sends when it begins to stream, once for each workbench on its way. AutoGen's workbench keeps what a
+tool yields until the tool yields something more (0.7.5, `_static_workbench.py`). As tokens do not pass it, the message
+before them would wait for the one behind them. The outermost agent that calls tools takes these out again."""
 
 _CURRENT_TURN: ContextVar[str | None] = ContextVar("nb_stream_turn", default=None)
 """Set in the task of a turn, so in all that it runs: a turn that begins there lies inside it."""
@@ -45,8 +45,8 @@ def plain_chunk(item: Any, said: str) -> Any:
 
 
 class Origin(NamedTuple):
-    """Where a message was made: the path, the turn, whether it is the last one of the turn, and the name of who has
-    that path."""
+    """Where a message was made: the path, the turn, whether it is the last one of the turn, and the name of the agent
+    at that path."""
 
     path: str
     turn: str | None
@@ -135,7 +135,7 @@ class TokenRouter:
             self.order.after_all(functools.partial(self._hear, item, chunk), origin.turn)
 
     def mark(self, message: Any, origin: Origin, arrives: bool) -> None:
-        """Note where a message was made; the innermost tap that sees it knows. `arrives` says that the team will yield
+        """Note where a message was made; the innermost hook that sees it knows. `arrives` says that the team will yield
         it, so that tokens wait for it."""
         self._origins.setdefault(id_of(message), origin)
         if origin.final and origin.turn is not None:
@@ -146,7 +146,7 @@ class TokenRouter:
             self.order.sent(id_of(message), origin.turn)
 
     def origin(self, message: Any) -> Origin | None:
-        """Where a message that the team yielded was made; None for what no tap has seen. Ask once for a chunk."""
+        """Where a message that the team yielded was made; None for what no hook has seen. Ask once for a chunk."""
         if isinstance(message, ModelClientStreamingChunkEvent):
             return self._origins.pop(id_of(message), None)
         found = self._origins.get(id_of(message))

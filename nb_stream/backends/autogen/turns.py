@@ -20,15 +20,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from autogen_agentchat.agents import SocietyOfMindAgent
 from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 
 from ..base import Verdict
-from ..stand_in import StandIn, behind
-from . import private
+from . import private, private_runtime
 from .closing import closing
-from .discovery import TeamTree, reach
 
 Approve = Callable[[str, str, str, Mapping[str, Any]], Awaitable[Verdict]]
 """Asks a person for an agent with a path and a name: with a prompt, and what is to be approved."""
@@ -138,85 +135,36 @@ class Turns:
     async def know(self, teams: Sequence[BaseGroupChat]) -> None:
         """Take note of the containers of these teams."""
         for team in teams:
-            self._containers[id(team)] = (await private.parts(team)).containers
+            self._containers[id(team)] = (await private_runtime.parts(team)).containers
 
-    @contextlib.contextmanager
-    def watched(self, tree: TeamTree, root: Any, approve: Approve) -> Iterator[None]:
-        """Take note of the turns of all agents in the tree, in a run of `root`."""
-        scope = Scope(approve)
-        run = self.run = Caller("", _agent_name(root), scope, reach(tree, root))
-        doors: list[tuple[Any, str, Any]] = []
-        for holder in tree.holders:
-            agent = holder.thing
-            method = "on_messages_stream" if hasattr(agent, "on_messages_stream") else "run_stream"
-            inside = reach(tree, agent) - {id(agent)}
-            who = Caller(holder.path, _agent_name(agent), scope, inside)
-            doors.append((agent, method, who))
-            if isinstance(agent, StandIn):  # its team runs, and it looks on
-                doors += [(agent, "run", who), (agent, "reset", who)]
-        doors += [(chat.team, "run_stream", run) for chat in tree.chats]
-        before = [(thing, method, vars(thing).get(method)) for thing, method, _ in doors]
-        try:
-            for thing, method, who in doors:
-                vars(thing)[method] = self._door(thing, method, who)
-            yield
-        finally:
-            scope.approve = None
-            for thing, method, own in before:
-                if own is None:
-                    vars(thing).pop(method, None)
-                else:
-                    vars(thing)[method] = own
+    def note(self, agent: Any, given: Any) -> None:
+        """A turn of the run begins in this task, with what is given to the agent."""
+        self.given[id(agent)] = list(given) if isinstance(given, (list, tuple)) else []
+        task = asyncio.current_task()
+        if task is not None:
+            self.tasks.add(task)
 
-    def _is_of_run(self, thing: Any, given: Any, scope: Scope) -> bool:
+    def is_of_run(self, thing: Any, given: Any, scope: Scope) -> bool:
         """Whether it is this run that begins a turn, or a run of a team, with what is given to it."""
         if begins(thing):
             return True
         if not scope.open or not isinstance(given, list):
             return False
         for key, containers in self._containers.items():
-            if any(private.agent_of_container(one) is thing and private.buffer(one) is given for one in containers):
+            if any(
+                private_runtime.agent_of_container(one) is thing and private_runtime.buffer(one) is given
+                for one in containers
+            ):
                 return all(id(team) != key for team in self._elsewhere)
         return False
 
-    def _door(self, thing: Any, method: str, who: Caller) -> Any:
-        inner = getattr(thing, method)
-        ours = inner if behind(thing) is thing else lambda *a, **o: getattr(behind(thing), method)(*a, **o)
-        if method in ("run", "reset"):
-            return self._whole(thing, inner, ours, who)
-        built = private.streams(thing)
-
-        def begin(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
-            given = given_to(args, options)
-            if not self._is_of_run(thing, given, who.scope):
-                return self._of_others(thing, built, lambda: inner(*args, **options))
-            task = asyncio.current_task()
-            if isinstance(thing, BaseGroupChat):
-                return called(asker() or who, lambda: ours(*args, **options))
-            self.given[id(thing)] = list(given) if isinstance(given, (list, tuple)) else []
-            if task is not None:
-                self.tasks.add(task)
-            stream = called(who, lambda: ours(*args, **options))
-            return self._to_its_end(thing, stream) if isinstance(thing, SocietyOfMindAgent) else stream
-
-        return begin
-
-    def _whole(self, thing: Any, inner: Callable[..., Any], ours: Callable[..., Any], who: Caller) -> Any:
-        async def begin(*args: Any, **options: Any) -> Any:
-            if not self._is_of_run(thing, given_to(args, options), who.scope):
-                return await inner(*args, **options)
-            with calling(who):
-                return await ours(*args, **options)
-
-        return begin
-
-    async def _of_others(
+    async def of_others(
         self, thing: Any, built: bool | None, begin: Callable[[], AsyncIterator[Any]]
     ) -> AsyncGenerator[Any, None]:
         """A turn, or a run of a team, with which this run has nothing to do."""
         if built is not None:
             private.set_streams(thing, built)  # our own turns set it when they begin
-        team = isinstance(thing, BaseGroupChat) and not private.is_running(thing)
+        team = isinstance(thing, BaseGroupChat) and not private_runtime.is_running(thing)
         if team:
             self._elsewhere.append(thing)
         try:
@@ -227,13 +175,10 @@ class Turns:
             if team:
                 self._elsewhere.remove(thing)
 
-    async def _to_its_end(self, agent: Any, stream: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    async def to_its_end(self, agent: Any, stream: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+        """A turn of a SocietyOfMindAgent, which counts as unfinished until its end."""
         self.unfinished.add(id(agent))
         async with contextlib.aclosing(stream):
             async for item in stream:
                 yield item
         self.unfinished.discard(id(agent))
-
-
-def _agent_name(thing: Any) -> str:
-    return str(getattr(thing, "name", "") or type(thing).__name__)

@@ -17,6 +17,7 @@ from autogen_core.tools import TextResultContent, ToolResult
 from . import private
 from .closing import closing
 from .discovery import TeamTree, reach
+from .proxy import Proxy
 from .turns import Caller, called, caller, calling
 
 
@@ -24,18 +25,13 @@ from .turns import Caller, called, caller, calling
 def guarded(tree: TeamTree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
     """Guard the tools of these agents while `goes_on()`: where a run is cut off, its tools are to die. `tasks` takes
     those in which they work: an agent that is cancelled leaves them behind."""
-    before = []
-    try:
+    with contextlib.ExitStack() as stack:
         for node in tree.nodes:
             benches = private.workbenches(node.agent)
             if benches is not None:
-                before.append((node.agent, benches))
-                guards = [_Guard(bench, goes_on, tasks, _runs(tree, bench)) for bench in benches]
-                private.set_workbenches(node.agent, guards)
+                proxies = [WorkbenchProxy(bench, goes_on, tasks, _runs(tree, bench)) for bench in benches]
+                stack.enter_context(private.workbenches_replaced(node.agent, proxies))
         yield
-    finally:
-        for agent, benches in before:
-            private.set_workbenches(agent, benches)
 
 
 def _runs(tree: TeamTree, bench: Any) -> dict[str, frozenset[int]]:
@@ -43,7 +39,7 @@ def _runs(tree: TeamTree, bench: Any) -> dict[str, frozenset[int]]:
     return {used.tool.name: reach(tree, used.runner) for used in private.runners_in(bench)}
 
 
-class _Guard:
+class WorkbenchProxy(Proxy):
     """Stands before a workbench. Everything but tool calls goes through as it is, and so do calls in turns that do not
     belong to the run."""
 
@@ -54,24 +50,18 @@ class _Guard:
         tasks: MutableSet[asyncio.Task[Any]],
         runs: Mapping[str, frozenset[int]],
     ) -> None:
-        self._bench, self._goes_on, self._tasks, self._runs = bench, goes_on, tasks, runs
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Any]:  # AssistantAgent asks whether a workbench streams
-        return type(self._bench)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bench, name)
+        super().__init__(bench)  # AssistantAgent asks whether a workbench streams
+        self._goes_on, self._tasks, self._runs = goes_on, tasks, runs
 
     async def call_tool(self, *args: Any, **options: Any) -> ToolResult:
         who = caller()
         if who is None:
-            untouched: ToolResult = await self._bench.call_tool(*args, **options)
+            untouched: ToolResult = await self._real.call_tool(*args, **options)
             return untouched
         self._begins()
         try:
             with calling(self._for_tool(who, args, options)):
-                result: ToolResult = await self._bench.call_tool(*args, **options)
+                result: ToolResult = await self._real.call_tool(*args, **options)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
             result = self._result(error, args, options)
         return result
@@ -79,14 +69,14 @@ class _Guard:
     def call_tool_stream(self, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
         who = caller()
         if who is None:
-            untouched: AsyncGenerator[Any, None] = self._bench.call_tool_stream(*args, **options)
+            untouched: AsyncGenerator[Any, None] = self._real.call_tool_stream(*args, **options)
             return untouched
         return self._stream(self._for_tool(who, args, options), args, options)
 
     async def _stream(self, who: Caller, args: Sequence[Any], options: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         self._begins()
         try:
-            async with closing(called(who, lambda: self._bench.call_tool_stream(*args, **options))) as stream:
+            async with closing(called(who, lambda: self._real.call_tool_stream(*args, **options))) as stream:
                 async for item in stream:
                     yield item
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits

@@ -14,7 +14,7 @@ from autogen_agentchat.tools import AgentTool, TeamTool
 from autogen_core import SingleThreadedAgentRuntime
 
 from nb_stream import TeamStream
-from nb_stream.backends.autogen import private
+from nb_stream.backends.autogen import private_runtime
 from nb_stream.backends.autogen.discovery import discover
 from nb_stream.demo import Call, Say
 from tests.support.team_shapes import ORCHESTRATOR, SHAPES, Shape, ledger
@@ -70,7 +70,7 @@ async def clean(stream: TeamStream, team: Any, result: Any) -> None:
             assert not any(map(is_token, await context.get_messages()))
             assert "StreamingChunk" not in str(await context.save_state())
     for chat in tree.chats:
-        manager = await private.manager(chat.team)
+        manager = await private_runtime.manager(chat.team)
         assert not any(map(is_token, manager._message_thread))
 
 

@@ -32,7 +32,7 @@ from autogen_ext.models.openai import OpenAIChatCompletionClient
 from pydantic import BaseModel
 
 from nb_stream import CellKind, CellStatus, RunState, TeamStream
-from nb_stream.backends.autogen import private
+from nb_stream.backends.autogen import private_runtime
 from nb_stream.demo import Call, Fail, Say, ScriptedClient
 from tests.support.failing_teams import (
     FINE,
@@ -256,8 +256,8 @@ async def test_a_condition_that_cannot_be_reset_costs_no_history(caplog: pytest.
     stream = TeamStream(RoundRobinGroupChat(members, termination_condition=Forgetful()))
     with pytest.raises(RuntimeError, match="gone"):
         await stream.run("first")
-    manager = await private.manager(stream._backend.root)
-    assert [message.to_text() for message in private.thread(manager)] == ["first"]
+    manager = await private_runtime.manager(stream._backend.root)
+    assert [message.to_text() for message in private_runtime.thread(manager)] == ["first"]
     assert any("no database" in cell.text for cell in stream.transcript if cell.kind is CellKind.NOTICE)
     caplog.clear()
 

@@ -19,7 +19,7 @@ from autogen_core.models import ChatCompletionClient
 from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 
 from nb_stream import TeamPanel, TeamStream
-from nb_stream.backends.autogen import private
+from nb_stream.backends.autogen import private_runtime
 from nb_stream.demo import Call, Say, ScriptedClient
 from tests.support.failing_teams import Deaf, agent, fine
 from tests.support.wait_until import until
@@ -229,7 +229,7 @@ async def test_a_selector_that_takes_up_a_state_forgets_what_it_knew_before() ->
         return SelectorGroupChat([agent("a", fine), agent("b", fine)], text("a"), max_turns=1)
 
     async def knows(stream: TeamStream) -> list[Any]:
-        manager = await private.manager(stream._backend.root)
+        manager = await private_runtime.manager(stream._backend.root)
         return [message.content for message in await manager._model_context.get_messages()]
 
     first, second = TeamStream(team()), TeamStream(team())
