@@ -1,5 +1,6 @@
 /** Which of the theme's agent colours an agent has, and which mark: by its place in the team, the same in every view. */
 
+import { USER } from "../protocol/model";
 import type { AgentRow } from "../protocol/protocol";
 
 /** Colours that can be told apart, and marks for the teams that have more agents than that; as in `theme.css`. */
@@ -11,7 +12,7 @@ export function colourClass(agents: readonly AgentRow[], path: string | undefine
   if (!path) return "nbs-c-none";
   const place = agents.findIndex((row) => row.path === path);
   if (place >= 0) return placeClass(place);
-  if (path.split("/").at(-1) === "user") return "nbs-c-none";
+  if (path.split("/").at(-1) === USER) return "nbs-c-none";
   let sum = 0;
   for (const character of path) sum = (sum * 31 + character.codePointAt(0)!) % 65521;
   return placeClass(sum % AGENT_COLOURS);

@@ -1,5 +1,8 @@
 /** The shapes of `nb_stream/core/model.py` as they come over the wire: empty fields are left out. */
 
+/** The name, and the path, of the person who gives the task. No figure and no colour is this author's. */
+export const USER = "user";
+
 /** How a text is to be read. */
 export type TextForm = "markdown" | "plain" | "preformatted" | "json" | "error";
 

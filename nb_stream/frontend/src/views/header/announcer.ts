@@ -5,7 +5,7 @@ import { onAbort } from "../../dom/abort";
 import { h, setPolite } from "../../dom/build";
 import { plain } from "../../dom/safe_text";
 import { firstWords } from "../../protocol/code_points";
-import type { RunInfo } from "../../protocol/model";
+import { type RunInfo, USER } from "../../protocol/model";
 import { isAsking } from "../transcript/input";
 import { headline } from "../transcript/summary";
 
@@ -37,7 +37,7 @@ export class Announcer {
         if (head?.kind === "text") this.#say(`${head.agent} is writing`);
       } else if (change.what === "settled") {
         const cell = this.store.settled.findLast(({ id }) => id === change.id);
-        if (!cell || cell.agent === "user") continue;
+        if (!cell || cell.agent === USER) continue;
         const words = firstWords(headline(cell), 200);
         if (isAsking(cell)) this.#say(`${cell.agent} asks: ${words}`);
         else if (cell.kind === "text" || cell.kind === "structured output")

@@ -6,7 +6,7 @@ import { colourClass } from "../../dom/colours";
 import { duration } from "../../dom/format";
 import { Redraw } from "../../dom/redraw";
 import { asName } from "../../protocol/code_points";
-import type { CellHead } from "../../protocol/model";
+import { type CellHead, USER } from "../../protocol/model";
 import { costOf, emptyRow, paceOf, plus, type RowFacts, rowsOf, timesOf } from "./timeline_row";
 
 const FIGURE_COLUMNS = [
@@ -44,7 +44,7 @@ export class FiguresTable {
     const { store } = this.connection;
     const live: CellHead[] = [...store.live.values()].map(({ head }) => head);
     const found = rowsOf([...store.settled, ...live], Date.now() / 1000, store.runs);
-    const rows = found.filter(({ path }) => path !== "user");
+    const rows = found.filter(({ path }) => path !== USER);
     const models = new Map(store.agents.map(({ path, model }) => [path, model]));
     const cells = rows.map((row) => [
       asName(row.path),

@@ -3,7 +3,7 @@
  * and open questions. Kept as cells come, so that a new one costs the same in a long run as in a short one.
  */
 
-import type { Cell } from "../../protocol/model";
+import { type Cell, USER } from "../../protocol/model";
 import { isAsking } from "./input";
 
 export class Attention {
@@ -20,7 +20,7 @@ export class Attention {
     if (cell.run !== this.#run) return;
     if (cell.kind === "error" || isAsking(cell)) this.#urgent.add(cell.id);
     else this.#urgent.delete(cell.id);
-    const speaks = (cell.kind === "text" || cell.kind === "structured output") && cell.agent !== "user";
+    const speaks = (cell.kind === "text" || cell.kind === "structured output") && cell.agent !== USER;
     if (speaks && index >= (this.#said?.index ?? 0)) this.#said = { id: cell.id, index };
   }
 

@@ -10,12 +10,13 @@ import {
   type CellStatus,
   roleOf,
   textForm,
+  USER,
   unreachable,
 } from "../../protocol/model";
 
 /** The word for the kind of a cell, empty for what agents simply say. */
 export function kindWord(cell: CellHead): string {
-  if (cell.kind === "text") return cell.agent === "user" ? "task" : "";
+  if (cell.kind === "text") return cell.agent === USER ? "task" : "";
   if (cell.kind === "other") return cell.type ?? "";
   return cell.kind;
 }
