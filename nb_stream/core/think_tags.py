@@ -1,7 +1,7 @@
 """Splits the thoughts of models off from their answers while they stream.
 
-The shield of a model client (`backends/autogen/shields.py`) knows what is a thought. It puts the thought between
-`BEGIN` and `END`, and everything else is text. Text of other clients has marks. `<think>…</think>` marks a thought at
+A backend may put a shield beneath a model client, which knows what is a thought. It puts the thought between `BEGIN`
+and `END`, and everything else is text. Text of other clients has marks. `<think>…</think>` marks a thought at
 the very beginning of a text, after white space. In a text with `</think>` alone, everything before the mark is a
 thought, because the template of the model has opened it. The same letters later in a text, or in backticks, may be part
 of an answer about such marks.
