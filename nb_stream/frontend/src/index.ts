@@ -7,8 +7,8 @@
 import { Connection, type Model } from "./comm/connection";
 import { dress, type Sheet } from "./dom/style_sheets";
 import type { Cell, RunInfo, RunState } from "./protocol/model";
-import { hideLeft } from "./views/host/hide_saved_output";
-import { keepLeft } from "./views/host/saved_output";
+import { hideSavedOutput } from "./views/host/hide_saved_output";
+import { updateSavedOutput } from "./views/host/saved_output";
 import { showPanel } from "./views/panel";
 
 declare const __CSS__: Sheet;
@@ -41,8 +41,8 @@ export function open(model: Model, signal: AbortSignal, early: readonly unknown[
   const show = (view: Model, el: HTMLElement, ofView: AbortSignal) => {
     dress(el, __CSS__);
     showPanel(connection, el, ofView);
-    hideLeft(view, store, ofView);
-    keepLeft(view, connection, ofView);
+    hideSavedOutput(view, store, ofView);
+    updateSavedOutput(view, connection, ofView);
   };
   return { exports, show };
 }

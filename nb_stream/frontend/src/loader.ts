@@ -6,7 +6,7 @@
  * A widget of a saved notebook has no kernel to answer. It shows nothing: what was said stands in the output beside it.
  */
 
-import { Lines } from "./comm/comm_lines";
+import { CommLines } from "./comm/comm_lines";
 import type { Model } from "./comm/connection";
 import { importSource } from "./comm/modules";
 import type { Exports, open } from "./index";
@@ -15,8 +15,8 @@ import { type Command, type Frame, isSnapshot } from "./protocol/protocol";
 declare const __PANEL__: `panel.${string}`;
 
 /** Milliseconds in which the kernel sends the module by itself, and between two requests: of a page, of one panel. */
-const UNASKED = 150;
-const TURN = 500;
+const UNASKED_MS = 150;
+const ASK_EVERY_MS = 500;
 const RETRY_PANEL_MS = 2000;
 
 type Panel = ReturnType<typeof open>;
@@ -122,17 +122,17 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
       }
     };
     const loading = new AbortController();
-    new Lines(model, loading.signal, hear, send);
+    new CommLines(model, loading.signal, hear, send);
     const stop = () => {
       clearTimeout(timer);
       loading.abort();
       page.waiting.delete(loading);
     };
     const ask = () => {
-      timer = window.setTimeout(ask, TURN);
+      timer = window.setTimeout(ask, ASK_EVERY_MS);
       const now = Date.now();
       const [next] = page.waiting;
-      if (next !== loading || now - page.asked < TURN || now - asked < RETRY_PANEL_MS) return;
+      if (next !== loading || now - page.asked < ASK_EVERY_MS || now - asked < RETRY_PANEL_MS) return;
       page.waiting.delete(loading);
       page.waiting.add(loading);
       page.asked = asked = now;
@@ -140,7 +140,7 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
     };
     signal.addEventListener("abort", stop, { once: true });
     page.waiting.add(loading);
-    timer = window.setTimeout(ask, UNASKED);
+    timer = window.setTimeout(ask, UNASKED_MS);
     void page.module.then((module) => {
       if (signal.aborted) return;
       stop();

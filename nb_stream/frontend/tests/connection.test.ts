@@ -4,9 +4,9 @@ import {
   Connection,
   KERNEL_TIMEOUT_MS,
   QUIET_MS,
-  REORDER,
+  REORDER_MS,
   RETRY_RESYNC_MS,
-  UNSEEN,
+  UNSEEN_MS,
 } from "../src/comm/connection";
 import type { Frame } from "../src/protocol/protocol";
 import { random, shown, shownBy } from "./helpers";
@@ -42,7 +42,7 @@ test("a gap is waited for briefly, then a snapshot is asked for", () => {
   kernel.put("c1", "poet", "text", "lost");
   kernel.deliver = kernel.emit;
   kernel.put("c2", "poet", "text", "came");
-  vi.advanceTimersByTime(REORDER - 1);
+  vi.advanceTimersByTime(REORDER_MS - 1);
   expect(resyncs(kernel)).toBe(0);
   vi.advanceTimersByTime(1);
   expect(resyncs(kernel)).toBe(1);
@@ -222,9 +222,9 @@ describe("a frame that asks whether it is painted", () => {
     ask(kernel);
     const last = ask(kernel);
     expect(acks(kernel)).toEqual([]);
-    vi.advanceTimersByTime(UNSEEN / 10);
+    vi.advanceTimersByTime(UNSEEN_MS / 10);
     expect(acks(kernel)).toEqual([last]);
-    vi.advanceTimersByTime(10 * UNSEEN);
+    vi.advanceTimersByTime(10 * UNSEEN_MS);
     expect(acks(kernel)).toEqual([last]);
     controller.abort();
   });
@@ -241,7 +241,7 @@ describe("a frame that asks whether it is painted", () => {
     const kernel = new ScriptedKernel();
     connect(kernel);
     const seq = ask(kernel);
-    vi.advanceTimersByTime(UNSEEN);
+    vi.advanceTimersByTime(UNSEEN_MS);
     expect(acks(kernel)).toEqual([seq]);
     vi.unstubAllGlobals();
   });
@@ -251,7 +251,7 @@ describe("a frame that asks whether it is painted", () => {
     const { controller } = connect(kernel);
     ask(kernel);
     controller.abort();
-    vi.advanceTimersByTime(10 * UNSEEN);
+    vi.advanceTimersByTime(10 * UNSEEN_MS);
     expect(acks(kernel)).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
   });

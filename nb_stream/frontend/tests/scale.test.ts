@@ -2,8 +2,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import type { Connection } from "../src/comm/connection";
 import { Bodies } from "../src/views/transcript/bodies";
-import { CellView } from "../src/views/transcript/cell";
-import { Backlog } from "../src/views/transcript/idle_queue";
+import { CellView } from "../src/views/transcript/cell_view";
+import { IdleQueue } from "../src/views/transcript/idle_queue";
 import { all, type Mounted, mount, one, painted } from "./helpers";
 
 let panel: Mounted | undefined;
@@ -129,7 +129,7 @@ test("the bodies of long messages are made a few in a frame, the nearest first",
   panel = mount(kernel);
   const connection = { services: {}, store: { agents: [] } } as unknown as Connection;
   const signal = new AbortController().signal;
-  const views = kernel.settled.map((cell) => new CellView(cell, connection, new Backlog(signal)));
+  const views = kernel.settled.map((cell) => new CellView(cell, connection, new IdleQueue(signal)));
   const scroller = document.createElement("div");
   for (const [place, view] of views.entries()) {
     view.setOpen(true, false);

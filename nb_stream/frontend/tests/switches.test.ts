@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { CONFIRM_TIMEOUT_MS, IN_FLIGHT } from "../src/comm/switches";
+import { CONFIRM_TIMEOUT_MS, IN_FLIGHT_MS } from "../src/comm/switches";
 import { all, type Mounted, mount, one, texts } from "./helpers";
 
 let kernel: ScriptedKernel;
@@ -67,7 +67,7 @@ test("a box that is clicked again and again does not jump when the older clicks 
 test("the kernel's word corrects a click that it did not take", () => {
   boxes()[0]!.click();
   kernel.sendAgents();
-  vi.advanceTimersByTime(IN_FLIGHT + 20);
+  vi.advanceTimersByTime(IN_FLIGHT_MS + 20);
   expect(boxes()[0]!.checked).toBe(true);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LiveCell } from "../src/comm/live_text";
+import { LiveCell } from "../src/comm/live_cell";
 import { codePoints, digest, firstWords, skipCodePoints } from "../src/protocol/code_points";
 
 describe("texts are measured as Python measures them", () => {

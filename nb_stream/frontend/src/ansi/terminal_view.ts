@@ -3,7 +3,7 @@
 import { h } from "../dom/build";
 import { Work } from "../dom/portions";
 import { appendText } from "../dom/safe_text";
-import { BLOCK, renderText } from "../dom/text_writer";
+import { BLOCK_CHARS, renderText } from "../dom/text_writer";
 import { hasSequences, overwritten, styled } from "./ansi";
 
 /** Make `printed` the whole content of `el`. */
@@ -26,7 +26,7 @@ function* coloured(el: HTMLElement, text: string): Generator<number> {
       else block.append(h("span", piece.style, line));
       length += line.length;
       yield line.length;
-      if (length < BLOCK || !line.endsWith("\n")) continue;
+      if (length < BLOCK_CHARS || !line.endsWith("\n")) continue;
       block = el.appendChild(h("div", "nbs-block"));
       length = 0;
     }

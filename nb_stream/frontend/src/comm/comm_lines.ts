@@ -13,14 +13,14 @@ import type { Model } from "./connection";
 /** Milliseconds without a message after which the lines are tried. */
 export const SILENCE_MS = 2500;
 /** Milliseconds by which a sign of life may be later on the model's own line. */
-export const LAG = 500;
+export const LAG_MS = 500;
 
 interface Line {
   on(event: string, callback: (content: unknown) => void): void;
   off(event: string, callback: (content: unknown) => void): void;
 }
 
-export class Lines {
+export class CommLines {
   #heard = false;
   #timer = 0;
 
@@ -36,7 +36,7 @@ export class Lines {
       const { line, content } = (wrapped ?? {}) as { line?: unknown; content?: unknown };
       if (line !== name || name === undefined) return; // of another panel with the same layout
       if (!isSign(content)) this.#hear(content);
-      else if (!this.#heard) this.#later(LAG, { type: "detour" });
+      else if (!this.#heard) this.#later(LAG_MS, { type: "detour" });
     };
     const layout = model.get("layout") as Line | undefined;
     model.on("msg:custom", own);

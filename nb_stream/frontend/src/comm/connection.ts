@@ -11,31 +11,31 @@ import type { Services } from "../markdown/dom/inline_view";
 import { safePolicy } from "../markdown/dom/policy";
 import { isActive } from "../protocol/model";
 import { type Command, type Frame, isSnapshot, type Op } from "../protocol/protocol";
-import { Lines } from "./comm_lines";
+import { CommLines } from "./comm_lines";
 import { onKernelGone } from "./kernel_liveness";
 import { Modules } from "./modules";
 import { Store } from "./store";
 import { Switches } from "./switches";
 
 /** Milliseconds to wait for a frame that was overtaken. */
-export const REORDER = 150;
+export const REORDER_MS = 150;
 /** Milliseconds between two requests for a snapshot: the first, and the longest. */
 export const RETRY_RESYNC_MS = 1000;
 const RETRY_RESYNC_MAX_MS = 16_000;
 /** Milliseconds after which a frame counts as painted where the browser paints nothing: what is out of sight. */
-export const UNSEEN = 1000;
+export const UNSEEN_MS = 1000;
 /** Milliseconds after which the reader is told that the kernel has not answered a wish. */
 export const KERNEL_TIMEOUT_MS = 4000;
 /** Milliseconds without a frame during a run after which a snapshot is asked for: at first, and at the longest. A page
  * whose line was cut hears of what it missed only when somebody speaks, and behind the run's end nobody does. */
 export const QUIET_MS = 15_000;
-const QUIET_MAX = 240_000;
+const QUIET_MAX_MS = 240_000;
 const SILENCE_SENTENCE =
   "The kernel does not answer. Where it is not busy but gone, run the cell that shows this panel again.";
 const GONE_SENTENCE = "The kernel cannot be reached: run the cell that shows this panel again.";
 const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
 /** Requests without an answer after which the panel waits for the kernel to speak first. */
-const ATTEMPTS = 8;
+const MAX_RESYNCS = 8;
 
 /** What the panel needs of an anywidget model. */
 export interface Model {
@@ -75,7 +75,7 @@ export class Connection {
     signal: AbortSignal,
     early: readonly unknown[] = [],
   ) {
-    new Lines(
+    new CommLines(
       model,
       signal,
       (content) => this.#receive(content as Frame),
@@ -128,7 +128,7 @@ export class Connection {
     if (frame.ops.some(({ op }) => op !== "snapshot")) this.#quiet = QUIET_MS;
     this.#listen();
     if (frame.ack) this.#answer(frame.seq);
-    this.#attempts = Math.min(this.#attempts, ATTEMPTS / 2);
+    this.#attempts = Math.min(this.#attempts, MAX_RESYNCS / 2);
     if (!this.store.hasGap) {
       clearTimeout(this.#gapTimer);
       this.#gapTimer = 0;
@@ -137,7 +137,7 @@ export class Connection {
         this.#gapTimer = 0;
         this.store.skipGap();
         this.#heal();
-      }, REORDER);
+      }, REORDER_MS);
     }
     this.#heal();
   }
@@ -147,7 +147,7 @@ export class Connection {
     if (!this.store.stale || this.store.foreignVersion !== null) {
       clearTimeout(this.#retryTimer);
       this.#retryTimer = this.#attempts = 0;
-    } else if (this.#retryTimer === 0 && this.#attempts < ATTEMPTS) {
+    } else if (this.#retryTimer === 0 && this.#attempts < MAX_RESYNCS) {
       const pause = Math.min(RETRY_RESYNC_MS * 2 ** this.#attempts++, RETRY_RESYNC_MAX_MS);
       this.#retryTimer = window.setTimeout(() => {
         this.#retryTimer = 0;
@@ -162,7 +162,7 @@ export class Connection {
     clearTimeout(this.#quietTimer);
     if (!isActive(this.store.state)) return;
     this.#quietTimer = window.setTimeout(() => {
-      this.#quiet = Math.min(2 * this.#quiet, QUIET_MAX);
+      this.#quiet = Math.min(2 * this.#quiet, QUIET_MAX_MS);
       this.send({ type: "resync" });
       this.#listen();
     }, this.#quiet);
@@ -173,7 +173,7 @@ export class Connection {
     this.#asked = Math.max(this.#asked, seq);
     if (document.hidden) this.#painted();
     else if (this.#paintTimer === 0) {
-      this.#paintTimer = window.setTimeout(() => this.#painted(), UNSEEN);
+      this.#paintTimer = window.setTimeout(() => this.#painted(), UNSEEN_MS);
       // Views paint in callbacks that were asked for before this one; layout comes between it and the next task.
       this.#paintFrame = requestAnimationFrame(() => {
         clearTimeout(this.#paintTimer);

@@ -17,7 +17,7 @@ import {
   type Snapshot,
   type TotalsOp,
 } from "../protocol/protocol";
-import { LiveCell } from "./live_text";
+import { LiveCell } from "./live_cell";
 
 export type Change =
   | { what: "snapshot" | "agents" | "switches" | "state" | "run" | "notice" | "version" }
@@ -32,7 +32,7 @@ export type Outcome = "applied" | "duplicate" | "held" | "broken" | "mismatch";
 export type Listener = (changes: readonly Change[]) => void;
 
 /** Frames that wait for an earlier one; what is beyond comes with the snapshot. */
-const MAX_HELD = 1000;
+const MAX_HELD_FRAMES = 1000;
 
 export class Store {
   title = "";
@@ -107,7 +107,7 @@ export class Store {
     const whole = frame.ops.some((op) => op.op === "snapshot");
     if (!whole && !(this.#started && frame.seq === this.#seq + 1)) {
       if (this.#held.has(frame.seq)) return "duplicate";
-      if (this.#held.size < MAX_HELD) this.#held.set(frame.seq, frame);
+      if (this.#held.size < MAX_HELD_FRAMES) this.#held.set(frame.seq, frame);
       return "held";
     }
     let sound = this.#apply(frame);

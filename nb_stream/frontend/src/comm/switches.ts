@@ -9,7 +9,7 @@ import type { AgentRow, Click } from "../protocol/protocol";
 import type { Store } from "./store";
 
 /** Milliseconds in which the kernel's word may be older than the click. */
-export const IN_FLIGHT = 600;
+export const IN_FLIGHT_MS = 600;
 /** Milliseconds after which the reader is told that the kernel has not confirmed. */
 export const CONFIRM_TIMEOUT_MS = 2000;
 
@@ -70,7 +70,7 @@ export class Switches {
     this.#forget(path);
     const pending: Pending = { on, at, again, heard: false, late: false, timers: [] };
     pending.timers.push(
-      window.setTimeout(() => this.#pending.get(path)?.heard && this.#drop(path), IN_FLIGHT),
+      window.setTimeout(() => this.#pending.get(path)?.heard && this.#drop(path), IN_FLIGHT_MS),
       window.setTimeout(() => {
         pending.late = true;
         this.store.notify({ what: "switches" });
@@ -84,7 +84,7 @@ export class Switches {
     for (const [path, pending] of this.#pending) {
       const row = rows.get(path);
       const agrees = row?.on === pending.on && !pending.again;
-      if (!row || agrees || Date.now() - pending.at >= IN_FLIGHT) this.#forget(path);
+      if (!row || agrees || Date.now() - pending.at >= IN_FLIGHT_MS) this.#forget(path);
       else pending.heard = true;
     }
   }

@@ -46,7 +46,7 @@ export function onEnter(field: HTMLElement, act: () => void): void {
 }
 
 /** Milliseconds in which the same once more is a double click, or a key that is held down. */
-const TWICE = 1000;
+const DOUBLE_CLICK_MS = 1000;
 
 /** `act`, but not once more with the same argument right after. */
 export function once<T>(act: (given: T) => void): (given: T) => void {
@@ -55,7 +55,7 @@ export function once<T>(act: (given: T) => void): (given: T) => void {
   return (given) => {
     const now = performance.now();
     const key = JSON.stringify(given);
-    if (key === last && now - at < TWICE) return;
+    if (key === last && now - at < DOUBLE_CLICK_MS) return;
     last = key;
     at = now;
     act(given);

@@ -4,7 +4,7 @@ import { onAbort } from "./abort";
 
 /** Milliseconds between two drawings, at least, and how many times the last one's: a long run costs no more. */
 const REDRAW_EVERY_MS = 500;
-const REST = 100;
+const PAUSE_FACTOR = 100;
 
 export class Redraw {
   #timer = 0;
@@ -26,7 +26,7 @@ export class Redraw {
       if (this.el.hidden) return;
       const begin = performance.now();
       this.draw();
-      this.#pause = Math.max(REDRAW_EVERY_MS, REST * (performance.now() - begin));
+      this.#pause = Math.max(REDRAW_EVERY_MS, PAUSE_FACTOR * (performance.now() - begin));
     }, this.#pause);
   }
 }

@@ -126,19 +126,20 @@ function lastText(parent: Node): Text | undefined {
 }
 
 /** Characters of a word behind which it may break. */
-const LONG = 256;
+const LONG_WORD_CHARS = 256;
 /** Characters that are looked at for a place where no character is torn from what belongs to it. */
-const CLUSTER = 32;
+const MAX_CLUSTER_CHARS = 32;
 const CONTINUES = /[\udc00-\udfff]|[\ufe00-\ufe0f]|\u200d|\p{M}/u;
 
 /** Append text that holds nothing hidden. Where it may break depends on the text alone, not on how it was cut. */
 function appendBreakable(parent: Node, text: string): void {
   const before = lastText(parent)?.data ?? "";
-  let run = before.length - wordStart(before, before.length - LONG - CLUSTER, before.length);
+  let run =
+    before.length - wordStart(before, before.length - LONG_WORD_CHARS - MAX_CLUSTER_CHARS, before.length);
   let done = 0;
   let at = 0;
   for (;;) {
-    const full = at + Math.max(0, LONG - run);
+    const full = at + Math.max(0, LONG_WORD_CHARS - run);
     if (full >= text.length) break;
     const start = wordStart(text, at, full);
     if (start > at) {
@@ -147,7 +148,7 @@ function appendBreakable(parent: Node, text: string): void {
       continue;
     }
     let end = full;
-    while (end < text.length && end - full < CLUSTER && continuesWord(before, text, end)) end++;
+    while (end < text.length && end - full < MAX_CLUSTER_CHARS && continuesWord(before, text, end)) end++;
     if (end === text.length) break;
     appendPlain(parent, text.slice(done, end));
     parent.appendChild(document.createElement("wbr"));
@@ -182,7 +183,7 @@ function appendPlain(parent: Node, text: string): void {
 }
 
 /** Hidden characters in a row that each have a mark of their own. */
-const SHARED_MARK_AFTER = 16;
+const SINGLE_MARKS = 16;
 /** What may stand between those of a row; no text is cut inside it (`markdown/cuts.ts`). */
 const CLOSE = /^[!-~]{0,3}$/;
 
@@ -207,7 +208,7 @@ function appendMark(parent: Node, shown: string): HTMLElement | undefined {
 function lastOfRow(parent: Node): HTMLElement | undefined {
   let last: HTMLElement | undefined;
   let node = parent.lastChild;
-  for (let count = 0; count < SHARED_MARK_AFTER; count++) {
+  for (let count = 0; count < SINGLE_MARKS; count++) {
     if (node instanceof Text && CLOSE.test(node.data)) node = node.previousSibling;
     if (!(node instanceof HTMLElement) || node.className !== MARK) return undefined;
     last ??= node;

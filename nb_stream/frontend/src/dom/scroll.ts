@@ -1,8 +1,8 @@
 /** Scrolling inside the panel alone: the notebook around it does not move. */
 
-const EDGE = 48;
+const EDGE_PX = 48;
 /** Frames in which the place is kept in sight: what comes near is laid out only then, and changes its height. */
-const FRAMES = 10;
+const LEADING_FRAMES = 10;
 
 /**
  * Bring `place` before the reader's eyes, in `scroller` and in the boxes inside it that scroll by themselves. Whoever
@@ -21,7 +21,7 @@ export function bringIntoView(place: Element | Range, scroller: HTMLElement): vo
     left = scroller.scrollTop;
     requestAnimationFrame(() => step(frames - 1));
   };
-  step(FRAMES);
+  step(LEADING_FRAMES);
 }
 
 /**
@@ -64,7 +64,7 @@ function scrollTo(place: Element | Range, scroller: HTMLElement): void {
 function scrollBox(place: Element | Range, box: HTMLElement): void {
   const { top, bottom, height } = place.getBoundingClientRect();
   const frame = box.getBoundingClientRect();
-  const margin = Math.min(EDGE, frame.height / 4);
+  const margin = Math.min(EDGE_PX, frame.height / 4);
   const isAbove = top < frame.top + margin;
   const isBelow = bottom > frame.bottom - margin;
   if (!isAbove && !isBelow) return;

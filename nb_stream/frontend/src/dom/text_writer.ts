@@ -10,7 +10,7 @@ import { writeAll } from "./portions";
 import { appendText } from "./safe_text";
 
 /** Characters after which a block ends with its line. */
-export const BLOCK = 4096;
+export const BLOCK_CHARS = 4096;
 
 export class TextWriter {
   #block: HTMLElement | undefined;
@@ -25,7 +25,7 @@ export class TextWriter {
     this.#carry = openEnd(text);
     text = withoutColours(text.slice(0, text.length - this.#carry.length)).replaceAll("\r\n", "\n");
     while (text !== "") {
-      const newline = text.indexOf("\n", Math.max(0, BLOCK - this.#length));
+      const newline = text.indexOf("\n", Math.max(0, BLOCK_CHARS - this.#length));
       const part = newline < 0 ? text : text.slice(0, newline + 1);
       this.#put(part);
       if (newline >= 0) this.#endBlock();

@@ -37,7 +37,7 @@ export interface Language {
 
 /** The span that a line begins in; -1 for none. */
 export type State = number;
-export const START: State = -1;
+export const NO_SPAN: State = -1;
 
 export interface Token {
   readonly kind: Kind | null;
@@ -45,7 +45,7 @@ export interface Token {
 }
 
 /** A longer line stays plain: it is data, and costs more than colours are worth. */
-export const MAX_LINE = 2000;
+export const MAX_LINE_CHARS = 2000;
 
 export class Tokenizer {
   readonly #spans: readonly Span[];
@@ -77,7 +77,7 @@ export class Tokenizer {
 
   /** The pieces of a line, and the state in which it leaves the next one. */
   line(text: string, state: State): [Token[], State] {
-    if (text.length > MAX_LINE) return [[{ kind: null, text }], state];
+    if (text.length > MAX_LINE_CHARS) return [[{ kind: null, text }], state];
     const tokens: Token[] = [];
     let at = 0;
     let open = state;
@@ -94,7 +94,7 @@ export class Tokenizer {
       plain = "";
     };
     while (at < text.length) {
-      if (open !== START) {
+      if (open !== NO_SPAN) {
         const closer = this.#closers[open]!;
         closer.lastIndex = at;
         const match = closer.exec(text)!;
@@ -102,7 +102,7 @@ export class Tokenizer {
         put(this.#spans[open]!.kind, match[0]);
         at += match[0].length;
         if (match[1] === undefined) break;
-        open = START;
+        open = NO_SPAN;
         continue;
       }
       this.#pattern.lastIndex = at;

@@ -8,9 +8,9 @@ import { followTheme } from "../dom/theme";
 import { Announcer } from "./header/announcer";
 import { Header } from "./header/header";
 import { Notice } from "./header/notice";
-import { TaskBox } from "./header/task";
+import { TaskBox } from "./header/task_box";
 import { keepKeys } from "./tools/keyboard";
-import { Extra } from "./tools/on_demand";
+import { PartOnDemand } from "./tools/on_demand";
 import { Tools } from "./tools/tools";
 import { FollowOutput } from "./transcript/follow_output";
 import { History } from "./transcript/history";
@@ -21,7 +21,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const { store } = connection;
   const header = new Header(connection);
   const task = new TaskBox(connection);
-  const replay = new Extra(h("div", "nbs-replay"), connection, signal, ({ ReplayBar }) => {
+  const replay = new PartOnDemand(h("div", "nbs-replay"), connection, signal, ({ ReplayBar }) => {
     const bar = new ReplayBar(replay.el, connection, signal);
     bar.update();
     return bar;

@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
 import { tokenizerOf } from "../../src/highlight/languages";
-import { MAX_LINE, START, type State } from "../../src/highlight/tokens";
+import { MAX_LINE_CHARS, NO_SPAN, type State } from "../../src/highlight/tokens";
 import { codeBlock } from "../../src/markdown/dom/code_view";
 import { all, one, texts } from "../helpers";
 import { begin, write } from "./write";
 
 /** The pieces of a text that are coloured, as "kind text". */
 function coloured(language: string, text: string): string[] {
-  let state: State = START;
+  let state: State = NO_SPAN;
   const found: string[] = [];
   for (const line of text.split("\n")) {
     const [tokens, next] = tokenizerOf(language)!.line(line, state);
@@ -88,9 +88,13 @@ describe("code is coloured by its language", () => {
     for (const line of repetitions()) {
       // What grows with the square of the length takes 50 ms for 2,000 characters; what doubles with each few
       // characters takes seconds before it has a hundred, and is found before it would take for ever.
-      for (let length = 12; length <= MAX_LINE; length = Math.ceil(length * (length < 150 ? 1.2 : 12))) {
+      for (
+        let length = 12;
+        length <= MAX_LINE_CHARS;
+        length = Math.ceil(length * (length < 150 ? 1.2 : 12))
+      ) {
         const begun = process.cpuUsage();
-        tokenizer.line(line(length), START);
+        tokenizer.line(line(length), NO_SPAN);
         const { user } = process.cpuUsage(begun);
         if (user > 1e6) expect.fail(`${user / 1e6} s for ${length} characters: ${line(length).slice(0, 60)}`);
       }

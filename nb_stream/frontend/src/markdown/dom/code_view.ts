@@ -5,11 +5,11 @@ import { copyButton } from "../../dom/copy";
 import { Work } from "../../dom/portions";
 import { appendText, plain } from "../../dom/safe_text";
 import { tokenizerOf } from "../../highlight/languages";
-import { MAX_LINE, START, type State, type Token } from "../../highlight/tokens";
+import { MAX_LINE_CHARS, NO_SPAN, type State, type Token } from "../../highlight/tokens";
 import { opaque } from "./opaque";
 
 /** Lines that the browser lays out as one box. */
-const BOX = 64;
+const LINES_PER_BOX = 64;
 const CLASS_NAME = /^[\w+#.-]{1,20}$/;
 
 export class CodeView {
@@ -19,7 +19,7 @@ export class CodeView {
   readonly #tokenizer;
   readonly #source: string[] = [];
   #box: HTMLElement = this.#code;
-  #state: State = START;
+  #state: State = NO_SPAN;
   #partial: HTMLElement | undefined;
   #partialText = "";
 
@@ -40,7 +40,7 @@ export class CodeView {
   add(lines: readonly string[]): void {
     this.setPartial("");
     for (const line of lines) {
-      if (this.#source.length > 0 && this.#source.length % BOX === 0) {
+      if (this.#source.length > 0 && this.#source.length % LINES_PER_BOX === 0) {
         this.#box = this.#code.appendChild(h("span", "nbs-lines"));
       }
       this.#source.push(line);
@@ -61,7 +61,7 @@ export class CodeView {
       return;
     }
     if (!this.#partial) this.#partial = this.#box.appendChild(h("span", "nbs-partial"));
-    if (before.length > MAX_LINE && text.startsWith(before)) {
+    if (before.length > MAX_LINE_CHARS && text.startsWith(before)) {
       appendText(this.#partial, text.slice(before.length));
       return;
     }
@@ -76,7 +76,7 @@ export class CodeView {
   #append(parent: Node, line: string): State {
     if (!this.#tokenizer) {
       appendText(parent, line);
-      return START;
+      return NO_SPAN;
     }
     const [tokens, state] = this.#tokenizer.line(line, this.#state);
     for (const token of tokens) appendToken(parent, token);

@@ -4,7 +4,7 @@ import { h, setName, setScrollBox } from "../../dom/build";
 import type { Alignment, List, ListItem, Quote, Root } from "../parse/block";
 
 /** Added to the level of a heading, so that a message does not compete with the notebook's own headings. */
-const LEVEL = 2;
+const HEADING_SHIFT = 2;
 
 /** What elements stand for; another shape needs another element. */
 const shapes = new WeakMap<Element, string>();
@@ -32,7 +32,7 @@ export function rule(): HTMLElement {
 export function heading(level: number): HTMLElement {
   const el = h(`h${level}` as "h1");
   el.dir = "auto";
-  el.setAttribute("aria-level", String(Math.min(level + LEVEL, 6)));
+  el.setAttribute("aria-level", String(Math.min(level + HEADING_SHIFT, 6)));
   return shaped(el, `heading ${level}`);
 }
 

@@ -3,7 +3,7 @@
 import { h } from "../../dom/build";
 import { appendText } from "../../dom/safe_text";
 import type { Inline } from "../parse/inline";
-import type { InlineItem } from "../parse/items";
+import type { InlineItem } from "../parse/inline_items";
 import type { Target } from "../parse/link_targets";
 import type { Cut } from "../parse/split_points";
 import type { Formulas } from "./formula_view";

@@ -3,10 +3,10 @@
 import { h } from "../../dom/build";
 
 /** Children that stand in the container itself, and in each group behind them. */
-const DIRECT = 32;
-const GROUP = 32;
+const DIRECT_CHILDREN = 32;
+const CHILDREN_PER_GROUP = 32;
 /** Groups in a bundle. */
-const BUNDLE = 8;
+const GROUPS_PER_BUNDLE = 8;
 
 export class Slots {
   /** The elements that are not final. */
@@ -17,7 +17,7 @@ export class Slots {
   /** Takes over what stands in `el` behind the first `fixed` elements. */
   constructor(
     readonly el: HTMLElement,
-    private readonly groupSize = GROUP,
+    private readonly groupSize = CHILDREN_PER_GROUP,
     private readonly fixed = 0,
   ) {
     this.open = [...el.children].slice(fixed) as HTMLElement[];
@@ -57,7 +57,7 @@ export class Slots {
   /** How many bundles are full of what is final. */
   get #full(): number {
     if (this.groupSize === 0) return 0;
-    return Math.max(0, Math.floor((this.#final - DIRECT) / (this.groupSize * BUNDLE)));
+    return Math.max(0, Math.floor((this.#final - DIRECT_CHILDREN) / (this.groupSize * GROUPS_PER_BUNDLE)));
   }
 
   /**
@@ -66,13 +66,17 @@ export class Slots {
    * what is skipped stay as they are.
    */
   #host(place: number): Element {
-    if (this.groupSize === 0 || place < DIRECT) return this.el;
-    const group = Math.floor((place - DIRECT) / this.groupSize);
-    return boxAt(this.#bundle(Math.floor(group / BUNDLE)), group % BUNDLE, "nbs-blocks");
+    if (this.groupSize === 0 || place < DIRECT_CHILDREN) return this.el;
+    const group = Math.floor((place - DIRECT_CHILDREN) / this.groupSize);
+    return boxAt(
+      this.#bundle(Math.floor(group / GROUPS_PER_BUNDLE)),
+      group % GROUPS_PER_BUNDLE,
+      "nbs-blocks",
+    );
   }
 
   #bundle(index: number): Element {
-    return boxAt(this.el, this.fixed + DIRECT + index, "nbs-bundle");
+    return boxAt(this.el, this.fixed + DIRECT_CHILDREN + index, "nbs-bundle");
   }
 }
 

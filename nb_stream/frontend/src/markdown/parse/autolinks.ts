@@ -18,14 +18,14 @@ export const BARE = /(?<![\p{L}\p{N}])https?:\/\/|(?<=^|[\s*_~(])www\./giu;
 const BARE_HERE = /(?:https?:\/\/|www\.)[^\s<]+/iy;
 const HOST = /^(?:https?:\/\/|(?=www\.))((?:[\p{L}\p{N}\p{S}_-]+\.)*[\p{L}\p{N}\p{S}_-]+)/iu;
 /** Characters of a host (RFC 1035); what is longer is text. */
-const MAX_HOST = 253;
+const MAX_HOST_CHARS = 253;
 /** Punctuation behind a host that ends the address: no path follows. */
 const HOST_END = /(?:[?!.,:*_~'")]|&[A-Za-z0-9]+;)*(?=[\s<]|$)/y;
 const OPEN_ADDRESS =
   /<(?:[A-Za-z][A-Za-z0-9.+-]{0,31}(?::[^<>\0-\x20]*)?|[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]*)?$/y;
 /** Characters of an address that are kept back until it is complete. */
-const MAX_OPEN = 500;
-const MAX_LOCAL_PART = 64;
+const MAX_OPEN_ADDRESS_CHARS = 500;
+const MAX_LOCAL_PART_CHARS = 64;
 const LOCAL_PART = /[A-Za-z0-9.+_-]+$/;
 const MAIL_HOST = /@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+/y;
 
@@ -45,14 +45,14 @@ export function bracketedAddress(text: string, at: number): Address | null {
 /** Whether the text ends in what may become an address in angle brackets. */
 export function isOpenAddress(text: string, at: number): boolean {
   OPEN_ADDRESS.lastIndex = at;
-  return text.length - at <= MAX_OPEN && OPEN_ADDRESS.test(text);
+  return text.length - at <= MAX_OPEN_ADDRESS_CHARS && OPEN_ADDRESS.test(text);
 }
 
 /** The bare address at `at`, where `BARE` found its beginning. */
 export function bareAddress(text: string, at: number): Address | null {
   // The host first: where it is none, the rest of the address is not read, which can hold many like it.
-  let [begin, host] = HOST.exec(text.slice(at, at + MAX_HOST + 10).split("<", 1)[0]!) ?? [];
-  if (!begin || !host || host.length > MAX_HOST) return null;
+  let [begin, host] = HOST.exec(text.slice(at, at + MAX_HOST_CHARS + 10).split("<", 1)[0]!) ?? [];
+  if (!begin || !host || host.length > MAX_HOST_CHARS) return null;
   HOST_END.lastIndex = at + begin.length;
   const isAlone = HOST_END.test(text);
   if (isAlone) {
@@ -68,7 +68,7 @@ export function bareAddress(text: string, at: number): Address | null {
 
 /** The mail address whose `@` stands at `at`; `before` is the text that may hold what stands before it. */
 export function mailAddress(text: string, at: number, before: string): Address | null {
-  const local = LOCAL_PART.exec(before.slice(-MAX_LOCAL_PART))?.[0];
+  const local = LOCAL_PART.exec(before.slice(-MAX_LOCAL_PART_CHARS))?.[0];
   MAIL_HOST.lastIndex = at;
   const host = MAIL_HOST.exec(text)?.[0];
   if (!local || !host || /[-_]$/.test(host) || text[at + host.length] === "@") return null;

@@ -17,13 +17,13 @@ import {
 } from "./block";
 import * as starts from "./block_starts";
 import { Cursor } from "./cursor";
-import { type Definitions, MAX_DEFINITION } from "./link_targets";
-import { alignments, cells, MAX_FILLED } from "./tables";
+import { type Definitions, MAX_DEFINITION_CHARS } from "./link_targets";
+import { alignments, cells, MAX_FILLED_CELLS } from "./tables";
 
 /** Containers in containers; what would go deeper is text. */
 export const MAX_BLOCK_DEPTH = 32;
 /** Items and rows in one element, as far as text and not layout decides. */
-export const PART = 64;
+export const ITEMS_PER_PART = 64;
 
 export class BlockParser {
   readonly root: Root = { kind: "root", open: true, final: false, lastLine: 0, children: [] };
@@ -38,7 +38,7 @@ export class BlockParser {
 
   constructor(
     private readonly definitions: Definitions,
-    private readonly part = PART,
+    private readonly part = ITEMS_PER_PART,
   ) {}
 
   get tip(): Block {
@@ -186,7 +186,7 @@ export class BlockParser {
     let table = this.tip as Table;
     const found = cells(cursor.rest);
     const missing = Math.max(0, table.alignments.length - found.length);
-    if (table.filled + missing > MAX_FILLED) return false;
+    if (table.filled + missing > MAX_FILLED_CELLS) return false;
     if (table.length >= this.part) {
       const { alignments: aligned, header, filled } = table;
       this.#closeTo(this.#path.length - 1);
@@ -237,7 +237,11 @@ export class BlockParser {
   #addText(block: Paragraph, line: string): void {
     // Definitions that another one follows are complete: a long row of them is not read again with each line.
     const isRow = !this.#isPreview && line.startsWith("[") && block.text.startsWith("[");
-    if (isRow && block.text.length < MAX_DEFINITION && this.definitions.take(block.text, false) === "") {
+    if (
+      isRow &&
+      block.text.length < MAX_DEFINITION_CHARS &&
+      this.definitions.take(block.text, false) === ""
+    ) {
       this.definitions.take(block.text, true);
       block.text = "";
     }

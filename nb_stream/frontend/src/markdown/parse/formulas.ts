@@ -14,7 +14,7 @@ const CLOSERS = new Map([
 ]);
 /** Characters of a formula; what is longer is text. Between single dollars it is sooner: they are mostly prices. */
 const MAX_TEX = 10_000;
-const MAX_BETWEEN_DOLLARS = 400;
+const MAX_DOLLAR_TEX_CHARS = 400;
 
 /** The delimiter of a formula at `at`, or nothing. */
 export function openerAt(text: string, at: number): string {
@@ -33,7 +33,7 @@ export function openerAt(text: string, at: number): string {
 export function readFormula(text: string, at: number, opener: string): Formula | "open" | null {
   const from = at + opener.length;
   const closer = CLOSERS.get(opener)!;
-  const limit = opener === "$" ? MAX_BETWEEN_DOLLARS : MAX_TEX;
+  const limit = opener === "$" ? MAX_DOLLAR_TEX_CHARS : MAX_TEX;
   const body = text.slice(from, from + limit + closer.length);
   const length = opener === "$" ? closingDollar(body) : body.indexOf(closer);
   if (length === null || (length < 0 && body.length > limit)) return null;

@@ -13,7 +13,7 @@ import { openEarly, type Run, Runs, runAt } from "./delimiter_runs";
 import { ESCAPABLE, referenceAt } from "./escapes";
 import { isLikely, mayBecomeLikely, openerAt, readFormula } from "./formulas";
 import { endWithout, shownCodeEnd, shownEnd, type TailKind } from "./idempotent_tail";
-import { type InlineItem, wordsOf } from "./items";
+import { type InlineItem, wordsOf } from "./inline_items";
 import type { Definitions, Target } from "./link_targets";
 
 export interface Inline {

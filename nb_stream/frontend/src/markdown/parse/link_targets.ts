@@ -20,9 +20,9 @@ const TITLE =
   /"([^"\\]*(?:\\[\s\S][^"\\]*)*)"|'([^'\\]*(?:\\[\s\S][^'\\]*)*)'|\(([^()\\]*(?:\\[\s\S][^()\\]*)*)\)/y;
 const SPACE_AND_LINE_END = /[ \t]*(?:\n[ \t]*)?/y;
 const LINE_END = /[ \t]*(?:\n|$)/y;
-const NESTED_PARENTHESES = 32;
+const MAX_NESTED_PARENTHESES = 32;
 /** Characters up to which the beginning of an open paragraph is looked at for definitions. */
-export const MAX_DEFINITION = 4000;
+export const MAX_DEFINITION_CHARS = 4000;
 
 /** Where `pattern`, which is sticky, ends when it begins at `at`; null where it does not match. */
 function endOfMatch(pattern: RegExp, text: string, at: number): number | null {
@@ -54,7 +54,7 @@ function readDestination(text: string, at: number): Read<string> | null {
     const character = text[end]!;
     if (character <= " " || character === "\u007f") break;
     if (character === "\\" && ESCAPABLE.test(text[end + 1] ?? "")) end++;
-    else if (character === "(" && ++depth > NESTED_PARENTHESES) return null;
+    else if (character === "(" && ++depth > MAX_NESTED_PARENTHESES) return null;
     else if (character === ")" && --depth < 0) break;
   }
   if (depth > 0 || (end === at && text[at] !== ")")) return null;

@@ -6,7 +6,7 @@
  */
 
 import type { Inline } from "./inline";
-import type { InlineItem, Text } from "./items";
+import type { InlineItem, Text } from "./inline_items";
 
 /** A place in a row of items, inside the text of the item at `index` or before that item. */
 export interface Cut {

@@ -6,7 +6,7 @@ const DELIMITERS = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 /** More columns than this are no table: each row can be made of as many empty cells. */
 const MAX_COLUMNS = 200;
 /** Empty cells that a table may be given. */
-export const MAX_FILLED = 20_000;
+export const MAX_FILLED_CELLS = 20_000;
 
 /** The cells of a line, without the escapes of their pipes. */
 export function cells(line: string): string[] {

@@ -14,26 +14,26 @@ import {
   type Paragraph,
   type Table,
 } from "../parse/block";
-import { isOpenDefinition, MAX_DEFINITION } from "../parse/link_targets";
+import { isOpenDefinition, MAX_DEFINITION_CHARS } from "../parse/link_targets";
 import { cells } from "../parse/tables";
-import { Leaf, type Reading } from "./inline_stream";
+import { InlineStream, type Reading } from "./inline_stream";
 
 /** The header of a table before the line under it has come. */
 const HEADER = /^\n?\|[^\n]*(?:\n[|:\s-]*)?$/;
 const HAS_WORDS = /^[^\n]*?[^\s|]/;
 /** Characters of a header, with the line under it, that is shown as a table before it is one. */
-const MAX_HEADER = 4000;
+const MAX_HEADER_CHARS = 4000;
 
 interface ShownBlock {
   readonly el: HTMLElement;
   readonly slots: Slots;
 }
 
-export class View {
+export class BlockView {
   readonly #root: ShownBlock;
   #shown = new WeakMap<Container, ShownBlock>();
   #codes = new WeakMap<Code, CodeView>();
-  #leaves = new WeakMap<Element, Leaf>();
+  #leaves = new WeakMap<Element, InlineStream>();
   /** The texts of cells that are complete, so that they are not read again while their row is written. */
   #cellTexts = new WeakMap<Element, string>();
   /** The elements of what stands in parts, by what the parts share. */
@@ -123,7 +123,7 @@ export class View {
   }
 
   #text(el: HTMLElement, text: string, final: boolean, fixed = 0): HTMLElement {
-    const leaf = this.#leaves.get(el) ?? new Leaf(el, this.reading, fixed);
+    const leaf = this.#leaves.get(el) ?? new InlineStream(el, this.reading, fixed);
     leaf.update(text, final);
     if (final) this.#leaves.delete(el);
     else {
@@ -136,7 +136,7 @@ export class View {
   /** What a paragraph shows; before it is complete, nothing that may be a definition. */
   #textOf({ final, text, isPartial }: Paragraph): string {
     if (final) return text;
-    const mayDefine = text.startsWith("[") && text.length < MAX_DEFINITION;
+    const mayDefine = text.startsWith("[") && text.length < MAX_DEFINITION_CHARS;
     const rest = mayDefine ? this.reading.definitions.take(text, false) : text;
     if (mayDefine && isOpenDefinition(rest)) return "";
     // The end of the line decides what its last characters are.
@@ -229,11 +229,13 @@ export class View {
 
 /** Whether a paragraph may be the header of a table, and the beginning of the line under it. */
 function isHeader(text: string): boolean {
-  return text.length <= MAX_HEADER && HEADER.test(text) && HAS_WORDS.test(text);
+  return text.length <= MAX_HEADER_CHARS && HEADER.test(text) && HAS_WORDS.test(text);
 }
 
 /** A text without what at its end may be the header of a table, until the line under it says so. */
 function withoutHeader(text: string): string {
   const at = text.lastIndexOf("\n|");
-  return at >= 0 && text.length - at <= MAX_HEADER && HEADER.test(text.slice(at)) ? text.slice(0, at) : text;
+  return at >= 0 && text.length - at <= MAX_HEADER_CHARS && HEADER.test(text.slice(at))
+    ? text.slice(0, at)
+    : text;
 }

@@ -15,14 +15,14 @@ import { endWithout, type TailKind, WHITE } from "../parse/idempotent_tail";
 import { type Inline, readInline } from "../parse/inline";
 import type { Definitions } from "../parse/link_targets";
 import { type Cut, cutAfter, lastCut } from "../parse/split_points";
-import { isQuiet, mayWait } from "./quiet";
+import { isPlainContinuation, mayStayUnread } from "./plain_continuation";
 
 /** Characters of a text that stand in one box. */
-export const TEXT_PART = 4096;
+export const CHARS_PER_PART = 4096;
 /** Characters of a text that has no place for a cut, behind which it is cut all the same, for each one of a part. */
-const UNCUT = 4;
+const MAX_UNCUT_PARTS = 4;
 /** Characters that may be read for each one that comes in. */
-const CREDIT = 8;
+const READ_PER_CHAR = 8;
 /** Elements that text may go on in. */
 const RUNNING = "em, strong, del, code, .nbs-math, .nbs-coming-image";
 
@@ -38,7 +38,7 @@ export class Reading {
   constructor(
     readonly services: Services,
     readonly definitions: Definitions,
-    readonly part = TEXT_PART,
+    readonly part = CHARS_PER_PART,
   ) {}
 
   receive(length: number): void {
@@ -48,7 +48,7 @@ export class Reading {
 
   /** Take `length` off the credit; false where it does not suffice. */
   spend(length: number): boolean {
-    if (this.read + length > CREDIT * this.#received) return false;
+    if (this.read + length > READ_PER_CHAR * this.#received) return false;
     this.read += length;
     return true;
   }
@@ -62,7 +62,7 @@ export class Reading {
   }
 }
 
-export class Leaf {
+export class InlineStream {
   /** The settled beginning of the text. */
   #settled = "";
   /** The box that is being filled. */
@@ -123,7 +123,7 @@ export class Leaf {
    */
   #cutTooLong(text: string): void {
     for (;;) {
-      const end = this.#settled.length - this.#length + UNCUT * this.reading.part;
+      const end = this.#settled.length - this.#length + MAX_UNCUT_PARTS * this.reading.part;
       if (text.length <= end + 1) return; // one more for the second half of a character
       const box = this.#box;
       const inline = this.#read(text.slice(this.#settled.length, end), true);
@@ -156,8 +156,8 @@ export class Leaf {
   /** Whether what is new can be added as it is. */
   #isQuiet(text: string, open: number): boolean {
     const added = text.length - this.#shown.length;
-    if (!mayWait(text.length - this.#readTo, open)) return false;
-    return isQuiet(text, added, this.#tail) && text.startsWith(this.#shown);
+    if (!mayStayUnread(text.length - this.#readTo, open)) return false;
+    return isPlainContinuation(text, added, this.#tail) && text.startsWith(this.#shown);
   }
 
   #show(inline: Inline): void {

@@ -8,11 +8,11 @@
 import { inLines, openEnd, withoutColours } from "../../ansi/ansi";
 import { writeAll } from "../../dom/portions";
 import type { Services } from "../dom/inline_view";
-import { BlockParser, PART } from "../parse/blocks";
+import { BlockParser, ITEMS_PER_PART } from "../parse/blocks";
 import { Definitions } from "../parse/link_targets";
-import { View } from "./block_view";
+import { BlockView } from "./block_view";
 import { holdsBack } from "./hold_back";
-import { Leaf, Reading, TEXT_PART } from "./inline_stream";
+import { CHARS_PER_PART, InlineStream, Reading } from "./inline_stream";
 
 /** Where long texts, lists and tables are cut into parts. */
 export interface WriterParts {
@@ -20,12 +20,12 @@ export interface WriterParts {
   readonly items: number;
 }
 
-const PARTS: WriterParts = { text: TEXT_PART, items: PART };
+const PARTS: WriterParts = { text: CHARS_PER_PART, items: ITEMS_PER_PART };
 
 export class MarkdownWriter {
   readonly #reading: Reading;
   readonly #parser: BlockParser;
-  readonly #view: View;
+  readonly #view: BlockView;
   /** The line that is not complete. */
   #line = "";
   /** The end of a piece that may belong together with the next one. */
@@ -41,7 +41,7 @@ export class MarkdownWriter {
   ) {
     this.#reading = new Reading(services, definitions, parts.text);
     this.#parser = new BlockParser(definitions, parts.items);
-    this.#view = new View(el, this.#reading);
+    this.#view = new BlockView(el, this.#reading);
   }
 
   /** Characters that were read so far, those that were read again included. */
@@ -94,7 +94,7 @@ export class MarkdownWriter {
     this.#reading.waiting.clear();
     for (const el of els) {
       const fixed = el.firstElementChild?.matches("input") ? 1 : 0;
-      new Leaf(el, this.#reading, fixed).update(this.#reading.sources.get(el)!, true);
+      new InlineStream(el, this.#reading, fixed).update(this.#reading.sources.get(el)!, true);
     }
   }
 }

@@ -11,7 +11,7 @@ import type { Definitions } from "../parse/link_targets";
 import { MarkdownWriter, type WriterParts } from "./markdown_writer";
 
 /** Characters that are read in one go: about 2 ms. */
-const SLICE = 16_384;
+const SLICE_CHARS = 16_384;
 
 /** Whether more may be done now. */
 type MayGoOn = () => boolean;
@@ -69,8 +69,8 @@ class Recheck {
   /** Do a part, and more while `mayGoOn`. Returns whether all is done. */
   advance(mayGoOn: MayGoOn): boolean {
     do {
-      this.#writer.write(this.text.slice(this.#read, this.#read + SLICE));
-      this.#read += SLICE;
+      this.#writer.write(this.text.slice(this.#read, this.#read + SLICE_CHARS));
+      this.#read += SLICE_CHARS;
       if (this.#read >= this.text.length) {
         this.#writer.end();
         this.#compare(this.#fresh.childElementCount);

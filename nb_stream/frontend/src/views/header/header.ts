@@ -8,7 +8,7 @@ import { focusOn, h, setChildren, setGroup } from "../../dom/build";
 import { plain, setText } from "../../dom/safe_text";
 import { asName } from "../../protocol/code_points";
 import type { RunState } from "../../protocol/model";
-import { AgentBox } from "./agent";
+import { AgentSwitch } from "./agent_switch";
 
 /** A sign for each state, so that colour is not needed to tell them apart. */
 const CUES = new Map<RunState, string>([
@@ -34,7 +34,7 @@ export class Header {
   #list = h("ul", "nbs-agents");
   #agents = h("div", "nbs-team", h("div", "nbs-caption", "Stream tokens", this.#allLabel), this.#list);
   #caution = h("p", "nbs-caution");
-  #boxes = new Map<string, AgentBox>();
+  #boxes = new Map<string, AgentSwitch>();
   #teams = new Map<string, [HTMLElement, HTMLElement]>();
 
   constructor(private readonly connection: Connection) {
@@ -101,7 +101,7 @@ export class Header {
       return list;
     };
     agents.forEach((row, index) => {
-      const box = this.#boxes.get(row.path) ?? new AgentBox(row, this.connection);
+      const box = this.#boxes.get(row.path) ?? new AgentSwitch(row, this.connection);
       this.#boxes.set(row.path, box);
       put(listOf(row.parent), box.el);
       box.update(row, index);

@@ -5,7 +5,7 @@ import type { Store } from "../../comm/store";
 import { onAbort } from "../../dom/abort";
 import { h } from "../../dom/build";
 
-export function hideLeft(model: Model, store: Store, signal: AbortSignal): void {
+export function hideSavedOutput(model: Model, store: Store, signal: AbortSignal): void {
   const mark = String(model.get("static_mark") ?? "");
   if (!/^[\w-]+$/.test(mark)) return;
   const sheet = h("style");

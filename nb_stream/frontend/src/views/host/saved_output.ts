@@ -32,7 +32,7 @@ interface Notebook {
 }
 
 /** An output of the panel's: its place among the outputs, and what its stamp says. */
-interface Left {
+interface SavedPart {
   outputs: Outputs;
   index: number;
   stamp: string;
@@ -41,14 +41,14 @@ interface Left {
   revision: string;
 }
 
-export function keepLeft(model: Model, connection: Connection, signal: AbortSignal): void {
+export function updateSavedOutput(model: Model, connection: Connection, signal: AbortSignal): void {
   const mark = String(model.get("static_mark") ?? "");
   const notebook = notebookOf(model);
   if (mark === "" || notebook === undefined) return;
   const look = () => {
     const [place, ...revisions] = String(model.get("left") ?? "").split(".");
     if (place === "") return [];
-    const stale = leftIn(notebook, mark).filter(
+    const stale = savedParts(notebook, mark).filter(
       (left) => String(left.place) !== place || left.revision !== revisions[left.part],
     );
     return [...new Set(stale.map(({ part }) => part))];
@@ -60,7 +60,7 @@ export function keepLeft(model: Model, connection: Connection, signal: AbortSign
   const receive = (ops: readonly Op[]) => {
     const op = ops.find((one): one is SavedOutputOp => one.op === "saved_output");
     if (!op) return;
-    for (const { outputs, index, stamp, place, part } of leftIn(notebook, mark)) {
+    for (const { outputs, index, stamp, place, part } of savedParts(notebook, mark)) {
       const now = place === op.place ? op.parts[part] : { stamp: "", data: op.elsewhere[part] };
       if (now === undefined || now.stamp === stamp) continue;
       const metadata = now.stamp === "" ? {} : { nb_stream: now.stamp };
@@ -84,8 +84,8 @@ function notebookOf(model: Model): Notebook | undefined {
 }
 
 /** Where the transcript stands, or stood: an output says in its metadata whose it is, where, and what. */
-function leftIn(notebook: Notebook, mark: string): Left[] {
-  const found: Left[] = [];
+function savedParts(notebook: Notebook, mark: string): SavedPart[] {
+  const found: SavedPart[] = [];
   for (let at = 0; at < notebook.cells.length; at++) {
     const { outputs } = notebook.cells.get(at);
     for (let index = 0; index < (outputs?.length ?? 0); index++) {

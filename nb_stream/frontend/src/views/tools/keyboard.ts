@@ -1,11 +1,11 @@
 /** The keys of the transcript: arrows from message to message, single letters for the tools. */
 
 import { focusOn, hasModifier, isComposed } from "../../dom/build";
-import { CellView } from "../transcript/cell";
+import { CellView } from "../transcript/cell_view";
 import type { History } from "../transcript/history";
 
 /** One message at a time takes part in the order of the Tab key; the arrows go on from there. */
-export class Roving {
+export class RovingTabStop {
   #stop: CellView | undefined;
   #chosen = false;
 

@@ -10,7 +10,7 @@ import type * as Extras from "../../modules/extras";
 
 declare const __EXTRAS__: `extras.${string}`;
 
-export class Extra<Part> {
+export class PartOnDemand<Part> {
   #part: Part | undefined;
 
   constructor(

@@ -7,7 +7,7 @@ import { setText } from "../../dom/safe_text";
 import { isActive } from "../../protocol/model";
 
 /** Milliseconds between two looks at the clock while it runs. */
-const TICK = 200;
+const TICK_MS = 200;
 /** Milliseconds in which the kernel is expected to hear where the slider was put. */
 const SEEK_TIMEOUT_MS = 1000;
 
@@ -75,7 +75,7 @@ export class ReplayBar {
     this.#show(replay.speed);
     this.#look();
     clearInterval(this.#timer);
-    this.#timer = plays ? window.setInterval(() => this.#look(), TICK) : 0;
+    this.#timer = plays ? window.setInterval(() => this.#look(), TICK_MS) : 0;
   }
 
   #toggle(): void {

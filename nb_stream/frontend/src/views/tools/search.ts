@@ -6,13 +6,13 @@
  */
 
 import { exactly, findRanges, Highlighter } from "../../dom/highlights";
-import type { CellView } from "../transcript/cell";
 import { searchText } from "../transcript/cell_text";
+import type { CellView } from "../transcript/cell_view";
 import { holdsMore, showMore } from "../transcript/data_view";
 import type { History } from "../transcript/history";
 
 /** Portions of a long table or list that are shown for a hit in them. */
-const PORTIONS = 50;
+const PORTIONS_FOR_HIT = 50;
 
 export class Search {
   /** Called when `status` may have changed. */
@@ -110,7 +110,7 @@ export class Search {
     let ranges = findRanges(view.content!, this.#pattern!);
     const grows = ranges.length < this.#counts.get(view)! && holdsMore(view.content!);
     if (grows) {
-      showMore(view.content!, PORTIONS);
+      showMore(view.content!, PORTIONS_FOR_HIT);
       ranges = findRanges(view.content!, this.#pattern!);
     }
     this.#total += ranges.length - this.#counts.get(view)!;

@@ -16,15 +16,15 @@ import {
 } from "../../protocol/model";
 import { headline, kindWord } from "../transcript/summary";
 
-const WIDTH = 1000;
-const HEIGHT = 14;
+const PICTURE_WIDTH = 1000;
+const PICTURE_HEIGHT = 14;
 /** The least width of a bar, so that what took no time is seen. */
-const MIN_BAR = 4;
+const MIN_BAR_WIDTH = 4;
 /** Top and height of the bars. */
-const PLACES: Record<What, [number, number]> = {
-  writing: [1, HEIGHT - 2],
-  working: [HEIGHT / 2, HEIGHT / 2 - 1],
-  waiting: [3, HEIGHT - 6],
+const BAR_PLACES: Record<What, [number, number]> = {
+  writing: [1, PICTURE_HEIGHT - 2],
+  working: [PICTURE_HEIGHT / 2, PICTURE_HEIGHT / 2 - 1],
+  waiting: [3, PICTURE_HEIGHT - 6],
 };
 export type What = "writing" | "working" | "waiting";
 
@@ -147,7 +147,7 @@ export class TimelineRow {
   constructor(path: string, colour: string) {
     this.#picture = svg("svg", {
       class: "nbs-bars",
-      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      viewBox: `0 0 ${PICTURE_WIDTH} ${PICTURE_HEIGHT}`,
       preserveAspectRatio: "none",
       role: "group",
       "aria-label": plain(path),
@@ -175,20 +175,21 @@ export class TimelineRow {
 
   /** Show `facts` between the times `begin` and `end`; the bar `kept` is shown in any case. */
   draw(facts: RowFacts, begin: number, end: number, kept?: Element): void {
-    const scale = WIDTH / Math.max(end - begin, 0.1);
+    const scale = PICTURE_WIDTH / Math.max(end - begin, 0.1);
     const drawn: SVGElement[] = [];
     const reached: Partial<Record<What, number>> = {};
     for (const bar of facts.bars) {
       const { what, from, to, cell } = bar;
-      const x = Math.min(Math.max(0, (from - begin) * scale), WIDTH - MIN_BAR);
-      const width = Math.max(MIN_BAR, (to - from) * scale);
+      const x = Math.min(Math.max(0, (from - begin) * scale), PICTURE_WIDTH - MIN_BAR_WIDTH);
+      const width = Math.max(MIN_BAR_WIDTH, (to - from) * scale);
       const known = this.#bars.get(cell.id);
       // Bars that nobody could tell apart are drawn once, so that a run of thousands stays a small picture.
-      if (x + width < (reached[what] ?? -MIN_BAR) + MIN_BAR && (!known || known !== kept)) continue;
+      if (x + width < (reached[what] ?? -MIN_BAR_WIDTH) + MIN_BAR_WIDTH && (!known || known !== kept))
+        continue;
       reached[what] = x + width;
       const el = known ?? svg("rect", { class: `nbs-bar-${what}`, role: "button", tabindex: -1, rx: 2 });
       this.#bars.set(cell.id, el);
-      const [y, height] = PLACES[what];
+      const [y, height] = BAR_PLACES[what];
       for (const [name, value] of Object.entries({ x, y, width, height }))
         el.setAttribute(name, String(value));
       const words = barTitle(bar);

@@ -8,12 +8,12 @@ import { anchorOf } from "../transcript/cell_address";
 import type { FollowOutput } from "../transcript/follow_output";
 import type { History } from "../transcript/history";
 import type { LiveArea } from "../transcript/live";
-import { openForPrint } from "../transcript/print";
+import { openForPrint } from "../transcript/open_for_print";
 import type { FiguresTable } from "./figures";
 import { Filter } from "./filter";
 import { Fullscreen } from "./fullscreen";
-import { controlsOf, listenForKeys, Roving } from "./keyboard";
-import { Extra } from "./on_demand";
+import { controlsOf, listenForKeys, RovingTabStop } from "./keyboard";
+import { PartOnDemand } from "./on_demand";
 import { Search } from "./search";
 import { SearchBar } from "./search_bar";
 import type { Timeline } from "./timeline";
@@ -37,10 +37,10 @@ export class Tools {
   readonly drawers: HTMLElement;
   #filter: Filter;
   #searchBar: SearchBar;
-  #timeline: Extra<Timeline>;
-  #figures: Extra<FiguresTable>;
-  #help: Extra<unknown>;
-  #roving: Roving;
+  #timeline: PartOnDemand<Timeline>;
+  #figures: PartOnDemand<FiguresTable>;
+  #help: PartOnDemand<unknown>;
+  #roving: RovingTabStop;
 
   constructor(
     private readonly connection: Connection,
@@ -69,7 +69,7 @@ export class Tools {
       table.draw();
       return table;
     });
-    this.#roving = new Roving(history, scroller);
+    this.#roving = new RovingTabStop(history, scroller);
     history.scrolled = () => this.#roving.update();
     const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
     const tools: Tool[] = [
@@ -178,9 +178,12 @@ export class Tools {
   }
 
   /** A drawer whose content comes later. */
-  #later<Part>(className: string, make: ConstructorParameters<typeof Extra<Part>>[3]): Extra<Part> {
+  #later<Part>(
+    className: string,
+    make: ConstructorParameters<typeof PartOnDemand<Part>>[3],
+  ): PartOnDemand<Part> {
     const el = h("div", `nbs-drawer ${className}`, h("p", "nbs-label", COMING));
-    return new Extra(el, this.connection, this.signal, make);
+    return new PartOnDemand(el, this.connection, this.signal, make);
   }
 
   #reveal(id: string): void {

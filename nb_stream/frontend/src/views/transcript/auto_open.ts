@@ -6,7 +6,7 @@
 import { type Cell, USER } from "../../protocol/model";
 import { isAsking } from "./input";
 
-export class Attention {
+export class AutoOpen {
   #run: string | undefined;
   #urgent = new Set<string>();
   #said: { id: string; index: number } | undefined;

@@ -1,7 +1,7 @@
 /** The bodies of open cells that come near the screen: a few in each frame, because long messages take their time. */
 
 import { onAbort } from "../../dom/abort";
-import type { CellView } from "./cell";
+import type { CellView } from "./cell_view";
 
 /** Milliseconds in which bodies are made at a time. */
 const BODIES_BUDGET_MS = 8;

@@ -12,7 +12,7 @@ import { type ApprovalSubject, type Cell, type TextForm, unreachable } from "../
 import { searchText } from "./cell_text";
 import { dataView, parseData } from "./data_view";
 import { imageView } from "./images";
-import { field, label, output, source } from "./source";
+import { field, label, output, source } from "./source_box";
 import { toolArguments, toolCall } from "./tool_call";
 import { tracebackFold } from "./traceback";
 

@@ -2,7 +2,7 @@
 
 import type { CellHead } from "../../protocol/model";
 
-const DEEPEST = 4;
+const MAX_INDENT = 4;
 
 /** The path above the agent's own name, with its last slash; empty for the agents of the team itself. */
 export function pathAbove({ path = "", agent = "" }: CellHead): string {
@@ -11,7 +11,7 @@ export function pathAbove({ path = "", agent = "" }: CellHead): string {
 
 /** The class that indents a cell under the agents and teams that run it. */
 export function depthClass(head: CellHead): string {
-  const depth = Math.min(pathAbove(head).split("/").length - 1, DEEPEST);
+  const depth = Math.min(pathAbove(head).split("/").length - 1, MAX_INDENT);
   return depth > 0 ? `nbs-d${depth}` : "";
 }
 

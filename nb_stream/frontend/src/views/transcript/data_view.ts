@@ -3,16 +3,16 @@
 import { button, focusedIn, focusOn, h, setScrollBox } from "../../dom/build";
 import { count, isExact } from "../../dom/format";
 import { finishIn, isPartlyWritten } from "../../dom/portions";
-import { source } from "./source";
+import { source } from "./source_box";
 
 /** Entries of a list, and rows of a table, that are shown before the reader asks for more. */
-const AT_ONCE = 200;
+const ENTRIES_PER_PORTION = 200;
 const MAX_TABLE_COLUMNS = 12;
 /** Levels of a tree that are open, and levels that are shown as a tree at all. */
-const OPEN = 2;
-const DEPTH = 24;
+const OPEN_LEVELS = 2;
+const MAX_TREE_LEVELS = 24;
 
-type Record_ = Record<string, unknown>;
+type Fields = Record<string, unknown>;
 
 /** The list or object that `text` is in JSON, or undefined where it is something else, or would lose digits. */
 export function parseData(text: string): object | undefined {
@@ -26,7 +26,7 @@ export function parseData(text: string): object | undefined {
 
 export function dataView(value: unknown): HTMLElement {
   const columns = columnsOf(value);
-  return columns.length > 0 ? recordTable(value as Record_[], columns) : tree(value, 0);
+  return columns.length > 0 ? recordTable(value as Fields[], columns) : tree(value, 0);
 }
 
 function isNested(value: unknown): value is object {
@@ -48,13 +48,13 @@ function columnsOf(value: unknown): string[] {
   return [...columns];
 }
 
-function recordTable(rows: readonly Record_[], columns: readonly string[]): HTMLElement {
+function recordTable(rows: readonly Fields[], columns: readonly string[]): HTMLElement {
   const body = h("tbody");
   const head = h("tr", "", ...columns.map((name) => h("th", "", name)));
   for (const th of head.children) th.setAttribute("scope", "col");
   const el = h("div", "nbs-data", h("table", "", h("thead", "", head), body));
   setScrollBox(el, `Table, ${count(rows.length, "row")}`);
-  const cell = (row: Record_, name: string) =>
+  const cell = (row: Fields, name: string) =>
     h("td", "", ...(Object.hasOwn(row, name) ? [scalar(row[name])] : []));
   inPortions(rows, el, body, (row) => h("tr", "", ...columns.map((name) => cell(row, name))));
   return el;
@@ -62,7 +62,7 @@ function recordTable(rows: readonly Record_[], columns: readonly string[]): HTML
 
 function tree(value: unknown, depth: number): HTMLElement {
   if (!isNested(value)) return h("p", "nbs-field", scalar(value));
-  if (depth > DEPTH) return source(compact(value));
+  if (depth > MAX_TREE_LEVELS) return source(compact(value));
   const list = h("ul", "nbs-tree");
   const isList = Array.isArray(value);
   inPortions(Object.entries(value), list, list, ([name, entry]) => {
@@ -87,7 +87,7 @@ function branch(key: HTMLElement, value: object, depth: number): HTMLElement {
   if (size === 0) return h("span", "", key, " ", h("span", "nbs-size", `no ${noun}s`));
   const el = h("details", "nbs-branch", h("summary", "", key, " ", h("span", "nbs-size", count(size, noun))));
   el.append(tree(value, depth + 1));
-  el.open = depth + 1 < OPEN;
+  el.open = depth + 1 < OPEN_LEVELS;
   return el;
 }
 
@@ -122,11 +122,11 @@ function inPortions<T>(
   const more = button("nbs-quiet nbs-more", "", "", () => portion());
   const foot = el === into ? h("li", "", more) : more;
   const portion = () => {
-    const fresh = entries.slice(next, next + AT_ONCE).map(make);
+    const fresh = entries.slice(next, next + ENTRIES_PER_PORTION).map(make);
     // The button stays where it is: what is moved loses the focus.
     if (foot.parentNode === into) foot.before(...fresh);
     else into.append(...fresh);
-    next += AT_ONCE;
+    next += ENTRIES_PER_PORTION;
     if (next < entries.length) {
       more.textContent = `Show more (${count(entries.length - next, "entry", "entries")} left)`;
       if (!foot.parentNode) el.append(foot);

@@ -7,7 +7,7 @@ import { setText } from "../../dom/safe_text";
 import type { History } from "./history";
 
 /** Pixels from the end that still count as the end. */
-const NEAR = 24;
+const NEAR_END_PX = 24;
 
 export class FollowOutput {
   /** The way back to the end, shown while the reader is elsewhere. */
@@ -73,7 +73,7 @@ export class FollowOutput {
 
   #isNearEnd(): boolean {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight < NEAR;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
   }
 
   /** The reader selects text, or stands with the keyboard on something that is not the end. */

@@ -11,15 +11,15 @@ import { focusedIn, focusOn, focusTranscript, h, isInUse } from "../../dom/build
 import { exactly, findRanges } from "../../dom/highlights";
 import { finishIn, WRITTEN } from "../../dom/portions";
 import type { Cell, CellHead, RunInfo } from "../../protocol/model";
-import { Attention } from "./auto_open";
+import { AutoOpen } from "./auto_open";
 import { Bodies } from "./bodies";
-import { CellView } from "./cell";
-import { Backlog } from "./idle_queue";
+import { CellView } from "./cell_view";
+import { IdleQueue } from "./idle_queue";
 import { isAsking } from "./input";
 import type { LiveArea } from "./live";
-import { RunLine } from "./run";
+import { RunLine } from "./run_line";
 import { cellKey, runKey, sequence } from "./sequence";
-import { Blocks } from "./virtual_list";
+import { VirtualList } from "./virtual_list";
 
 interface HistoryItem {
   key: string;
@@ -44,9 +44,9 @@ export class History {
   #cells = 0;
   #hidden = 0;
   #opened = new Set<CellView>();
-  #attention = new Attention();
-  #later: Backlog;
-  #blocks: Blocks;
+  #attention = new AutoOpen();
+  #later: IdleQueue;
+  #blocks: VirtualList;
   #bodies: Bodies;
   /** Whether the reader wants new cells open. */
   #allOpen = false;
@@ -57,8 +57,8 @@ export class History {
     private readonly live: LiveArea,
     signal: AbortSignal,
   ) {
-    this.#later = new Backlog(signal);
-    this.#blocks = new Blocks(this.el, this.#later, {
+    this.#later = new IdleQueue(signal);
+    this.#blocks = new VirtualList(this.el, this.#later, {
       approach: (first, end) => this.#approach(first, end),
       released: () => this.scrolled(),
       found: (place, text) => this.#found(place, text),

@@ -7,7 +7,7 @@ const IDLE_BUDGET_MS = 8;
 
 type IdleWork = () => void;
 
-export class Backlog {
+export class IdleQueue {
   #work: IdleWork[] = [];
   #timer = 0;
 

@@ -1,7 +1,7 @@
 /** The cells that are being written, side by side where there is room; their text grows as it comes. */
 
 import type { Connection } from "../../comm/connection";
-import type { LiveCell } from "../../comm/live_text";
+import type { LiveCell } from "../../comm/live_cell";
 import { focusedIn, h, setChildren, setName } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { count } from "../../dom/format";

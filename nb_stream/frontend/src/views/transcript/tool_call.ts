@@ -6,7 +6,7 @@ import { duration } from "../../dom/format";
 import { asName } from "../../protocol/code_points";
 import type { Cell, ToolCall } from "../../protocol/model";
 import { dataView, parseData } from "./data_view";
-import { label, output, source } from "./source";
+import { label, output, source } from "./source_box";
 
 /** The call of a finished or running cell; `alone` says that the cell's time is the call's. */
 export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElement {

@@ -6,7 +6,7 @@ import { Work } from "../../dom/portions";
 import { appendText } from "../../dom/safe_text";
 
 /** Characters for which a line counts beside its own. */
-const LINE = 16;
+const LINE_COST_CHARS = 16;
 const FRAME = /^\s*File "(.*)", line \d+/;
 const LIBRARY = /[\\/](site-packages|dist-packages|lib[\\/]python\d)|^<frozen/;
 
@@ -28,6 +28,6 @@ function* lines(pre: HTMLElement, text: string): Generator<number> {
     const el = h("span", raised ? "nbs-raised" : isLibrary ? "nbs-library" : file ? "nbs-frame" : "");
     appendText(el, index === 0 ? line : `\n${line}`);
     pre.append(el);
-    yield line.length + LINE;
+    yield line.length + LINE_COST_CHARS;
   }
 }

@@ -5,14 +5,14 @@
 
 import { onAbort } from "../../dom/abort";
 import { h, isInUse } from "../../dom/build";
-import type { Backlog } from "./idle_queue";
+import type { IdleQueue } from "./idle_queue";
 
 /** Items in a block. */
-const SIZE = 50;
+const ITEMS_PER_BLOCK = 50;
 /** Blocks at the end of the list that are always built. */
-const END = 2;
+const BUILT_AT_END = 2;
 /** How far beyond the scroller's edges a block counts as near: as far as browsers begin to lay it out. */
-const MARGIN = "150% 0px";
+const NEAR_MARGIN = "150% 0px";
 
 export interface VirtualItem {
   /** Made when it is first asked for. */
@@ -35,7 +35,7 @@ export interface Watcher {
   found(place: number, text: string): void;
 }
 
-export class Blocks {
+export class VirtualList {
   #items: VirtualItem[] = [];
   #blocks: HTMLElement[] = [];
   #built = new Set<HTMLElement>();
@@ -46,7 +46,7 @@ export class Blocks {
 
   constructor(
     private readonly el: HTMLElement,
-    private readonly later: Backlog,
+    private readonly later: IdleQueue,
     private readonly watcher: Watcher,
   ) {
     for (const sign of ["pointermove", "wheel", "keydown", "focusin"]) {
@@ -58,7 +58,7 @@ export class Blocks {
   watch(scroller: HTMLElement, signal: AbortSignal): void {
     this.#observer = new IntersectionObserver((entries) => this.#see(entries), {
       root: scroller,
-      rootMargin: MARGIN,
+      rootMargin: NEAR_MARGIN,
     });
     for (const block of this.#blocks) this.#observer.observe(block);
     onAbort(signal, () => this.#observer?.disconnect());
@@ -67,25 +67,25 @@ export class Blocks {
   append(items: readonly VirtualItem[]): void {
     const first = this.#items.length;
     this.#items.push(...items);
-    const last = Math.ceil(this.#items.length / SIZE);
-    for (let index = Math.floor(first / SIZE); index < last; index++) {
+    const last = Math.ceil(this.#items.length / ITEMS_PER_BLOCK);
+    for (let index = Math.floor(first / ITEMS_PER_BLOCK); index < last; index++) {
       const known = this.#blocks[index];
       const block = known ?? this.#begin();
-      if (!known && index < last - END) {
+      if (!known && index < last - BUILT_AT_END) {
         block.classList.add("nbs-unbuilt");
         this.later.add(() => this.#lighten(block));
       } else if (!known || this.#built.has(known)) {
         this.#built.add(block);
-        this.#put(block, Math.max(first, index * SIZE), index);
+        this.#put(block, Math.max(first, index * ITEMS_PER_BLOCK), index);
       }
     }
-    if (this.#built.size > END) this.later.add(() => this.#release());
+    if (this.#built.size > BUILT_AT_END) this.later.add(() => this.#release());
   }
 
   /** Remove all items from the place `length` on. */
   truncate(length: number): void {
     this.#items.splice(length);
-    for (const block of this.#blocks.splice(Math.ceil(length / SIZE))) {
+    for (const block of this.#blocks.splice(Math.ceil(length / ITEMS_PER_BLOCK))) {
       this.#observer?.unobserve(block);
       this.#near.delete(block);
       this.#built.delete(block);
@@ -93,7 +93,7 @@ export class Blocks {
       block.remove();
     }
     const last = this.#blocks.at(-1);
-    const left = length - (this.#blocks.length - 1) * SIZE;
+    const left = length - (this.#blocks.length - 1) * ITEMS_PER_BLOCK;
     while (last && last.children.length > left) last.lastElementChild!.remove();
     // What comes is put behind what is there.
     if (last) this.build(length - 1);
@@ -101,19 +101,19 @@ export class Blocks {
 
   /** Whether the item at `place` is near the screen, or will be as soon as anything is shown. */
   isNear(place: number): boolean {
-    const index = Math.floor(place / SIZE);
-    return index >= this.#blocks.length - END || this.#near.has(this.#blocks[index]!);
+    const index = Math.floor(place / ITEMS_PER_BLOCK);
+    return index >= this.#blocks.length - BUILT_AT_END || this.#near.has(this.#blocks[index]!);
   }
 
   /** Build the block with the item at `place`. */
   build(place: number): void {
-    const index = Math.floor(place / SIZE);
+    const index = Math.floor(place / ITEMS_PER_BLOCK);
     const block = this.#blocks[index];
     if (!block || this.#built.has(block)) return;
     this.#built.add(block);
     this.#read.delete(block);
     block.replaceChildren();
-    this.#put(block, index * SIZE, index);
+    this.#put(block, index * ITEMS_PER_BLOCK, index);
     block.classList.remove("nbs-unbuilt");
   }
 
@@ -122,8 +122,8 @@ export class Blocks {
     this.el.classList.add("nbs-forget");
     this.#blocks.forEach((block, index) => {
       let sum = 0;
-      const end = Math.min((index + 1) * SIZE, this.#items.length);
-      for (let place = index * SIZE; place < end; place++) sum += height(place);
+      const end = Math.min((index + 1) * ITEMS_PER_BLOCK, this.#items.length);
+      for (let place = index * ITEMS_PER_BLOCK; place < end; place++) sum += height(place);
       block.style.setProperty("--nbs-height", `${Math.round(sum)}px`);
     });
     requestAnimationFrame(() => requestAnimationFrame(() => this.el.classList.remove("nbs-forget")));
@@ -138,24 +138,28 @@ export class Blocks {
   }
 
   #put(block: HTMLElement, from: number, index: number): void {
-    block.append(...this.#items.slice(from, (index + 1) * SIZE).map(({ el }) => el));
+    block.append(...this.#items.slice(from, (index + 1) * ITEMS_PER_BLOCK).map(({ el }) => el));
   }
 
   #lighten(block: HTMLElement): void {
     const index = this.#blocks.indexOf(block);
     if (index < 0 || this.#built.has(block)) return;
-    block.replaceChildren(...this.#items.slice(index * SIZE, (index + 1) * SIZE).map((item) => item.light()));
+    block.replaceChildren(
+      ...this.#items
+        .slice(index * ITEMS_PER_BLOCK, (index + 1) * ITEMS_PER_BLOCK)
+        .map((item) => item.light()),
+    );
   }
 
   /** Take the blocks apart that are far away. */
   #release(): void {
     const isFar = (block: HTMLElement, index: number) =>
-      index < this.#blocks.length - END && !this.#near.has(block) && !isInUse(block);
+      index < this.#blocks.length - BUILT_AT_END && !this.#near.has(block) && !isInUse(block);
     const far: [HTMLElement, VirtualItem[], number][] = [];
     for (const block of this.#built) {
       const index = this.#blocks.indexOf(block);
       if (!isFar(block, index)) continue;
-      const items = this.#items.slice(index * SIZE, (index + 1) * SIZE);
+      const items = this.#items.slice(index * ITEMS_PER_BLOCK, (index + 1) * ITEMS_PER_BLOCK);
       if (!items.some(({ isBusy }) => isBusy)) far.push([block, items, block.offsetHeight]);
     }
     // Only now, because each change makes the browser lay out anew before it tells a height.
@@ -182,14 +186,14 @@ export class Blocks {
   #buildNear(here: boolean): void {
     for (const block of this.#near) {
       const index = this.#blocks.indexOf(block as HTMLElement);
-      const end = Math.min((index + 1) * SIZE, this.#items.length);
-      if (this.#built.has(block as HTMLElement)) this.watcher.approach(index * SIZE, end);
+      const end = Math.min((index + 1) * ITEMS_PER_BLOCK, this.#items.length);
+      if (this.#built.has(block as HTMLElement)) this.watcher.approach(index * ITEMS_PER_BLOCK, end);
       else if (!here) this.#read.add(block as HTMLElement);
       else {
         const found = foundIn(block);
-        this.build(index * SIZE);
-        this.watcher.approach(index * SIZE, end);
-        if (found) this.watcher.found(index * SIZE + found[0], found[1]);
+        this.build(index * ITEMS_PER_BLOCK);
+        this.watcher.approach(index * ITEMS_PER_BLOCK, end);
+        if (found) this.watcher.found(index * ITEMS_PER_BLOCK + found[0], found[1]);
       }
     }
   }

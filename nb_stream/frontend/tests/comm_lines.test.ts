@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { LAG, Lines, SILENCE_MS } from "../src/comm/comm_lines";
+import { CommLines, LAG_MS, SILENCE_MS } from "../src/comm/comm_lines";
 import type { Command } from "../src/protocol/protocol";
 
 /** A model of ipywidgets, as far as messages go. */
@@ -18,7 +18,7 @@ function open(layout: unknown = new Channel()) {
   const sent: string[] = [];
   const controller = new AbortController();
   const model = { ...own, get: (key: string) => ({ layout, line: "mine" })[key], send: () => {} };
-  new Lines(
+  new CommLines(
     model,
     controller.signal,
     (content) => heard.push(content),
@@ -47,7 +47,7 @@ test("a panel whose own line brings the sign of life stays on it", () => {
   const { own, layout, heard, sent } = open();
   vi.advanceTimersByTime(SILENCE_MS);
   layout.bring({ line: "mine", content: SIGN });
-  vi.advanceTimersByTime(LAG - 1);
+  vi.advanceTimersByTime(LAG_MS - 1);
   own.bring(SIGN);
   vi.advanceTimersByTime(10 * SILENCE_MS);
   expect([heard, sent]).toEqual([[], ["hello"]]);
@@ -57,7 +57,7 @@ test("a panel whose own line is dead takes the other one, and only what is meant
   const { layout, heard, sent } = open();
   vi.advanceTimersByTime(SILENCE_MS);
   layout.bring({ line: "mine", content: SIGN });
-  vi.advanceTimersByTime(LAG);
+  vi.advanceTimersByTime(LAG_MS);
   expect(sent).toEqual(["hello", "detour"]);
   layout.bring({ line: "mine", content: "a frame" });
   layout.bring({ line: "another panel's", content: "not ours" });

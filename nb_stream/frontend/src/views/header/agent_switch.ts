@@ -7,7 +7,7 @@ import { count } from "../../dom/format";
 import { plain, setText } from "../../dom/safe_text";
 import type { AgentRow } from "../../protocol/protocol";
 
-export class AgentBox {
+export class AgentSwitch {
   readonly el = h("li", "nbs-agent");
   /** Where the agents stand that this one holds. */
   readonly list = h("ul", "nbs-agents");

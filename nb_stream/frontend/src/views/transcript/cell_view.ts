@@ -10,10 +10,10 @@ import { type Cell, roleOf } from "../../protocol/model";
 import { renderBody } from "./body";
 import { anchorOf, depthClass, linkTo, pathAbove } from "./cell_address";
 import { asMarkdown, searchText } from "./cell_text";
-import type { Backlog } from "./idle_queue";
+import type { IdleQueue } from "./idle_queue";
 import { inputForm, isAsking, lateAnswer } from "./input";
 import type { LiveView } from "./live";
-import { label } from "./source";
+import { label } from "./source_box";
 import { figures, headline, kindWord, meta, statusOf, statusWord } from "./summary";
 import type { VirtualItem } from "./virtual_list";
 
@@ -47,7 +47,7 @@ export class CellView implements VirtualItem {
   constructor(
     public cell: Cell,
     private readonly connection: Connection,
-    private readonly later: Backlog,
+    private readonly later: IdleQueue,
   ) {}
 
   /** The cell whose line `el` is, or for which it stands. */

@@ -13,10 +13,10 @@ const NEUTRAL: Record<TailKind, RegExp> = {
 /** The beginning of a bare address, where no slash says it. */
 const WWW = /www\.\S/i;
 /** Characters after which a text is read all the same, so that its beginning settles. */
-const UNREAD = 64;
+const MAX_UNREAD_CHARS = 64;
 
 /** Whether the last `added` characters of `text`, which had this `tail` before them, need not be read. */
-export function isQuiet(text: string, added: number, tail: TailKind): boolean {
+export function isPlainContinuation(text: string, added: number, tail: TailKind): boolean {
   // A backslash is not shown before the letter behind it.
   const from = text.length - added;
   const isCommand = tail === "formula" && text[from - 1] === "\\";
@@ -25,6 +25,6 @@ export function isQuiet(text: string, added: number, tail: TailKind): boolean {
 }
 
 /** Whether a text may wait for more before it is read, where `unread` of its `open` characters are new. */
-export function mayWait(unread: number, open: number): boolean {
-  return unread <= Math.max(UNREAD, open / 8);
+export function mayStayUnread(unread: number, open: number): boolean {
+  return unread <= Math.max(MAX_UNREAD_CHARS, open / 8);
 }
