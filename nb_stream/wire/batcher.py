@@ -1,9 +1,8 @@
-"""The batcher: decides when a frame goes out.
+"""The batcher decides when a frame goes out, so that a panel costs little however fast tokens come.
 
-The first token of a message goes out at once. After that the changes of a frame's time are joined, and what a cell
-went through in between is not told. So the number of frames depends on time and not on tokens, and the number of
-bytes on the text and not on the number of frames. If a page cannot follow, `flow_control` makes the frame's time
-longer.
+The first token of a message goes out at once. After that, all changes within a frame's time go out together, and states
+in between are left out. So the number of frames depends on the time and not on the tokens, and the number of bytes on
+the text and not on the frames. If a page cannot follow, `flow_control` makes the frame's time longer.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ MAX_FRAMES_PER_S = 30
 """Frames in any second, first tokens included."""
 
 TOTALS_AFTER_S = 1.0
-"""Seconds without a frame after which the totals are told, for browsers that lost the tail; each time twice as many."""
+"""Seconds without a frame after which the totals are sent, for browsers that lost the last frame. Doubles each time."""
 
 MAX_TOTALS = 5
-"""How often the totals are told, where no page says that it has them."""
+"""How often the totals are sent, if no page says that it has them."""
 
 
 class Batcher:
-    """Watches a stream and sends frames, on the loop that `loop()` gives; where that does not run, at once.
+    """Watches a stream and sends frames on the loop that `loop()` gives; if that loop does not run, at once.
 
-    Everything but `snapshot` is called on that loop.
+    The panel owns it. All methods but `snapshot` are called on that loop.
     """
 
     def __init__(
@@ -49,21 +48,21 @@ class Batcher:
         self._loop = loop
         self._frames = FrameBuilder(source, title, caution)
         self._pace = FlowControl()
-        self._lock = threading.RLock()  # a page that opens may be answered on a thread of the kernel's
+        self._lock = threading.RLock()  # a page that opens may be answered on a thread of the kernel
         self._writing: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_loop: asyncio.AbstractEventLoop | None = None
         self._flush_at: float | None = None
         self._flushing = self._withheld = False
-        self._repeats = 0  # how often the totals are still to be told
-        self._totals: int | None = None  # the number of the last frame, where it tells them
-        self._looked = self._last = float("-inf")  # the last flush, and the last that had something to tell
+        self._repeats = 0  # how often the totals are still to be sent
+        self._totals: int | None = None  # the number of the last frame, if that frame had the totals
+        self._looked = self._last = float("-inf")  # the time of the last flush, and of the last frame
         self._times: deque[float] = deque(maxlen=MAX_FRAMES_PER_S)
 
     # --- what happens (Watcher) ------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """The stream tells from now on. It may have gone on since this was made, on another thread."""
+        """The stream calls this batcher from now on. It may have gone on, on another thread, since this was made."""
         if not self._frames.is_current:
             self.rewound()
 
@@ -91,7 +90,7 @@ class Batcher:
         self._schedule(at_once=True)
 
     def rewound(self) -> None:
-        """A replay went back: browsers get everything anew."""
+        """A replay went back: the next frame is a snapshot."""
         with self._lock:
             self._frames.rewind()
         self._schedule(at_once=True)
@@ -114,7 +113,7 @@ class Batcher:
         self._schedule(at_once=True)
 
     def acknowledged(self, page: str, seq: int) -> None:
-        """A page has painted the frame `seq`: what it made wait goes out in time."""
+        """A page has painted the frame `seq`: changes that waited for it go out when they are due."""
         with self._lock:
             self._pace.answered(page, seq, self._running()[1])
             if seq == self._totals and self._pace.is_answered:
@@ -140,7 +139,7 @@ class Batcher:
     # --- when ------------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Send what there is as one frame; or, where too much is on its way already, only what the run does."""
+        """Send all changes as one frame. If too much is on its way already, send only the run's state."""
         self._disarm()
         self._flushing = True
         try:
@@ -162,7 +161,7 @@ class Batcher:
             self._arm_repeat(loop)
 
     def _repeat(self) -> None:
-        """Tell what a browser must have by now, and ask whether it came."""
+        """Send the totals that a browser must have by now, and ask for an answer."""
         self._disarm()
         if self._repeats == 0:
             return
@@ -187,12 +186,12 @@ class Batcher:
         self._send(frame)
 
     def _schedule(self, at_once: bool = False) -> None:
-        """Have what happened sent: at once, or at the end of the frame's time, but never too often."""
+        """Let the changes go out: at once, or at the end of the frame's time, but never too often."""
         if self._flushing:
             return
         loop, now = self._running()
         if loop is None:
-            self.flush()  # nobody would call us later: a script between two runs
+            self.flush()  # nobody would call us later, as in a script between two runs
             return
         due = self._allowed(now if at_once else max(now, self._looked + self._pace.interval(now)))
         if self._timer_loop is not loop or self._flush_at is None or due < self._flush_at:

@@ -1,6 +1,6 @@
 """What a browser may ask of the kernel, each command as a class. `frontend/src/protocol/protocol.ts` mirrors the names.
 
-A page is not trusted: `decode` lets nothing in that has not the fields and types of its class.
+A page is not trusted: `decode` refuses everything that does not have the fields and types of a command's class.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Toggle:
 
 @dataclass(frozen=True)
 class ToggleAll:
-    """The switches of all agents that can stream."""
+    """Set the switches of all agents that can stream; `at_ms` and `page` as in `Toggle`."""
 
     on: bool
     at_ms: float = 0.0
@@ -34,7 +34,7 @@ class ToggleAll:
 
 @dataclass(frozen=True)
 class Start:
-    """Run the team with a task; without one it goes on."""
+    """Run the team with a task. With an empty task, the team goes on."""
 
     task: str = ""
 
@@ -61,7 +61,7 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a question."""
+    """Answer a question."""
 
     request_id: str
     text: str = ""
@@ -69,15 +69,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Dismiss:
-    """No answer to a question."""
+    """Refuse to answer a question."""
 
     request_id: str
 
 
 @dataclass(frozen=True)
 class Steer:
-    """What a replay is to do: `pause`, `resume`, `step`, `seek` (to `value` seconds) or `speed` (`value` times as fast,
-    None for at once)."""
+    """Control a replay. `act` is `pause`, `resume`, `step`, `seek` (to `value` seconds) or `speed` (`value` times as
+    fast as recorded; None is at once)."""
 
     act: str
     value: float | None = None
@@ -90,7 +90,7 @@ class Resync:
 
 @dataclass(frozen=True)
 class Acknowledge:
-    """All frames up to `seq` are painted on the page."""
+    """Tell the kernel that the page has painted all frames up to `seq`."""
 
     page: str
     seq: int
@@ -98,17 +98,17 @@ class Acknowledge:
 
 @dataclass(frozen=True)
 class Hello:
-    """A sign of life is wanted on both lines (`comm_lines.ts`)."""
+    """Send a sign of life on both of the widget's comms (`comm_lines.ts`)."""
 
 
 @dataclass(frozen=True)
 class Detour:
-    """Send frames on the line of the layout from now on."""
+    """Send frames on the layout's comm from now on."""
 
 
 @dataclass(frozen=True)
 class SendState:
-    """Everything, loader included, for a page that has only what is saved with a notebook."""
+    """Send the whole state, loader included, to a page that has only what is saved with a notebook."""
 
 
 @dataclass(frozen=True)

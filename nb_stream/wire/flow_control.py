@@ -1,12 +1,12 @@
-"""The pace: how often frames may go out, so that the slowest page can follow and nothing piles up on the way.
+"""Flow control: how often frames may go out, so that the slowest page can follow and nothing piles up on the way.
 
-A page cannot be watched, only asked. Every two seconds a frame asks for an answer (`ack`), which a page gives once it
-has painted that frame; a hidden one, which paints nothing, gives it as soon as it has taken the frame in. While an
-answer is owed the frames come ever more rarely, and what they tell is joined: in t seconds of silence there are only
-about 4 ln t of them. What is on its way unanswered is bounded, too: beyond `MAX_UNACKNOWLEDGED` frames carry no text.
+The kernel cannot see a page; it can only ask. Every two seconds a frame asks for an answer (`ack`). A page answers once
+it has painted that frame; a hidden page, which paints nothing, answers as soon as it has read the frame. While a page
+owes an answer, frames come ever more rarely, and each tells more: in t seconds of silence only about 4 ln t frames go
+out. What is on its way without an answer is bounded, too: beyond `MAX_UNACKNOWLEDGED`, frames carry no text.
 
-Where no page has ever answered (a client without our front end, a kernel that does not let answers through) there is
-nothing to go by, and frames go out at full pace.
+If no page has ever answered (a client without our front end, or a kernel that does not let answers through), nothing is
+known about the pages, and frames go out at full pace.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LATENESS_DIVISOR = 4.0
 """Frames wait for the time by which a page is late, divided by this."""
 
 MAX_LATENESS_S = 2.0
-"""Seconds of lateness that are remembered, at most; at each answer in time 0.7 of what is remembered stays."""
+"""Seconds of lateness that are remembered at most. Each answer that comes in time leaves 0.7 of what is remembered."""
 
 MAX_UNACKNOWLEDGED = 4_000_000
-"""Code points that may be on their way unanswered."""
+"""Code points that may be on their way without an answer."""
 
 PAGE_TIMEOUT_S = 5.0
-"""Seconds after which a page that owes what another has answered counts as closed."""
+"""Seconds after which a page counts as closed if it still owes an answer that another page has given."""
 
 
 class _Probe(NamedTuple):
-    """A frame that asks: its number, its time, and the code points that went out up to it."""
+    """A frame that asks for an answer: its number, the time when it went out, and the code points sent until then."""
 
     seq: int
     at: float
@@ -46,7 +46,8 @@ class _Probe(NamedTuple):
 
 @dataclass
 class _Page:
-    """A page that answers: up to where, how late it lately was in seconds, and its code points up to there."""
+    """A page that answers: the last frame that it has painted, how many seconds late it was lately, and the code points
+    sent until that frame."""
 
     seq: int
     late: float
@@ -54,7 +55,11 @@ class _Page:
 
 
 class FlowControl:
-    """Knows which pages answer, and what they owe. Times are those of one clock."""
+    """Knows which pages answer, and which answers they owe. All times are seconds of one clock.
+
+    Each panel's `Batcher` owns one and changes it with its lock held, because a page that opens may be answered on a
+    thread of the kernel.
+    """
 
     def __init__(self) -> None:
         self._pages: dict[str, _Page] = {}
@@ -63,7 +68,7 @@ class FlowControl:
         self._total = 0
 
     def sent(self, frame: Frame, now: float, *, ask: bool = False) -> None:
-        """A frame goes out: let it ask, where that is due or in any case."""
+        """Count a frame that goes out. It asks for an answer if `ask` is set, or if the last question is old enough."""
         self._total += _weight(frame)
         if not ask and now < self._asked_at + ASK_EVERY_S:
             return
@@ -92,12 +97,12 @@ class FlowControl:
             self._questions.popleft()
 
     def forget(self) -> None:
-        """A page opens, and others may be gone: the next frame asks who is there."""
+        """Forget all pages, because one opens and others may be gone. The next frame asks which pages are there."""
         self._pages, self._questions = {}, deque()  # another thread may be reading the old ones
         self._asked_at = float("-inf")
 
     def interval(self, now: float) -> float:
-        """Seconds between two frames, by what the slowest page owes."""
+        """Seconds between two frames: the more, the later the slowest page is."""
         return max(
             (
                 FRAME_INTERVAL_S,

@@ -1,7 +1,7 @@
-"""What goes into a frame: collects what changed, and tells it with as few bytes as a browser can do with.
+"""What goes into a frame: `FrameBuilder` collects what changed, and tells browsers about it in as few bytes as it can.
 
-The text of one cell is one append, however many tokens it was. A finished cell carries its text, unless that is long
-and browsers have it already. What a closed gate holds is not told, only how much it is.
+The text of a cell becomes one append, however many tokens it came in. A finished cell carries its text, unless the text
+is long and browsers have it already. Of the text behind a closed gate, only the length is told.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..core.transcript import Transcript
 from .protocol import PROTOCOL_VERSION, AgentRow, Frame, Op, ReplayRow, Snapshot, cell_head, cell_whole, digest, run_row
 
 COUNT_HELD_EVERY_S = 0.25
-"""Seconds between two counts of held text: nobody reads them faster."""
+"""Seconds between two counts of the text behind closed gates: nobody reads them faster."""
 
 WHOLE_TEXT_UP_TO = 1000
 """Code points up to which a finished cell always carries its text, so that a lost append heals without asking."""
@@ -39,13 +39,13 @@ class Player(Protocol):
 
 
 class Gate(Protocol):
-    """What decides whether the tokens of an agent pass; `TokenGate` is one."""
+    """Decides whether the tokens of an agent pass; `TokenGate` is one."""
 
     def is_open(self, path: str) -> bool: ...
 
 
 class FrameSource(Protocol):
-    """What frames tell of; `TeamStream` is one."""
+    """What frames are made of; `TeamStream` is one."""
 
     @property
     def agents(self) -> tuple[AgentInfo, ...]: ...
@@ -69,7 +69,8 @@ class FrameSource(Protocol):
 
 @dataclass
 class _Text:
-    """The text of a live cell on its way: `sent` code points went out, with this digest; `held` wait."""
+    """The text of a live cell on its way to browsers: `sent` code points have gone out, `digest` is their digest, and
+    `held` code points wait."""
 
     path: str
     sent: int = 0
@@ -89,7 +90,8 @@ class _Text:
 
 
 class FrameBuilder:
-    """Makes the frames and snapshots of one panel. Knows nothing of time but the clock that it is given."""
+    """Makes the frames and snapshots of one panel. The panel's `Batcher` owns it, gives it the time, and calls it with
+    its lock held."""
 
     def __init__(self, source: FrameSource, title: str, caution: str = "") -> None:
         self._source = source
@@ -139,7 +141,7 @@ class FrameBuilder:
                 self._runs[patch.run.id] = patch.run
 
     def next(self, now: float) -> Frame | None:
-        """What there is to tell; None where there is nothing, or nothing but a count that has time (`count_at`)."""
+        """The next frame. None if nothing has changed, or nothing but a count that can wait until `count_at`."""
         ops: list[Op] = []
         if self.state:
             ops.append(self._state())
@@ -154,7 +156,7 @@ class FrameBuilder:
         if self.agents or (held != self._held and now >= self._counted_at + COUNT_HELD_EVERY_S):
             ops.append({"op": "agents", "agents": self._rows(held)})
             self._held, self._counted_at = held, now
-        if self.everything:  # all of the above is in it
+        if self.everything:  # the snapshot contains all of the above
             ops = [{"op": "snapshot", "snapshot": self._snapshot(self._seq + 1)}]
         ops.extend({"op": "notice", "text": text} for text in self.notices)
         ops.extend({"op": "module", "name": name, "source": source} for name, source in self.modules.items())
@@ -165,7 +167,7 @@ class FrameBuilder:
 
     @property
     def count_at(self) -> float | None:
-        """When to tell how much closed gates hold; None where that was told."""
+        """When to tell how much text closed gates hold; None if browsers know it."""
         return None if self._counts() == self._held else self._counted_at + COUNT_HELD_EVERY_S
 
     def totals(self) -> Frame:
@@ -179,9 +181,9 @@ class FrameBuilder:
         return self._numbered([self._state()])
 
     def snapshot(self) -> Snapshot:
-        """Everything as of the last frame, or newer where a frame that tells it again does no harm.
+        """Everything as of the last frame. Some of it may be newer, if a later frame may tell it again without harm.
 
-        Text that did not go out yet is not in it, so that later offsets fit.
+        The snapshot does not contain text that has not gone out yet, so that the offsets of later appends fit.
         """
         return self._snapshot(self._seq)
 
@@ -193,7 +195,7 @@ class FrameBuilder:
         return {"v": PROTOCOL_VERSION, "seq": self._seq, "ops": ops}
 
     def _settle(self, index: int, cell: Cell, text: _Text | None) -> list[Op]:
-        """A finished cell. Where it continues what browsers have, only the rest of its text is told."""
+        """The operations for a finished cell. If its text continues what browsers have, they get only the rest."""
         ops: list[Op] = []
         whole, total = cell_whole(cell), digest(cell.text)
         if text is not None and text.sent and len(cell.text) > WHOLE_TEXT_UP_TO:
@@ -249,7 +251,7 @@ class FrameBuilder:
 
 
 def _append(cell_id: str, text: _Text) -> Op:
-    """What of a cell's text did not go out yet."""
+    """The part of a cell's text that has not gone out yet."""
     at = text.sent
     return {"op": "append", "id": cell_id, "at": at, "text": text.take()}
 

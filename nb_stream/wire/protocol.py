@@ -1,12 +1,13 @@
 """The wire between kernel and browser: frames go out, and `commands` come in. `frontend/src/protocol/protocol.ts`
 mirrors the names.
 
-* A `Frame` carries a sequence number and operations. Every operation says where it belongs (cell id, offset, index),
-  so that one which comes twice does no harm; a missing sequence number is a gap, and the browser asks for a resync.
-* A finished cell carries its text, or only the text's length and digest where all of it was streamed before: a browser
-  that lost a piece sees it there and asks for a resync.
-* The `Snapshot` is everything at once. It is made only when somebody asks: a view opens, a page reloads, a gap is
-  found.
+* A `Frame` carries a sequence number and operations. Every operation says where it belongs (cell id, offset, index), so
+  that an operation which comes twice does no harm. A missing sequence number is a gap, and the browser asks for a
+  resync.
+* A finished cell carries its text. If all of it was streamed before, the cell carries only the text's length and
+  digest: a browser that lost a piece finds out by them and asks for a resync.
+* The `Snapshot` is everything at once. It is made only if a page asks for it: when a view opens, when a page reloads,
+  or when a page finds a gap.
 
 Offsets and lengths count Unicode code points, not UTF-16 units. Digests are CRC-32 of the UTF-8 text.
 """
@@ -26,8 +27,8 @@ PROTOCOL_VERSION = 1
 
 
 class AgentRow(TypedDict):
-    """An agent in the panel's header. `note` is a sentence on how its switch acts, or why it cannot; `model` is what
-    its model is called, empty where that is not known."""
+    """An agent in the panel's header. `note` is a sentence that says how its switch acts, or why it cannot. `model` is
+    the name of its model, empty if that is not known. `held` is how many code points its closed gate holds."""
 
     path: str
     name: str
@@ -49,7 +50,7 @@ class AgentsOp(TypedDict):
 
 
 class StateOp(TypedDict):
-    """The run's state as a word, and a sentence to go with it (empty where there is nothing to add)."""
+    """The run's state as a word, and a sentence beside it, which may be empty."""
 
     op: Literal["state"]
     state: str
@@ -73,8 +74,8 @@ class AppendOp(TypedDict):
 
 
 class SettleOp(TypedDict):
-    """The cell stands finished at `index`. `cell["text"]` is absent where the browser has it: then `length` and
-    `digest` say what it must have."""
+    """The cell at `index` is finished. `cell["text"]` is absent if the browser has the text; `length` and `digest` say
+    which text it must have."""
 
     op: Literal["settle"]
     index: int
@@ -91,7 +92,8 @@ class RunOp(TypedDict):
 
 
 class TotalsOp(TypedDict):
-    """What the browser must have by now; repeated once after a quiet second, because a lost tail shows no gap."""
+    """How many cells, and how much of each live cell, the browser must have by now. Sent after a quiet second, because
+    the loss of the last frame leaves no gap in the numbers."""
 
     op: Literal["totals"]
     settled: int
@@ -113,8 +115,8 @@ class SnapshotOp(TypedDict):
 
 
 class ModuleOp(TypedDict):
-    """The source of a part of the front end, in answer to the command `module`; an ES module. It comes in
-    a frame of its own, outside of the sequence, if it is the panel itself."""
+    """A part of the front end, in answer to the command `module`: `source` is an ES module. The panel itself comes in a
+    frame of its own, outside of the sequence."""
 
     op: Literal["module"]
     name: str
@@ -176,8 +178,8 @@ Op = Union[
 
 
 class Frame(TypedDict):
-    """What the kernel sends: at most 30 a second. One with `ack` asks each page to say when it is painted; one with a
-    negative `seq` stands outside of the sequence."""
+    """What the kernel sends, at most 30 times a second. A frame with `ack` asks each page to answer when it is painted.
+    A frame with a negative `seq` stands outside of the sequence."""
 
     v: int
     seq: int
@@ -186,9 +188,9 @@ class Frame(TypedDict):
 
 
 class Snapshot(TypedDict):
-    """The whole panel as of frame `seq`. Live cells hold the text that was sent, not what a closed gate holds.
-    `caution` is a sentence on what the controls cannot do in this kernel, empty where each of them acts at once.
-    `replay` is None where a team runs."""
+    """The whole panel as of frame `seq`. Live cells have the text that was sent, without what a closed gate holds.
+    `caution` is a sentence that says what the controls cannot do in this kernel; it is empty if each of them acts at
+    once. `replay` is None if a team runs."""
 
     v: int
     seq: int
@@ -204,7 +206,7 @@ class Snapshot(TypedDict):
 
 
 def digest(text: str, crc: int = 0) -> int:
-    """CRC-32 of the UTF-8 text; of a longer one, where `crc` is the digest of what stands before `text`."""
+    """CRC-32 of the UTF-8 text. If `crc` is the digest of what stands before `text`, it is the digest of both."""
     return zlib.crc32(text.encode("utf-8", "replace"), crc)
 
 
