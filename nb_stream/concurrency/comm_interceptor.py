@@ -1,10 +1,10 @@
 """Delivers the panel's comm messages while a cell is running; the only module that knows a kernel's internals.
 
-A Jupyter kernel handles one shell message after another, so a click made during a cell reaches Python when the cell is
+A Jupyter kernel handles one shell message after another. So a click made during a cell reaches Python when the cell is
 over, or on another thread, or never: that depends on the ipykernel version, on the route that the page chose and on
 nest_asyncio. For the duration of a run, `hold` puts a gate in front of the kernel's shell socket. It takes out what
-cannot wait (messages for a comm that asked with `deliver`, and what a reloaded page needs to rebuild its widgets) and
-passes everything else on, untouched and in order.
+cannot wait (messages for a comm that was named to `intercept`, and what a reloaded page needs to rebuild its widgets)
+and passes everything else on, untouched and in order.
 
 ipykernel up to 6 reads the shell socket on the main thread; 7 reads it on a thread called "Shell channel", even while
 the main thread is blocked. Whatever the gate takes is handled on that thread, at once.
@@ -35,7 +35,7 @@ _CONTROL_TARGET = "jupyter.widget.control"
 
 # Reentrant, as the collection of an abandoned generator may end a hold at any allocation.
 _lock = threading.RLock()
-# What is known stays known where %autoreload executes this module again: a run may be under way.
+# These keep their values if %autoreload executes this module again, because a run may be under way.
 _handlers: dict[str, Handler] = globals().get("_handlers", {})
 _holds: dict[object, contextvars.Context] = globals().get("_holds", {})
 _main_thread_cells: list[KernelMessage] = globals().get(
@@ -102,11 +102,11 @@ def pump() -> None:
 
 
 def available() -> str | None:
-    """None where comm messages are delivered while a cell runs; otherwise a sentence for the user saying why not."""
+    """None if comm messages are delivered while a cell runs; otherwise a sentence for the user that says why not."""
     kernel = _find_kernel()
     if kernel is None:
         marimo: Any = sys.modules.get("marimo")
-        if marimo is not None and marimo.running_in_notebook():  # it takes a page's requests one at a time
+        if marimo is not None and marimo.running_in_notebook():  # it handles a page's requests one at a time
             return (
                 "Clicks act at once in a run that was started from this panel or with panel.start(...). In marimo a "
                 "cell that awaits a run gets them when it ends."
@@ -126,7 +126,7 @@ def available() -> str | None:
 
 
 def request() -> KernelMessage | None:
-    """The request for the cell that is being run, as far as the kernel tells it; None outside a Jupyter kernel."""
+    """The message that asked for the running cell, as far as the kernel tells it; None outside a Jupyter kernel."""
     kernel = _find_kernel()
     if kernel is None:
         return None
@@ -135,21 +135,21 @@ def request() -> KernelMessage | None:
 
 
 def unattended() -> bool:
-    """Whether the cell that is being run was sent by a program without a page, such as `nbclient`: it takes no input.
+    """Whether a program without a page, such as `nbclient`, sent the running cell: then the cell allows no input.
 
-    Such a program writes the state with which a widget is opened into the notebook, whole (nbclient 0.11,
+    Such a program writes the whole state with which a widget is opened into the notebook (nbclient 0.11,
     `NotebookClient.set_widgets_metadata`).
     """
     return ((request() or {}).get("content") or {}).get("allow_stdin") is False
 
 
 def runs_a_cell() -> bool:
-    """Whether a cell is being run on the main thread, as far as is known: one that ran when this module came is not."""
+    """Whether a cell runs on the main thread. A cell that already ran when this module was imported is not known."""
     return bool(_main_thread_cells)
 
 
 def at_cell_end(call: Callable[[], object]) -> None:
-    """Call this from now on whenever a cell ends, before the kernel says so. Does nothing outside IPython."""
+    """From now on, call `call` whenever a cell ends, before the kernel says so. Does nothing outside IPython."""
     _watch_cells()
     if call not in _endings:
         _endings.append(call)
@@ -169,7 +169,7 @@ def cell_task() -> asyncio.Task[Any] | None:
 
 
 def _watch_cells() -> None:
-    """Know from now on which cells run; a cell that has begun already stays unknown."""
+    """Note from now on which cells run. A cell that has begun already stays unknown."""
     events: Any = getattr(_ipython(), "events", None)
     if _cell_begins not in getattr(events, "callbacks", {}).get("pre_run_cell", (_cell_begins,)):
         events.register("pre_run_cell", _cell_begins)
@@ -199,7 +199,7 @@ def _running_cell() -> KernelMessage | None:
 def _enter(token: object) -> None:
     global _gate
     with _lock:
-        # Somebody who replaced the callback since may have dropped ours, so a new hold always goes on top.
+        # Another program that has replaced the callback since may have dropped ours, so a new hold goes on top.
         if _gate is None or not _gate.is_on_top():
             kernel = _find_kernel()
             if kernel is None or not _is_known(kernel):
@@ -265,7 +265,10 @@ def _version() -> tuple[int, ...]:
 
 
 class _Gate:
-    """One installation in front of one kernel's shell stream. Its methods run on the thread that reads the stream."""
+    """Stands in front of one kernel's shell stream. This module owns it while a hold lasts.
+
+    Its methods run on the thread that reads the stream, if they do not say otherwise.
+    """
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
@@ -304,7 +307,7 @@ class _Gate:
         try:
             take = self._decide(frames)
         except Exception:
-            # Malformed or forged: what to say about such a message is the kernel's business.
+            # The message is malformed or forged. The kernel decides what to say about it.
             self._kernel.log.debug("nb_stream: message passed on unread", exc_info=True)
             take = None
         if take is None:
@@ -320,8 +323,8 @@ class _Gate:
         kind = header["msg_type"]
         content: KernelMessage = session.unpack(parts[4].bytes) if kind.startswith("comm_") else {}
         comm_id: Any = content.get("comm_id")
-        # Deserializing checks the signature and remembers it: afterwards the message is ours, as the kernel would
-        # take it for a replayed one.
+        # Deserializing checks the signature and remembers it. After that the message must be handled here, because the
+        # kernel would refuse it as a repeated one.
         read = partial(session.deserialize, parts, content=True, copy=False)
         if self is _gate and _holds:
             if kind == "comm_msg" and (handler := _handlers.get(comm_id)):
@@ -336,7 +339,8 @@ class _Gate:
         return None
 
     def _work(self, message: KernelMessage, handler: Handler) -> None:
-        """Handle a message between busy and idle, as the kernel does: ipywidgets' page sends none before the idle."""
+        """Handle a message between "busy" and "idle", as the kernel does: ipywidgets' page waits for the "idle" before
+        it sends the next message."""
         self._kernel._publish_status("busy", "shell", parent=message)
         try:
             handler(message)
@@ -347,18 +351,18 @@ class _Gate:
             self._show_busy()
 
     def _show_busy(self) -> None:
-        """Tell pages that a cell is running still: they show the state that they were told last."""
+        """Tell pages that a cell is still running, because they show the latest state that they heard of."""
         cell = _running_cell()
         while cell is not None:
             self._kernel._publish_status("busy", "shell", parent=cell)
             now = _running_cell()
-            if now is cell:  # it goes on: the idle of its end comes after this
+            if now is cell:  # the cell goes on, and the "idle" of its end will come after this
                 return
             self._kernel._publish_status("idle", "shell", parent=cell)
             cell = now
 
     def _answer(self, idents: list[bytes], message: KernelMessage) -> None:
-        """Answer a reloaded page's first questions, which the kernel would leave until the cell ends."""
+        """Answer the first requests of a reloaded page, which the kernel would leave until the cell ends."""
         content: KernelMessage = {"status": "ok"}
         if message["msg_type"] == "kernel_info_request":
             content.update(self._kernel.kernel_info)
@@ -374,7 +378,7 @@ class _Gate:
         self._kernel.session.send(self._stream, reply, content, parent=message, ident=idents)
 
     def _work_on_main_thread(self, message: KernelMessage, handler: Handler) -> None:
-        """As `_work`, on the thread on which widgets are changed: in its loop, or in `pump` while it is blocked."""
+        """As `_work`, but on the main thread, where widgets are changed: in its loop, or in `pump` if it is blocked."""
         if threading.current_thread() is threading.main_thread():
             self._work(message, handler)
         else:

@@ -1,4 +1,8 @@
-"""Event loops: which one a stream lives on, how others reach it, and how to wait without `await`."""
+"""Event loops: which loop a stream lives on, how other threads reach that loop, and how to wait without `await`.
+
+A stream belongs to one event loop. Widgets, callbacks and other threads may use the stream at any time, so all of them
+come through `OwnerLoop`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ from . import comm_interceptor
 T = TypeVar("T")
 
 RUN_END_TIMEOUT_S = 2.0
-"""Seconds that a cancelled or interrupted wait for a run stays with it until it has ended. It takes less than one; but
-its event loop may stand still."""
+"""Seconds for which a cancelled or interrupted wait still waits until the run has ended. A run ends in less than one
+second, unless its event loop stands still."""
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -31,7 +35,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def keep_alive(task: asyncio.Future[Any]) -> None:
-    """Let a task live until it is done: a loop keeps only weak references."""
+    """Keep a task alive until it is done, because an event loop has only weak references to its tasks."""
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
 
@@ -40,21 +44,23 @@ _tasks: set[asyncio.Future[Any]] = set()
 
 
 def discard_result(task: asyncio.Task[Any]) -> None:
-    """What was left behind may fail on its way out, which nobody is to read."""
+    """Fetch the exception of a task that was left behind, because asyncio logs exceptions that nobody has fetched."""
     if not task.cancelled():
         task.exception()
 
 
 class OwnerLoop:
-    """The event loop that a stream lives on: the one that ran when it was made, or that of its latest run. Any
-    thread may use it."""
+    """The event loop that a stream lives on: the loop that ran when the stream was made, or the loop of its latest run.
+
+    The stream owns it. Any thread may use it.
+    """
 
     def __init__(self) -> None:
         self._loop = running_loop()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop, or None where there is none yet or it is closed."""
+        """The loop; None if there is none yet, or if it is closed."""
         loop = self._loop  # only `choose` writes it: another thread may be choosing
         return None if loop is None or loop.is_closed() else loop
 
@@ -65,8 +71,8 @@ class OwnerLoop:
         return loop is not None and loop is running_loop()
 
     def choose(self) -> asyncio.AbstractEventLoop:
-        """The loop for the next run: the old one while it runs, else the one that runs here. Raises LoopError without
-        any."""
+        """The loop for the next run: the old loop if it still runs, otherwise the loop that runs in this thread. Raises
+        LoopError if neither is there."""
         loop = self.loop
         if loop is None or not loop.is_running():
             loop = running_loop()
@@ -79,7 +85,7 @@ class OwnerLoop:
         return loop
 
     def call(self, function: Callable[[], object]) -> None:
-        """Call on the loop: now where we are on it (or it does not run), soon otherwise."""
+        """Call `function` on the loop: now if the caller is on the loop or the loop does not run, otherwise soon."""
         loop = self.loop
         if loop is None or not loop.is_running() or loop is running_loop():
             function()
@@ -87,7 +93,7 @@ class OwnerLoop:
             comm_interceptor.call_in_loop(loop, function)
 
     async def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine on the loop, from whichever loop this one runs on."""
+        """Run a coroutine on the loop. The caller may be on any loop."""
         loop = self.loop
         if loop is None or not loop.is_running() or loop is running_loop():
             return await work()
@@ -140,7 +146,7 @@ async def ended(waiting: Awaitable[Any], seconds: float) -> bool:
 
 
 async def outlast(waiting: Iterable[Awaitable[Any]]) -> None:
-    """Wait until all have ended, for up to `RUN_END_TIMEOUT_S`, also if the caller is cancelled meanwhile."""
+    """Wait for up to `RUN_END_TIMEOUT_S` until all have ended, even if the caller is cancelled meanwhile."""
     going_on = {asyncio.ensure_future(one) for one in waiting}
     until = time.monotonic() + RUN_END_TIMEOUT_S
     while going_on and (left := until - time.monotonic()) > 0:
@@ -149,7 +155,8 @@ async def outlast(waiting: Iterable[Awaitable[Any]]) -> None:
 
 
 def in_thread(call: Callable[[], Any], name: str) -> asyncio.Future[Any]:
-    """What a function returns that may block for long, such as `input`. Its thread never keeps the process alive."""
+    """The result of a function that may block for long, such as `input`. It runs in a thread of its own, which never
+    keeps the process alive."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
     context = contextvars.copy_context()
@@ -176,7 +183,7 @@ def in_thread(call: Callable[[], Any], name: str) -> asyncio.Future[Any]:
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:
-    """A loop for scripts. It stays open, so that the next call finds the team on the loop that it knows."""
+    """A new loop for a script. It stays open, so that the next call finds the team on the same loop."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     return loop

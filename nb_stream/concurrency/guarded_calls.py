@@ -1,7 +1,8 @@
-"""What belongs to others, called on the way to an end: whatever it raises must not keep the end from coming.
+"""Calls of code that is not ours while a run ends: an exception in that code must not keep the run from ending.
 
-A cancel, a stop, a failure and a recovery call much that is not ours: what tools have linked to a cancellation token,
-streams that are closed, conditions that begin anew. `attempt` and `attempted` call it, log what it raises, and go on.
+A cancel, a stop, a failure and a recovery call much code of others: callbacks that tools have linked to a cancellation
+token, streams that are closed, termination conditions that begin anew. `attempt` and `attempted` call such code, log
+what it raises, and go on.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ log = logging.getLogger("nb_stream")
 
 
 def attempt(what: str | None, call: Callable[[], Any], otherwise: Any = None) -> Any:
-    """What `call()` returns, or `otherwise` if it raises, whatever it raises. `what` names it in the log; None tells
-    nobody."""
+    """What `call()` returns, or `otherwise` if it raises anything. `what` names the call in the log; if it is None,
+    nothing is logged."""
     try:
         found = call()
-    except BaseException:  # noqa: BLE001 - also what ends a process: it was raised on the way to another end
+    except BaseException:  # noqa: BLE001 - SystemExit too, because the run is ending already
         if what is not None:
             passed_over(what)
         return otherwise
-    if inspect.iscoroutine(found):  # nobody awaits what was called as a plain function
+    if inspect.iscoroutine(found):  # it was called as a plain function, so nobody awaits it
         found.close()
     return found
 
 
 async def attempted(what: str, work: Callable[[], Awaitable[Any]]) -> BaseException | None:
-    """Await `work()`; returns what it raised, if anything. Raises CancelledError only where the caller is cancelled,
-    and not where `work` raises it: so it runs in a task of its own."""
+    """Await `work()`, and return what it raised, if anything. Raises CancelledError only if the caller is cancelled:
+    `work` runs in a task of its own, so that its own CancelledError can be told from the caller's."""
 
     async def guarded() -> BaseException | None:
         try:

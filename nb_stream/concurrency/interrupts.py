@@ -1,12 +1,12 @@
-"""An interrupt (SIGINT: Ctrl+C, a notebook's ■) while somebody waits for a run: the run ends, and then the wait.
+"""An interrupt (SIGINT: Ctrl+C, a notebook's ■) while somebody waits for a run: first the run ends, then the wait.
 
-Python's own handler raises KeyboardInterrupt wherever the main thread happens to be. In a kernel that may be in the
-middle of a message of ipykernel's: the message is lost, or a lock stays taken, and the kernel answers no more. So while
-a cell waits for a run, the handler is one that only asks the run to end, on its event loop. When the run has ended, the
-handler that was there before is back, and the wait raises KeyboardInterrupt.
+Python's own handler raises KeyboardInterrupt wherever the main thread happens to be. In a kernel, that may be while
+ipykernel handles a message: then the message is lost, or a lock stays taken, and the kernel no longer answers. So while
+a cell waits for a run, our own handler is set, which only asks the run to end, on the run's event loop. When the run
+has ended, the former handler is put back, and the wait raises KeyboardInterrupt.
 
-Outside a kernel `asyncio.run` and handlers of the user's own keep their interrupts. Only `run_sync` takes over from
-those of Python.
+Outside a kernel, `asyncio.run` and the user's own handlers keep their interrupts; only `run_sync` replaces Python's
+handlers.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ SECOND_WITHIN_S = 1.0
 """Seconds after an interrupt in which another one ends the run at once."""
 
 BREAK_IN_AFTER_S = (0.1, 1.0)
-"""Seconds that an event loop has to hear of an interrupt. Later than the first, another one breaks into code of the run
-that holds up the loop; later than the second, into whatever holds it up."""
+"""Seconds that an event loop has to hear of an interrupt. If it has not heard, another interrupt raises an exception in
+the code that holds up the loop: after the first number of seconds only in code of the run, after the second in any."""
 
 
 class TaskInterrupt(asyncio.CancelledError, KeyboardInterrupt):
-    """A KeyboardInterrupt that may leave a task. A plain one ends the event loop around the task (asyncio,
-    `Task.__step`), which is the kernel's; this one counts as a cancel there."""
+    """A KeyboardInterrupt that may leave a task. A plain KeyboardInterrupt that leaves a task also ends the event loop
+    (asyncio, `Task.__step`), which would be the kernel's loop; this one counts as a cancel of the task."""
 
 
-TaskInterrupt.__name__ = TaskInterrupt.__qualname__ = "KeyboardInterrupt"  # what a reader of the cell is told
+TaskInterrupt.__name__ = TaskInterrupt.__qualname__ = "KeyboardInterrupt"  # the name that the cell shows
 TaskInterrupt.__module__ = "builtins"
 
 
 class Interruptible(Protocol):
-    """What is waited for."""
+    """Something that can be waited for and ended, such as a run."""
 
     loop: asyncio.AbstractEventLoop | None
     end: Callable[[bool], object]
-    """Ends it, at once if true. Called on `loop`."""
+    """End it; at once if the argument is true. Called on `loop`."""
 
     async def settled(self) -> None:
-        """Wait until it has ended, in whatever way."""
+        """Wait until it has ended, however it ends."""
 
     def holds_up(self) -> bool:
-        """Whether the code that runs right now in this thread is part of it."""
+        """Whether the code that this thread executes right now is part of it."""
 
 
 class Wait:
-    """Somebody who waits for something. `away` says that they are busy with what they got of it so far."""
+    """One wait of a caller. `away` is true while the caller works on what it has got so far."""
 
     def __init__(self, run: Interruptible | None = None) -> None:
         self.run = run
@@ -65,7 +65,7 @@ class Wait:
         self._end: Callable[[bool], object] = (lambda _: None) if run is None else run.end
 
     def stand_for_task(self) -> None:
-        """Let an interrupt cancel the task that calls this. Raises CancelledError if there was one already."""
+        """From now on, an interrupt cancels the task that calls this. Raises CancelledError if one has come already."""
         task = asyncio.current_task()
         assert task is not None
         self._loop, self._end = task.get_loop(), lambda _: task.cancel()
@@ -73,7 +73,7 @@ class Wait:
             raise asyncio.CancelledError
 
     def ask(self, heard: Callable[[], object], at_once: bool) -> None:
-        """Let the end come, soon and on its loop, and say there that it was heard."""
+        """End what is waited for, soon and on its loop. `heard` is called there first."""
 
         def end() -> None:
             heard()
@@ -86,9 +86,9 @@ class Wait:
 
 @asynccontextmanager
 async def caught(run: Interruptible, part_of_run: bool) -> AsyncIterator[Wait]:
-    """While a cell is in the block, an interrupt ends the run. The block then lasts until the run has ended, and all
-    others that were ended with it, and raises KeyboardInterrupt. Does nothing outside a cell, nor in a part of another
-    run, which ends with that run."""
+    """While a cell is in this block, an interrupt ends the run. The block then lasts until this run has ended, and all
+    others that the same interrupt ends, and raises KeyboardInterrupt. Does nothing outside a cell. Does nothing for a
+    part of another run either, because that part ends with the other run."""
     wait = Wait(run)
     handler = None if part_of_run else _take_handler(wait, _is_for_cell)
     try:
@@ -103,7 +103,7 @@ async def caught(run: Interruptible, part_of_run: bool) -> AsyncIterator[Wait]:
 
 @contextmanager
 def caught_blocking() -> Iterator[Wait]:
-    """The same for code that blocks the main thread, in a cell or a script: see `Wait.stand_for_task`."""
+    """As `caught`, for code that blocks the main thread in a cell or a script; see `Wait.stand_for_task`."""
     wait = Wait()
     handler = _take_handler(wait, lambda there: _is_for_cell(there) or _is_of_python(there))
     try:
@@ -122,12 +122,12 @@ def _raise_if_interrupted(wait: Wait) -> None:
 
 
 def _is_for_cell(handler: object) -> bool:
-    """Whether an interrupt is one of the cell that the caller belongs to. An idle kernel ignores interrupts."""
+    """Whether an interrupt is meant for the caller's cell. `handler` is the present one; an idle kernel has none."""
     return handler not in (None, signal.SIG_IGN) and comm_interceptor.in_cell()
 
 
 def _is_of_python(handler: object) -> bool:
-    """Whether it is Python's own handler, or that of `asyncio.run` (since 3.11)."""
+    """Whether it is Python's own handler, or the handler of `asyncio.run` (Python 3.11 and later)."""
     return (
         handler is signal.default_int_handler
         or getattr(getattr(handler, "func", None), "__module__", "") == "asyncio.runners"
@@ -152,7 +152,7 @@ def _take_handler(wait: Wait, may_take: Callable[[object], bool]) -> _InterruptH
 
 
 class _InterruptHandler:
-    """Takes the interrupts of all who wait, from the first one's coming to the last one's leaving."""
+    """The signal handler for all waits, from the first that begins to the last that ends. Lives on the main thread."""
 
     def __init__(self, before: Any) -> None:
         self.waits: list[Wait] = []
@@ -162,7 +162,7 @@ class _InterruptHandler:
         signal.signal(signal.SIGINT, self)
 
     def leave(self, wait: Wait) -> None:
-        """Put the handler back that was there before, unless somebody has set another one since."""
+        """End a wait. After the last one, put the former handler back, unless another one has been set since."""
         self.waits.remove(wait)
         there: object = signal.getsignal(signal.SIGINT)
         if not self.waits and there is self:
@@ -170,7 +170,7 @@ class _InterruptHandler:
                 signal.signal(signal.SIGINT, self._before)
 
     def __call__(self, number: int, frame: Any) -> None:
-        """The signal handler: between any two instructions of the main thread."""
+        """Handle a signal. Python calls this between any two instructions of the main thread."""
         waits, now = list(self.waits), time.monotonic()
         if not waits:
             return self._pass_on(number, frame)
@@ -193,7 +193,7 @@ class _InterruptHandler:
         self._heard = True
 
     def _end_cell(self, waits: list[Wait]) -> None:
-        """The cell may wait for something else, such as tasks in which it waits for runs: that ends, too."""
+        """End the cell, if it waits for something else, such as tasks that wait for runs."""
         cell = comm_interceptor.cell_task()
         if cell is None or not self.waits or any(wait.task is cell and not wait.away for wait in waits):
             return
