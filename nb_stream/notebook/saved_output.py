@@ -1,15 +1,15 @@
-"""What a panel leaves in the notebook: its transcript as plain HTML and text, in outputs of its own.
+"""The output that a panel leaves in the notebook: its transcript as plain HTML and text.
 
 A widget is lost when a saved notebook is opened without its kernel, and JupyterLab then ignores every other
-representation in the widget's own output. So each display of a panel brings other outputs with display ids, which are
-filled as the runs go: `text/html`, with messages to unfold, and `text/plain`, which everything shows. Both are whole at
-every size. The front end hides them while the live panel is on the page.
+representation in the widget's own output. So each panel that is shown brings more outputs, with display ids, which are
+filled while runs go on: `text/html`, with messages to unfold, and `text/plain`, which every program shows. Both hold
+the whole transcript at every size. The front end hides them while the live panel is on the page.
 
-JupyterLab shows 50 outputs of a cell. So only the first panels of a cell have several, of which the last alone is
-written again as a run goes on, and those behind them have one.
+JupyterLab shows 50 outputs of a cell. So only the first panels of a cell have several outputs each, of which only the
+last is written again while a run goes on. The panels behind them have one output each.
 
-When a kernel dies, nobody can write what it had not written. So the outputs are brought up to date while a run goes on,
-and what is being written says there that it is cut off.
+When a kernel dies, nobody can write what it has not written. So the outputs are brought up to date while a run goes on,
+and a message that is being written is marked there as cut off.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ..wire.protocol import SavedOutputOp
 
 
 class HasTranscript(Protocol):
-    """A stream, as far as it is of interest here."""
+    """A stream, as far as this module reads it."""
 
     @property
     def transcript(self) -> Transcript:
@@ -40,49 +40,50 @@ class HasTranscript(Protocol):
 
 
 LEAVE_OPTIONS = ("transcript", "summary", "nothing")
-"""What a panel may leave: all that was said, a line for each run, or nothing."""
+"""What a panel may leave: the whole transcript, a line for each run, or nothing."""
 
 WRITE_EVERY_S = 2.0
-"""Seconds between two writings while a cell runs, or a run goes on."""
+"""Seconds between two writings while a cell runs or a run goes on."""
 
 WRITE_LIVE_AFTER_S = 3.0
-"""Seconds after which text that is being written is written there, too."""
+"""Seconds after which the text of an unfinished message is in the output, too."""
 
 SPLIT_IN_CELL = 4
-"""So many panels of one cell have several outputs each: with the widgets, 4 · 4 and 2 for each panel more stay below 50
-up to the 21st panel."""
+"""How many panels of one cell have several outputs each. With the widgets, these panels have 4 · 4 outputs, and each
+other panel has 2: together less than 50 up to the 21st panel."""
 
 _ELSEWHERE = "It stands where the panel was shown last."
 _ABOVE = "What was said stands above."
 
 
 def instead(title: str, leave: str) -> dict[str, str]:
-    """What is shown of a panel where its widget cannot be: who it is, and where to look."""
+    """What stands in the place of a panel if its widget cannot be shown: its title, and where to look."""
     if leave == "nothing":
         return {"text/plain": title}
     return {"text/html": f"<small>{escape(title)}. {_ABOVE}</small>", "text/plain": title}
 
 
 class SavedOutput:
-    """The static outputs of one stream, whichever of its panels are shown, and where: they stand beside the last one.
+    """The static outputs of one stream. They stand beside the panel of the stream that was shown last.
 
-    `mark` is the class of their HTML. They are written on the stream's loop, but for the end of a cell.
+    This module owns one for each stream, for as long as the stream lives. `mark` is the CSS class of their HTML. They
+    are written on the stream's loop, and at the end of a cell on the main thread.
     """
 
     def __init__(self) -> None:
         self.mark = f"nbs-static-{uuid.uuid4().hex[:8]}"
         self.listeners: list[Callable[[SavedOutputOp | None], None]] = []
-        """Told at each writing, with what was written where pages must put it in themselves."""
+        """Called at each writing. The argument is what was written, if pages must put it in themselves; else None."""
         self._title, self._leave = "", LEAVE_OPTIONS[0]
         self._stream: Callable[[], Any] = lambda: None
         self._parts = TranscriptParts()
         self._is_split = True  # whether each part has an output of its own
         self._display_ids: list[str] = []
-        self._place = 0  # how often it was shown
+        self._place = 0  # how often a panel of the stream was shown
         self._cell: tuple[str, str] | None = None
-        self._written: list[int] = []  # the revisions that stand there
+        self._written: list[int] = []  # the revisions that stand in the outputs
         self._unsure: set[int] = set()  # parts that a program without a page may have missed
-        self._is_pushed = False  # a page has asked, as the kernel's own updates do not reach it
+        self._is_pushed = False  # a page has asked, because the kernel's own updates do not reach it
         self._is_due = False  # something is to be written
         self._at = self._ended_at = float("-inf")  # the last writing, and the last for the end of a run
         self._timer: asyncio.TimerHandle | None = None
@@ -91,14 +92,14 @@ class SavedOutput:
 
     @staticmethod
     def of(stream: object) -> SavedOutput:
-        """The one of a stream."""
+        """The saved output of a stream."""
         with _lock:
             return _of.setdefault(stream, SavedOutput())
 
     @property
     def revisions(self) -> str:
-        """Where the outputs stand and what they should be: the place, and the revision of each part; empty where
-        nothing is left."""
+        """Where the outputs stand and what they should hold: the place, and the revision of each part. Empty if there
+        are no outputs."""
         return ".".join(map(str, (self._place, *self._written))) if self._display_ids else ""
 
     @property
@@ -108,8 +109,8 @@ class SavedOutput:
         return parts if self._is_split else (reduce(add, parts),)
 
     def show(self, stream: HasTranscript, title: str, leave: str) -> None:
-        """Put the outputs into the cell that is being run; those in an earlier cell become a line that says so. Any
-        thread may call it."""
+        """Put the outputs into the running cell. The outputs in an earlier cell become a line that says where to look.
+        Any thread may call it."""
         if leave == "nothing" or comm_interceptor.request() is None:
             return
         comm_interceptor.at_cell_end(_end_of_cell)
@@ -126,7 +127,7 @@ class SavedOutput:
             self._write(range(len(self._display_ids)), update=False)
 
     def ended(self) -> None:
-        """A run has ended: write that at once, but in a loop of short runs."""
+        """A run has ended: write that at once, unless another run has just ended, as in a loop of short runs."""
         now = time.monotonic()
         if not comm_interceptor.runs_a_cell() and now >= self._ended_at + WRITE_EVERY_S:
             self._ended_at = now
@@ -135,16 +136,17 @@ class SavedOutput:
             self.changed()
 
     def changed(self) -> None:
-        """Something stands that stood not before."""
+        """The transcript has something new that is finished."""
         self._due_at(self._at + WRITE_EVERY_S)
 
     def grew(self) -> None:
-        """Text came that is being written still: cheap, for each piece."""
+        """An unfinished message has more text. Called for each piece of text, so it is cheap."""
         if not self._is_due:
             self._due_at(time.monotonic() + WRITE_LIVE_AFTER_S)
 
     def now(self, parts: Collection[int] | None = None) -> SavedOutputOp | None:
-        """What stands in some of the parts, or should; None where nothing is left. Who asks is told from now on."""
+        """What stands, or should stand, in some of the parts; None if there are no outputs. From now on, listeners get
+        what is written."""
         if not self._display_ids:
             return None
         self._is_pushed = True
@@ -153,8 +155,8 @@ class SavedOutput:
             return self._op(there if parts is None else [part for part in parts if part in there])
 
     def flush(self, *, ends_cell: bool = False) -> None:
-        """Write what is to be written. At the end of a cell, what a program that runs cells one by one may not have
-        taken is written again: it takes only what belongs to the cell that it waits for."""
+        """Write what has changed. At the end of a cell, also write again what a program that runs cells one by one may
+        have missed, because such a program takes only the outputs of the cell that it waits for."""
         with self._lock:
             unsure = set(self._unsure) if ends_cell and comm_interceptor.unattended() else set[int]()
             if self._display_ids and (self._is_due or unsure):
@@ -166,7 +168,8 @@ class SavedOutput:
                 self._unsure.clear()
 
     def _due_at(self, due: float) -> None:
-        """Write at this time of the monotonic clock; now where that is past, or nobody would call us later."""
+        """Write at this time of the monotonic clock. Write now if that time is past, or if no loop runs that could call
+        us later."""
         if not self._display_ids:
             return
         with self._lock:
@@ -218,11 +221,11 @@ class SavedOutput:
         }
 
     def _stamp(self, part: int) -> str:
-        """What an output says of itself in its metadata: whose it is, where it stands, which part, which revision."""
+        """An output's metadata: the mark of its stream, its place, its part and its revision."""
         return f"{self.mark} {self._place}.{part}.{self._written[part]}"
 
     def _bundle(self, part: int) -> dict[str, str]:
-        """The representations of a part. Without runs it takes no room on the page."""
+        """The representations of a part. A part without runs takes no room on the page."""
         content, title = self._contents[part], f"Transcript of {self._title}\n" if part == 0 else ""
         return {"text/html": f"<div class={self.mark}>{content.framed}</div>", "text/plain": title + content.text}
 
@@ -239,7 +242,7 @@ class SavedOutput:
         publish(data, {"nb_stream": stamp} if stamp else {}, transient={"display_id": display_id}, update=update)
 
     def _take(self, place: tuple[str, str] | None) -> None:
-        """Stand in a cell from now on. What an earlier execution of the same cell has left there is gone."""
+        """Stand in a cell from now on. The outputs of an earlier execution of the same cell are gone."""
         if place is not None:
             for other in _all():
                 if other._cell is not None and other._cell[0] == place[0] and other._cell[1] != place[1]:
@@ -254,13 +257,13 @@ def _end_of_cell() -> None:
 
 
 def _all() -> list[SavedOutput]:
-    """Those of all streams there are; another thread may just be making one."""
+    """The saved outputs of all streams. With the lock, because another thread may be adding one."""
     with _lock:
         return list(_of.values())
 
 
 def _current_cell_ids() -> tuple[str, str] | None:
-    """The cell that is being run, where the front end says which, and the id of its execution."""
+    """The id of the running cell and the id of its execution; None if the front end does not name the cell."""
     request = comm_interceptor.request() or {}
     try:
         return str(request["metadata"]["cellId"]), str(request["header"]["msg_id"])
@@ -268,5 +271,5 @@ def _current_cell_ids() -> tuple[str, str] | None:
         return None
 
 
-_lock = threading.RLock()  # a finaliser may come in between
+_lock = threading.RLock()  # reentrant, because a finaliser may run in between
 _of: weakref.WeakKeyDictionary[object, SavedOutput] = weakref.WeakKeyDictionary()

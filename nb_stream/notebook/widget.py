@@ -1,15 +1,17 @@
-"""The anywidget of the panel: sends frames to the browser and receives its commands. It knows no team.
+"""The panel's anywidget: it sends frames to browsers and receives their commands. It knows nothing of teams.
 
 Commands are custom messages and not synced traits: while a cell runs, a kernel may never answer a trait's update, and
-the front end then sends no further one. `comm_interceptor` hands our messages over at once, on whatever thread the
-kernel reads its socket.
+the front end then sends no further update. `comm_interceptor` hands our messages over at once, on the thread that reads
+the kernel's socket.
 
 anywidget sends a widget's module with each widget and saves it with each widget's state. So that module is a small
-loader, and the panel itself comes once for each page, as a custom message.
+loader, and the panel itself comes once for each page, as a custom message. anywidget 0.11 drops all messages for a
+widget whose module took longer than 2 s to load; such a page is reached over the comm of the widget's layout, which is
+called the detour (`frontend/src/comm/comm_lines.ts`).
 
-What the panel asks of a host is anywidget's contract and nothing else: an ES module in the trait `_esm` and a style
-sheet in `_css`, `initialize` and `render` with a model that has `get`, `on`, `off` and `send`, an `AbortSignal`, and an
-element to draw in. Nothing is loaded from a network; a second part of the front end comes over the same line.
+The panel relies on anywidget's contract and on nothing else: an ES module in the trait `_esm` and a style sheet in
+`_css`, `initialize` and `render` with a model that has `get`, `on`, `off` and `send`, an `AbortSignal`, and an element
+to draw in. Nothing is loaded from a network; the other parts of the front end come as custom messages, too.
 
 * JupyterLab 4, Notebook 7: tested, as is a bare page with ipywidgets' base manager (`tests/browser`).
 * VS Code, not tested. Its widgets live in a webview with a mirror of the kernel's messages, custom ones included, and
@@ -18,10 +20,10 @@ element to draw in. Nothing is loaded from a network; a second part of the front
   `--vscode-*`. A notebook that is opened again shows what the panel leaves as HTML. All outputs are in one document, so
   our style sheet hides that beside a live panel.
 * Colab, not tested. Third-party widgets need `output.enable_custom_widget_manager()`, which anywidget calls
-  (`anywidget/_util.py`). Every cell's output is a frame of its own, and messages that a later cell causes were reported
-  not to reach it (googlecolab/colabtools#498): show the panel in the cell that runs it. Frames out of sight paint
-  nothing: the panel takes them for painted after a second.
-* A page without a kernel (saved state, `ipywidgets.embed`) shows nothing of the widget: what was said stands in the
+  (`anywidget/_util.py`). Every cell's output is a frame of its own, and messages that a later cell causes may not reach
+  it (reported in googlecolab/colabtools#498): show the panel in the cell that runs it. Frames out of sight paint
+  nothing, so the panel takes them for painted after a second.
+* A page without a kernel (saved state, `ipywidgets.embed`) shows nothing of the widget; the transcript stands in the
   output beside it.
 """
 
@@ -46,7 +48,7 @@ from ..wire.protocol import PROTOCOL_VERSION, Frame, Op, Snapshot
 STATIC = pathlib.Path(__file__).parents[1] / "static"
 
 
-_sent: list[bool] = []  # the first widget of a kernel sends the panel's module unasked; pages that missed it ask
+_sent: list[bool] = []  # the first widget of a kernel sends the panel's module unasked; a page that missed it asks
 
 
 @functools.cache
@@ -56,13 +58,14 @@ def _panel() -> str:
 
 @functools.cache
 def panel_name() -> str:
-    """The name by which pages await the module of the panel: with its digest, so that versions never mix."""
+    """The name under which pages wait for the panel's module. It contains a digest, so that versions never mix."""
     return f"panel.{hashlib.sha256(_panel().encode()).hexdigest()[:12]}"
 
 
 _EMPTY = {"_esm": 'export default{initialize({model}){model.send({type:"state"})}}', "snapshot": {}}
-"""Traits that are the kernel's, as they are saved with a notebook (a page leaves an empty module, see `loader.ts`). A
-page that gets them from a kernel asks for the whole state, and anywidget begins anew with the module that comes."""
+"""Traits that only the kernel sets, with the small values that a notebook may save (a page saves an empty module, see
+`loader.ts`). A page that gets these values from a kernel asks for the whole state, and anywidget begins anew with the
+module that comes."""
 
 
 def _fresh(_value: object, widget: FrameWidget) -> Any:
@@ -70,16 +73,13 @@ def _fresh(_value: object, widget: FrameWidget) -> Any:
 
 
 def _set(state: dict[str, Any]) -> dict[str, Any]:
-    """A state to open a widget with, without what is None, which is what pages take for granted."""
+    """A state to open a widget with, without the members that are None, because pages take None for granted."""
     return {name: value for name, value in state.items() if value is not None}
 
 
 class _Layout(ipywidgets.Layout):  # type: ignore[misc]
-    """A layout that is opened with what is set in it. A page that connects later, or again, is told the rest too: it
-    may have missed that something was set back."""
-
-    def refuse(self, sentence: str) -> None:
-        """Something came from a browser that is no command, as the sentence says."""
+    """A layout that is opened with the members that are set. A page that connects later, or again, gets the others too,
+    because it may have missed that one was set back."""
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state(key, drop_defaults)
@@ -87,21 +87,24 @@ class _Layout(ipywidgets.Layout):  # type: ignore[misc]
 
 
 class FrameWidget(anywidget.AnyWidget):
-    """Shows what its frames say. `make_snapshot` and `receive` are set by the one who owns it."""
+    """Shows what its frames say. `TeamPanel` overrides `make_snapshot`, `receive`, `refuse` and `leave_static`.
+
+    It lives as long as the panel that it is. Commands may come on any thread, frames may be sent on any thread.
+    """
 
     _esm = STATIC / "loader.js"
-    # Never assigned: it is made anew whenever a front end asks for the state, so that a page that opens or reloads
-    # gets everything at once and a token costs nothing.
+    # Never assigned: the snapshot is made anew whenever a front end asks for the state. So a page that opens or reloads
+    # gets everything at once, and a token costs nothing.
     snapshot = traitlets.Dict().tag(sync=True, to_json=_fresh, echo_update=False)
-    line = traitlets.Unicode(help="Marks what goes over the layout's line, which panels may share.").tag(sync=True)
+    line = traitlets.Unicode(help="Marks messages on the layout's comm, which panels may share.").tag(sync=True)
     has_team = traitlets.Bool(True, help="Whether there is somebody to run.").tag(sync=True)
-    static_mark = traitlets.Unicode(help="The class of what it leaves in the notebook.").tag(sync=True)
-    left = traitlets.Unicode(help="Where that stands, and which revisions of its parts.").tag(sync=True)
+    static_mark = traitlets.Unicode(help="The CSS class of the output that it leaves in the notebook.").tag(sync=True)
+    left = traitlets.Unicode(help="Where that output stands, and the revisions of its parts.").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         self._forget: list[Callable[[], None]] = []
         self._detour = False
-        # The panel measures its own width, so it has no width of its own to give to a box that asks for one.
+        # The panel fits itself to the width that it gets, so it has no width to offer to a box that asks for one.
         layout = _Layout(width="100%", min_width="0")
         super().__init__(layout=layout, line=uuid.uuid4().hex, **traits)
         self.on_msg(lambda _widget, content, _buffers: self._received(content))
@@ -111,22 +114,22 @@ class FrameWidget(anywidget.AnyWidget):
             self._send_panel(panel_name())
 
     def make_snapshot(self) -> Snapshot | dict[str, Any]:
-        """Everything that a fresh front end needs. Called on the thread that answers it."""
+        """Everything that a fresh front end needs. Called on the thread that answers the front end."""
         return {}
 
     def receive(self, command: Command) -> None:
-        """A command of a browser. May be called on any thread."""
+        """Carry out a command of a browser. May be called on any thread."""
 
     def refuse(self, sentence: str) -> None:
-        """Something came from a browser that is no command, as the sentence says."""
+        """Tell the reader why a message of a browser was no command. May be called on any thread."""
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        """The state, for a page; where it is opened without one, what a saved notebook is to keep."""
+        """The state for a page. If the widget is opened without a page, it is the state that a saved notebook keeps."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
         return _set({**state, **_EMPTY}) if self.comm is None and comm_interceptor.unattended() else state
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what a page says of the traits, but for those that are the kernel's alone."""
+        """Take the traits that a page sends, except those that only the kernel sets."""
         super().set_state({name: value for name, value in sync_data.items() if name not in _EMPTY})
 
     def send_frame(self, frame: Frame) -> None:
@@ -137,7 +140,7 @@ class FrameWidget(anywidget.AnyWidget):
             self.send(frame)
 
     def _send_on_detour(self, content: object) -> None:
-        """Send over the line of the layout, which every front end hears too: also one that anywidget gave up on."""
+        """Send over the layout's comm, which reaches every front end, even one whose messages anywidget drops."""
         self.layout.send({"line": self.line, "content": content})
 
     def _received(self, content: object) -> None:
@@ -160,7 +163,7 @@ class FrameWidget(anywidget.AnyWidget):
             self.receive(command)
 
     def _send_panel(self, name: str) -> None:
-        """Send the panel's own module, under the name by which it is awaited."""
+        """Send the panel's own module, under the name under which pages wait for it."""
         self.send_beside({"op": "module", "name": name, "source": _panel()})
 
     def send_beside(self, op: Op) -> None:
@@ -168,28 +171,28 @@ class FrameWidget(anywidget.AnyWidget):
         self.send_frame({"v": PROTOCOL_VERSION, "seq": -1, "ops": [op]})
 
     def leave_static(self) -> None:
-        """The widget is shown in the cell that is being run: put what is to stay in the notebook there."""
+        """The widget is shown in the running cell: put the output that is to stay in the notebook there."""
 
     def close(self) -> None:
         """Take the widget off every page."""
-        forgets = getattr(self, "_forget", [])  # a panel that could not be made is closed too, and any more than once
+        forgets = getattr(self, "_forget", [])  # missing in a panel whose making failed; and a panel may close twice
         while forgets:
             forgets.pop()()
         super().close()
 
 
 def caution() -> str:
-    """A sentence for the reader where controls may act late; empty where they act while a cell runs."""
+    """A sentence for the reader if controls may act late; empty if they act while a cell runs."""
     return comm_interceptor.available() or ""
 
 
 def deliver_commands(
     widget: ipywidgets.Widget, custom: Callable[[object], None] | None, forget: list[Callable[[], None]]
 ) -> None:
-    """Let a widget's messages come at once while a cell runs.
+    """Let a widget's messages come at once while a cell runs. `forget` gets the function that ends that.
 
-    Custom messages go to `custom`; everything else, and everything where it is None, to the widget itself, on the
-    loop that its cell ran on.
+    Custom messages go to `custom`. All other messages, and all messages if `custom` is None, go to the widget itself,
+    on the loop on which its cell ran.
     """
     comm = widget.comm
     if comm is None:
@@ -209,8 +212,8 @@ def deliver_commands(
 
 
 def show_in_boxes() -> None:
-    """Let IPython call `leave_static` also for widgets that are shown inside of boxes, tabs and the like. Hosts without
-    cells have a shell without formatters (Solara's, for one)."""
+    """Let IPython call `leave_static` for widgets that are shown inside of boxes, tabs and the like, too. Hosts without
+    cells, such as Solara, have a shell without formatters."""
     ipython: Any = sys.modules.get("IPython")
     formatters = None if ipython is None else getattr(ipython.get_ipython(), "display_formatter", None)
     formatter = getattr(formatters, "mimebundle_formatter", None)
