@@ -52,7 +52,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def demo(port: int, *, browser: bool) -> int:
-    """Open JupyterLab on the quick start and wait for its end; returns its exit code."""
+    """Open JupyterLab on the quick start and wait for its end. Returns its exit code."""
     if importlib.util.find_spec("jupyterlab") is None:
         print('The demo needs JupyterLab. Install it with: pip install "nb_stream[demo]"', file=sys.stderr)
         return 1
@@ -67,16 +67,16 @@ def demo(port: int, *, browser: bool) -> int:
     if not browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # in a container there is nobody else; the server listens on this machine only
+        command.append("--allow-root")  # a container may have no other user; the server listens on this machine only
     print(f"Opening {folder / QUICKSTART}. Stop with Ctrl-C.")
     with tempfile.TemporaryDirectory(prefix="nb_stream-demo-") as defaults:
         return subprocess.run(command, cwd=folder, env=_without_news(pathlib.Path(defaults)), check=False).returncode
 
 
 def _without_news(folder: pathlib.Path) -> dict[str, str]:
-    """An environment in which JupyterLab neither asks, over the notebook, whether it may fetch news, nor looks for
-    updates. `folder` is put before where it reads its defaults (`JUPYTER_CONFIG_PATH`): a user's own settings stay, and
-    go before them."""
+    """An environment in which JupyterLab does not look for updates, and does not cover the notebook with the question
+    whether it may fetch news. `folder` becomes the first folder of defaults (`JUPYTER_CONFIG_PATH`). The user's own
+    settings still win over defaults."""
     file = folder / "labconfig" / "default_setting_overrides.json"
     file.parent.mkdir()
     file.write_text(json.dumps({_NOTIFICATION: {"fetchNews": "false", "checkForUpdates": False}}))
@@ -85,7 +85,7 @@ def _without_news(folder: pathlib.Path) -> dict[str, str]:
 
 
 def _folder() -> pathlib.Path:
-    """The folder to open: this one where it is a checkout, else a new one with copies of the notebooks."""
+    """The folder to open: the current folder if it is a checkout, else a new one with copies of the notebooks."""
     here = pathlib.Path.cwd()
     if (here / QUICKSTART).is_file() and (here / "nb_stream").is_dir():
         return here

@@ -1,4 +1,7 @@
-"""The commands `export` and `replay` of `python -m nb_stream`: recordings in, files or a terminal out."""
+"""The commands `export` and `replay` of `python -m nb_stream`: they write a recording as a file, or play it.
+
+Errors come as one sentence on standard error and an exit code, because scripts call these commands.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ EXIT_CODES_HELP = """exit codes:
 
 
 def add_commands(commands: Any) -> None:
-    """Add `export` and `replay` to the sub-commands of a parser. Each sets `run`, which takes the options and gives
-    the exit code."""
+    """Add `export` and `replay` to the sub-commands of a parser. Each sets the option `run`, a function that takes the
+    options and returns the exit code."""
     from .export import FORMATS
 
     forms = "\n".join(f"  {'run' + suffix:<16}{form.words}" for suffix, form in FORMATS.items())
@@ -33,7 +36,7 @@ def add_commands(commands: Any) -> None:
         "export",
         help="turn a recording into a page, a notebook, Markdown, text, JSON or AG-UI events",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=f"""Turn a recording into a file. Its name says as what:
+        description=f"""Turn a recording into a file. The end of its name says which form:
 
 {forms}
 
@@ -46,7 +49,7 @@ example:
         epilog=EXIT_CODES_HELP,
     )
     write.add_argument("recording", metavar="RUN", help="a recording (.jsonl, .jsonl.gz), or a transcript (.json)")
-    write.add_argument("out", metavar="OUT", help="the file to write; it is replaced where it is there")
+    write.add_argument("out", metavar="OUT", help="the file to write; an existing file is replaced")
     write.set_defaults(run=_export)
     play = commands.add_parser(
         "replay",
@@ -121,7 +124,7 @@ def _replay(options: argparse.Namespace) -> int:
     from .terminal.view import terminal_view
 
     async def play() -> None:
-        stream = TeamStream(replay, streaming=True)  # whatever was heard when it was recorded
+        stream = TeamStream(replay, streaming=True)  # all tokens, whatever the switches were when it was recorded
         view = terminal_view(stream, agents=options.agent, tokens=not options.no_stream, note=place)
         stream.watch(view)
         with contextlib.closing(view):
@@ -131,7 +134,7 @@ def _replay(options: argparse.Namespace) -> int:
                     await run
                 except (ReplayedError, asyncio.CancelledError):
                     if not run.done():
-                        raise  # it is we who were cancelled, by Ctrl-C
+                        raise  # Ctrl-C has cancelled this task, and not the recorded run
 
     def place() -> str:
         fast = "at once" if math.isinf(replay.speed) else f"{replay.speed:g} times as fast"
@@ -152,7 +155,7 @@ def _fail(sentence: str) -> int:
 
 
 class _Broken:
-    """Tells once, in a sentence, where a recording is broken; `code` is the exit code."""
+    """A context that prints the first RecordingWarning as a sentence. `code` is the exit code."""
 
     def __init__(self) -> None:
         self.code = EXIT_DONE
@@ -178,7 +181,7 @@ class _Broken:
 
 
 class _Progress:
-    """A line on standard error, for work that takes more than a second, where somebody looks."""
+    """A line on standard error for work that takes more than a second, if standard error is a terminal."""
 
     def __init__(self, words: str) -> None:
         self._words = words

@@ -1,4 +1,4 @@
-"""The errors that nb_stream raises itself. What a team raises comes through unchanged.
+"""The errors that nb_stream raises itself. Errors of a team come through unchanged.
 
 NbStreamError
 ├── NotATeamError (TypeError)       the object given is no team, agent or factory of one
@@ -7,13 +7,13 @@ NbStreamError
 ├── EmptyTaskError (ValueError)     the task has no text
 ├── AlreadyRunningError (RuntimeError, ValueError)   a run is under way, here or elsewhere
 ├── NoTeamError (RuntimeError)      a recording is shown, and there is no team to run
-├── StateError (ValueError)         what is to be loaded is no state of this team
-├── NotRunningError (RuntimeError)  there is nothing to stop or to answer
+├── StateError (ValueError)         the value to load is no state of this team
+├── NotRunningError (RuntimeError)  the run has not ended, or the question is not open
 ├── UnsupportedError (RuntimeError) the agent framework has no way to do this
 ├── LoopError (RuntimeError)        the event loop cannot be used this way
 ├── RecordingError (ValueError)     a file is no recording, or cannot be written
-├── ReplayedError (RuntimeError)    a recorded run failed: what it failed with
-└── BackendError (ImportError)      the agent framework is missing, or not of a version that this release knows
+├── ReplayedError (RuntimeError)    a recorded run failed, with this error
+└── BackendError (ImportError)      the agent framework is missing, or this release does not know its version
 
 RecordingWarning (UserWarning)         a recording is broken; it was read up to its last good line
 UntestedVersionWarning (UserWarning)   the agent framework's version is outside the tested range
@@ -38,11 +38,11 @@ class UnknownAgentError(NbStreamError, KeyError):
     """No agent, or more than one, has this name or path."""
 
     def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""  # KeyError would show the sentence in quotes
+        return str(self.args[0]) if self.args else ""  # KeyError would put the sentence in quotation marks
 
 
 class CannotStreamError(NbStreamError, ValueError):
-    """The agent has no tokens to switch on."""
+    """The agent has no tokens to switch on. The sentence says why."""
 
 
 class EmptyTaskError(NbStreamError, ValueError):
@@ -50,8 +50,8 @@ class EmptyTaskError(NbStreamError, ValueError):
 
 
 class AlreadyRunningError(NbStreamError, RuntimeError, ValueError):
-    """A run is under way, here or elsewhere. Bare teams raise a ValueError for a second run, and a RuntimeError for a
-    `reset` or `load_state` during one."""
+    """A run is under way, here or elsewhere. It is both a ValueError and a RuntimeError, because bare teams raise a
+    ValueError for a second run, and a RuntimeError for `reset` and `load_state` during a run."""
 
 
 class NoTeamError(NbStreamError, RuntimeError):
@@ -59,11 +59,11 @@ class NoTeamError(NbStreamError, RuntimeError):
 
 
 class StateError(NbStreamError, ValueError):
-    """What is to be loaded is no state of this team."""
+    """The value to load is no state of this team."""
 
 
 class NotRunningError(NbStreamError, RuntimeError):
-    """There is nothing to stop or to answer."""
+    """The run has not ended, so it has no result; or the question is not open, so it takes no answer."""
 
 
 class UnsupportedError(NbStreamError, RuntimeError):
@@ -79,11 +79,11 @@ class RecordingError(NbStreamError, ValueError):
 
 
 class ReplayedError(NbStreamError, RuntimeError):
-    """A recorded run failed; the text is what it failed with."""
+    """A recorded run failed. The text names the class and the text of the error that was recorded."""
 
 
 class BackendError(NbStreamError, ImportError):
-    """The agent framework is missing, or not of a version that this release knows."""
+    """The agent framework is missing, or this release does not know its version."""
 
 
 class RecordingWarning(UserWarning):
@@ -95,13 +95,15 @@ class UntestedVersionWarning(UserWarning):
 
 
 def unknown_agent(name: object, known: Iterable[str], place: str) -> UnknownAgentError:
-    """What stands in the way of a name: nobody in `place` ("team") has it. `known` are the paths of those there."""
+    """The error for a name that no agent has. `place` says where it was looked for ("team", "transcript"), and `known`
+    are the paths of the agents there."""
     agents = ", ".join(map(repr, known)) or "none"
     return UnknownAgentError(f"No agent is called {name!r}. The agents of this {place} are: {agents}.")
 
 
 def already_running(wish: str, *, left_early: bool = False) -> AlreadyRunningError:
-    """What stands in the way of a wish; `left_early` says that it is a `run_stream` whose loop was left."""
+    """The error for a wish ("start a run") that must wait for the end of a run. `left_early` says that the run belongs
+    to a `run_stream` whose loop was left."""
     remedy = "Stop or cancel it first, or wait for its end."
     if left_early:
         remedy = "Its run_stream was left early, and it is ending: await cancel() first, or use contextlib.aclosing."
@@ -111,15 +113,15 @@ def already_running(wish: str, *, left_early: bool = False) -> AlreadyRunningErr
 
 
 def described(error: BaseException) -> tuple[str, str]:
-    """What went wrong, for a reader: a text, and the traceback."""
+    """An error for a reader: its class and text, and its traceback."""
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - it is the error's own
+    except Exception:  # noqa: BLE001 - the class of the error may have a broken `__str__`
         text = ""
     trace = "".join(tracebacks.format_exception(type(error), error, error.__traceback__))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__, trace
 
 
 def unreachable(value: NoReturn) -> NoReturn:
-    """The last branch of a choice that knows all values: a type checker fails if one is forgotten."""
+    """The last branch of a choice between all values of a type. A type checker fails if a value has no branch."""
     raise AssertionError(f"nobody has thought of {value!r}")

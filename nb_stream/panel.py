@@ -1,4 +1,8 @@
-"""`TeamPanel`: a team in a notebook. Composes the stream, the batcher and the widget, and adds nothing else."""
+"""`TeamPanel`: shows a team in a notebook.
+
+It joins three parts: the `TeamStream` runs the team, the batcher makes frames of its changes, and the widget sends them
+to pages. The panel carries out the commands that pages send back.
+"""
 
 from __future__ import annotations
 
@@ -59,47 +63,48 @@ if TYPE_CHECKING:
 log = logging.getLogger("nb_stream")
 
 MODULES = ("math", "extras")
-"""The parts of the front end that come only when a page asks for them."""
+"""The parts of the front end that are sent only when a page asks for them."""
 
 
 class TeamPanel(FrameWidget):
-    """Shows a team: who is in it, a switch per agent, tokens as they come, and what was said.
+    """Shows a team: its agents with a switch for each, tokens as they come, and the transcript.
 
-    `team` is any AgentChat team, a single agent, a zero-argument factory of one, or a `TeamStream`. The panel is an
-    ipywidgets widget; `state` is a trait that can be observed. Runs, switches and callbacks are those of
-    `TeamPanel.stream`, which see. Its options:
+    `team` is any AgentChat team, a single agent, a function without arguments that returns one, or a `TeamStream`. The
+    panel is an ipywidgets widget, and its trait `state` can be observed. `TeamPanel.stream` is the `TeamStream` behind
+    it, which has the details of runs, switches and callbacks. Its options:
 
-    - `title`: stands above the agents.
-    - `leave`: what stays in the saved notebook beside the widget: the whole `"transcript"`, a `"summary"`, or
+    - `title`: a text above the agents.
+    - `leave`: what stays in the saved notebook when there is no kernel: the whole `"transcript"`, a `"summary"`, or
       `"nothing"`.
-    - `streaming`: which boxes begin ticked: here `True`, those of all agents that can stream. `"built"`, `False`, names
-      and paths, or a mapping are taken as by `TeamStream`.
+    - `streaming`: which boxes begin ticked. The default here is `True`: all agents that can stream. All other values of
+      `TeamStream` are taken too.
     - `unchecked`, `approve_code`, `input_timeout`, `input_default`, `record`, `redact`, `view`, `prices`: as for
       `TeamStream`.
 
-    A `TeamStream` that is shown has its own options and keeps its switches: the panel takes `title` and `leave` only.
+    If `team` is a `TeamStream`, that stream has its own options and switches: the panel takes `title` and `leave` only.
 
-    **While a cell runs**, switches and buttons act at once: with `await panel.run(…)`, `run_sync`, a loop over
-    `run_stream` and `start` alike, on ipykernel 6.17 to 7.4. In a kernel that nb_stream does not know, the panel says
-    beside them that they may act late.
+    **While a cell runs**, switches and buttons act at once: with `await panel.run(…)`, with `run_sync`, with a loop
+    over `run_stream` and with `start`, on ipykernel 6.17 to 7.4. In a kernel that nb_stream does not know, the panel
+    says beside them that they may act late.
 
-    **Kernel → Interrupt** (■) ends the run that a cell waits for; when the run has ended, the cell raises
-    KeyboardInterrupt. A second interrupt within a second leaves behind what does not end by itself. A run that no cell
-    waits for goes on.
+    **Kernel → Interrupt** (■) ends the run that a cell waits for. When the run has ended, the cell raises
+    KeyboardInterrupt. After a second interrupt within a second, nobody waits for agents that do not end by themselves.
+    A run that no cell waits for goes on.
 
     **Figures.** Each message, agent and run shows its time to the first token, its pace, its tokens, its duration and,
-    with `prices`, its cost. Tokens are what the servers counted, prompt and completion. If a server counts nothing, the
-    figure is an estimate ("about"), and sums say "at least". Calls that no message tells of (a selector's, an answer
-    that was broken off) are in the sums from the run's end on. The time that a person took to answer or to approve is
-    shown apart, as "waited".
+    with `prices`, its cost. Tokens are the prompt and completion tokens that the servers counted. If a server counts
+    nothing, the figure is an estimate ("about"), and sums say "at least". Model calls that no message tells of (those
+    of a selector, an answer that was broken off) are in the sums when the run has ended. The time that a person took
+    to answer or to approve is shown apart, as "waited".
 
-    **A saved notebook** shows the whole transcript if there is no kernel any more, as HTML and as plain text, within
-    four times the transcript's text and 60 kB. (Texts whose lines have a few characters only, or that are mostly `<`
-    and `&`, take more.) Finished messages stand there within 2 s. What is being written stands there within 5 s and is
-    marked as cut off until it is finished, so it stays if a kernel dies in mid-run. While the panel lives, the page
-    hides what it leaves.
+    **A saved notebook** without a kernel shows the whole transcript as HTML and as plain text, in at most four times
+    the bytes of the transcript's text and 60 kB. (Texts with very short lines, or mostly of `<` and `&`, take more.)
+    Finished messages are saved within 2 s. Text that is being written is saved within 5 s, so it stays if a kernel dies
+    in the middle of a run; it is marked as cut off until it is finished. While the panel lives, the page hides this
+    output.
 
-    Raises what `TeamStream` raises.
+    Raises the errors of `TeamStream`, ValueError for a wrong `leave`, and TypeError for an option that a given
+    `TeamStream` should have got.
     """
 
     state = traitlets.Unicode(RunState.IDLE.value, help="The run's state, as a word.", read_only=True)
@@ -138,7 +143,7 @@ class TeamPanel(FrameWidget):
             if given:
                 raise TypeError(f"Give {given} to the TeamStream: this panel shows one that is made already.")
         self.stream = team if isinstance(team, TeamStream) else TeamStream(team, **options)
-        self._clicks: dict[tuple[str, str], float] = {}  # of each page, by path: their clocks may differ
+        self._clicks: dict[tuple[str, str], float] = {}  # by page, because the clocks of pages differ, and by path
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._followed: dict[str, bool] = {}
         limits = " ".join(filter(None, (caution(), *self.stream.limits)))
@@ -170,8 +175,7 @@ class TeamPanel(FrameWidget):
         streaming: StreamingOption = True,
         **options: Any,
     ) -> Self:
-        """A panel that shows what a recording holds; with a `team` its next run goes on from there. See
-        `TeamStream.load`."""
+        """A panel that shows a recording. With a `team`, its next run goes on from there. See `TeamStream.load`."""
         stream = TeamStream.load(path, team, streaming=streaming, **options)
         return cls(stream, title=title, leave=leave)
 
@@ -198,8 +202,8 @@ class TeamPanel(FrameWidget):
 
     @needs_await("; or panel.start(…), which runs it in the background, or panel.run_sync(…), which waits for it")
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
-        """Run the team and return its `TaskResult`; see `TeamStream.run`. A text may be the answer to a handoff, as for
-        `start`. Raises EmptyTaskError for an empty task."""
+        """Run the team and return its `TaskResult`; see `TeamStream.run`. Here a text may be the answer to a handoff,
+        as for `start`, and a task without text raises EmptyTaskError."""
         self.stream.check_task(task)
         return await self.stream.run(
             self.stream.as_reply(task),
@@ -210,8 +214,8 @@ class TeamPanel(FrameWidget):
     def run_stream(
         self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
     ) -> AsyncGenerator[Any, None]:
-        """Run the team and yield what it yields; see `TeamStream.run_stream`. A text may be the answer to a handoff, as
-        for `start`. Raises EmptyTaskError at once."""
+        """Run the team and yield its messages; see `TeamStream.run_stream`. Here a text may be the answer to a handoff,
+        as for `start`, and a task without text raises EmptyTaskError at once."""
         self.stream.check_task(task)
         return self.stream.run_stream(
             self.stream.as_reply(task),
@@ -256,11 +260,11 @@ class TeamPanel(FrameWidget):
         return self.stream.questions
 
     def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
-        """Call `callback(question)` for each question; what it returns is the answer. See `TeamStream.on_question`."""
+        """Call `callback(question)` for each question, and answer with its value. See `TeamStream.on_question`."""
         return self.stream.on_question(callback)
 
     def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
-        """Answer a question of the team's; see `TeamStream.answer`."""
+        """Answer a question of the team; see `TeamStream.answer`."""
         self.stream.answer(request_id, text, reason)
 
     def dismiss(self, request_id: str) -> None:
@@ -274,11 +278,11 @@ class TeamPanel(FrameWidget):
         state: Mapping[str, Any] | None = None,
         redact: Redact | None = None,
     ) -> None:
-        """Write everything that was heard so far as a recording; `load` brings it back. See `TeamStream.save`."""
+        """Write everything that was heard so far as a recording, which `load` reads. See `TeamStream.save`."""
         self.stream.save(path, state=state, redact=redact)
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the transcript; the suffix says as what. See `TeamStream.export`."""
+        """Write the transcript to a file, whose suffix names the form. See `TeamStream.export`."""
         self.stream.export(path)
 
     @needs_await()
@@ -288,15 +292,16 @@ class TeamPanel(FrameWidget):
 
     @needs_await()
     async def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a state of the team; see `TeamStream.load_state`."""
+        """Load a state of the team; see `TeamStream.load_state`."""
         await self.stream.load_state(state)
 
     # --- the panel's own -------------------------------------------------------------------------------------------
 
     def checkbox(self, agent: str) -> ipywidgets.Checkbox:
-        """A checkbox of ipywidgets for an agent, tied both ways to its switch; the same one at each call.
+        """A checkbox of ipywidgets for an agent. Each call for the agent returns the same checkbox. It sets the switch
+        of the agent, and follows it.
 
-        Raises UnknownAgentError where no agent, or more than one, has this name or path.
+        Raises UnknownAgentError if no agent, or more than one, has this name or path.
         """
         info = resolve(self.agents, agent)
         if info.path not in self._boxes:
@@ -313,11 +318,11 @@ class TeamPanel(FrameWidget):
         return self._boxes[info.path]
 
     def make_snapshot(self) -> Snapshot:
-        """Everything that a view needs when it opens."""
+        """Everything that a page needs when it opens."""
         return self._batcher.snapshot()
 
     def receive(self, command: Command) -> None:
-        """Carry out a browser's command: a switch at once, whatever the thread, the rest on the stream's loop."""
+        """Carry out a command of a page. Any thread: a switch is set at once, all else happens on the stream's loop."""
         if isinstance(command, (Toggle, ToggleAll)):
             self._guarded(lambda: self._toggle(command))
         else:
@@ -327,16 +332,15 @@ class TeamPanel(FrameWidget):
         at_ms, page = command.at_ms, command.page
         paths = [command.path] if isinstance(command, Toggle) else [a.path for a in self.agents if a.can_stream]
         for path in paths:
-            if at_ms < self._clicks.get(
-                (page, path), 0.0
-            ):  # it never undoes a later one, and is confirmed all the same
+            if at_ms < self._clicks.get((page, path), 0.0):
+                # An older click that comes late must not undo a newer one. It is confirmed all the same.
                 self.stream.call(self._batcher.agents_changed)
             else:
                 self._clicks[page, path] = at_ms
                 self.switches[path] = command.on
 
     def _ticked(self, path: str, on: bool) -> None:
-        if self._followed.get(path) is not on:  # else it is the box that follows its switch, perhaps late
+        if self._followed.get(path) is not on:  # else nobody has clicked: the box follows its switch
             self.switches[path] = on
 
     def _carry_out(self, command: Command) -> None:
@@ -358,19 +362,19 @@ class TeamPanel(FrameWidget):
                 if (saved := self._static.now(parts)) is not None:
                     self.send_beside(saved)
             case Acknowledge(page, seq):
-                if not caution():  # elsewhere answers wait for the end of the cell, and say nothing
+                if not caution():  # in an unknown kernel, acknowledgements wait for the end of the cell
                     self._batcher.acknowledged(page, seq)
             case SendModule(name):
                 if (part := name.split(".")[0]) not in MODULES:
                     raise ValueError(f"The panel has no part {name!r}: reload the page.")
                 self._batcher.module(name, (STATIC / f"{part}.js").read_text("utf-8"))
             case Stop(run) | Cancel(run):
-                if self._is_meant(run):  # else the run that the reader wished to end has ended
+                if self._is_meant(run):  # else the run that the reader wanted to end has ended already
                     self._end_in_background(self.stop() if isinstance(command, Stop) else self.cancel())
             case Reset():
                 self._end_in_background(self.reset())
             case Hello() | Detour() | SendState():
-                pass  # the widget has done it
+                pass  # the widget has carried these out
             case _:
                 unreachable(command)
 
@@ -379,16 +383,16 @@ class TeamPanel(FrameWidget):
         task.add_done_callback(lambda done: self._guarded(done.result))
 
     def _is_meant(self, run: object) -> bool:
-        """Whether a page that says `run` means the run that is under way; one that says nothing means any."""
+        """Whether the run that is under way has the id `run`. None, from a page that names no run, means any run."""
         runs = self.transcript.runs
         return run is None or (bool(runs) and runs[-1].id == run and runs[-1].ended_at is None)
 
     def refuse(self, sentence: str) -> None:
-        """Tell the reader why a command is none."""
+        """Tell the reader in a sentence why a command is refused."""
         self.stream.call(lambda: self._batcher.notice(sentence))
 
     def _guarded(self, call: Callable[[], Any]) -> None:
-        """Tell the reader in words what a command could not do."""
+        """Call a function, and tell the reader in a sentence if it fails."""
         try:
             call()
         except NbStreamError as error:
@@ -407,7 +411,7 @@ class TeamPanel(FrameWidget):
         self.left = self._static.revisions
 
     def leave_static(self) -> None:
-        """Put what stays in the notebook into the cell that is being run, for a panel that is shown there."""
+        """Put the saved output into the cell that runs, because the panel is shown there."""
         self._static.show(self.stream, repr(self), self._leave)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -419,7 +423,7 @@ class TeamPanel(FrameWidget):
         return {**data, **instead(repr(self), self._leave)}, metadata
 
     def __dir__(self) -> list[str]:
-        """What Tab offers: nothing that only the panel's own parts call."""
+        """The names that Tab offers. Methods that only nb_stream itself calls are left out."""
         inside = vars(FrameWidget).keys() - set(dir(anywidget.AnyWidget))
         return sorted(set(super().__dir__()) - inside)
 
@@ -428,44 +432,44 @@ class TeamPanel(FrameWidget):
 
 
 def _complete_by_dir() -> None:
-    """Let Tab offer what `dir(panel)` says: IPython's plain completer adds all names of the class."""
+    """Let Tab offer the names of `dir(panel)` alone. IPython's completer would add all names of the class."""
     generics: Any = sys.modules.get("IPython.utils.generics")
     if generics is not None:
         generics.complete_object.register(TeamPanel, lambda panel, _words: dir(panel))
 
 
 class _Traits:
-    """Keeps the panel's traits, its checkboxes and what it leaves in the notebook as the stream says."""
+    """Watches the stream and keeps the trait, checkboxes and saved output of its panel up to date."""
 
     def __init__(self, panel: TeamPanel) -> None:
         self._panel = panel
 
     def begin(self) -> None:
-        """The stream may be at work already."""
+        """Take the state of the stream, which may be running already."""
         self.state_changed()
 
     def patched(self, patches: Sequence[Patch]) -> None:
-        """What stays in the notebook follows the transcript, in its own time."""
+        """Tell the saved output that the transcript changed. It decides when it is written."""
         if any(isinstance(patch, RunChanged) and patch.run.ended_at is not None for patch in patches):
             self._panel._static.ended()
         elif any(isinstance(patch, CellFinished) for patch in patches):
             self._panel._static.changed()
 
     def touched(self, first: bool) -> None:
-        """The same for text that is being written."""
+        """Tell the saved output that text is being written."""
         self._panel._static.grew()
 
     def agents_changed(self) -> None:
-        """Checkboxes follow their switches."""
+        """Set the checkboxes to their switches."""
         for path, box in list(self._panel._boxes.items()):
             self._panel._followed[path] = on = self._panel.switches[path]
             box.value = on
             self._panel._followed.pop(path, None)
 
     def rewound(self) -> None:
-        """What stays in the notebook goes back, too."""
+        """Tell the saved output that the transcript went back."""
         self._panel._static.changed()
 
     def state_changed(self) -> None:
-        """The state trait follows the stream."""
+        """Set the trait `state`."""
         self._panel.set_trait("state", self._panel.stream.state.value)

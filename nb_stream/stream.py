@@ -1,6 +1,7 @@
 """`TeamStream`: runs a team, keeps its transcript, and lets every agent's tokens be switched at any moment.
 
-It needs no widget and no notebook. `TeamPanel` is a face over it.
+It needs no widget and no notebook. `TeamPanel` shows one in a notebook. The class is thin: the backend runs the team,
+the supervisor owns the run, the event hub keeps what was said, and the token gate decides whose tokens pass.
 """
 
 from __future__ import annotations
@@ -41,41 +42,45 @@ if TYPE_CHECKING:
 
 
 class TeamStream(StandIn):
-    """Runs an AgentChat team, a single agent, or what a zero-argument factory returns.
+    """Runs an AgentChat team, a single agent, or the team that a function without arguments returns.
 
-    `run` and `run_stream` take what AgentChat's `TaskRunner` takes and give what it gives. So a TeamStream can stand
-    wherever AgentChat takes a team: it can be printed by `Console`, take part in a team, or stand in a
-    `SocietyOfMindAgent`, an `AgentTool` or a `TeamTool`; an outer stream finds the agents inside it. (`Swarm`,
-    `GraphFlow` and `MagenticOneGroupChat` take agents alone.) Its options:
+    `run` and `run_stream` take and give the same as `TaskRunner` of AgentChat 0.7.5 (`base/_task.py`). So a TeamStream
+    can stand wherever AgentChat takes a team: `Console` prints it, and it can be a participant of a team or stand in a
+    `SocietyOfMindAgent`, an `AgentTool` or a `TeamTool`. A stream around it finds the agents inside it. (`Swarm`,
+    `GraphFlow` and `MagenticOneGroupChat` take no teams as participants.) Its options:
 
     - `streaming`: which agents begin with their switch on. `"built"`: those that were built to stream. `True`: all that
-      can stream; `False`: none. Or names and paths (`["writer", "research/critic"]`): these and no others. Or a mapping
-      (`{"critic": False}`): as it says, and all that it does not mention.
-    - `unchecked`: `"hold"` keeps the model call of an agent as it was built, and holds its tokens back while its switch
-      is off; `"create"` lets such an agent call `create()` from its next turn.
-    - `approve_code`: True lets every CodeExecutorAgent without an approval function ask before it runs code.
+      can stream. `False`: none. Names and paths (`["writer", "research/critic"]`): these and no others. A mapping
+      (`{"critic": False}`): as it says, and all agents that it does not mention.
+    - `unchecked`: what an agent does while its switch is off. `"hold"`: its model is called as the agent was built, and
+      its tokens are held back. `"create"`: it calls `create()` from its next turn.
+    - `approve_code`: if True, every CodeExecutorAgent without an approval function asks before it runs code.
     - `input_timeout`: seconds after which a request for input is answered with `input_default`, and an approval is
-      refused; None waits for ever. A person is asked in the stream (see `questions`).
-    - `input_default`: the answer of a person who does not answer in time.
-    - `record`: a file that is written as the runs go; `Replay` plays it.
+      refused. None waits for ever. `questions` lists the open questions.
+    - `input_default`: the text that answers a request for input after `input_timeout`.
+    - `record`: the path of a recording that is written during the runs. `Replay` plays it.
     - `redact`: a function that may rewrite each text before it is recorded.
-    - `view`: `"terminal"` prints what is said.
-    - `prices`: for each model, the USD for a million prompt and completion tokens (`{"gpt-4o": (2.5, 10.0)}`). Then
-      messages and runs have a cost.
+    - `view`: `"terminal"` prints the transcript as it grows.
+    - `prices`: for each model, the USD for a million prompt and a million completion tokens
+      (`{"gpt-4o": (2.5, 10.0)}`). With prices, messages and runs have a cost.
 
-    A call of an agent beside the run, or by a tool within it, belongs to its caller alone. Agents of the same name are
-    told apart by their paths. A single agent goes on if nobody reads its `run_stream`, as a team does: leaving the loop
-    cancels it, but a tool may have begun. After a failure or a cancel the next run works, with the history.
+    If other code calls an agent of the team during a run, or a tool calls one, the stream does not show that call.
+    Paths tell apart agents that have the same name. A single agent runs ahead of a slow reader of `run_stream`, as a
+    team does: leaving the loop cancels it, but a tool may have begun. After a failure or a cancel the next run works,
+    and the history is kept.
 
-    A recording holds no secret of the environment, wherever it was said: no value of a variable with KEY, TOKEN,
-    SECRET, PASSWORD or CREDENTIAL in its name that looks like a secret (12 characters and more; no address, path or
-    number). A saved state is the team's own, and a bare team takes it up. Beside it stands what AutoGen 0.7.5 leaves
-    out: the way through the loops of a GraphFlow, and what agents know that are filtered, run code, hold a team or are
-    tools of others. It has not how far a termination condition has counted, and who speaks in the middle of a run.
+    A recording holds no secret of the environment, whoever said it. A secret is the value of a variable with KEY,
+    TOKEN, SECRET, PASSWORD or CREDENTIAL in its name, if it has at least 12 characters and is no address, path or
+    number.
 
-    Raises NotATeamError for anything that is no team, BackendError if its framework is missing, RecordingError if the
-    file of `record`
-    cannot be written; ValueError, UnknownAgentError and CannotStreamError for a value that an option does not take.
+    A saved state is the team's own state, which a bare team can load. It has more members for state that AutoGen 0.7.5
+    leaves out: the way through the loops of a GraphFlow, and the memory of agents that are filtered, run code, hold a
+    team or are tools of others. It does not contain the counts of termination conditions, nor, in the middle of a run,
+    the next speaker.
+
+    Raises NotATeamError for anything that is no team, BackendError if the framework is missing, and RecordingError if
+    the file of `record` cannot be written. Raises ValueError, UnknownAgentError or CannotStreamError for a value that
+    an option does not take.
     """
 
     @names_options
@@ -124,12 +129,13 @@ class TeamStream(StandIn):
     @classmethod
     @functools.partial(names_options, of=__init__)
     def load(cls, path: str | os.PathLike[str], team: Any = None, **options: Any) -> Self:
-        """A stream that begins with what a recording holds (`save`, `record`): its transcript, which `save` writes
-        again. With a `team` the next run goes on from there; if the recording was saved with the team's state, the
-        team takes it up first. Without a team there is nothing to run: that raises NoTeamError.
+        """A stream that begins with the transcript of a recording (`save`, `record`); `save` writes it again. With a
+        `team`, the next run goes on from there. If the recording was saved with the team's state, the team loads it
+        first. Without a team, the stream only shows the recording, and `run` raises NoTeamError. `options` are those of
+        the class.
 
-        Raises RecordingError where the file is missing or no recording; warns with RecordingWarning where it is broken,
-        and has what stands before. `options` are those of the class.
+        Raises RecordingError if the file is missing or is no recording. If the recording is broken, it warns with
+        RecordingWarning and loads the part before the damage.
         """
         recording = Recording(path)
         stream = cls(recording if team is None else team, **options)
@@ -140,7 +146,7 @@ class TeamStream(StandIn):
             stream._head = header(recording.agents, recording.streaming, recording.created or time.time())
         return stream
 
-    # --- what there is to see --------------------------------------------------------------------------------------
+    # --- state -----------------------------------------------------------------------------------------------------
 
     @property
     def agents(self) -> tuple[AgentInfo, ...]:
@@ -149,30 +155,30 @@ class TeamStream(StandIn):
 
     @property
     def has_team(self) -> bool:
-        """Whether there is somebody to run: not where `load` was given no team."""
+        """Whether there is a team to run. False if `load` was given no team."""
         return self._backend.has_team
 
     @property
     def team(self) -> Any:
-        """The team or agent itself. Raises NoTeamError for a recording."""
+        """The team or agent itself. Raises NoTeamError if the stream shows or plays a recording."""
         if self._backend.root is None:
             raise NoTeamError("There is no team behind a recording. Pass a team: TeamStream(team).")
         return self._backend.root
 
     @property
     def switches(self) -> Switches:
-        """Whether each agent's tokens are shown; writing acts at once. Any thread may write."""
+        """Whether the tokens of each agent are shown. Setting a switch acts at once. Any thread."""
         return self._switches
 
     @property
     def gate(self) -> TokenGate:
-        """What decides whether the tokens of an agent pass: everybody who shows some asks it. Any thread may."""
+        """The object that decides whether the tokens of an agent pass; every display asks it. Any thread."""
         return self._gate
 
     @property
     def transcript(self) -> Transcript:
-        """Everything that was said so far, text under closed gates included. Any thread may read it at any time; it
-        waits for nobody."""
+        """Everything that was said so far, text behind closed gates included. Any thread may read it at any time,
+        without waiting."""
         return self._feed.transcript if self._home.here else self._feed.so_far
 
     @property
@@ -182,32 +188,34 @@ class TeamStream(StandIn):
 
     @property
     def detail(self) -> str:
-        """A sentence to go with the state: why the run ended, or what it waits for."""
+        """A sentence for the state: why the run ended, or what it waits for. It may be empty."""
         return self._runner.detail
 
     @property
     def replay(self) -> Replay | None:
-        """The recording that is played, None where a team runs."""
+        """The recording that is played, or None if a team runs."""
         return self._replay
 
     @property
     def statuses(self) -> dict[str, AgentStatus]:
-        """What each agent is doing, by path; agents that had no turn yet are missing."""
+        """What each agent is doing, by path. Agents that had no turn yet are missing."""
         return dict(self._feed.status)
 
     @property
     def models(self) -> dict[str, str]:
-        """What the model of each agent is called, by path; agents are missing where nobody knows."""
+        """The name of each agent's model, by path. Agents whose model is not known are missing."""
         return dict(self._feed.models)
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """Sentences on what the team's framework has no way to do, of what a display has controls for."""
+        """Sentences for the controls of a display that cannot work, because the team's framework has no way to do
+        it."""
         cannot = self._backend.cannot if self.has_team else {}
         return tuple(cannot[ability] for ability in (Ability.STOP, Ability.RESET) if ability in cannot)
 
     def note(self, path: str) -> str:
-        """A sentence on what the switch of an agent does, and from when, or why it cannot."""
+        """A sentence that says what the switch of an agent does, and from when, or why it does nothing. Raises
+        UnknownAgentError."""
         agent = resolve(self.agents, path)
         if not agent.can_stream:
             return agent.reason
@@ -222,17 +230,18 @@ class TeamStream(StandIn):
     def on_token(
         self, callback: Callable[[Token], Any], *, agents: Collection[str] | str | None = None
     ) -> Callable[[], None]:
-        """Call `callback(token)` for each piece of text that passes an agent's gate; what was held comes as one
-        token when the gate opens. `agents` narrows to names or paths. Returns what removes the callback; it may be
-        called more than once.
+        """Call `callback(token)` for each piece of text that passes the gate of its agent. Text that the gate held
+        comes as one token when the gate opens. `agents` are the names or paths of the agents to hear; None hears all.
+        Returns a function that removes the callback; it may be called more than once.
 
-        The agents that the callback is for stream from their next turn (without `agents`: all that can, also those
-        that are found later), unless their switch was or is set off by hand. When the last such callback is removed,
-        they do as they did without, from their next turn. An agent that cannot stream is named in a notice.
+        The agents of the callback stream from their next turn, unless their switch is set off by hand. Without `agents`
+        these are all that can stream, also those that are found later. When the last callback of an agent is removed,
+        it does from its next turn what it would do without one. A notice names agents that cannot stream.
 
-        A plain function is called on the stream's loop, and goes on in a thread once it is slow; a coroutine function
-        gets its tokens one after the other. What a callback raises is told once and harms nobody. Any thread may
-        register and remove one, also during a run.
+        A plain function is called on the stream's loop; if it is slow, it goes on in a thread. A coroutine function
+        gets its tokens one after the other. The first error of a callback stands in a notice, and the run goes on. Any
+        thread may add and remove a callback, also during a run. Raises TypeError if `callback` cannot be called, and
+        UnknownAgentError.
         """
         paths = self._paths(agents)
         remove_callback = self._feed.tokens.add(callback, paths)
@@ -252,12 +261,13 @@ class TeamStream(StandIn):
     def on_event(
         self, callback: Callable[[Event], Any], *, agents: Collection[str] | str | None = None
     ) -> Callable[[], None]:
-        """Call `callback(event)` for each event of a run; chunks follow the gate, and no agent streams for this alone.
-        Returns what removes it."""
+        """Call `callback(event)` for each event of a run (`nb_stream.core.model.Event`). Chunks come only if the gate
+        of their agent is open, and this callback makes no agent stream. Returns a function that removes it."""
         return self._feed.events.add(callback, self._paths(agents))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Let a display follow the stream; returns what removes it. Any thread may call both; they act on the loop."""
+        """Let a display follow the stream. Returns a function that removes it. Any thread may call both; they act on
+        the stream's loop."""
         gone = False
 
         def leave() -> None:
@@ -265,11 +275,11 @@ class TeamStream(StandIn):
             gone = True
             self.call(lambda: self._feed.leave(watcher))
 
-        self.call(lambda: None if gone else self._feed.watch(watcher))  # it may be removed before the loop comes to it
+        self.call(lambda: None if gone else self._feed.watch(watcher))  # it may be removed before the loop adds it
         return leave
 
     def drain(self) -> None:
-        """Bring the transcript up to date with the text that is waiting. On the stream's loop."""
+        """Fold the text that waits into the transcript. On the stream's loop."""
         self._feed.drain()
 
     def _paths(self, agents: Collection[str] | str | None) -> Collection[str] | None:
@@ -285,18 +295,19 @@ class TeamStream(StandIn):
         state: Mapping[str, Any] | None = None,
         redact: Redact | None = None,
     ) -> None:
-        """Write everything that was heard so far as a recording, with the time of every chunk; `.gz` compresses it.
-        With `state=await stream.save_state()` it holds the team's own state too, and `load(path, team)` goes on with
-        the conversation. `redact` may rewrite each text, those of the state included. The file that `record` writes may
-        be saved, too, and goes on.
+        """Write everything that was heard so far as a recording, with the time of every chunk. A name that ends in
+        `.gz` compresses it. With `state=await stream.save_state()` the recording holds the team's own state too, and
+        `load(path, team)` goes on with the conversation. `redact` may rewrite each text, also those of the state.
+        `path` may be the file that `record` writes; recording goes on there.
 
-        Raises RecordingError where the file cannot be written, or where nothing was heard yet.
+        Raises RecordingError if the file cannot be written, or if nothing was heard yet.
         """
         head = self._head if state is None else {**self._head, "state": dict(state)}
         self._feed.tape.save(path, head, redact=redact)
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the transcript; the suffix says as what (`nb_stream.export`)."""
+        """Write the transcript to a file. Its suffix names the form: `nb_stream.export` lists them. Raises ValueError
+        for an unknown suffix, and OSError if the file cannot be written."""
         export(self.transcript, path)
 
     def _complain(self, sentence: str) -> None:
@@ -305,17 +316,18 @@ class TeamStream(StandIn):
     # --- running ---------------------------------------------------------------------------------------------------
 
     def start(self, task: Any = None, *, output_task_messages: bool = True) -> Run:
-        """Begin a run in the background and return its handle at once. Any thread may call it once the stream has a
-        running loop. Where the last run ended with a handoff to somebody outside the team, a text is their answer.
+        """Begin a run in the background and return its handle at once. Any thread may call it if the stream has a
+        running loop. If the last run ended with a handoff to somebody outside the team, a text is the answer to it.
 
-        Raises AlreadyRunningError while a run is under way here or elsewhere, EmptyTaskError for a task without text,
-        LoopError where no event loop runs.
+        Raises AlreadyRunningError while a run of the team is under way here or elsewhere, EmptyTaskError for a task
+        without text, and LoopError if no event loop runs.
         """
         text = self._backend.task_text(task)
         return self._runner.begin(self.as_reply(task), text, output_task_messages)
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
-        """Run the team and return its `TaskResult` or raise what it raises. Cancelling the wait cancels the run."""
+        """Run the team and return its `TaskResult`, or raise the team's error. If the task that waits is cancelled, the
+        run is cancelled too. Raises AlreadyRunningError as `start`."""
         await self._freed()
         return await self._awaited(
             self._runner.begin(task, self._text(task), output_task_messages, token=cancellation_token)
@@ -324,11 +336,12 @@ class TeamStream(StandIn):
     def run_stream(
         self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True
     ) -> AsyncGenerator[Any, None]:
-        """Run the team and yield what it yields, the `TaskResult` last; chunks follow the gates.
+        """Run the team and yield its messages, then the `TaskResult`. Chunks come only if the gate of their agent is
+        open. Raises the team's error, and AlreadyRunningError as `start`.
 
-        Leaving the loop early cancels the run. Python closes a generator that nobody holds only a moment later: `run`,
-        `run_stream`, `run_sync`, `reset` and `load_state` see the run end first. Before `start`, and where something
-        holds the generator still, close it: best by `contextlib.aclosing`.
+        Leaving the loop early cancels the run. Python closes a generator that nobody holds only a moment later. `run`,
+        `run_stream`, `run_sync`, `reset` and `load_state` wait for this end. Before `start`, or if something still
+        holds the generator, close it yourself, best with `contextlib.aclosing`.
         """
         messages = self._messages(task, output_task_messages, cancellation_token, lambda: consumer() is None)
         consumer = weakref.ref(messages)
@@ -354,8 +367,8 @@ class TeamStream(StandIn):
     def run_sync(self, task: Any = None, *, output_task_messages: bool = True) -> Any:
         """Run the team, wait for its end without `await`, and return its `TaskResult`.
 
-        Works in a notebook cell too: there the running loop is patched by nest_asyncio2, from the first call on.
-        Raises what `start` raises, and LoopError where the loop cannot be patched.
+        It works in a notebook cell too: there nest_asyncio2 patches the running loop, from the first call on. Raises
+        the team's error, the errors of `start`, and LoopError if the loop cannot be patched.
         """
 
         async def work() -> Any:
@@ -365,13 +378,14 @@ class TeamStream(StandIn):
 
         self.check_task(task)
         if self._runner.left is None:
-            self._runner.check_free("start a run")  # what cannot begin is refused before anything is patched
+            self._runner.check_free("start a run")  # a run that cannot begin must not patch the loop
         with interrupts.caught_blocking() as wait:
             return event_loops.run_sync(work, self._home, self.cancel)
 
     async def stop(self) -> None:
-        """End the run after the current turn, and wait for its end: a question that the turn waits for is dismissed.
-        A tool or a callback of the run itself does not wait. Does nothing where no run is under way."""
+        """End the run after the current turn, and wait for its end. A question that the turn waits for is dismissed.
+        If a tool or a callback of the run calls this, it does not wait. Does nothing if no run is under way. Raises
+        UnsupportedError if the agent framework cannot stop after a turn."""
         run = self._runner.run
         if run is not None and not run.done():
             self._backend.check_able(Ability.STOP)
@@ -381,14 +395,15 @@ class TeamStream(StandIn):
                     await run.settled()
 
     async def cancel(self) -> None:
-        """End the run now, and wait for its end. The team stays usable, with its history; text that was being written
-        stays in the transcript, marked. Does nothing where no run is under way."""
+        """End the run now, and wait for its end, which takes less than a second. The team keeps its history, and the
+        next run works. Text that was being written stays in the transcript, marked as cancelled. Does nothing if no run
+        is under way."""
         run = self._runner.run
         if run is not None and not run.done():
             await self._cancel(run)
 
     async def reset(self) -> None:
-        """Let the team forget the conversation. The transcript stays and says so.
+        """Let the team forget the conversation. The transcript stays, and a notice in it says so.
 
         Raises AlreadyRunningError while a run is under way.
         """
@@ -396,7 +411,7 @@ class TeamStream(StandIn):
         await self._home.do(self._reset)
 
     async def pause(self) -> None:
-        """Pause the team's agents, as its own `pause` does. Most agents take no notice."""
+        """Pause the team's agents, as the team's own `pause` does. Most agents ignore it."""
         await self._backend.pause()
 
     async def resume(self) -> None:
@@ -404,26 +419,27 @@ class TeamStream(StandIn):
         await self._backend.resume()
 
     async def save_state(self) -> dict[str, Any]:
-        """The team's own state, without a trace of streaming. Bare teams take it up, too."""
+        """The team's own state, without a trace of streaming. `load_state` of a bare team takes it too."""
         return await self._home.do(self._save_state)
 
     async def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a state of the team. Raises AlreadyRunningError while a run is under way, StateError for what is no
-        state of this team."""
+        """Load a state of the team. Raises AlreadyRunningError while a run is under way, and StateError if `state` is
+        no state of this team."""
         await self._freed()
         await self._home.do(lambda: self._load_state(state))
 
     def as_reply(self, task: Any) -> Any:
-        """The task as `start` takes it: where the last run ended with a handoff to somebody outside the team, a text
-        is their answer."""
+        """The task as `start` takes it: if the last run ended with a handoff to somebody outside the team, a text
+        becomes the answer to it."""
         return self._runner.as_reply(task)
 
     def check_task(self, task: Any) -> None:
-        """Raises EmptyTaskError for a text or a list without content, which a bare team would take."""
+        """Raises EmptyTaskError for a text or a list without content. A bare team would take them."""
         self._backend.task_text(task)
 
     def _text(self, task: Any) -> str:
-        """The task for a reader. What a team makes of a task without text is its own affair."""
+        """The task's text for a reader. It is empty for a task without text, which the team itself may take or
+        refuse."""
         try:
             return self._backend.task_text(task)
         except EmptyTaskError:
@@ -441,14 +457,14 @@ class TeamStream(StandIn):
         await run.settled()
 
     async def _freed(self) -> None:
-        """See the end of a run whose `run_stream` was left; it takes as long as a cancel."""
+        """Cancel a run if the loop over its `run_stream` was left, and wait for its end."""
         run = self._runner.left
         if run is not None and not is_within(run):
             await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=event_loops.RUN_END_TIMEOUT_S)
 
     async def _end(self, run: Run) -> None:
-        """Cancel a run that nobody waits for any more, and see it end, also where this is cancelled itself: it is
-        brief, and who waits must find the team free afterwards."""
+        """Cancel a run that nobody waits for any more, and wait for its end, even if this task is cancelled again. The
+        wait is short, and the team must be free when it is over."""
         if not run.done():
             await event_loops.outlast([self._cancel(run)])
 
@@ -476,26 +492,28 @@ class TeamStream(StandIn):
     @property
     def questions(self) -> tuple[Question, ...]:
         """The questions that wait for a person: requests for input, approvals, and a handoff to somebody outside the
-        team. Each stands in a waiting cell, too."""
+        team. Each of them also stands in a waiting cell of the transcript. Any thread."""
         return self._runner.questions.listed
 
     def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
-        """Answer a question; an approval with "approve" or "reject" (True, False), and perhaps a reason. The answer
-        to a handoff starts the run that goes on with it. Any thread may call it.
+        """Answer a question. The answer to an approval is "approve" or True, or "reject" or False; a refusal may have a
+        `reason`. The answer to a handoff starts the run that goes on with it. Any thread.
 
-        Raises NotRunningError where the question is not open, ValueError for what is no answer to it.
+        Raises NotRunningError if the question is not open, and ValueError if `text` is no answer to it.
         """
         self._runner.questions.answer(request_id, text, reason)
 
     def dismiss(self, request_id: str) -> None:
-        """End a question without an answer: the input is empty, the approval refused. Any thread may call it. Raises
-        NotRunningError where it is not open."""
+        """End a question without an answer: the input is empty, the approval is refused. Any thread. Raises
+        NotRunningError if the question is not open."""
         self._runner.questions.dismiss(request_id)
 
     def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
-        """Call `callback(question)` for each question; what it returns, unless None, is the answer. A plain function
-        is called in a thread of its own, so that it may wait: `stream.on_question(lambda q: input(q.text))`. What it
-        raises is told in the transcript, and the question stays open. Returns what removes it."""
+        """Call `callback(question)` for each question. The value that it returns is the answer; None leaves the
+        question open. A plain function is called in a thread of its own, so that it may wait:
+        `stream.on_question(lambda q: input(q.text))`. If it raises, a notice in the transcript says so, and the
+        question stays open. Returns a function that removes the callback. Raises TypeError if `callback` cannot be
+        called."""
         return self._runner.questions.on_question(callback)
 
     # --- the loop --------------------------------------------------------------------------------------------------
@@ -507,11 +525,13 @@ class TeamStream(StandIn):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The event loop that the stream lives on: that of its first run, or the one that ran when it was made."""
+        """The event loop that the stream lives on: the loop that ran when the stream was made, or the loop of its
+        latest run. None if there is none yet, or if it is closed."""
         return self._home.loop
 
     def call(self, function: Callable[[], object]) -> None:
-        """Call on the stream's loop: now where we are on it (or it does not run), soon otherwise. Any thread."""
+        """Call a function on the stream's loop: now if this is the loop's thread or the loop does not run, else soon.
+        Any thread."""
         self._home.call(function)
 
     # --- switches --------------------------------------------------------------------------------------------------
