@@ -25,7 +25,7 @@ def claim(things: Sequence[Any], owner: object) -> Any | None:
 
 
 def taken(things: Sequence[Any], owner: object) -> Any | None:
-    """The first of `things` that another owner has, None where all are free. Any thread."""
+    """The first of `things` that another owner has, None if all are free. Any thread."""
     with _lock:
         return _first_owned(things, owner)
 

@@ -179,8 +179,8 @@ class ReplayBackend(Backend):
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
     ) -> AsyncGenerator[Item | Outcome, None]:
-        """Play the run; its result comes last. Raises ReplayedError where the recorded run failed, and CancelledError
-        where it was cancelled or where the recording ends before it."""
+        """Play the run; its result comes last. Raises ReplayedError if the recorded run failed, and CancelledError
+        if it was cancelled or if the recording ends before it does."""
         assert self._start is not None
         self._task = asyncio.current_task()
         began, count, tasks = self._start.at, 0, True

@@ -16,7 +16,7 @@ class StandIn:
 
     @property
     def team(self) -> Any:
-        """The team or agent that stands behind. Raises NoTeamError where there is none."""
+        """The team or agent that stands behind. Raises NoTeamError if there is none."""
         raise NotImplementedError
 
     @property

@@ -36,7 +36,7 @@ from .closing import closing
 from .discovery import discover
 from .hooks import hooked
 from .log_filter import quiet_runtime
-from .managers import tapped
+from .managers import managers_hooked
 from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
 from .model_calls import HeardCalls
 from .own_run import OwnRun, OwnRunResult, reads_its_stream
@@ -48,7 +48,7 @@ Team.register(StandIn)  # a container runs a participant as a team if it is of t
 
 
 def check_version() -> None:
-    """Warn once where AutoGen is not of the version that nb_stream was tested with."""
+    """Warn once if AutoGen is not of the version that nb_stream was tested with."""
     version = metadata.version("autogen-agentchat")
     if version.split(".")[:2] != private.TESTED_VERSION.split(".")[:2]:
         warnings.warn(
@@ -196,7 +196,7 @@ class AutoGenBackend(Backend):
                 emit(Notice(now(), sentence))
 
     def _event(self, message: Any, origin: Origin | None, faults: Faults) -> Event:
-        """What a message means, with the path of its agent: somebody inside an agent who has no tap stands below it."""
+        """What a message means, with the path of its agent. An author inside an agent without a hook stands below it."""
         source = source_of(message, "" if origin is None else origin.name)
         path, turn, final, name = origin or Origin(source, None, False, source)
         printed = path in self._programs and final
@@ -236,7 +236,7 @@ class AutoGenBackend(Backend):
             stack.callback(stops.remove)
             await stops.install(self._teams)
             stack.callback(out.close)
-            tap_managers = stack.enter_context(tapped(managers, out, self.wanted, turns))
+            hook_managers = stack.enter_context(managers_hooked(managers, out, self.wanted, turns))
             stack.enter_context(calls.heard(nodes, managers, self.wanted, self.may_create, turns.elsewhere))
             stack.enter_context(human.answering(nodes, ask, approve if self._approve_code else None))
             stack.enter_context(workbench_proxy.guarded(self._tree, lambda: calls.open, turns.tasks))
@@ -246,7 +246,7 @@ class AutoGenBackend(Backend):
                 await stops.install(teams)
                 chats = [chat for chat in self._tree.chats if chat.team in teams]
                 managers = [(chat, await private_runtime.manager(chat.team)) for chat in chats]
-                tap_managers(managers)
+                hook_managers(managers)
                 calls.hear_managers(managers, self.wanted, self.may_create, turns.elsewhere)
 
             hooks = hooked(self._tree, self.root, out, self.wanted, turns, approve, renewed, own)
@@ -295,7 +295,7 @@ class AutoGenBackend(Backend):
         return Failure(*unflattened(error), agent, path)
 
     async def handoff(self, result: Any) -> Handoff | None:
-        """The handoff that was said last, where it goes to nobody in the team."""
+        """The handoff that was said last, if it goes to nobody in the team."""
         said = getattr(result, "messages", ())
         if isinstance(self.root, BaseGroupChat):
             said = private_runtime.thread(await private_runtime.manager(self.root))
@@ -305,7 +305,7 @@ class AutoGenBackend(Backend):
         return human.handoff(said, names)
 
     async def recover(self) -> None:
-        """Make the team fit for the next run by renewing its parts; where that fails and there is a factory, by a new
+        """Make the team fit for the next run by renewing its parts. If that fails and there is a factory, build a new
         team with the old one's state."""
         if self._refused:
             return
@@ -322,8 +322,8 @@ class AutoGenBackend(Backend):
         self._ours = False
 
     async def _build_anew(self, factory: Callable[[], Any]) -> None:
-        """A new team in the place of one that cannot be made fit, with its state. Raises RuntimeError where that is
-        lost; the new team is fit all the same."""
+        """Put a new team in the place of one that cannot be made fit, with its state. Raises RuntimeError if the state
+        is lost; the new team is fit all the same."""
         old = self.root
 
         async def take_over() -> None:

@@ -1,8 +1,8 @@
 """Model clients behind a proxy for the time of a run: text is told as it comes, and what a call reports is heard.
 
-The proxy answers only calls of a turn of its agent; whoever else calls the same client, or the agent by itself, gets
-what AutoGen gives. A ticked box lets an agent call `create_stream` that was built to call `create`: where a shield
-knows the client (`shields`), `create` is still the call that is made, so it reports what it would have reported
+The proxy answers only calls of a turn of its agent. Everybody else who calls the same client, or the agent outside of
+the run, gets what AutoGen gives. A ticked box lets an agent call `create_stream` that was built to call `create`. If a
+shield knows the client (`shields`), `create` is still the call that is made, so it reports what it would have reported
 without the box. Other clients make the call that they are asked for, and their faults are mended here.
 """
 
@@ -28,7 +28,7 @@ _PATIENCE_S = 0.5
 
 
 class Listener(Protocol):
-    """Who wants to know of the calls of an agent or manager."""
+    """What a proxy tells of the calls of its agent or manager."""
 
     @property
     def unable(self) -> bool:
@@ -219,7 +219,7 @@ async def _begun_stream(client: Any, args: Any, options: Any) -> Any:
 
 
 def _with_its_text(result: CreateResult, said: str) -> CreateResult:
-    """The result of a stream, with the text that was said where the client has lost it."""
+    """The result of a stream, with the text that was said, if the client has lost it."""
     if result.content or not said.strip() or said.strip() == (result.thought or "").strip():
         return result
     return result.model_copy(update={"content": said})

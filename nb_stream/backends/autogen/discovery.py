@@ -20,8 +20,8 @@ class AgentNode:
 
     `agent` is the object that writes the messages: for a MessageFilterAgent the agent inside it. `direct` says that
     nobody but the reader can want its tokens: all code round it is AutoGen's own, which only passes them on. `shown`
-    is false where nothing of what it says comes out of the team; `called` says that its `run_stream` is used: by us, or
-    where it is a tool. `behind` is how many workbenches its messages pass (`token_router.STREAM_BEGINS`).
+    is false if nothing of what it says comes out of the team. `called` says that its `run_stream` is used: by us, or
+    because it is a tool. `behind` is how many workbenches its messages pass (`token_router.STREAM_BEGINS`).
     """
 
     info: AgentInfo
@@ -35,7 +35,7 @@ class AgentNode:
 @dataclass(frozen=True)
 class TeamNode:
     """A team with its place in the tree. `path` is where its manager speaks from; `info` is the manager's row, None
-    where it asks no model."""
+    if it asks no model."""
 
     team: BaseGroupChat
     path: str
@@ -77,8 +77,8 @@ def reach(tree: TeamTree, thing: Any) -> frozenset[int]:
 def discover(root: Any) -> TeamTree:
     """The tree below a team or agent.
 
-    An object that is used in two places has one conversation and one switch, so it is listed once: where it takes
-    part in the outermost team, else where it is found first, and last of all where nothing of it is shown.
+    An object that is used in two places has one conversation and one switch, so it is listed once: in the place where
+    it takes part in the outermost team, else where it is found first, and last of all where nothing of it is shown.
     """
     search = _Search(root)
     search.visit(root, "", None, direct=True, called=True)
@@ -172,7 +172,7 @@ class _Search:
             self.tree.holders.append(Holder(thing, path, tuple(inside)))
 
     def _unique(self, path: str) -> str:
-        """The path, numbered where two teams or agents used as tools have the same name."""
+        """The path, with a number if two teams or agents used as tools have the same name."""
         tries: Iterator[str] = (path if n == 1 else f"{path}~{n}" for n in range(1, len(self._paths) + 2))
         found = next(one for one in tries if one not in self._paths)
         self._paths.add(found)
@@ -216,7 +216,7 @@ _HIDDEN_ATTRIBUTES = (
 
 
 def _why_not(agent: Any) -> str:
-    """Why an agent cannot stream, or an empty text where it can."""
+    """Why an agent cannot stream; an empty text if it can."""
     if isinstance(agent, CodeExecutorAgent) and private.model_client(agent) is None:
         return "It runs code and calls no model."
     if private.streams(agent) is not None and not isinstance(agent, (UserProxyAgent, SocietyOfMindAgent)):
@@ -231,7 +231,7 @@ def _why_not(agent: Any) -> str:
 
 
 def _manager_info(team: BaseGroupChat, name: str, path: str, parent: str | None, shown: bool) -> AgentInfo | None:
-    """The row of a team's manager, where it asks a model."""
+    """The row of a team's manager, None if it asks no model."""
     if isinstance(team, SelectorGroupChat):
         reason = "" if private.emits_events(team) else "It is seen only in a team with emit_team_events=True."
         description = f"Chooses who speaks next in {team.name}."

@@ -14,7 +14,7 @@ TellPiece = Callable[[Piece], Awaitable[None]]
 class Hearing:
     """What is heard of one model call beneath AutoGen's client.
 
-    `tell` gets the text as it comes; None where nobody may be told. `whole` says that AutoGen asks for a whole answer,
+    `tell` gets the text as it comes; None if nobody may be told. `whole` says that AutoGen asks for a whole answer,
     and `asks` that agents may see usage that nobody else asked for.
     """
 
@@ -23,7 +23,7 @@ class Hearing:
         self.reached = False
         """Whether the call came by here: a cache may have answered it."""
         self.complete: bool | None = None
-        """Whether a stream said that the answer is complete; None where there was no stream."""
+        """Whether a stream said that the answer is complete; None if there was no stream."""
         self.usage: Usage | None = None
         self.given: Any = None
         """The messages that the model was given."""

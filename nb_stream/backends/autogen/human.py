@@ -60,7 +60,7 @@ def approving(ask: HumanInput, order: MessageSequencer) -> Approve:
 
 
 def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
-    """The handoff that was said last, where it goes to nobody in the team: `team` has the names of all its agents, and
+    """The handoff that was said last, if it goes to nobody in the team. `team` has the names of all its agents, and
     whether each can be addressed by a task."""
     last = next((message for message in reversed(said) if isinstance(message, BaseChatMessage)), None)
     if not isinstance(last, HandoffMessage):
@@ -102,8 +102,8 @@ _CODE_BLOCK = re.compile(r"^```(.*)\n((?:(?!```).*\n)*?(?!```).*)\n```$", re.MUL
 
 
 def code_blocks(request: str) -> list[dict[str, str]]:
-    """The blocks of code in a request for approval, as AutoGen joins them; none where the code has such fences itself,
-    so that nothing of it could be overlooked."""
+    """The blocks of code in a request for approval, as AutoGen joins them; none if the code has such fences itself,
+    so that no reader overlooks a part of it."""
     blocks = _CODE_BLOCK.findall(request)
     if "\n\n".join(f"```{language}\n{code}\n```" for language, code in blocks) != request:
         return []

@@ -1,7 +1,7 @@
-"""What a team's manager says: tapped for the time of a run, as its agents are.
+"""What a team's manager says: hooked for the time of a run, as its agents are.
 
-Managers write into their team's output queue with no path and no turn. Where a selector's model streams, its tokens
-leave here, like those of agents.
+Managers write into their team's output queue with no path and no turn. If a selector's model streams, its tokens leave
+here, like those of agents.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from .turns import Turns, asker, calling
 
 
 @contextlib.contextmanager
-def tapped(
+def managers_hooked(
     managers: Sequence[tuple[TeamNode, Any]], out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
 ) -> Iterator[Callable[[Sequence[tuple[TeamNode, Any]]], None]]:
-    """For the time of a run, tap all managers that are shown; gives what taps managers that come later."""
+    """For the time of a run, hook all managers that are shown; gives what hooks managers that come later."""
     with contextlib.ExitStack() as stack:
 
-        def tap(managers: Sequence[tuple[TeamNode, Any]]) -> None:
+        def hook(managers: Sequence[tuple[TeamNode, Any]]) -> None:
             for chat, manager in managers:
                 if chat.shown:
-                    stack.enter_context(ManagerTap(chat, manager, out, wanted, turns).installed())
+                    stack.enter_context(ManagerHook(chat, manager, out, wanted, turns).installed())
 
-        tap(managers)
-        yield tap
+        hook(managers)
+        yield hook
 
 
-class ManagerTap:
-    """The tap of one manager in one run."""
+class ManagerHook:
+    """The hook of one manager in one run."""
 
     def __init__(
         self, chat: TeamNode, manager: Any, out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
@@ -104,14 +104,14 @@ class ManagerTap:
         await self._queue.put(item)
 
     def _said(self, item: Any) -> bool:
-        """Take in what the manager itself said; true where it goes no further."""
+        """Take in what the manager itself said; true if it goes no further."""
         origin = Origin(self._chat.path, self._turn, isinstance(item, SelectSpeakerEvent), self._name)
         takes = self._chat.direct or self._built is False
         if isinstance(item, ModelClientStreamingChunkEvent) and takes:
             self._out.token(item, origin)
             return True
         if isinstance(item, SelectorEvent) and self._built is False:
-            # AutoGen reports a choice in this event only where it was streamed, and no team above this one takes it
+            # AutoGen reports a choice in this event only if it was streamed, and no team above this one takes it
             # (0.7.5, `messages`, MessageFactory): a switch must change neither the team's result nor its fate.
             self._out.order.after_all(lambda: self._out.emit(event_of(item, *origin[:3], name=self._name)), self._turn)
             return True

@@ -124,7 +124,7 @@ class _Reader:
         self.faults: list[str] = []
 
     def get(self, name: str, otherwise: Any = None) -> Any:
-        """A member, as it is; `otherwise` where reading it fails."""
+        """A member, as it is; `otherwise` if reading it fails."""
         return self.of(self.message, name, otherwise)
 
     def of(self, thing: Any, name: str, otherwise: Any = None) -> Any:
@@ -209,7 +209,7 @@ def _is_preformatted(message: Any) -> bool:
 
 
 def _usage_of(usage: Any) -> Usage | None:
-    """The tokens of a message; None where nobody counted, which reads 0 and 0 too."""
+    """The tokens of a message; None if nobody counted, for which AutoGen writes 0 and 0, too."""
     counted = Usage(
         _token_count(tried(lambda: usage.prompt_tokens, 0)), _token_count(tried(lambda: usage.completion_tokens, 0))
     )

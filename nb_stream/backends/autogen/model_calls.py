@@ -2,8 +2,8 @@
 
 Why a model stopped writing is not visible in AgentChat: an answer that reached the limit of tokens, or whose
 connection ended early, becomes an ordinary message (0.7.5, `_openai_client.py`: an end without `[DONE]` gives the
-finish reason "unknown"). And a client that does not follow its cancellation token answers when the run is over, where
-its agent would note the answer down, into the middle of the next run.
+finish reason "unknown"). And a client that does not follow its cancellation token answers when the run is over: its
+agent would note the answer down in the middle of the next run.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class HeardCalls:
         return notices
 
     def ended(self, listener: _Listener, client: Any, result: CreateResult, hearing: Hearing) -> None:
-        """A model call has its result. Raises CancelledError where nobody waits for it."""
+        """A model call has its result. Raises CancelledError if nobody waits for it."""
         if not self.open:
             raise asyncio.CancelledError
         tried(lambda: self._take(listener, result, hearing), None)  # a client of the user's own may give anything

@@ -123,7 +123,7 @@ def is_watched(team: BaseGroupChat) -> bool:
 
 
 def streams(agent: Any) -> bool | None:
-    """Whether the agent's next turn streams; None where it has no such flag (`_assistant_agent.py`,
+    """Whether the agent's next turn streams; None if it has no such flag (`_assistant_agent.py`,
     `_code_executor_agent.py`). The flag is read once, when a turn begins."""
     flag = getattr(agent, "_model_client_stream", None)
     return flag if isinstance(flag, bool) else None
@@ -159,7 +159,7 @@ def selector_streams_put_back(manager: Any) -> contextlib.AbstractContextManager
 
 
 def workbenches(agent: Any) -> list[Any] | None:
-    """The workbenches of an agent, None where it has none (`_assistant_agent.py`; read when a turn begins)."""
+    """The workbenches of an agent, None if it has none (`_assistant_agent.py`; read when a turn begins)."""
     found = getattr(agent, "_workbench", None)
     return found if isinstance(found, list) and found else None
 
@@ -170,7 +170,7 @@ def workbenches_replaced(agent: Any, benches: list[Any]) -> patched:
 
 
 def model_client(owner: Any) -> Any | None:
-    """The model client of an agent or manager, None where it has none."""
+    """The model client of an agent or manager, None if it has none."""
     return getattr(owner, "_model_client", None)
 
 
@@ -182,7 +182,7 @@ def runs_code_only(agent: Any) -> bool:
 
 def model_name(client: Any) -> str | None:
     """The name of the model that a client calls (`_openai_client.py`, `_create_args`; a cache has the `client` that it
-    is for), or at least of its family; None where it says neither."""
+    is for), or at least of its family; None if it says neither."""
     known = (_item(getattr(client, "_create_args", None), "model"), getattr(client, "model", None))
     inner = getattr(client, "client", None)
     name = next((name for name in known if isinstance(name, str)), None) or (model_name(inner) if inner else None)
@@ -228,7 +228,7 @@ def twin(client: Any, name: str, value: Any) -> Any:
 
 
 def sdk_client(client: Any) -> Any | None:
-    """The SDK's client that one of AutoGen's model clients calls, None where there is none."""
+    """The SDK's client that one of AutoGen's model clients calls, None if there is none."""
     return getattr(client, "_client", None)
 
 
@@ -275,7 +275,7 @@ def input_function(agent: UserProxyAgent, function: Any) -> patched:
 
 
 def approval(agent: CodeExecutorAgent) -> Any | None:
-    """The approval function of an agent that runs code, None where it has none (`_code_executor_agent.py`)."""
+    """The approval function of an agent that runs code, None if it has none (`_code_executor_agent.py`)."""
     return getattr(agent, "_approval_func", None)
 
 

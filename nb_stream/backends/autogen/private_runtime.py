@@ -32,7 +32,7 @@ def is_running(team: Any) -> bool:
 
 
 async def manager(team: BaseGroupChat) -> Any:
-    """The group chat manager of a team. Sets the team up as `save_state` does, where it has not run yet."""
+    """The group chat manager of a team. Sets the team up as `save_state` does, if it has not run yet."""
     runtime = attribute(team, "_runtime")
     if not attribute(team, "_initialized"):
         await team._init(runtime)
@@ -238,7 +238,7 @@ def failure(team: BaseGroupChat) -> BaseException | None:
     if not is_running(team) or not isinstance(runtime, SingleThreadedAgentRuntime):
         return None
     context = getattr(runtime, "_run_context", None)
-    if context is None:  # it ended; and where nothing is left to be read, it did so without a report
+    if context is None:  # it ended; and if nothing is left to be read, it did so without a report
         lost = bool(attribute(team, "_embedded_runtime")) and attribute(team, "_output_message_queue").empty()
         return asyncio.CancelledError("An agent raised it.") if lost else None
     if context._run_task.done():
@@ -265,7 +265,7 @@ def fail(team: BaseGroupChat, error: BaseException) -> None:
 
 async def retire(team: BaseGroupChat) -> None:
     """Take a team's agents out of a runtime of the user's, so that nothing reaches them any more; and let the runtime
-    go on where a failure has ended it."""
+    go on if a failure has ended it."""
     runtime = attribute(team, "_runtime")
     if attribute(team, "_embedded_runtime") or not isinstance(runtime, SingleThreadedAgentRuntime):
         return

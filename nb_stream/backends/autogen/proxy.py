@@ -1,4 +1,4 @@
-"""The proxy that all are made of who stand before an object of AutoGen's or of an SDK's."""
+"""One transparent proxy, which everything extends that stands before an object of AutoGen's or of an SDK's."""
 
 from __future__ import annotations
 

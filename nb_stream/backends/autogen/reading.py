@@ -56,13 +56,13 @@ def class_name(thing: object) -> str:
 
 
 def id_of(message: Any) -> str:
-    """The id of a message; where it has none that is a text, one that tells the object from all others."""
+    """The id of a message. If it has none that is a text, an id that tells the object from all others."""
     found = tried(lambda: message.id, None)
     return _exact(found) if is_a(found, str) else f"{class_name(message)}@{id(message):x}"
 
 
 def source_of(message: Any, otherwise: str = "") -> str:
-    """The name of the agent that a message says it is of; `otherwise` where it says none."""
+    """The name of the agent that a message names as its author; `otherwise` if it names none."""
     found = tried(lambda: message.source, None)
     if is_a(found, str):
         return _exact(found)
@@ -154,7 +154,7 @@ def _some(items: Iterable[T], exact: bool) -> Iterable[T]:
 
 
 def _model(value: BaseModel, around: tuple[int, ...]) -> Any:
-    """A model as it writes itself as JSON; where that fails, field by field."""
+    """A model as it writes itself as JSON; if that fails, field by field."""
     dumped = tried(lambda: value.model_dump(mode="json"), None)
     if dumped is not None:
         return _json_form(dumped, around)

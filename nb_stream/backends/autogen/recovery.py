@@ -46,8 +46,8 @@ class _Known(NamedTuple):
 
 
 async def repair(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
-    """Make a team fit for a run where an earlier one has left it unfit; returns the teams that were renewed. A team
-    that is called as a tool may fail without failing the run, and be called again."""
+    """Make a team fit for a run if an earlier one has left it unfit; returns the teams that were renewed. A team that
+    is called as a tool may fail without failing the run, and be called again."""
     teams = _with_inner(team)
     fit = True
     for part in teams:
@@ -195,7 +195,7 @@ async def _knows(agent: Any, message: BaseChatMessage) -> bool:
 
 
 async def mend(nodes: Sequence[AgentNode], turns: Turns) -> None:
-    """Give every tool call in the agents' contexts a result: model services refuse a context where one is missing.
+    """Give every tool call in the agents' contexts a result: model services refuse a context in which one is missing.
     What an unfinished SocietyOfMindAgent was given is noted down, and its team forgets it, as at the end of a turn.
     Raises the first of what agents inside one raise, when all is done."""
     for context in _contexts(node.agent for node in nodes):

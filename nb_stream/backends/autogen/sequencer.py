@@ -43,7 +43,7 @@ class MessageSequencer:
         return not self._under_way and not self._waiting
 
     def sent(self, message_id: str, turn: str | None = None) -> None:
-        """A message of a turn set out. Does nothing where it is on its way already."""
+        """A message of a turn set out. Does nothing if it is on its way already."""
         self._count += 1
         self._under_way.setdefault(message_id, _Sent(self._count, turn))
 

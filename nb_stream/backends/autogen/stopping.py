@@ -139,7 +139,7 @@ class _Foreign:
             _cancel(self.task)
 
     def refuse(self) -> None:
-        """It was linked too late. Raises CancelledError where it cannot be cancelled itself: nobody is to await it."""
+        """It was linked too late. Raises CancelledError if it cannot be cancelled itself: nobody is to await it."""
         if not attempt(None, self._cancels_itself, False):
             self._close()
             raise asyncio.CancelledError("The run was cancelled.")
@@ -188,8 +188,8 @@ def prompt_failure(
     root: Any, teams: Callable[[], Sequence[BaseGroupChat]], cut_off: Callable[[BaseGroupChat], None]
 ) -> Iterator[None]:
     """Let each of `teams()` that fails end at once. AutoGen waits until all its other agents have finished, although
-    nothing of what they say is used any more: for minutes, or for ever where one of them waits for a person, or where
-    an agent raised CancelledError."""
+    nothing of what they say is used any more. That takes minutes, or for ever if one of them waits for a person or has
+    raised CancelledError."""
     loop = asyncio.get_running_loop()
     seen: dict[int, int] = {}
     failed: dict[int, BaseException] = {}

@@ -76,7 +76,7 @@ class TokenRouter:
 
     @contextlib.contextmanager
     def turn(self, agent: str, path: str) -> Iterator[str]:
-        """A turn of an agent, which gets a name. Says so where it ends without its last message."""
+        """A turn of an agent, which gets a name. Tells the reader if it ends without its last message."""
         turn, outer = new_turn(), _CURRENT_TURN.get()
         if outer is not None:
             self._inside.setdefault(outer, []).append(TurnEnded(agent, path, 0.0, turn, CellStatus.DONE))

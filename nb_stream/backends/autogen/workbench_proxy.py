@@ -1,8 +1,8 @@
 """Tool calls: one that dies must not take its agent with it, and what it begins belongs to the run.
 
-An AssistantAgent waits for its tools without end where one of them ends by anything but a result or an ordinary
-exception inside a workbench of AutoGen's own: a workbench of the user's that raises, a tool that raises CancelledError
-(0.7.5, `_assistant_agent.py`, step 4B). For the time of a run, such an end becomes the error result that it should be.
+An AssistantAgent waits for its tools without end if one of them ends by anything but a result or an ordinary exception
+inside a workbench of AutoGen's own: a workbench of the user's that raises, a tool that raises CancelledError (0.7.5,
+`_assistant_agent.py`, step 4B). For the time of a run, such an end becomes the error result that it should be.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .turns import Caller, called, caller, calling
 
 @contextlib.contextmanager
 def guarded(tree: TeamTree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
-    """Guard the tools of these agents while `goes_on()`: where a run is cut off, its tools are to die. `tasks` takes
-    those in which they work: an agent that is cancelled leaves them behind."""
+    """Guard the tools of these agents while `goes_on()`: if a run is cut off, its tools are to die. `tasks` takes the
+    tasks in which they work: an agent that is cancelled leaves them behind."""
     with contextlib.ExitStack() as stack:
         for node in tree.nodes:
             benches = private.workbenches(node.agent)
