@@ -196,7 +196,7 @@ class AutoGenBackend(Backend):
                 emit(Notice(now(), sentence))
 
     def _event(self, message: Any, origin: Origin | None, faults: Faults) -> Event:
-        """What a message means, with the path of its agent. An author inside an agent without a hook stands below it."""
+        """What a message means, with the path of its agent. An author inside an agent without a hook is below it."""
         source = source_of(message, "" if origin is None else origin.name)
         path, turn, final, name = origin or Origin(source, None, False, source)
         printed = path in self._programs and final
