@@ -1,4 +1,7 @@
-"""Write a transcript as a file: `export(transcript, "run.html")`. Needs no kernel and no browser."""
+"""Writes a transcript as a file: `export(transcript, "run.html")`. It needs no kernel and no browser.
+
+`FORMATS` is the list of forms. The command line and the help read it, so that a new form is one module and one entry.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from ..core.transcript import exporters
 
 
 class Exportable(Protocol):
-    """What is exported; `Transcript` is one."""
+    """A thing that can be exported, such as a `Transcript`."""
 
     @property
     def cells(self) -> tuple[Cell, ...]: ...
@@ -26,7 +29,7 @@ class Exportable(Protocol):
 
 
 def _late(module: str, name: str) -> Callable[..., Any]:
-    """A function of a module that is imported when it is first called."""
+    """A function of a module of this package. The module is imported when the function is first called."""
     return lambda *arguments: getattr(import_module(f"{__name__}.{module}"), name)(*arguments)
 
 
@@ -35,7 +38,8 @@ _notebook, _agui = _late("notebook", "notebook"), _late("agui", "events")
 
 
 class Format(NamedTuple):
-    """A form in which a transcript can be written: what gives the pieces of the file, and what the file is for."""
+    """A form in which a transcript can be written. `pieces` makes the text of the file, piece by piece. `words` say in
+    the help of the command line what the file is for."""
 
     pieces: Callable[[Exportable], Iterable[str]]
     words: str
@@ -61,15 +65,16 @@ FORMATS: Mapping[str, Format] = {
 """The forms of export by the suffix of the file. Another one is a module that writes it, and an entry here."""
 
 SUFFIXES = tuple(FORMATS)
-"""What a transcript can be written as; each may end in `.gz` besides."""
+"""The suffixes of the forms. `.gz` may stand behind each of them."""
 
 exporters.update(mimebundle=_late("shown", "shown"), markdown=_markdown, html=_html, notebook=_notebook, agui=_agui)
 
 
 def export(transcript: Exportable, path: str | os.PathLike[str]) -> None:
-    """Write a transcript to `path`, whose suffix says as what; a file that is there is replaced when all is written.
+    """Write a transcript to `path` in the form that its suffix names. An existing file is replaced only when everything
+    is written.
 
-    Raises ValueError for a suffix that is not in `SUFFIXES`, OSError if the file cannot be written.
+    Raises ValueError for a suffix that is not in `SUFFIXES`, and OSError if the file cannot be written.
     """
     target = pathlib.Path(path).expanduser()
     suffix = suffix_of(target.name)
@@ -89,7 +94,7 @@ def export(transcript: Exportable, path: str | os.PathLike[str]) -> None:
 
 
 def suffix_of(name: str) -> str:
-    """The suffix of a file's name that says as what a transcript is written, or an empty text."""
+    """The one of `SUFFIXES` with which a file's name ends, or an empty text. `.gz` at the end does not count."""
     return next((suffix for suffix in SUFFIXES if name.lower().removesuffix(".gz").endswith(suffix)), "")
 
 

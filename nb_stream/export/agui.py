@@ -1,8 +1,8 @@
-"""A transcript as events of the AG-UI protocol 1.0, so that any front end that speaks it can show the run.
+"""Writes a transcript as events of the AG-UI protocol 1.0, so that any front end that speaks it can show the run.
 
-Agents are told apart by the `name` of their messages; their paths and what else AG-UI has no field for stand in
-`metadata`. Times are milliseconds since the epoch. The order is the protocol's: a run opens, each message and tool
-call is opened, filled and closed, and the run ends in one event (`docs.ag-ui.com`, specification 1.0).
+The `name` of a message is its agent. Paths, and everything else that AG-UI has no field for, stand in `metadata`. Times
+are milliseconds since the epoch. The order is that of the protocol: a run is opened, each message and tool call is
+opened, filled and closed, and the run ends with one event (`docs.ag-ui.com`, specification 1.0).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Row = dict[str, Any]
 
 
 def events(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[Row]:
-    """The events, as JSON values with the names of the wire. Cells outside of a run have none to stand in: they are
-    left out."""
+    """The events, as JSON values with the names of the protocol. Cells that belong to no run are left out, because an
+    event of AG-UI stands in a run."""
     for run, own in by_run(cells, runs):
         if run is None:
             return
@@ -51,14 +51,14 @@ def _cell_rows(cell: Cell) -> Iterator[Row]:
             yield from _reasoning(cell)
         case CellRole.MESSAGE | CellRole.CODE:
             yield from _message_rows(cell, "user" if cell.path == USER else "assistant")
-            if images := content.images_of(cell):  # the protocol has a place for those of a task only
+            if images := content.images_of(cell):  # the protocol has a field for the images of a task only
                 value = {"messageId": cell.id, "images": [image.source for image in images]}
                 yield _row("CUSTOM", cell.started_at, name="images", value=value)
         case CellRole.ASIDE | CellRole.QUESTION | CellRole.NOTICE:
             value = {"agent": cell.path, "text": cell.text, "status": cell.status.value, **_other_row(cell)}
             yield _row("CUSTOM", cell.started_at, name=cell.kind.value, value=value)
         case CellRole.ERROR:
-            pass  # it is told by RUN_ERROR
+            pass  # RUN_ERROR says it
         case _:
             unreachable(cell.kind.role)
 
@@ -83,7 +83,7 @@ def _reasoning(cell: Cell) -> Iterator[Row]:
 
 
 def _tool_call_events(cell: Cell, call: ToolCall, number: int) -> Iterator[Row]:
-    # Some servers give all calls of a message the same id, or none; the protocol wants to tell them apart.
+    # Some servers give all calls of a message the same id, or none. The protocol needs a different id for each.
     call_id = f"{cell.id}.{number}.{call.id}"
     at, end = cell.started_at, _end_time(cell)
     yield _row("TOOL_CALL_START", at, toolCallId=call_id, toolCallName=call.name, parentMessageId=cell.id)
@@ -120,7 +120,7 @@ def _usage_row(usage: Usage) -> Row:
 
 
 def _message_text(section: content.Section) -> str:
-    """What of a section stands in the text of its message; events of their own tell the rest."""
+    """The part of a section that stands in the text of its message. The rest has events of its own."""
     match section:
         case content.Text(text) | content.Approval(text) | content.Code(text) | content.Output(text):
             return text

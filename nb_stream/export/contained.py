@@ -1,8 +1,9 @@
-"""A message's own Markdown in a document that is not its own: nothing in it reaches out of the message.
+"""Puts the Markdown of a message into a document with other messages, so that it changes nothing outside of itself.
 
-In a document the speakers' heads are headings of the third level. So the headings of a message stand below them, HTML
-is text, a definition of a link or of a macro of TeX holds for no other message, and what is left open is closed. All
-else stays as it was written. Where that cannot be told for sure, the message stands in a code block.
+In the document, a heading of the third level names the agent of each message. Headings inside a message are lowered
+below this level. HTML becomes text. Definitions of links are escaped, so that they hold for no other message, and an
+open code block is closed. All else stays as it was written. If a message could still reach out of itself, for example
+by a macro of TeX, it stands in a code block as a whole.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from markdown_it.token import Token
 from ..core.text_safety import one_line, visible
 
 HEADING_LEVEL = 3
-"""The level of the headings that say who speaks."""
+"""The level of the headings that name the agents."""
 
 MACROS = re.compile(
     r"\\(?:[egx]?def|(?:future|global)?let|global|long|outer|protected|newif|newtheorem|newcounter|setcounter|newdimen"
@@ -24,32 +25,32 @@ MACROS = re.compile(
     r"|provideenvironment|(?:Declare|New|Renew|Provide)[A-Za-z]+|(?:math)?chardef|catcode|mathcode|delcode|definecolor"
     r"|begingroup|endgroup|label|require|unicode|csname|expandafter)(?![A-Za-z])"
 )
-"""The commands of TeX that change what follows them, in other messages too where a page typesets all together."""
+"""The commands of TeX that change the text behind them. They reach other messages if a page typesets them together."""
 
 _CODE_BLOCKS = re.compile(r"^(`{3,}|~{3,})[\w+#.-]*\n(?:.*\n)*?\1[ \t]*$", re.MULTILINE)
-# What could make a parser see a fence where we see none, or none where we see one.
+# With these, a parser may see a code block in another place than `_CODE_BLOCKS` does.
 _UNSURE = re.compile(r"[<$\\]|^[ \t>]*(?:`{3}|~{3})|^[ >\t*+-]*\[[^\]]*\]:", re.MULTILINE)
 _NO_LANGUAGE = re.compile(r"[^\w+#.-]")
 _WORTH_A_LOOK = re.compile(
     r"[#<\]=]|-{1,}[ \t]*$|^[ \t>]*(?:`{3}|~{3})", re.MULTILINE
-)  # without these there is nothing to do
+)  # a text without these needs no change
 _FENCE_LINE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _ATX = re.compile(r"^((?:[ \t]*(?:>|[-+*]|\d{1,9}[.)]))*[ \t]*)(#{1,6})(?=[ \t]|$)")
 _UNDERLINE = re.compile(r"^((?:[ \t]*>)*[ \t]*)([-=]+[ \t]*)$")
 _DEFINITION = re.compile(r"^([ \t>*+.)\d-]*)\[(?=[^\]]*\]:)")
 _TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
-_BREAK = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029](?=[ \t]*#)")  # a new line for some who read plain text
+_BREAK = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029](?=[ \t]*#)")  # some programs read these as new lines
 _SPECIAL = re.compile(
     r"[\\`*\[\]<>!#|~${}&@^=]|(?<![^\W_])_|_(?![^\W_])|:(?=/)|(?<=www)\.|^[-+](?= |$)|^-+$", re.IGNORECASE
 )
 _LINE_ENDS = re.compile("(\r\n|\r|\n)")
-_TRIES = 4  # what was taken out may have hidden something
+_TRIES = 4  # a change may show something that was hidden before
 
 _parser = MarkdownIt("commonmark").enable("table")
 
 
 def contained_markdown(text: str) -> str:
-    """A message as Markdown that reaches out of nothing."""
+    """A message as Markdown that changes nothing outside of the message."""
     if MACROS.search(outside_code(text)):
         return fenced(text)
     text = _BREAK.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", with_closed_fence(text))
@@ -74,7 +75,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def code_span(text: str) -> str:
-    """A text on one line as code, which no backtick in it ends."""
+    """A text on one line as inline code, which no backtick in the text ends."""
     text = one_line(text)
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
@@ -82,13 +83,13 @@ def code_span(text: str) -> str:
 
 
 def outside_code(text: str) -> str:
-    """A message without its code blocks, if it is sure where they are; else all of it."""
+    """A message without its code blocks, or the whole message if it is not certain where they are."""
     rest, fences = _CODE_BLOCKS.subn("", text)
     return rest if fences and not _UNSURE.search(rest) else text
 
 
 def fenced(text: str, language: str = "") -> str:
-    """A code block that no run of backticks in the text can end; nothing for an empty text."""
+    """A code block that no backticks in the text can end. Empty for an empty text."""
     if not text.strip():
         return ""
     text = visible(text)
@@ -98,8 +99,8 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def with_closed_fence(text: str) -> str:
-    """A message whose last code block is closed where it was left open, as in a cancelled one, so that it does not
-    swallow what follows."""
+    """A message whose last code block is closed. A cancelled message may have left it open, and then the next messages
+    would stand in it."""
     fence = ""
     for line in lines_of(text):
         mark = _FENCE_LINE.fullmatch(line)
@@ -113,7 +114,7 @@ def with_closed_fence(text: str) -> str:
 
 
 def _changed(text: str) -> str:
-    """The text with what its parser finds in it put right."""
+    """The text after one pass of the parser: headings lowered, HTML and link definitions escaped."""
     parts = _LINE_ENDS.split(text)
     lines, ends = parts[::2], [*parts[1::2], ""]
     found: dict[str, object] = {}
@@ -139,7 +140,7 @@ def _changed(text: str) -> str:
 
 
 def _without_tags(block: str, children: Sequence[Token]) -> str:
-    """A block of lines with its tags as text; what stands in code spans stays."""
+    """A block of lines in which tags are escaped. Code spans stay as they are."""
     at = 0
     for child in children:
         if child.type in ("html_inline", "code_inline"):
@@ -154,7 +155,7 @@ def _without_tags(block: str, children: Sequence[Token]) -> str:
 
 
 def _lower(lines: list[str], token: Token, first: int, end: int) -> None:
-    """Let a heading stand below those that say who speaks."""
+    """Lower a heading below the headings that name the agents."""
     if token.markup.startswith("#"):
         if len(token.markup) > HEADING_LEVEL:
             return

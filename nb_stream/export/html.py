@@ -1,9 +1,9 @@
-"""A transcript as HTML without scripts: one file to keep or to send.
+"""Writes a transcript as HTML without scripts: one file to keep or to send.
 
-`<details>` for each message, all text escaped, nothing that is loaded from anywhere. It can be read with every style
-stripped. The fragment has inline styles only, in colours that suit a light and a dark page, because web sites take
-`<style>` away; the file adds a sheet, and a policy that forbids the browser to load or to run anything. What stays in
-a saved notebook has to be smaller: `outputs`.
+Each message is a `<details>`. All text is escaped, and nothing is loaded from anywhere. The page can be read without its
+styles. The fragment has inline styles only, because web sites remove `<style>`; its colours suit light and dark pages.
+The file adds a style sheet, and a policy that forbids the browser to load or run anything. The output in a saved
+notebook must be smaller, so `outputs` writes that.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-ur
 
 
 def page(cells: Sequence[Cell], runs: Sequence[RunInfo], title: str = "") -> Iterator[str]:
-    """One whole page, in pieces. Its title is that of the first task where none is given."""
+    """One whole page, in pieces. If no title is given, the first task is the title."""
     title = title or next((run.task for run in runs if run.task.strip()), "") or "Transcript"
     heading = escape(one_line(title))
     yield (
@@ -67,7 +67,8 @@ def page(cells: Sequence[Cell], runs: Sequence[RunInfo], title: str = "") -> Ite
 def fragment(cells: Sequence[Cell], runs: Sequence[RunInfo], *, unfold: bool = False) -> Iterator[str]:
     """Runs and cells as HTML for the inside of a page, in pieces, without `<style>` and `<script>`.
 
-    The last message of each run is unfolded; with `unfold` all are but thoughts, tool calls and the like.
+    The last message of each run is unfolded. With `unfold` all cells are, except thoughts, tool calls and what a team
+    did between messages.
     """
     hues: dict[str, int] = {}
     for cell in cells:
@@ -89,7 +90,7 @@ def _html_cells(cells: Sequence[Cell], unfold: bool, hues: Mapping[str, int]) ->
 
 
 def _is_read_first(role: CellRole) -> bool:
-    """Whether readers of a whole page want to see such cells without a click."""
+    """Whether cells with this role are unfolded in a whole page."""
     match role:
         case CellRole.MESSAGE | CellRole.CODE | CellRole.QUESTION | CellRole.ERROR | CellRole.NOTICE:
             return True
@@ -151,7 +152,7 @@ def _labelled(label: str, text: str) -> Iterator[str]:
 
 
 def _unfenced(text: str) -> Iterator[str]:
-    """A message as it was written; what stands between code fences as code."""
+    """A message as it was written. The text between code fences is shown as code."""
     place = 0
     for fence in _FENCED_CODE.finditer(text):
         if text[place : fence.start()].strip():
@@ -181,7 +182,7 @@ def _html_tool_call(call: ToolCall) -> Iterator[str]:
 
 
 def html_image(image: content.Image) -> str:
-    """An image of a message, if it is data of a known kind; else a sentence."""
+    """An image of a message. If its source is not the data of a known kind of image, a sentence stands in its place."""
     number = image.number
     if image.raster is None:
         return f"<p><small>Image {number} is not shown: only PNG, JPEG, GIF and WebP data are.</small></p>\n"
@@ -189,7 +190,7 @@ def html_image(image: content.Image) -> str:
 
 
 def marks(cell: Cell) -> str:
-    """The kind of a cell where it is no text, and its status where it is not done, in brackets."""
+    """The kind of a cell, unless it is a text, and its status, unless it is done, in brackets. It may be empty."""
     words = [] if cell.kind is CellKind.TEXT else [cell.kind.value]
     if cell.status is not CellStatus.DONE:
         words.append(cell.status.value)
@@ -201,7 +202,7 @@ def _first_words(cell: Cell) -> str:
 
 
 def figures(cell: Cell) -> str:
-    """How long a cell took, and its tokens."""
+    """The duration, pace, tokens and cost of a cell, as far as they are known."""
     words = []
     if cell.duration:
         words.append(seconds(cell.duration))

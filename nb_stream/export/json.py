@@ -1,4 +1,5 @@
-"""A transcript as JSON. `schemas/transcript.schema.json` describes it; `recording.reader.load` reads it back."""
+"""Writes a transcript as JSON, so that other programs can read it, and so can `recording.reader.load_transcript`.
+`schemas/transcript.schema.json` describes the file."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from ..recording.codec import dumps
 
 
 def pieces(values: Mapping[str, Any]) -> Iterator[str]:
-    """What `Transcript.to_dict` gives, as the text of a file, a line for each cell; NaN is null there, as in
-    recordings."""
+    """The values of `Transcript.to_dict` as the text of a file, with one line for each cell. NaN is written as null, as
+    in recordings."""
     yield "{"
     for place, (name, value) in enumerate(values.items()):
         yield f"{',' if place else ''}\n{dumps(name)}: "

@@ -1,4 +1,4 @@
-"""A transcript as Markdown: for a pull request, a chat or a text file."""
+"""Writes a transcript as Markdown, for a pull request, a chat or a text file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .runs import by_run
 
 
 def markdown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
-    """Runs and cells as Markdown. Messages stand as they were written, each by itself; code, arguments, errors
-    and what no model wrote stand in fences."""
+    """Runs and cells as Markdown. Messages stand as they were written, but change nothing outside of themselves
+    (`contained`). Code, arguments, errors and the output of programs stand in code fences."""
     parts: list[str] = []
     for number, (run, own) in enumerate(by_run(cells, runs), 1):
         task = "" if run is None else inline(run.task)

@@ -1,8 +1,8 @@
-"""A transcript as a notebook (nbformat 4.5): a Markdown cell for each message, to be read, edited and run by nobody.
+"""Writes a transcript as a notebook (nbformat 4.5), with a Markdown cell for each message.
 
-Code that a model wrote stays text: there is no cell that "Run all" would execute. Messages are shown as the Markdown
-that they are, unless something in one could load from the network or is HTML: then all of it stands in a code block,
-as it was written.
+The notebook has no code cells: code that a model wrote stays text, which "Run all" does not run. Messages are shown as
+Markdown. If a message has HTML, or could load something from the network, the whole message stands in a code block, as
+it was written.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _notebook_said(text: str, form: TextForm) -> str:
 
 
 def _safe(text: str) -> str:
-    """A message as Markdown where it can do no harm, else as it was written in a code block."""
+    """A message as Markdown if it can do no harm; else as it was written, in a code block."""
     text = visible(text)
     doubtful = _DRAWN.search(text) or _DOUBTFUL.search(outside_code(text))
     return fenced(text) if doubtful else contained_markdown(text)

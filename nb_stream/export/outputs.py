@@ -1,12 +1,13 @@
-"""A transcript as the output of a notebook's cell: as HTML and as plain text, each whole and each as small as can be.
+"""Writes a transcript as the output of a notebook's cell: as HTML and as plain text, each whole and as small as can be.
 
-A notebook is a JSON file, and its writers put every line of a text on a line of its own, which costs 12 bytes each.
-So the HTML is one line: line feeds stand in it as `&#10;`. That also keeps Markdown readers, to whom `nbconvert` gives
-HTML as it is, from ending it at an empty line. All of it stands in one `<pre>`, whose style does for every message,
-and in which line feeds count where styles are stripped. Attributes have no quotation marks and paragraphs no end tags,
-as HTML allows. All text is escaped, and nothing is loaded from anywhere.
+A notebook is a JSON file. Programs that write it put every line of a text on a line of its own, which costs 12 bytes
+a line. So the HTML is one line, in which line feeds stand as `&#10;`. This has a second use: `nbconvert` gives HTML to
+Markdown readers as it is, and they would end it at an empty line. The HTML stands in one `<pre>`. So one style does for
+all messages, and line feeds count even if styles are stripped. Attributes have no quotation marks and paragraphs have
+no end tags, as HTML allows. All text is escaped, and nothing is loaded from anywhere.
 
-Both forms together take at most some four times the bytes of a message: a short one has no colour and cannot be folded.
+Both forms of a message together take about four times its bytes at most. For this, a short message has no colour and
+cannot be folded.
 """
 
 from __future__ import annotations
@@ -27,20 +28,21 @@ from .text import ending
 _MARK = "--- "
 _PAGE = "white-space:pre-wrap;word-break:normal"  # JupyterLab would break words anywhere
 _FOLDED = 48
-"""Characters of a message that stand in its head while it is folded."""
+"""The number of characters of a message that stand in its head while it is folded."""
 
 _SHORT, _BRIEF = 100, 40
-"""Characters up to which a message is never folded, and up to which its agent has no colour."""
+"""Messages up to the first number of characters are never folded; up to the second, their agent has no colour."""
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
 _NOT_FINISHED = (CellStatus.WRITING, CellStatus.RUNNING, CellStatus.WAITING)
 _CUT_OFF = "cut off"
-"""What is not finished can only be read again where its kernel is gone."""
+"""The status of an unfinished cell: it is read in a saved notebook without a kernel, where nobody will finish it."""
 
 
 class Entry(NamedTuple):
-    """A message, or the head or the end of a run, in both forms. A message that can be folded has HTML for that too."""
+    """A message, or the head or the end of a run, as text and as HTML. `folded` is the HTML of a message when it is
+    folded, None if it cannot be."""
 
     kind: Literal["head", "message", "end"]
     text: str
@@ -50,16 +52,16 @@ class Entry(NamedTuple):
 
 
 class Renderer:
-    """Makes entries of cells and runs. A finished cell is rendered once: what came of it is kept until it is dropped.
-    Colours are given to agents in the order in which they come."""
+    """Makes entries of cells and runs. It renders a finished cell once, and keeps the entry until `drop`. Agents get
+    their colours in the order in which they first speak."""
 
     def __init__(self) -> None:
         self._colours: dict[str, str] = {}
-        self._kept: dict[int, tuple[Cell, Entry]] = {}  # by `id`, which is a cell's own for as long as it is kept
+        self._kept: dict[int, tuple[Cell, Entry]] = {}  # by `id(cell)`; holding the cell keeps that id from others
 
     def entries(self, cells: Iterable[Cell], runs: Sequence[RunInfo], begun: int = 0) -> Iterator[Entry]:
-        """What there is to show of the cells, in their order, with the heads and ends of the runs. The last message of
-        each run is unfolded. `begun` runs have their heads already: the cells go on in the last of them."""
+        """The entries of the cells, in their order, with the heads and ends of the runs. The last message of each run
+        is unfolded. The first `begun` runs have their heads already, and the cells go on in the last of these."""
         numbers = {run.id: number for number, run in enumerate(runs[begun:], begun + 1)}
         before: Entry | None = None
         for cell in cells:
@@ -76,7 +78,7 @@ class Renderer:
             yield _run_end(runs[-1])
 
     def drop(self, cells: Iterable[Cell]) -> None:
-        """Keep nothing of these cells any more."""
+        """Forget the entries of these cells."""
         for cell in cells:
             self._kept.pop(id(cell), None)
 
@@ -109,7 +111,7 @@ def _run_end(run: RunInfo) -> Entry:
 
 
 def rendered(cell: Cell, colour: str) -> Entry:
-    """A cell in both forms, with all that it says; `colour` is a tint for its agent."""
+    """The entry of a cell, with all that the cell says. `colour` is the tint of its agent."""
     said, name, about = said_in(cell), one_line(cell.path or cell.agent or "nb_stream"), marks(cell)
     is_finished = cell.status not in _NOT_FINISHED
     if not is_finished:
@@ -133,18 +135,18 @@ def rendered(cell: Cell, colour: str) -> Entry:
 
 
 def as_text(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
-    """Runs and cells as plain text: what was said as it was, behind a head that begins a line with dashes."""
+    """Runs and cells as plain text. Each message is as it was written, behind a head that begins a line with dashes."""
     return "".join(entry.text for entry in Renderer().entries(cells, runs))
 
 
 def as_html(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
-    """Runs and cells as HTML for the inside of a page, on one line. Messages that are not short can be unfolded, as the
-    last one of each run is."""
+    """Runs and cells as HTML for the inside of a page, on one line. Messages that are not short are folded, except the
+    last one of each run."""
     return framed("".join(entry.html for entry in Renderer().entries(cells, runs)))
 
 
 def framed(inside: str) -> str:
-    """The HTML of entries, fit to stand for itself."""
+    """The HTML of entries in the `<pre>` that it needs."""
     return f"<pre style={_PAGE}>{inside}</pre>" if inside else ""
 
 
@@ -153,23 +155,24 @@ def _plain_text(said: str) -> str:
 
 
 def _aside(words: str) -> str:
-    """Words between others, whose order they must not turn round."""
+    """Words that stand between others. If they are written from right to left, they must not change the order of the
+    others."""
     return f"<bdi>{escape(words, quote=False)}</bdi>" if _turns(words) else escape(words, quote=False)
 
 
 def _turns(text: str) -> bool:
-    """Whether some of it is written from right to left."""
+    """Whether a part of the text is written from right to left."""
     return not text.isascii() and _RIGHT_TO_LEFT.search(text) is not None
 
 
 def _tint(number: int) -> str:
-    """A tint for the ground on which an agent's name stands, in a light page and in a dark one."""
+    """The background colour of an agent's name. It suits light and dark pages."""
     hue = (210 + 137 * number) % 360  # the golden angle keeps neighbours apart
     return "#" + "".join(f"{round(15 * part):x}" for part in colorsys.hls_to_rgb(hue / 360, 0.5, 0.45)) + "5"
 
 
 def said_in(cell: Cell) -> str:
-    """All that a cell says, as it was said: its text, its tool calls with their results, code and what came of it.
+    """All that a cell says, as it was written: its text, its tool calls with their results, its code with the output.
 
     Control characters are made visible.
     """
@@ -192,6 +195,6 @@ def _printed_lines(section: content.Section) -> Iterator[str]:
         case content.Traceback(text):
             yield f"traceback: {visible(text)}"
         case content.HandoffTarget() | content.Image():
-            pass  # the text names the agent, and images stand behind it
+            pass  # the text names the target, and images stand behind the text
         case _:
             unreachable(section)

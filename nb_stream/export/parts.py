@@ -1,8 +1,9 @@
-"""A transcript in a few parts, in the order of the run, of which what is new changes the last one only.
+"""Splits a transcript into a few parts, so that new messages change only the last part.
 
-An output of a notebook can only be changed as a whole. If it held everything, each run would cost more than the run
-before. So what is finished moves on: out of the last part, which is small, into a larger one, and from there into the
-first, which has no limit. A short transcript stands in the first part alone.
+An output of a notebook can only be changed as a whole. If one output held everything, each run would cost more than the
+run before. So the parts are in the order of the run. New messages stand in the last part, which is small. Finished
+messages move from there into a larger part, and later into the first part, which has no limit. A short transcript
+stands in the first part alone.
 """
 
 from __future__ import annotations
@@ -14,50 +15,50 @@ from ..core.model import Cell, RunInfo
 from .outputs import Entry, Renderer, framed
 
 PART_LIMITS_CHARS = (None, 256_000, 32_000)
-"""Characters of both forms up to which a part takes what is finished. The last limit is that of the first part, too, as
-long as it is alone."""
+"""How many characters of both forms each part may hold before finished messages move on; None for no limit. As long as
+the first part is the only one, the last limit holds for it too."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of a transcript in both forms; `revision` is another one whenever they are."""
+    """A part of a transcript as text and as HTML. `revision` is a new number whenever they change."""
 
     text: str = ""
     html: str = ""
     revision: int = 0
 
     def grown(self, text: str, html: str) -> Part:
-        """With more behind it."""
+        """This part with text and HTML added at its end."""
         return self.turned(self.text + text, self.html + html) if text or html else self
 
     def turned(self, text: str, html: str) -> Part:
-        """With these forms instead."""
+        """This part with other text and HTML."""
         same = (text, html) == (self.text, self.html)
         return self if same else Part(text, html, self.revision + 1)
 
     def __add__(self, other: Part) -> Part:
-        """Both in one, of which the revision is another one whenever one of theirs is."""
+        """Both parts as one. Its revision is a new number whenever one of theirs is."""
         return Part(self.text + other.text, self.html + other.html, self.revision + other.revision)
 
     @property
     def framed(self) -> str:
-        """The HTML, fit to stand for itself."""
+        """The HTML in the `<pre>` that it needs."""
         return framed(self.html)
 
 
 class TranscriptParts:
-    """The parts of one growing transcript."""
+    """The parts of one growing transcript. The saved output of a stream owns it."""
 
     def __init__(self) -> None:
         self.parts: tuple[Part, ...] = tuple(Part() for _ in PART_LIMITS_CHARS)
         self._renderer = Renderer()
-        self._closed: tuple[Cell, ...] = ()  # what is finished and stays as it stands
-        self._begun = 0  # the runs whose heads stand there
-        self._ended: tuple[RunInfo, ...] = ()  # and those whose ends do
-        self._at = 0  # the part in which everything else stands
+        self._closed: tuple[Cell, ...] = ()  # the cells that have moved on and will not be written again
+        self._begun = 0  # how many runs have their heads among these cells
+        self._ended: tuple[RunInfo, ...] = ()  # the runs whose ends stand among them
+        self._at = 0  # the index of the part with everything else
 
     def update(self, settled: Sequence[Cell], live: Sequence[Cell], runs: Sequence[RunInfo]) -> None:
-        """Bring the parts up to date. They begin anew where something is different that stood already."""
+        """Bring the parts up to date. If a cell or a run that has moved on is different now, all parts begin anew."""
         settled, runs, parts = tuple(settled), tuple(runs), list(self.parts)
         if settled[: len(self._closed)] != self._closed or runs[: len(self._ended)] != self._ended:
             parts = [part.turned("", "") for part in parts]
@@ -88,8 +89,8 @@ class TranscriptParts:
 
 
 def _finished_count(entries: Sequence[Entry], messages: int) -> int:
-    """How many of the entries will not change any more: those before the message with this number, and before the first
-    unfinished one. What comes next is a message, or the end of the last run."""
+    """How many of the entries will not change any more: those that stand before the message with this number and before
+    the first unfinished entry. The next entry is a message, or the end of the last run."""
     places = [place for place, entry in enumerate(entries) if entry.kind == "message"]
     last = places[messages] if places else max(0, len(entries) - 1)
     return next((place for place, entry in enumerate(entries[:last]) if not entry.is_finished), last)

@@ -1,4 +1,4 @@
-"""The cells of a transcript by run, in the order in which every export shows them."""
+"""Groups the cells of a transcript by run, in the order in which every export shows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..core.model import Cell, RunInfo
 
 
 def by_run(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[tuple[RunInfo | None, list[Cell]]]:
-    """Each run with its cells; last, with None, the cells that belong to none, if there are any."""
+    """Each run with its cells. Cells that belong to no run come last, with None."""
     known = {run.id for run in runs}
     of_run: dict[str | None, list[Cell]] = {}
     for cell in cells:

@@ -1,7 +1,7 @@
-"""A transcript as the last line of a cell: what a notebook shows of it by itself.
+"""Makes what a notebook shows if a transcript is the last line of a cell.
 
-A notebook keeps what it shows, so this has a bound: the newest messages, and a line that says what is left out. The
-whole transcript is what `to_html`, `to_markdown` and the other exports are for.
+A notebook is saved with its outputs, so this has a limit: the newest messages, and a line that says how many are left
+out. `to_html`, `to_markdown` and the other exports give the whole transcript.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .outputs import said_in
 from .text import text
 
 MAX_SHOWN_CHARS = 40_000
-"""Characters of messages that are shown, in each of the three forms."""
+"""How many characters of messages are shown, in each of the three forms."""
 
 MAX_RUN_HEADINGS = 100
-"""Runs up to which each has a heading."""
+"""If there are more runs, they have no headings."""
 
 
 def shown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> dict[str, str]:
@@ -39,7 +39,7 @@ def shown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> dict[str, str]:
 
 
 def _last(cells: Sequence[Cell]) -> list[Cell]:
-    """The newest cells that fit, the last one in any case; what is too long by itself is cut."""
+    """The newest cells that fit together. A cell that alone is too long is cut."""
     last: list[Cell] = []
     room = MAX_SHOWN_CHARS
     for cell in reversed(cells):

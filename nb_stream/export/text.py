@@ -1,4 +1,4 @@
-"""A transcript as plain text: for a terminal, a log, and where a notebook shows `text/plain` only."""
+"""Writes a transcript as plain text, for a terminal, a log, and programs that show `text/plain` only."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def rule(words: str) -> str:
 
 
 def beginning(run: RunInfo, number: int) -> str:
-    """What stands above a run."""
+    """The words above a run: its number and its task."""
     return f"run {number}: {one_line(run.task)}".rstrip(": ")
 
 
 def ending(run: RunInfo) -> str:
-    """What stands below a run: how it ended, its time and its tokens."""
+    """The words below a run: how it ended, its time, its tokens and its cost."""
     words = run.status.value
     if run.stop_reason:
         words += f": {one_line(run.stop_reason)}"
@@ -65,7 +65,7 @@ def dollars(cost: float) -> str:
 
 
 def head(cell: Cell) -> str:
-    """Who says what: the agent's path, the kind where it is no text, the status where it is not done."""
+    """The head of a message: the path of its agent, the kind unless it is a text, the status unless it is done."""
     words = one_line(cell.path or cell.agent or "nb_stream")
     if cell.kind is not CellKind.TEXT:
         words += f" ({cell.kind.value})"
@@ -75,18 +75,19 @@ def head(cell: Cell) -> str:
 
 
 def body(cell: Cell) -> str:
-    """What is said."""
+    """All that a cell says: first the message, then results, outputs and answers."""
     lines = [_lines_of(section) for section in content.sections_of(cell)]
     return quoted("\n".join(filter(None, [*(said for said, _ in lines), *(later for _, later in lines)])))
 
 
 def result(cell: Cell) -> str:
-    """What came of it later: the results of tools, the output of code, a person's answer, the traceback."""
+    """What came after the message of a cell: the results of tools, the output of code, a person's answer, the
+    traceback."""
     return quoted("\n".join(filter(None, (_lines_of(section)[1] for section in content.sections_of(cell)))))
 
 
 def _lines_of(section: content.Section) -> tuple[str, str]:
-    """What a section says at once, and what came of it later."""
+    """The text of a section that stands in the message, and the text that came later."""
     match section:
         case content.Text(text) | content.Approval(text) | content.Code(text):
             return visible(text), ""
@@ -107,7 +108,7 @@ def _lines_of(section: content.Section) -> tuple[str, str]:
 
 
 def with_line_end(said: str) -> str:
-    """A text that ends in one line feed; nothing for an empty one."""
+    """The text with one line feed at its end. Empty for an empty text."""
     return said.rstrip("\n") + "\n" if said.strip() else ""
 
 
