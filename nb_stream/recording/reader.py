@@ -1,4 +1,8 @@
-"""Reading recordings, up to their last good line, and transcripts that were exported as JSON."""
+"""Reading recordings, and transcripts that were exported as JSON.
+
+A process may be killed while it records, and people edit files. So a recording is read up to the place where it breaks
+off, lines that fit no event are left out, and a RecordingWarning says where.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +26,21 @@ from ..errors import RecordingError, RecordingWarning
 from . import codec
 
 CUT = "The recording ends here."
-"""Why a run ended in which a recording breaks off."""
+"""The stop reason of a run in which a recording breaks off."""
 
 GZIP = b"\x1f\x8b"
-"""How a compressed file begins."""
+"""The first bytes of a compressed file."""
 
-_JOIN_EVERY_LINES = 512  # lines whose chunks are joined at most, so that memory stays bounded
-_MAX_WARNINGS = 20  # lines that were left out, each with a warning of its own
+_JOIN_EVERY_LINES = 512  # at most so many lines have their chunks joined, so that memory stays bounded
+_MAX_WARNINGS = 20  # at most so many lines that are left out have a warning of their own
 _PROGRESS_EVERY_LINES = 200  # lines between two reports of progress
 
 
 class Recording:
-    """A recording to read. `agents`, `streaming` (by path: was it built to stream) and `state` (what `save_state` gave,
-    where it was saved too) come from its header.
+    """A recording to read, of any version up to `codec.RECORDING_VERSION`.
+
+    Its header gives `agents`, `streaming` (by path: whether the agent was built to stream), `created` (seconds since
+    the epoch) and `state` (what the team's `save_state` gave, if it was saved too).
 
     Raises RecordingError for a file that is missing, that is no recording, or that a newer nb_stream wrote.
     """
@@ -65,12 +71,12 @@ class Recording:
         self.streaming = {path: row.get("streaming") is not False for path, (row, _) in known.items()}
 
     def _agent(self, row: Any) -> AgentInfo | None:
-        """An agent of the header; none where it does not fit, as the events name their agents too."""
+        """An agent of the header. None if it does not fit; nothing is lost, because events name their agents too."""
         found: AgentInfo | None = self._part({"agents": row}, "agents", lambda row: cleaned(decoded(AgentInfo, row)))
         return found
 
     def _part(self, head: dict[str, Any], name: str, decode: Callable[[Any], Any]) -> Any:
-        """A member of the header; None where it is not there or does not fit."""
+        """A member of the header; None if it is missing or does not fit."""
         if head.get(name) is None:
             return None
         try:
@@ -81,12 +87,12 @@ class Recording:
             return None
 
     def lines(self, offset: int = 0, number: int = 0) -> Lines:
-        """The lines from a place that `Lines.offset` and `Lines.number` gave, the header being the first."""
+        """The lines from a place on, which `Lines.offset` and `Lines.number` gave. The first line is the header."""
         return Lines(self.path, offset, number, self.version)
 
     def lengths(self) -> tuple[float, ...]:
-        """How long each run took, in seconds, without reading all that was said; of a run that breaks off, how long it
-        was heard. Does not warn."""
+        """How long each run took, in seconds. A run that breaks off counts up to the last event. Reads only the lines
+        that it needs, and does not warn."""
         lengths: list[float] = []
         began: float | None = None
         last = ""
@@ -107,17 +113,17 @@ class Recording:
         return tuple(lengths)
 
     def events(self) -> Iterator[Event]:
-        """The events one by one. Warns of lines that are none, which are left out, and where the file is broken, and
-        ends there."""
+        """The events one by one. Warns of lines that are no events, and leaves them out. Warns and ends if the file is
+        broken."""
         lines = self.lines()
         next(lines)
         for line in lines:
             yield from lines.read(codec.from_line, line)
 
     def joined(self, progress: Callable[[float], None] | None = None) -> Iterator[Event]:
-        """The events with the chunks of a model call joined: what a transcript needs, and fast.
+        """The events with the chunks of a model call joined. A transcript needs no more, and it is faster.
 
-        `progress` is called now and then with the part of the file that was read, from 0 to 1.
+        `progress` is called now and then with the share of the file that was read, from 0 to 1.
         """
         waiting = ChunkBuffer()
         lines = self.lines()
@@ -132,14 +138,14 @@ class Recording:
         yield from _taken(waiting)
 
     def transcript(self, progress: Callable[[float], None] | None = None) -> Transcript:
-        """The transcript that the recorded runs ended in, or had come to where the recording ends before them."""
+        """The transcript at the end of the recording. The last run may still be going on there."""
         transcript = Transcript()
         for event in self.joined(progress):
             transcript, _ = fold(transcript, event)
         return transcript
 
     def ended(self) -> tuple[Transcript, list[Event]]:
-        """The transcript, and the events that it came from. A run in which the recording breaks off ends with it."""
+        """The transcript, and the events that it is made of. A run that breaks off is ended here, as cancelled."""
         transcript, waiting, events = Transcript(), ChunkBuffer(), list(self.events())
         for event in itertools.chain(_join_chunks(events, waiting), _taken(waiting)):
             transcript, _ = fold(transcript, event)
@@ -157,7 +163,7 @@ class Recording:
 
 
 def _join_chunks(events: Iterable[Event], waiting: ChunkBuffer) -> Iterator[Event]:
-    """Events with the chunks of a model call joined. Chunks with no other event behind them stay in `waiting`."""
+    """Events with the chunks of a model call joined. The chunks behind the last other event stay in `waiting`."""
     for event in events:
         if isinstance(event, Chunk):
             waiting.add(event)
@@ -167,7 +173,7 @@ def _join_chunks(events: Iterable[Event], waiting: ChunkBuffer) -> Iterator[Even
 
 
 def _taken(waiting: ChunkBuffer) -> Iterator[Chunk]:
-    """What waits, a chunk for each call, in the order in which the calls began."""
+    """The chunks that wait, one for each call, in the order in which the calls began."""
     for call in waiting.take():
         yield call.chunk()
 
@@ -184,7 +190,7 @@ def _object(value: object) -> dict[str, Any]:
 
 
 class Lines:
-    """The lines of a recording. `offset` and `number` tell where the last one stands.
+    """The lines of a recording. `offset` and `number` say where the last line stands, in bytes and in lines.
 
     A file that ends in the middle of a line, or of a compressed block, ends there with a RecordingWarning.
     """
@@ -253,7 +259,7 @@ class Lines:
         return []
 
     def broken(self, reason: str, number: int | None = None) -> None:
-        """Warn that the file is broken at the last line, or at line `number`, and end."""
+        """Warn that the file is broken at the last line, or at line `number`, and give no more lines."""
         number = number or self.number
         if number == self.number and not self._whole:
             reason = "the file ends in the middle of it"
@@ -285,8 +291,8 @@ def load_transcript(path: str | os.PathLike[str], progress: Callable[[float], No
     """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`,
     `.json.gz`).
 
-    Raises RecordingError where the file is neither; warns of what does not fit there, which is left out, and where a
-    recording is broken, and gives what stands before.
+    Raises RecordingError if the file is neither. Warns of lines, runs and cells that do not fit, and leaves them out.
+    If a recording is broken, warns and gives what stands before that place.
     """
     if not os.fspath(path).lower().removesuffix(".gz").endswith(".json"):
         return Recording(path).transcript(progress)
@@ -306,7 +312,7 @@ def load_transcript(path: str | os.PathLike[str], progress: Callable[[float], No
 
 
 def _what_fits(path: str | os.PathLike[str], values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a transcript without the runs and cells that do not fit. Raises ValueError where nothing does."""
+    """The values of a transcript without the runs and cells that do not fit. Raises ValueError if none fits."""
     kept: dict[str, list[Any]] = {}
     for name in ("runs", "cells"):
         kept[name] = []

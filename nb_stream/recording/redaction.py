@@ -1,8 +1,8 @@
-"""Rewrite what is written into a recording: a user's own `redact` function, and secrets that nobody wishes to keep.
+"""Rewriting the texts of a recording: by the user's own `redact` function, and without secrets of the environment.
 
-A secret may be cut by the borders of chunks. `redact` can be anything, so streamed text is rewritten only when its
-message is complete; until then it waits, and everything that came after it waits behind it, so that order and times
-stay. What the environment holds as a secret is known beforehand: only chunks that may be its beginning wait.
+The borders of chunks may cut a secret in two. Nobody knows what `redact` looks for, so streamed text is rewritten only
+when its message is complete. Until then the text waits, and all later events wait behind it, so that their order and
+times stay. The secrets of the environment are known beforehand, so only chunks that may be the beginning of one wait.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..core.model import (
 from .chunk_batch import by_call
 
 Redact = Callable[[str], str]
-"""Gets a text of a run, gives what may be kept of it."""
+"""Gets a text of a run, and returns the text that may be kept in its place."""
 
 REDACT_FAILED = "[not recorded: the redact function failed]"
 KEY_REMOVED = "[key removed]"
@@ -41,19 +41,22 @@ _KEYS = re.compile(
     r"|(?<=Bearer )[-.~+/_A-Za-z0-9]{8,}=*"
 )
 _SECRET = re.compile(r"SECRET|PASSW|PASSPHRASE|CREDENTIAL", re.IGNORECASE)
-_PERHAPS = re.compile(r"(?:KEY|TOKEN)S?(?![A-Z])", re.IGNORECASE)  # and neither KEYCLOAK nor TOKENIZERS
+_PERHAPS = re.compile(r"(?:KEY|TOKEN)S?(?![A-Z])", re.IGNORECASE)  # but neither KEYCLOAK nor TOKENIZERS
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^@]*", re.IGNORECASE)  # without a user and a password
 _PLACE = re.compile(r"(?:~|\.{0,2}/|[A-Za-z]:[/\\])(?:.*[._~ \\-].*|[^A-Z]*)")  # a base64 text may begin with a slash
 _RANDOM = re.compile(r"(?=[^/?&=]*\d)(?=[^/?&=]*[A-Za-z])[-_+~A-Za-z0-9]{20,}")
 _WORD = "(?:[A-Z]?[a-z]{1,14}|[A-Z]{1,15})"
 _WORDS = re.compile(rf"{_WORD}(?:[ _./:;,-]+{_WORD})*|[\d.:,TZ+-]+")
-_SHORTEST = 12  # characters of a secret: what is shorter may be a word
+_SHORTEST = 12  # characters of a secret at least: a shorter text may be a word
 
 
 def scrub(event: Event) -> Event:
-    """An event without secrets: servers and client libraries repeat the key that they refuse, in a run's error or in
-    that of a tool; tasks, arguments, answers and messages pass one on. All texts of an event that is no chunk lose what
-    the environment holds as a secret; errors lose all that looks like a key besides. Names and ids stay."""
+    """An event without secrets; a chunk is given back as it is (see `sift`).
+
+    Servers and client libraries repeat the key that they refuse in the error of a run or of a tool, and tasks,
+    arguments, answers and messages may contain one. So all texts lose the secrets of the environment, and errors also
+    lose everything that looks like a key. Names and ids stay.
+    """
     secrets = _secrets()
 
     def known(text: str) -> str:
@@ -71,16 +74,17 @@ def scrub(event: Event) -> Event:
 
 
 def scrubbed(value: Any) -> Any:
-    """JSON values without what the environment holds as a secret."""
+    """JSON values without the secrets of the environment."""
     secrets = _secrets()
     return _deep(value, lambda text: _without(text, secrets)) if secrets else value
 
 
 def sift(chunks: list[Chunk], *, end: bool) -> tuple[list[Chunk], list[Chunk]]:
-    """Chunks without what the environment holds as a secret, wherever it was cut; and, unless this is the `end`, those
-    that may be the beginning of one, to be given again with what follows.
+    """Chunks without the secrets of the environment, wherever the chunks cut them; and in a second list, the last chunks
+    if they may be the beginning of a secret. The caller gives these again with the chunks that follow. At the `end`,
+    the second list is empty.
 
-    Falls short where another event comes in the middle of a secret: what was written before it stays.
+    If another event comes in the middle of a secret, the part of the secret before that event stays.
     """
     secrets = _secrets()
     if not secrets:
@@ -98,7 +102,7 @@ def sift(chunks: list[Chunk], *, end: bool) -> tuple[list[Chunk], list[Chunk]]:
 
 
 def _begun_length(text: str, secret: str) -> int:
-    """How many characters at the end of a text a secret may begin with."""
+    """How many characters at the end of a text may be the beginning of a secret."""
     tail = text[1 - len(secret) :]
     at = tail.find(secret[0])
     while at >= 0 and not secret.startswith(tail[at:]):
@@ -107,7 +111,7 @@ def _begun_length(text: str, secret: str) -> int:
 
 
 def _holding(chunks: Sequence[Chunk], places: Sequence[int], last: int) -> int:
-    """The place of the chunk in which the last characters begin."""
+    """The place of the chunk in which the `last` characters of a text begin."""
     for place in reversed(places):
         last -= len(chunks[place].text)
         if last <= 0:
@@ -116,7 +120,7 @@ def _holding(chunks: Sequence[Chunk], places: Sequence[int], last: int) -> int:
 
 
 def _secrets() -> list[str]:
-    """What the environment holds as secrets, the longest first; also as they stand in JSON."""
+    """The secrets of the environment, as they are and as they stand in JSON; the longest comes first."""
     found = {value for name in os.environ if _is_secret(name, value := os.environ.get(name, "").strip())}
     found |= {json.dumps(value)[1:-1] for value in found}
     return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
@@ -124,8 +128,11 @@ def _secrets() -> list[str]:
 
 @functools.lru_cache(1024)
 def _is_secret(name: str, value: str) -> bool:
-    """Whether a variable holds a secret: its name and its value look like one. A password may be words; of a key that
-    is words or a number, the name means something else. An address is one only with a password or a key in it."""
+    """Whether a variable of the environment holds a secret, by its name and its value.
+
+    A password may consist of words. A "key" that consists of words or is a number is no secret. An address is a secret
+    only if it contains a password or a key.
+    """
     if len(value) < _SHORTEST or not (_SECRET.search(name) or _PERHAPS.search(name)):
         return False
     if _ADDRESS.fullmatch(value) or _PLACE.fullmatch(value):
@@ -141,12 +148,12 @@ def _without(text: str, secrets: Iterable[str]) -> str:
 
 
 def _judged(found: re.Match[str]) -> str:
-    """A key has digits; what has none is a word."""
+    """Remove what looks like a key if it has digits; without digits it is a word."""
     return KEY_REMOVED if any(map(str.isdigit, found[0])) else found[0]
 
 
 def rewritten(event: Event, text: Callable[[str], str]) -> Event:
-    """An event that is no chunk, with all its texts rewritten; names and ids stay. The same one if nothing changes."""
+    """An event that is no chunk, with all its texts rewritten; names and ids stay. The same object if none changes."""
     changes: dict[str, Any] = {
         name: new
         for name in _TEXTS
@@ -171,7 +178,7 @@ def _redacted_call(call: ToolCall, text: Callable[[str], str]) -> ToolCall:
 
 
 def _deep(value: Any, text: Callable[[str], str]) -> Any:
-    """JSON values with their texts rewritten; the same object where nothing changes."""
+    """JSON values with their texts rewritten; the same object if nothing changes."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, Mapping):
@@ -188,7 +195,7 @@ def _same(new: Sequence[object], old: Sequence[object]) -> bool:
 
 
 def _cut_in_proportion(chunks: list[Any], places: Sequence[int], whole: str, kept: str) -> None:
-    """Give the chunks at `places`, whose text was `whole`, what is kept of it, cut in proportion."""
+    """Replace the text of the chunks at `places`, together `whole`, by `kept`, cut in the same proportions."""
     start = end = 0
     for place in places:
         end += len(chunks[place].text)
@@ -198,8 +205,10 @@ def _cut_in_proportion(chunks: list[Any], places: Sequence[int], whole: str, kep
 
 
 class Redactor:
-    """Rewrites a sequence of events. `complain` is told once where the function fails; nothing of a text that it
-    failed on is kept."""
+    """Rewrites a sequence of events by the user's function. A `RecordFile` owns one, on the thread that writes.
+
+    If the function fails, `complain` gets a sentence once, and nothing is kept of the texts for which it failed.
+    """
 
     def __init__(self, redact: Redact, complain: Callable[[str], None]) -> None:
         if not callable(redact):
@@ -211,7 +220,7 @@ class Redactor:
         self._open: dict[ModelCallKey, list[int]] = {}
 
     def feed(self, event: Event) -> list[Event]:
-        """Take an event; the events that can be written now."""
+        """Take an event, and return the events that can be written now."""
         if isinstance(event, Chunk):
             self._open.setdefault(event.key, []).append(len(self._waiting))
             self._waiting.append(event)
@@ -223,13 +232,13 @@ class Redactor:
         return [] if self._open else self.rest()
 
     def all(self, events: Iterable[Event]) -> Iterator[Event]:
-        """What is kept of a whole sequence."""
+        """A whole sequence of events, rewritten."""
         for event in events:
             yield from self.feed(event)
         yield from self.rest()
 
     def rest(self) -> list[Event]:
-        """Everything that waits; text that is not complete is rewritten as it stands."""
+        """All events that wait. Text that is not complete is rewritten as it stands."""
         for places in self._open.values():
             self._close(places)
         self._open = {}
@@ -249,7 +258,7 @@ class Redactor:
         return rewritten(event, self.text)
 
     def text(self, text: str) -> str:
-        """What is kept of a text."""
+        """A text as the user's function rewrites it."""
         try:
             kept = self._redact(text)
             if isinstance(kept, str):
@@ -263,7 +272,7 @@ class Redactor:
         return REDACT_FAILED
 
     def deep(self, value: Any) -> Any:
-        """What is kept of JSON values."""
+        """JSON values with all texts rewritten."""
         return _deep(value, self.text)
 
 

@@ -1,4 +1,7 @@
-"""`Replay`: a recording that stands in for a team, at its own pace or any other, without a model or a key."""
+"""`Replay`: a recording that stands in for a team, at its own pace or any other, without a model or a key.
+
+It is the clock of a replay and the user's controls; `backends.replay` reads the events and plays them by that clock.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ from ..core.model import RunStarted
 from ..errors import RecordingError
 from .reader import Recording
 
-_SHORTEST_SLEEP_S = 0.001  # seconds that are not worth a sleep
+_SHORTEST_SLEEP_S = 0.001  # a shorter time is not worth a sleep
 
 
 class Replay:
     """Plays a recording wherever a team is taken: `TeamPanel(Replay("run.jsonl"))`, `TeamStream(Replay(…))`.
 
-    Each run of the stream plays the next run of the recording, the first one again after the last; what task it is
-    given makes no difference. Tokens come as they came, `speed` times as fast (`math.inf`: at once), go through the
-    ordinary gates, and end in the transcript of the recorded runs, times included.
+    Each run of the stream plays the next run of the recording, and after the last run the first one again, whatever
+    task the stream is given. Tokens come `speed` times as fast as they were recorded (`math.inf`: at once). They pass
+    the ordinary gates, and the transcript ends as that of the recorded runs, times included.
 
-    `pause`, `resume`, `step`, `seek` and `speed` act at once, from any thread, also before a run begins. There is one
-    clock, so one stream plays it at a time.
+    `pause`, `resume`, `step`, `seek` and `speed` act at once, on any thread, also before a run begins. A replay has one
+    clock, so only one stream plays it at a time.
 
     Raises RecordingError for a file that is no recording, or that holds no run; ValueError for a speed that is not
     above zero.
@@ -41,7 +44,7 @@ class Replay:
         self._woken = asyncio.Event()
         self._speed = _checked_speed(speed)
         self._position = 0.0
-        self._since: float | None = None  # when the clock began to run from _position; None while it stands
+        self._since: float | None = None  # when the clock began to run from _position; None while it stands still
         self._paused = self._stepping = self._back = False
         self._limit = 0.0
         self._number, self._listeners = 1, list[Callable[[], object]]()
@@ -49,7 +52,7 @@ class Replay:
 
     @property
     def run(self) -> int:
-        """The number of the run that plays, or of the one that plays next, from 1."""
+        """The number of the run that plays, or of the run that plays next. The first is 1."""
         return self._number
 
     @property
@@ -81,7 +84,7 @@ class Replay:
 
     @property
     def position(self) -> float:
-        """Where the current run is, in seconds since its beginning, as recorded."""
+        """Where the current run is, in recorded seconds since its beginning."""
         with self._lock:
             return self._now()
 
@@ -112,9 +115,9 @@ class Replay:
         self._wake()
 
     def seek(self, seconds: float) -> None:
-        """Go to a moment of the current run (of the next one, where none plays), in seconds since its beginning.
+        """Go to a moment of the current run, or of the next run if none plays, in seconds since the run's beginning.
 
-        What lies between is played at once. Going back takes what the run said so far off the transcript.
+        Everything up to there is played at once. Going back takes the run's messages off the transcript.
         """
         if not seconds >= 0:
             raise ValueError(f"A replay can go to 0 seconds and beyond, not to {seconds!r}.")
@@ -125,8 +128,8 @@ class Replay:
         self._wake()
 
     def on_change(self, callback: Callable[[], object]) -> None:
-        """Call `callback()` when it was paused, resumed, stepped, sought, made faster or slower, and when a run begins
-        or ends; on the thread on which that happens."""
+        """Call `callback()` after each `pause`, `resume`, `step`, `seek` and change of `speed`, and when a run begins
+        or ends, on the thread on which that happens."""
         self._listeners.append(callback)
 
     def __repr__(self) -> str:
@@ -135,7 +138,7 @@ class Replay:
     # --- for the backend, on the stream's loop ---------------------------------------------------------------------
 
     def begin(self, number: int) -> None:
-        """A run begins, the `number`th: the clock starts, from where `seek` put it."""
+        """The run with this number begins: the clock starts from where `seek` has put it."""
         with self._lock:
             self._loop = asyncio.get_running_loop()
             self._woken = asyncio.Event()
@@ -144,14 +147,14 @@ class Replay:
         self._changed()
 
     def end(self, following: int) -> None:
-        """The run is over: the clock stands at zero for the next one, which has the number `following`."""
+        """The run is over: the clock is put to zero for the next run, which has the number `following`."""
         with self._lock:
             self._loop, self._position, self._since = None, 0.0, None
             self._limit, self._back, self._stepping, self._number = 0.0, False, False, following
         self._changed()
 
     async def reach(self, position: float) -> bool:
-        """Wait until the clock comes to a position; false where it was put back instead."""
+        """Wait until the clock comes to a position. False if the clock was put back instead."""
         while True:
             with self._lock:
                 if self._back:
@@ -190,7 +193,7 @@ class Replay:
         self._since = None if self._loop is None else time.monotonic()
 
     def _until(self, position: float) -> float:
-        """Seconds to wait for a position; not above zero where it has come."""
+        """Seconds to wait for a position; zero or less if the clock has come there."""
         if self._stepping or position <= self._now():
             return 0.0
         if self._paused:
@@ -202,7 +205,7 @@ class Replay:
     def _wake(self) -> None:
         loop = self._loop
         if loop is not None:
-            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
                 loop.call_soon_threadsafe(self._woken.set)
         self._changed()
 
@@ -220,7 +223,7 @@ def _checked_speed(speed: float) -> float:
 
 
 def steer(replay: Replay, act: str, value: float | None = None) -> None:
-    """Carry out what a browser asks of a replay. Raises ValueError for what makes no sense."""
+    """Carry out a browser's command to a replay. Raises ValueError if the replay cannot do that."""
     if act == "pause":
         replay.pause()
     elif act == "resume":

@@ -1,12 +1,12 @@
-"""Writing recordings: a run kept as it happened, event by event, with the time of every chunk.
+"""Writing recordings: a run is kept as it happened, event by event, with the time of every chunk.
 
 A recording is a text file of JSON objects, one a line: first a header (version, time, agents), then the events in the
-order in which they arrived (`codec`). It is written while the run goes on and only ever grows, so it can be followed
-with `tail -f`, and a process that is killed loses at most the last quarter of a second. A name that ends in `.gz`
-makes it a gzip file. `schemas/recording.schema.json` describes every kind of line.
+order in which they arrived (`codec`). The file is written while the run goes on and only ever grows. So it can be
+followed with `tail -f`, and a process that is killed loses at most the last quarter of a second. If the file's name
+ends in `.gz`, it is a gzip file. `schemas/recording.schema.json` describes every kind of line.
 
-What goes in is what agents said and did: the events of `core.model`, and names and descriptions of the agents. No
-configuration of a model client, and nothing that the environment holds as a secret (`redaction`).
+A recording contains what agents said and did (the events of `core.model`) and the agents' names and descriptions. It
+contains no configuration of a model client, and no secret that the environment holds (`redaction`).
 """
 
 from __future__ import annotations
@@ -34,15 +34,18 @@ WRITE_AFTER_S = 0.25
 """Seconds after which an event is in the file."""
 
 BATCH_CHUNKS = 512
-"""Chunks that wait to be pressed together. Fewer than what makes Python's garbage collector look for the first time:
-objects that outlive its looks cost more than all the rest of a recording."""
+"""How many chunks wait to be pressed together. Fewer than the new objects after which Python's garbage collector runs:
+objects that outlive a collection cost more than all the rest of a recording."""
 
 _LINES_A_BLOCK = 256  # lines that are saved at once
 
 
 class RecordFile:
-    """A recording that is being written. The file is made with the first event; one that is there already is kept as
-    `NAME.bak`. Raises RecordingError at once where the folder does not exist or cannot be written to."""
+    """A recording that is being written. An `EventLog` owns it, and writes with its lock held.
+
+    The file is made with the first event; a file that is there already is kept as `NAME.bak`. Raises RecordingError at
+    once if the folder does not exist or cannot be written to.
+    """
 
     def __init__(
         self,
@@ -65,8 +68,7 @@ class RecordFile:
         self._zip: Any = None
 
     def fill(self, lines: Iterable[bytes]) -> None:
-        """Write a whole recording, and close the file. Raises RecordingError where that fails, or where there are no
-        lines."""
+        """Write a whole recording, and close the file. Raises RecordingError if that fails or if there are no lines."""
         lines = iter(lines)
         try:
             block = list(itertools.islice(lines, _LINES_A_BLOCK))
@@ -90,7 +92,8 @@ class RecordFile:
             return self.path.resolve() == other.resolve()
 
     def succeed(self, before: RecordFile) -> None:
-        """Take the place of another file, which is kept as `NAME.bak`, and go on there. Raises RecordingError."""
+        """Take the place of another file, which is kept as `NAME.bak`, and go on there. Raises RecordingError if that
+        fails."""
         try:
             before.close()  # some systems rename no open file
             if before.path.exists():
@@ -103,11 +106,11 @@ class RecordFile:
 
     @property
     def backup(self) -> pathlib.Path:
-        """Where a file is kept that was there before."""
+        """Where a former file of the same name is kept."""
         return self.path.with_name(self.path.name + ".bak")
 
     def write(self, data: bytes, *, end: bool = False) -> None:
-        """Append whole lines; `end` makes a gzip file complete as it stands."""
+        """Append whole lines. After `end`, a gzip file is complete as it stands."""
         if self._file is None:
             data = self._first_line() + data
             if self.path.exists():
@@ -118,7 +121,7 @@ class RecordFile:
             data = self._zip.compress(data) + self._zip.flush(zlib.Z_FINISH if end else zlib.Z_SYNC_FLUSH)
             if end:
                 self._zip = None  # what comes later is another member of the same file
-        while data:  # in one piece, so that who follows the file sees whole lines; in more where the disk is full
+        while data:  # in one piece, so that readers who follow the file see whole lines; in more if the disk is full
             data = data[self._file.write(data) :]
 
     def _first_line(self) -> bytes:
@@ -131,7 +134,7 @@ class RecordFile:
         return (dumps(head) + "\n").encode("utf-8", "backslashreplace")
 
     def close(self) -> None:
-        """Close the file. A stream that is dropped has nobody else to do it."""
+        """Close the file. Nobody else closes it if the stream is dropped."""
         if self._file is not None:
             self._file.close()
 
@@ -139,11 +142,13 @@ class RecordFile:
 
 
 class EventLog:
-    """What a stream has heard, event by event: in memory, some 20 bytes a chunk, and in a file where one is wished.
+    """The events of a stream: in memory, in some 20 bytes for each chunk, and in a file if there is to be one.
 
-    The stream gives events by calling it. Chunks it puts into `chunks`, which costs next to nothing, and calls `pack`
-    when there are `BATCH_CHUNKS` of them; so none lives for long, and what is kept is nothing that a garbage collector
-    looks at. A thread writes four times a second while a run goes on; when a run has ended, all of it is in the file.
+    The stream owns it and calls it with each event but chunks. It puts chunks into `chunks`, which costs next to
+    nothing, and calls `pack` when there are `BATCH_CHUNKS` of them. So no chunk lives for long, and what is kept is
+    nothing that the garbage collector looks at.
+
+    A thread of its own writes four times a second while a run goes on; when a run has ended, all of it is in the file.
     If writing fails, the run goes on, and `complain` gets a sentence.
     """
 
@@ -156,7 +161,7 @@ class EventLog:
         self._run = 0
         self._file: RecordFile | None = None
         self._lines: list[bytes] = []  # on their way into the file
-        self._written = 0  # the place behind the last row that is in the file, where texts are rewritten on their way
+        self._written = 0  # if texts are rewritten on their way into the file: the place behind the last row in it
         self._writing = threading.Lock()  # of the file: held for as long as a disk takes
         self._complain: Callable[[str], None] = warnings.warn
         self._sentences: list[str] = []
@@ -169,7 +174,7 @@ class EventLog:
         redact: Redact | None = None,
         complain: Callable[[str], None],
     ) -> None:
-        """Write everything to a file from now on. Raises RecordingError where that cannot be."""
+        """Write everything to a file from now on. Raises RecordingError if that is not possible."""
         self._complain = complain
         self._file = RecordFile(path, head, redact, self._sentences.append)
         _tapes.add(self)
@@ -254,10 +259,10 @@ class EventLog:
             self._file = None
 
     def rewind(self) -> None:
-        """A replay goes back to the beginning of its run. What a file has cannot be taken back: its recording ends."""
+        """A replay goes back to the beginning of its run. A file cannot go back, so a recording to a file ends here."""
         self.flush()
         with self._writing, self._lock:
-            self.chunks.clear()  # what may be the beginning of a secret
+            self.chunks.clear()  # among them what may be the beginning of a secret
             del self._rows[self._begun :]
             self._end("the replay that it records went back.")
         self.flush()
@@ -274,10 +279,10 @@ class EventLog:
         self.flush(end=True)
 
     def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:
-        """Write everything as a recording. Raises RecordingError where that fails, or where there is nothing yet.
+        """Write everything as a recording. Raises RecordingError if that fails, or if there is nothing yet.
 
-        Where it is the file that is being written, that is written anew and goes on: it keeps its `redact`, unless
-        another one is given.
+        If `path` is the file that is being recorded, the file is written anew, and its recording goes on with the same
+        `redact`, unless another one is given.
         """
         self.flush(end=not self._running)  # half of a secret, kept as it is, would never be known again
         with self._writing:
@@ -287,7 +292,7 @@ class EventLog:
         save_recording(path, head, _single(list(self._rows)), redact=redact)
 
     def _renew(self, before: RecordFile, head: Mapping[str, Any], redact: Redact | None) -> None:
-        """Go on in a file that has another head. Where that fails, go on as before."""
+        """Go on in a new file with another header. If that fails, go on in the old file."""
 
         def complain(sentence: str) -> None:
             (self._sentences.append if self._file is file else _raise)(sentence)
@@ -310,9 +315,9 @@ class EventLog:
 def save_recording(
     path: str | os.PathLike[str], head: Mapping[str, Any], events: Iterable[Event], *, redact: Redact | None = None
 ) -> None:
-    """Write events as a recording; a file that was there is kept as `NAME.bak`.
+    """Write events as a recording; a former file of the same name is kept as `NAME.bak`.
 
-    Raises RecordingError where that fails, or where there are no events.
+    Raises RecordingError if that fails, or if there are no events.
     """
     events = map(scrub, events)
     if redact is not None:
@@ -321,13 +326,13 @@ def save_recording(
 
 
 def _single(kept: Iterable[Event | ChunkBatch]) -> Iterator[Event]:
-    """What was kept, event by event."""
+    """The rows of a log, event by event."""
     for row in kept:
         yield from row.chunks() if isinstance(row, ChunkBatch) else (row,)
 
 
 def _fit_to_write(kept: Iterable[Event | ChunkBatch], redactor: Redactor | None) -> Iterator[Event]:
-    """What can be written now of what was kept, event by event."""
+    """The events that can be written now. A redactor keeps back those whose texts are not complete."""
     events = _single(kept)
     return events if redactor is None else (fit for event in events for fit in redactor.feed(event))
 
@@ -337,7 +342,7 @@ def _raise(sentence: str) -> None:
 
 
 def _write_on(tape: weakref.ref[EventLog], run: int) -> None:
-    """Write while a run goes on, and the stream is there."""
+    """The thread of a run: write four times a second, as long as the run goes on and the stream is there."""
     while True:
         time.sleep(WRITE_AFTER_S)
         here = tape()
