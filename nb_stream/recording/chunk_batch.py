@@ -1,6 +1,6 @@
-"""Chunks pressed together: some 20 bytes each in place of 300, for a stream that keeps what it heard.
+"""Chunks pressed together: some 20 bytes for each chunk in place of 300, because a stream keeps all that it heard.
 
-Times stand here as they stand in a file: in whole microseconds since the epoch.
+Times are whole microseconds since the epoch, as in a file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ChunkBatch(NamedTuple):
     text: str
 
     def chunks(self) -> list[Chunk]:
-        """The chunks again."""
+        """The chunks, as they were before they were pressed together."""
         made, start = [], 0
         owners = self.owners or (0,) * len(self.at_us)
         for at_us, length, owner in zip(self.at_us, self.lengths, owners, strict=True):
@@ -39,7 +39,7 @@ class ChunkBatch(NamedTuple):
 
 
 def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> ChunkBatch:
-    """Press chunks together. `texts` are their texts; each chunk is single: its `count` is 1."""
+    """Press chunks together. `texts` are their texts. The `count` of each chunk must be 1."""
     calls, owners = _owner_indices(chunks)
     return ChunkBatch(
         calls,
@@ -51,7 +51,7 @@ def pack(chunks: Sequence[Chunk], texts: Sequence[str]) -> ChunkBatch:
 
 
 def by_call(chunks: Sequence[Chunk]) -> Iterable[Sequence[int]]:
-    """The places of the chunks of each model call."""
+    """For each model call, the places of its chunks."""
     if _is_one_call(chunks):
         return (range(len(chunks)),)
     places: dict[ModelCallKey, list[int]] = {}
@@ -61,7 +61,7 @@ def by_call(chunks: Sequence[Chunk]) -> Iterable[Sequence[int]]:
 
 
 def _is_one_call(chunks: Sequence[Chunk]) -> bool:
-    """Whether chunks are surely of one call, told at a fraction of the price of looking at all of them."""
+    """Whether all chunks are of one call. False if that is not certain: a full comparison would cost much more."""
     turns = {chunk.turn for chunk in chunks}  # a turn is of one agent
     return len(turns) == 1 and turns != {None} and len({chunk.message_id for chunk in chunks}) == 1
 

@@ -80,9 +80,9 @@ def scrubbed(value: Any) -> Any:
 
 
 def sift(chunks: list[Chunk], *, end: bool) -> tuple[list[Chunk], list[Chunk]]:
-    """Chunks without the secrets of the environment, wherever the chunks cut them; and in a second list, the last chunks
-    if they may be the beginning of a secret. The caller gives these again with the chunks that follow. At the `end`,
-    the second list is empty.
+    """Chunks without the secrets of the environment, wherever the chunks cut them; and in a second list, the last
+    chunks, if they may be the beginning of a secret. The caller gives these again with the chunks that follow. At the
+    `end`, the second list is empty.
 
     If another event comes in the middle of a secret, the part of the secret before that event stays.
     """
