@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
-from .model import Cell, TextForm, ToolCall
+from .model import Cell, CellRole, TextForm, ToolCall
 
 _FENCED = re.compile(r"(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\1|\Z)", re.DOTALL)
 _RASTER_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
@@ -115,7 +115,7 @@ def sections_of(cell: Cell) -> Iterator[Section]:
     data = cell.data
     if target := data.get("target"):
         yield HandoffTarget(target)
-    if what := data.get("what"):
+    if cell.kind.role is CellRole.QUESTION and (what := data.get("what")):
         yield Approval(cell.text, what)
     elif cell.text:
         yield Text(cell.text, cell.text_form)

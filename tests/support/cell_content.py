@@ -57,8 +57,9 @@ def cells() -> Iterator[Cell]:
         for data in ({}, {"preformatted": True}, everything):
             yield Cell("c1", "r1", "ann", "ann", kind, TEXTS[1], CellStatus.DONE, tool_calls=calls, data=data)
     for data in DATA.values():
+        kind = CellKind.APPROVAL if "what" in data else CellKind.OTHER
         for text in TEXTS:
-            yield Cell("c1", "r1", "ann", "ann", CellKind.OTHER, text, CellStatus.DONE, data=data)
+            yield Cell("c1", "r1", "ann", "ann", kind, text, CellStatus.DONE, data=data)
 
 
 def table() -> str:

@@ -8,6 +8,7 @@ import {
   type ApprovalSubject,
   type Cell,
   type CodeBlock,
+  roleOf,
   type TextForm,
   type ToolCall,
   textForm,
@@ -34,7 +35,7 @@ export function sectionsOf(cell: Cell): Section[] {
   const { target, what, output, exit_code = null, how = "", answer = null, traceback } = data;
   const sections: Section[] = [];
   if (target) sections.push({ type: "handoff target", target });
-  if (what) sections.push({ type: "approval", text, what });
+  if (what && roleOf(cell) === "question") sections.push({ type: "approval", text, what });
   else if (text) sections.push({ type: "text", text, form: textForm(cell) });
   for (const block of unshown(cell)) sections.push({ type: "code", ...block });
   for (const call of cell.tool_calls ?? []) sections.push({ type: "tool use", call });
