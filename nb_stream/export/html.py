@@ -1,8 +1,8 @@
 """Writes a transcript as HTML without scripts: one file to keep or to send.
 
-Each message is a `<details>`. All text is escaped, and nothing is loaded from anywhere. The page can be read without its
-styles. The fragment has inline styles only, because web sites remove `<style>`; its colours suit light and dark pages.
-The file adds a style sheet, and a policy that forbids the browser to load or run anything. The output in a saved
+Each message is a `<details>`. All text is escaped, and nothing is loaded from anywhere. The page can be read without
+its styles. The fragment has inline styles only, because web sites remove `<style>`; its colours suit light and dark
+pages. The file adds a style sheet, and a policy that forbids the browser to load or run anything. The output in a saved
 notebook must be smaller, so `outputs` writes that.
 """
 
