@@ -1,11 +1,12 @@
-"""What a backend is: it turns a framework's agents and messages into `AgentInfo` and `Event`.
+"""`Backend`: the class through which `TeamStream` uses an agent framework, with the types that it needs.
 
+A backend turns a framework's agents and messages into `AgentInfo` and `Event`. So no other module knows the framework.
 A second framework is one more package in this folder with a class that extends `Backend`, and a line in `registry`.
 
-A backend must give agents, a run, a cancel and a recovery: the abstract methods of `Backend`. It may leave out what its
-framework has no way to do. Then it says so in `cannot`, with a sentence for the reader: the method raises it, and the
-panel shows it. Going back to an earlier point of a conversation needs no method of its own: it is `load_state` of what
-`save_state` gave there. A team that hands over to nobody outside leaves `handoff` as it is.
+A backend must have agents, a run, a cancel and a recovery: the abstract methods of `Backend`. It may leave out a method
+that its framework has no way to do. Then `cannot` has a sentence for the reader: the method raises it, and the panel
+shows it. Going back to an earlier point of a conversation needs no method: `load_state` takes the state that
+`save_state` gave at that point. A backend whose teams hand over to nobody outside leaves `handoff` as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from . import ownership
 
 
 class Ability(Enum):
-    """What a framework may be unable to do."""
+    """The things that a framework may be unable to do."""
 
     STOP = "stop"
     PAUSE = "pause"
@@ -32,8 +33,8 @@ class Ability(Enum):
 
 
 class Item(NamedTuple):
-    """What a team yielded (`native`), and what it means (`event`). `is_task` says that no agent said it: it is the
-    task, given back."""
+    """A thing that a team yielded. `native` is the framework's own object, `event` is its meaning. `is_task` says that
+    it is the task, which the team gives back, and that no agent said it."""
 
     native: Any
     event: Event
@@ -41,7 +42,7 @@ class Item(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The end of a run that did not fail: the framework's own result, None if it has none, and why the run stopped."""
+    """The end of a run that did not fail: the framework's own result, or None, and the reason why the run stopped."""
 
     result: Any
     stop_reason: str | None = None
@@ -49,34 +50,35 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Rewound:
-    """A replay went back to the beginning of its run: what the run said so far is to be forgotten."""
+    """A replay went back to the beginning of its run: the events of the run so far are to be forgotten."""
 
 
 class Verdict(NamedTuple):
-    """What a person says to something that is to be approved. `reason` is empty if none was given."""
+    """A person's answer to an approval. `reason` is empty if the person gave none."""
 
     approved: bool
     reason: str = ""
 
     def __str__(self) -> str:
-        """The verdict as a transcript and a recording keep it."""
+        """The verdict as transcripts and recordings keep it: "approve", "reject", or "reject: " with the reason."""
         word = "approve" if self.approved else "reject"
         return f"{word}: {self.reason}" if self.reason and not self.approved else word
 
 
 class HumanInput(Protocol):
-    """Asks a person for an agent, which has a path and a name. A cancel of the run raises CancelledError."""
+    """Asks a person on behalf of an agent, which has a path and a name. Both methods wait for the answer, and raise
+    CancelledError if the run is cancelled."""
 
     async def text(self, path: str, agent: str, request_id: str, prompt: str) -> str:
-        """Ask for a text. Raises EOFError if the person's input has ended."""
+        """Ask for a text. Raises EOFError if the person is asked at standard input, and that has ended."""
 
     async def approval(self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
         """Ask whether something may be done. `what` is a tool with its arguments, or code."""
 
 
 class Failure(NamedTuple):
-    """What a run failed of: its error in words, the traceback, and the name and path of the agent whose turn failed.
-    Name and path are empty if it was nobody's turn."""
+    """The failure of a run: the error in words, the traceback, and the name and path of the agent whose turn failed.
+    Name and path are empty if no turn failed."""
 
     text: str
     traceback: str
@@ -85,7 +87,8 @@ class Failure(NamedTuple):
 
 
 class Handoff(NamedTuple):
-    """A team waits after a handoff of `source` to somebody outside it. `reply` makes a task of the answer."""
+    """A handoff after which a team waits: the agent `source` hands over to `target`, who is outside the team. `reply`
+    makes the next task of the answer."""
 
     source: str
     target: str
@@ -94,11 +97,11 @@ class Handoff(NamedTuple):
 
 
 class Backend(ABC):
-    """What `TeamStream` needs of a framework. All methods are called on the stream's event loop, unless they say
-    otherwise."""
+    """The things that `TeamStream` needs of a framework. A stream owns one backend and calls all methods on its event
+    loop, unless a method says "any thread"."""
 
     has_team: ClassVar[bool] = True
-    """Whether there is somebody to run: not if a recording is only looked at."""
+    """Whether there is a team to run. False if a recording is only shown."""
 
     cannot: ClassVar[Mapping[Ability, str]] = MappingProxyType(
         {
@@ -108,12 +111,12 @@ class Backend(ABC):
             Ability.STATE: "These agents have no state that could be saved or loaded.",
         }
     )
-    """What the framework has no way to do, each with a sentence for the reader. A backend that gives one of these
-    methods leaves it out here."""
+    """The things that the framework has no way to do, each with a sentence for the reader. A backend that has one of
+    these methods leaves it out here."""
 
     input_type: ClassVar[str] = "InputRequest"
-    """The class, by name, with which the framework itself reports that an agent asks a person: a request that the
-    framework does not report stands in the transcript as the same."""
+    """The name of the class with which the framework reports that an agent asks a person. If it does not report a
+    request, the transcript gives the request this type."""
 
     root: Any = None
     """The team or agent itself, None for a recording."""
@@ -126,11 +129,11 @@ class Backend(ABC):
         self.models: dict[str, str] = {}
         """By path, the name of the model that an agent calls. Agents whose model is not known are missing."""
         self.unable: dict[str, str] = {}
-        """By path, why an agent cannot stream after all: its model client, or the client's server, has refused to."""
+        """By path, a sentence that says why an agent cannot stream after all: its model client or server refuses."""
         self.wanted: dict[str, bool] = {}
-        """For each agent's path, whether it is to stream from its next turn. Written by the stream, from any thread."""
+        """By path, whether an agent is to stream from its next turn. The stream writes it, on any thread."""
         self.may_create = False
-        """Whether agents that were built to stream may be switched to whole answers. Written by the stream."""
+        """Whether agents that were built to stream may be switched to whole answers. The stream writes it."""
 
     # --- what every backend gives ------------------------------------------------------------------------------------
 
@@ -149,13 +152,14 @@ class Backend(ABC):
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
     ) -> AsyncGenerator[Item | Outcome, None]:
-        """Run the team: `as_stream` by its `run_stream`, otherwise by its `run`. The last thing it gives is the
-        `Outcome`. `hear` gets the tokens, with the framework's own event, and `emit` what the team does not yield; both
-        at once. Raises what the team raises, and CancelledError after a cancel."""
+        """Run the team, with `as_stream` by its `run_stream`, else by its `run`. Yields the team's messages as `Item`s
+        and the `Outcome` last. Meanwhile it calls `hear` with each token and the framework's own object for it, and
+        `emit` with each event that the team does not yield. `ask` asks a person. Raises the team's error, and
+        CancelledError after a cancel."""
 
     @abstractmethod
     def joined(self, first: Any, text: str) -> Any:
-        """A chunk of the framework's own kind like `first`, with another text."""
+        """A chunk like `first`, which is one of the framework's own, with another text."""
 
     @abstractmethod
     def request_cancel(self) -> None:
@@ -163,21 +167,21 @@ class Backend(ABC):
 
     @abstractmethod
     def abandon(self) -> None:
-        """Cut off what did not follow `request_cancel`: nothing of it may reach the next run."""
+        """Cut off tasks that go on after `request_cancel`: nothing of them may reach the next run."""
 
     @abstractmethod
     async def recover(self) -> None:
-        """After a failure or a cancel: make the team fit for the next run, with its history."""
+        """Make the team ready for the next run after a failure or a cancel. It keeps its history."""
 
     # --- what most backends take as it is ----------------------------------------------------------------------------
 
     @property
     def owned(self) -> Sequence[Any]:
-        """What a run needs for itself: no two streams run any of it at the same time. Any thread."""
+        """The things that a run needs for itself: no two streams run one of them at the same time. Any thread."""
         return (self.root,)
 
     def busy(self, thing: Any) -> AlreadyRunningError:
-        """What stands in the way of a run: another one has `thing`. Any thread."""
+        """The error for a run that cannot begin, because another run has `thing`. Any thread."""
         return AlreadyRunningError(
             "The team is already running elsewhere, in another panel. Wait for that run's end, or cancel it there."
         )
@@ -193,35 +197,35 @@ class Backend(ABC):
             raise self.busy(thing)
 
     def release(self) -> None:
-        """The run is over. Does nothing if the team was not claimed. Any thread."""
+        """Give the team back after a run. Does nothing if the team was not claimed. Any thread."""
         ownership.release(self)
 
     def opening(self, event: RunStarted) -> Iterable[Event]:
-        """How a run begins: `event`, or what a recording has in its place."""
+        """The events with which a run begins: `event`, or those of a recording in its place."""
         return (event,)
 
     def closing(self, event: RunFinished) -> Iterable[Event]:
-        """How a run ends: `event`, or what a recording has in its place."""
+        """The events with which a run ends: `event`, or those of a recording in its place."""
         return (event,)
 
     def failure(self, error: BaseException) -> Failure:
-        """What a run failed of that raised `error`, for a reader."""
+        """The failure of a run that raised `error`, for a reader."""
         return Failure(*described(error))
 
     async def handoff(self, result: Any) -> Handoff | None:
-        """The handoff after which a team waits for somebody outside it. `result` is that of the last run. It is None
-        after a run that failed or was cancelled, and after a state was loaded."""
+        """The handoff after which the team waits for somebody outside it, or None. `result` is the result of the last
+        run. It is None if that run failed or was cancelled, and after a state was loaded."""
         return None
 
     # --- what a backend may leave out --------------------------------------------------------------------------------
 
     def check_able(self, ability: Ability) -> None:
-        """Raises what `refusal` says if the framework has no way to do this. Any thread."""
+        """Raises the error of `refusal` if the framework has no way to do this. Any thread."""
         if ability in self.cannot:
             raise self.refusal(ability)
 
     def refusal(self, ability: Ability) -> NbStreamError:
-        """The error for what the framework has no way to do."""
+        """The error that says why the framework has no way to do this."""
         return UnsupportedError(self.cannot[ability])
 
     def request_stop(self) -> None:
@@ -233,7 +237,7 @@ class Backend(ABC):
         raise self.refusal(Ability.PAUSE)
 
     async def resume(self) -> None:
-        """Tell them to go on."""
+        """Tell the team's agents to go on after `pause`."""
         raise self.refusal(Ability.PAUSE)
 
     async def reset(self) -> None:
@@ -245,19 +249,19 @@ class Backend(ABC):
         raise self.refusal(Ability.STATE)
 
     async def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a saved state. Raises StateError for what is no state of this team."""
+        """Load a saved state. Raises StateError if `state` is no state of this team."""
         raise self.refusal(Ability.STATE)
 
 
 class BackendEntry(NamedTuple):
     """How `registry` finds a backend. Neither a module that holds one nor its `takes` imports a framework.
 
-    `takes` says whether a thing is for this backend. `opens` makes the backend for it; a team that a factory has built
-    comes with the factory. `expects` and `such_as` go into the sentence for things that no backend takes.
+    `takes` says whether a thing is for this backend, and `opens` makes the backend for it. `expects` and `such_as` go
+    into the sentence for a thing that no backend takes.
     """
 
     takes: Callable[[Any], bool]
     opens: Callable[..., Backend]
-    """Called as `opens(team, factory, approve_code=…)`; `factory` is None, or what has built the team."""
+    """Called as `opens(team, factory, approve_code=…)`. `factory` is the function that built the team, or None."""
     expects: str = ""
     such_as: str = ""

@@ -1,7 +1,7 @@
-"""Who works for whom: a team or an agent takes part in one run at a time, of whichever stream in the process.
+"""Keeps who owns which team: a team or an agent takes part in one run at a time, of all streams in the process.
 
-A framework's own refusal of a second run is not enough. It may come only for teams and not for agents, and it comes too
-late: a stream that begins a run changes the agents before it can hear of it.
+A framework may refuse a second run itself, but that is not enough. It may refuse it for teams and not for agents. And
+its refusal comes too late: a stream changes the agents before the framework begins the run.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-_lock = threading.RLock()  # a finaliser, which runs at any allocation, may give back what it has
-_owner_of: dict[int, tuple[Any, object]] = {}  # by id(): the thing itself, so that no other gets its id, and its owner
+_lock = threading.RLock()  # re-entrant, because a finaliser may call `release` at any allocation
+_owner_of: dict[int, tuple[Any, object]] = {}  # by `id()`: a thing and its owner; holding the thing keeps its id
 
 
 def claim(things: Sequence[Any], owner: object) -> Any | None:
-    """Take all of `things` for `owner` and return None; or take none, and return one that another owner has. Any
-    thread."""
+    """Take all of `things` for `owner` and return None. If another owner has one of them, take none and return that
+    one. Any thread."""
     with _lock:
         busy = _first_owned(things, owner)
         if busy is None:
@@ -25,13 +25,13 @@ def claim(things: Sequence[Any], owner: object) -> Any | None:
 
 
 def taken(things: Sequence[Any], owner: object) -> Any | None:
-    """The first of `things` that another owner has, None if all are free. Any thread."""
+    """The first of `things` that another owner has, or None if all are free. Any thread."""
     with _lock:
         return _first_owned(things, owner)
 
 
 def release(owner: object) -> None:
-    """Give back all that `owner` has. Any thread."""
+    """Give back all things that `owner` has. Any thread."""
     with _lock:
         for key in [key for key, (_, holder) in list(_owner_of.items()) if holder is owner]:
             _owner_of.pop(key, None)

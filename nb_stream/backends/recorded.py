@@ -1,4 +1,5 @@
-"""A backend for a recording that is only looked at: its agents, and nobody to run."""
+"""The backend for a recording that is only shown. It has the recorded agents, so that a panel can list them, and no
+team to run."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ NO_TEAM_REASON = "This is a recording: there is no team."
 
 
 class RecordedBackend(Backend):
-    """The agents of a `Recording`. Whatever needs a team raises NoTeamError."""
+    """The agents of a `Recording`. Every method that needs a team raises NoTeamError."""
 
     has_team = False
 
@@ -37,7 +38,7 @@ class RecordedBackend(Backend):
         return self._refuse()
 
     def task_text(self, task: Any) -> str:
-        """Any task is refused later, with a sentence."""
+        """An empty text: `check_free` refuses the run."""
         return ""
 
     def check_free(self) -> None:
@@ -54,7 +55,7 @@ class RecordedBackend(Backend):
         yield
 
     def joined(self, first: Any, text: str) -> Any:
-        """There are no chunks to join."""
+        """The chunk itself: there are no chunks to join."""
         return first
 
     def request_cancel(self) -> None:

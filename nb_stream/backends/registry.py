@@ -1,4 +1,4 @@
-"""Picks the backend for a team: asks each one whether it takes it, and imports no framework but that one's."""
+"""Finds the backend for a team: it asks each backend whether it takes the team, and imports no other framework."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .replay import REPLAYED
 from .stand_in import behind
 
 BACKENDS: tuple[BackendEntry, ...] = (RECORDED, REPLAYED, AUTOGEN)
-"""All backends. The first one that takes a thing gets it."""
+"""All backends, in the order in which they are asked."""
 
 
 def open_backend(thing: Any, *, approve_code: bool = False) -> Backend:
-    """The backend for a team, an agent, a zero-argument factory of one, a `Replay`, or a `Recording` to be looked at.
-    `approve_code` lets agents that run code without an approval function ask first.
+    """The backend for a team, an agent, a function without arguments that returns one, a `Replay` to play, or a
+    `Recording` to show. With `approve_code`, agents that run code without an approval function ask first.
 
-    Raises NotATeamError for anything else, and BackendError if the agent framework cannot be imported. What a factory
-    raises comes through.
+    Raises NotATeamError for anything else, BackendError if the agent framework cannot be imported, and the error of the
+    function if it fails.
     """
     entry, factory = _taker_of(thing), None
     if entry is None and callable(thing) and not inspect.isclass(thing):
@@ -44,7 +44,7 @@ def open_backend(thing: Any, *, approve_code: bool = False) -> Backend:
 
 
 def _taker_of(thing: Any) -> BackendEntry | None:
-    """The first backend that takes a thing, or what the thing stands in for."""
+    """The first backend that takes a thing, or the team that the thing stands in for. None if no backend does."""
     if inspect.isclass(thing):
         return None
     team = behind(thing)

@@ -1,4 +1,4 @@
-"""The backend that plays a recording. Needs no agent framework: what it yields is made of the recorded events."""
+"""The backend that plays a recording. It needs no agent framework, because it makes messages of the recorded events."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from ..recording.replay import Replay
 from .base import Ability, Backend, BackendEntry, Failure, HumanInput, Item, Outcome, Rewound
 
 CHUNK_TYPE = "ModelClientStreamingChunkEvent"
-"""The type of a replayed piece of text. A recording keeps the class of each message, but none of chunks. This is the
-one of the teams that are recorded today, so that code which reads a live run reads its replay, too."""
+"""The type of a replayed piece of text. A recording keeps the class of each message, but not of chunks. All teams that
+are recorded today have this class, so code that reads a live run reads its replay too."""
 
 REPLAY_STOPPED = "Stopped after the turn."
 
-_YIELD_EVERY_EVENTS = 64  # events after which the loop gets its turn, however fast it is played
+_YIELD_EVERY_EVENTS = 64  # after so many events the event loop gets a turn, however fast the replay is
 
 
 @dataclass(frozen=True)
 class ReplayedMessage:
-    """A message or a piece of text of a recorded run, with the members that code which reads a live run looks at."""
+    """A message or a piece of text of a recorded run. It has the members that code reads of messages of a live run."""
 
     source: str
     content: str
@@ -54,7 +54,7 @@ class ReplayedMessage:
 
 @dataclass(frozen=True)
 class ReplayedResult:
-    """The result of a recorded run, with the members that a team's result has."""
+    """The result of a recorded run, with the members of a team's result."""
 
     messages: tuple[ReplayedMessage, ...]
     stop_reason: str | None = None
@@ -113,12 +113,12 @@ class ReplayBackend(Backend):
     # --- the run's two ends ----------------------------------------------------------------------------------------
 
     def task_text(self, task: Any) -> str:
-        """Any task will do: the recorded run has its own."""
+        """An empty text: any task will do, because the recorded run has its own."""
         return ""
 
     @property
     def owned(self) -> tuple[Any, ...]:
-        """The `Replay`, which has one clock."""
+        """The `Replay`: it has one clock, so only one stream can play it at a time."""
         return (self._replay,)
 
     def claim(self) -> None:
@@ -127,21 +127,21 @@ class ReplayBackend(Backend):
         self._stop_wished = self._cancelled = False
 
     def busy(self, thing: Any) -> AlreadyRunningError:
-        """Another stream plays it."""
+        """The error that says that another stream plays the `Replay`."""
         return AlreadyRunningError(
             "This Replay is already being played elsewhere, by another panel. Wait until that run has ended, or cancel "
             f'it there; or play another one of the same file: Replay("{self._replay.recording.path.name}").'
         )
 
     def failure(self, error: BaseException) -> Failure:
-        """What the recorded run failed of, and the agent that the recording names."""
+        """The failure of the recorded run, with the agent that the recording names."""
         text, trace = described(error)
-        if isinstance(error, ReplayedError):  # it says what the recorded error was, class and all
+        if isinstance(error, ReplayedError):  # its text has the class of the recorded error already
             text = str(error)
         return Failure(text, trace) if self._end is None else Failure(text, trace, self._end.agent, self._end.path)
 
     def opening(self, event: RunStarted) -> Iterator[Event]:
-        """The recorded beginning in place of `event`; a run that is played again gets a new id."""
+        """The recorded beginning in place of `event`. If a run is played again, it gets a new id."""
         if self._next is None:
             self._open()
         yield from self._between()
@@ -156,7 +156,8 @@ class ReplayBackend(Backend):
         yield self._start
 
     def closing(self, event: RunFinished) -> Iterator[Event]:
-        """The recorded end in place of `event`, or `event` at the time at which the replay was left."""
+        """The recorded end in place of `event`. If the replay ended before it, `event` at the time of the last event
+        that was played."""
         run = self._start.run if self._start is not None else event.run
         if self._end is not None:
             yield replace(self._end, run=run)
@@ -224,7 +225,8 @@ class ReplayBackend(Backend):
         yield Outcome(ReplayedResult(tuple(messages), reason), reason)
 
     def _may_be_task(self, event: Event) -> bool:
-        """Whether all may still be tasks: they come first, of nobody in the team."""
+        """Whether an event may stand among the tasks. The tasks are the first messages, and no agent of the team said
+        them. Turns and chunks end them, other events do not."""
         if isinstance(event, Message):
             return event.turn is None and event.path not in self._paths
         return not isinstance(event, (TurnStarted, Chunk))
@@ -260,7 +262,7 @@ class ReplayBackend(Backend):
         """A recording cannot be harmed."""
 
     def refusal(self, ability: Ability) -> NbStreamError:
-        """There is no team."""
+        """The error says that there is no team."""
         return NoTeamError(self.cannot[ability])
 
     async def reset(self) -> None:
@@ -269,7 +271,7 @@ class ReplayBackend(Backend):
         self._open()
 
     async def save_state(self) -> dict[str, Any]:
-        """A recording has no state."""
+        """An empty state: a recording has none."""
         return {}
 
     async def load_state(self, state: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""What frameworks ask of a team besides running it, so that a `TeamStream` can take part in one.
+"""`StandIn`: the members that frameworks ask of a team besides running it, so that a `TeamStream` can stand in a team.
 
-In a run of its own it shows its team. In the run of another stream it stands aside: that one runs the team inside,
-finds its agents, and shows what they say.
+In a run of its own, a `TeamStream` shows its team. In a run of another stream it does nothing: the other stream runs
+the team inside, finds its agents, and shows what they say.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 
 class StandIn:
-    """Stands where a framework takes a team: as a participant of another team, inside an agent, or as a tool."""
+    """A thing that stands where a framework takes a team: as a participant of a team, inside an agent, or as a tool."""
 
     component_type = "team"
 
     @property
     def team(self) -> Any:
-        """The team or agent that stands behind. Raises NoTeamError if there is none."""
+        """The team or agent behind it. Raises NoTeamError if there is none."""
         raise NotImplementedError
 
     @property
@@ -30,10 +30,10 @@ class StandIn:
         return str(self.team.description)
 
     def dump_component(self) -> Any:
-        """The team's or agent's own component model: a loaded one is bare."""
+        """The component model of the team or agent itself. What is loaded from it is a bare team or agent."""
         return self.team.dump_component()
 
 
 def behind(thing: Any) -> Any:
-    """The team or agent behind a thing that may stand in for one, else the thing."""
+    """The team or agent behind a `StandIn`; any other thing as it is."""
     return thing.team if isinstance(thing, StandIn) else thing
