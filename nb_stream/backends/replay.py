@@ -181,7 +181,7 @@ class ReplayBackend(Backend):
         ask: HumanInput,
     ) -> AsyncGenerator[Item | Outcome, None]:
         """Play the run; its result comes last. Raises ReplayedError if the recorded run failed, and CancelledError
-        if it was cancelled or if the recording ends before it does."""
+        if it was cancelled or if the recording ends before the run."""
         assert self._start is not None
         self._task = asyncio.current_task()
         began, count, tasks = self._start.at, 0, True

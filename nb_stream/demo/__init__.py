@@ -1,7 +1,7 @@
-"""Scripted models and ready teams: everything that ``nb_stream`` shows, without a key or a network.
+"""Scripted models and ready teams, so that everything in ``nb_stream`` can be seen without a key or a network.
 
-``TEAMS[name]()`` builds a fresh team; ``ScriptedClient`` takes a script of ``Say``, ``Call`` and ``Fail`` for
-a team of one's own. This package imports AutoGen; nothing else in ``nb_stream`` imports this package.
+``TEAMS[name]()`` builds a new team. For a team of your own, ``ScriptedClient`` takes a script of ``Say``, ``Call`` and
+``Fail``. This package imports AutoGen; nothing else in ``nb_stream`` imports this package.
 """
 
 from __future__ import annotations

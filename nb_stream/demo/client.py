@@ -1,10 +1,10 @@
 """A model client that speaks from a script.
 
-Demonstrations and tests need a model that answers without a key or a network, the same way every time, at a
-speed that can be chosen, and that behaves towards AutoGen as its OpenAI client does: thoughts arrive between
-literal ``<think>`` tags, text beside a tool call becomes the thought of the result, and a cancelled token
-raises ``asyncio.CancelledError``. AutoGen's own ``ReplayChatCompletionClient`` splits at whitespace, so its
-chunks lose newlines and indentation, and it never waits, so nothing is seen to stream.
+Demonstrations and tests need a model that answers without a key or a network, the same way every time, at a speed that
+can be chosen. It must behave as AutoGen's OpenAI client does: thoughts arrive between literal ``<think>`` tags, text
+before a tool call becomes the thought of the result, and a cancelled token raises ``asyncio.CancelledError``. AutoGen's
+own ``ReplayChatCompletionClient`` does not do: it splits at whitespace, so its chunks lose newlines and indentation,
+and it never waits, so nobody sees it stream.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AtEnd: TypeAlias = Literal["cycle", "repeat", "raise"]
 
 
 class ModelCall(NamedTuple):
-    """What the client was asked: the method, the number of messages, the names of the tools on offer."""
+    """A call of the client: the method, the number of messages, and the names of the tools that the model may call."""
 
     method: Literal["create", "create_stream"]
     messages: int
@@ -45,7 +45,7 @@ class ModelCall(NamedTuple):
 
 
 class ScriptedClientConfig(BaseModel):
-    """What ``dump_component`` writes: the whole script; a loaded client starts at its first step."""
+    """The values that ``dump_component`` writes: the whole script. A loaded client starts at its first step."""
 
     script: list[Say | Call | tuple[Call, ...]]
     pace: float = 0.0
@@ -53,17 +53,18 @@ class ScriptedClientConfig(BaseModel):
 
 
 class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
-    """Replay one step of ``script`` for each model call, in the order in which the calls begin.
+    """Plays one step of ``script`` for each model call, in the order in which the calls begin.
 
-    ``pace`` is the time in seconds before each chunk; ``create`` takes as long as streaming the same step
-    would. At 0 chunks come as fast as they are read, each after one turn of the event loop, as they would
-    from a socket: without it AutoGen hands on nothing until the whole answer is there.
-    ``at_end`` says what follows the last step: ``"cycle"`` starts again, ``"repeat"`` gives the last step for
-    ever, ``"raise"`` raises RuntimeError. A call that fails or is cancelled has used up its step and adds
-    nothing to the usage. A token is one word-like piece, so both methods report the same usage.
+    ``pace`` is the time in seconds before each chunk. ``create`` takes as long as streaming the same step would. With
+    a pace of 0, chunks come as fast as they are read, each after one turn of the event loop, as from a socket. Without
+    such a turn, AutoGen would hand on nothing until the whole answer is there.
 
-    ``script`` and ``pace`` may be changed at any time, and act from the next step and the next chunk on. To be called
-    on one event loop, like every AutoGen client; ``calls`` may be read on any thread.
+    ``at_end`` says what follows the last step: ``"cycle"`` starts again, ``"repeat"`` gives the last step for ever,
+    ``"raise"`` raises RuntimeError. A call that fails or is cancelled uses up its step and adds nothing to the usage. A
+    token is one word-like piece, so both methods report the same usage.
+
+    ``script`` and ``pace`` may be changed at any time; the change acts from the next step or the next chunk on. Like
+    every AutoGen client, it is called on one event loop; ``calls`` may be read on any thread.
     """
 
     component_type = "model"
@@ -143,7 +144,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
         return result
 
     async def close(self) -> None:
-        """Nothing to close: there is no connection."""
+        """Does nothing: there is no connection."""
 
     def actual_usage(self) -> RequestUsage:
         """The usage of all finished calls."""
@@ -160,7 +161,7 @@ class ScriptedClient(ChatCompletionClient, Component[ScriptedClientConfig]):
         return in_messages + sum(count_tokens(json.dumps(schema)) for schema in schemas)
 
     def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
-        """What is left of a context window of 128,000 tokens."""
+        """How many tokens are left of a context window of 128,000 tokens."""
         return _CONTEXT_WINDOW - self.count_tokens(messages, tools=tools)
 
     @property
@@ -216,7 +217,7 @@ def _tool_names(tools: Sequence[Tool | ToolSchema]) -> tuple[str, ...]:
 
 
 def _link(token: CancellationToken | None) -> asyncio.Future[None]:
-    """A future that is cancelled with the token: one for the whole call, as a token keeps every callback."""
+    """A future that is cancelled when the token is. A model call makes only one, because a token keeps all of them."""
     cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     if token is not None:
         token.link_future(cancelled)

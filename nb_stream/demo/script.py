@@ -1,6 +1,6 @@
-"""The steps of a script, and what a model call makes of each: its chunks and its result.
+"""The steps of a script, with the chunks and the result that a model call makes of each.
 
-Pure, so that what a scripted model will say can be known without running it.
+These functions are pure, so that a test can know the words of a scripted model without running it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from autogen_core import FunctionCall
 from autogen_core.models import CreateResult, RequestUsage
 
-# Words with the space before them, long words in parts: about what a tokenizer makes of prose.
+# Words with the space before them, and long words in parts: a tokenizer cuts prose in much the same way.
 _WORDISH = re.compile(r"\s*\S{1,8}|\s+")
 
 
@@ -31,7 +31,7 @@ def split_chunks(text: str, size: int | None = None) -> tuple[str, ...]:
 
 
 def count_tokens(text: str) -> int:
-    """The number of tokens in ``text``, a token being one word-like piece."""
+    """The number of tokens in ``text``; a token is one word-like piece."""
     return len(split_chunks(text))
 
 
@@ -58,8 +58,8 @@ class Say:
 class Call:
     """The model calls the tool ``name``; a tuple of calls as one step is a parallel call.
 
-    ``arguments`` is a mapping, or the literal argument text if it should not be valid JSON. ``text_before``
-    is streamed first and becomes the ``thought`` of the result, as in AutoGen's OpenAI client.
+    ``arguments`` is a mapping, or a text, which need not be valid JSON. ``text_before`` is streamed first and becomes
+    the ``thought`` of the result, as in AutoGen's OpenAI client.
     """
 
     name: str
@@ -88,7 +88,8 @@ Step: TypeAlias = Say | Call | tuple[Call, ...] | Fail
 
 
 def chunks_of(step: Step) -> tuple[str, ...]:
-    """What the step streams, in order: thought between literal ``<think>`` tags, text, never arguments."""
+    """The chunks that the step streams: the thought between literal ``<think>`` tags, then the text. Arguments of tools
+    are not streamed."""
     if isinstance(step, Fail):
         return split_chunks(step.text)[: step.after_chunks]
     if isinstance(step, Say):
@@ -101,7 +102,7 @@ def chunks_of(step: Step) -> tuple[str, ...]:
 
 
 def result_of(step: Step, prompt_tokens: int) -> CreateResult:
-    """The result of the step for a prompt of ``prompt_tokens``; for a ``Fail``, raises its exception."""
+    """The result of the step for a prompt of ``prompt_tokens`` tokens. A ``Fail`` raises its exception."""
     if isinstance(step, Fail):
         raise step.exception.with_traceback(None)
     if isinstance(step, Say):

@@ -1,6 +1,6 @@
 """A model server on this machine that speaks OpenAI's chat-completions protocol, with a scripted model behind it.
 
-It lets the notebook about real models run without a key: what talks to it is AutoGen's own client, over HTTP.
+With it, the notebook about real models runs without a key: AutoGen's own client talks to this server over HTTP.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ _ELSE = "I am a scripted model, and have no answer to that."
 class DemoServer:
     """Answers on a free port of 127.0.0.1 until `close`, or until the process ends.
 
-    `answers` gives for a part of the system message what is answered to it; `pace` is the time in seconds before each
-    piece of a streamed answer. Requests are answered in threads of their own.
+    The keys of `answers` are parts of system messages: a request gets the answer of the first key that its system
+    message contains. `pace` is the time in seconds before each piece of a streamed answer. Each request is answered in
+    a thread of its own.
     """
 
     def __init__(self, answers: Mapping[str, str], *, pace: float = 0.02) -> None:
@@ -76,10 +77,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
                 self._event(_frame(body, "chat.completion.chunk", None, usage))
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
-            pass  # the client went away, as it does when a run is cancelled
+            pass  # the client closed the connection, as it does if a run is cancelled
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: a notebook has no place for it."""
+        """Prints nothing, because the lines would stand in the notebook."""
 
     def _answer(self, messages: list[dict[str, Any]]) -> tuple[str, dict[str, int]]:
         system = " ".join(str(message["content"]) for message in messages if message["role"] == "system")

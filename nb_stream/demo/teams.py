@@ -1,8 +1,8 @@
-"""Ready teams with scripted models, one for each thing that a panel has to show.
+"""Ready teams with scripted models, one for each thing that a panel can show.
 
-Each function returns a fresh team whose clients and agents are its own. The agents say the same whatever the
-task is. ``pace`` is in seconds per chunk, as in ``ScriptedClient``. All teams stream token by token except
-where a docstring says otherwise, and can be run any number of times.
+Each function returns a new team with clients and agents of its own. The agents say the same for every task. ``pace`` is
+in seconds per chunk, as in ``ScriptedClient``. All teams stream token by token, unless a docstring says otherwise, and
+can be run any number of times.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def parallel(*, pace: float = PACE) -> Team:
 
 
 def tools(*, pace: float = PACE) -> Team:
-    """An agent that calls two tools at once, one of them again with what it learned, and then reflects."""
+    """An agent that makes two tool calls at once, then a third one with their results, and then writes its answer."""
     script: list[Step] = [
         (
             Call("convert_units", {"value": 12, "from_unit": "oz", "to_unit": "g"}, texts.RECIPE_FIRST),
@@ -127,10 +127,10 @@ def silent(*, pace: float = PACE) -> Team:
 
 
 def faulty(*, pace: float = PACE) -> Team:
-    """A team whose second agent loses its connection in its first message, and works from its second call.
+    """A team whose second agent loses its connection in its first message, and works from its second call on.
 
-    AutoGen 0.7.5 cannot run a team again after an error, and a fresh ``faulty()`` would fail once more. To
-    see it recover, give a TeamPanel this team and not this function.
+    AutoGen 0.7.5 cannot run a team again after an error; nb_stream can. To see it, give a TeamPanel the team and not
+    this function: a new team of ``faulty()`` would fail again.
     """
     lost = Fail(ConnectionError("The model server closed the connection."), 24, texts.CLOUD_BASE)
     observer = _agent("observer", "looks at the sky", [Say(texts.WEATHER)], pace)
