@@ -1,7 +1,8 @@
 /**
- * The panel: `open` opens the line to the kernel and shows it. `loader.ts` is what anywidget calls.
+ * The panel's module: `open` connects a model to its kernel and shows the panel. anywidget calls `loader.ts`, and the
+ * loader calls `open`.
  *
- * Other widgets of the page can read along: `(await host.getWidget(ref)).exports` is `Exports`.
+ * Other widgets of the page can read the transcript: `(await host.getWidget(ref)).exports` is `Exports`.
  */
 
 import { Connection, type Model } from "./comm/connection";
@@ -14,15 +15,17 @@ import { showPanel } from "./views/panel";
 declare const __CSS__: Sheet;
 
 export interface Exports {
-  /** What the page has of the transcript: the finished cells, then those that are being written. */
+  /** The transcript as far as the page has it: the finished cells, then the cells that agents are writing. */
   readonly cells: readonly Cell[];
   readonly runs: readonly RunInfo[];
   readonly state: RunState;
-  /** Call `heard` after each change; returns what ends that. */
+  /** Call `heard` after each change, until the function is called that this returns. */
   subscribe(heard: () => void): () => void;
 }
 
-/** Open the line of a model that has heard `early` already, and show it in as many places as are asked for. */
+/**
+ * Connect `model`, which has received the messages `early` already. `show` of the result can be called for many views.
+ */
 export function open(model: Model, signal: AbortSignal, early: readonly unknown[] = []) {
   const connection = new Connection(model, signal, early);
   const { store } = connection;

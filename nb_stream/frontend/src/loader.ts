@@ -1,9 +1,10 @@
 /**
- * What anywidget loads for each panel: it is small, because it is sent with every widget and saved with the state of
- * every widget. The panel's own module comes once for each page, over the widget's line, as `comm/modules.ts` says; what the
- * kernel says before it is there waits.
+ * The module that anywidget loads for each panel. It is small, because it is sent with every widget and saved with the
+ * state of every widget. The panel's own module comes once for each page, over the comm of a widget, as
+ * `comm/modules.ts` says. Until it is there, the loader keeps what the kernel sends.
  *
- * A widget of a saved notebook has no kernel to answer. It shows nothing: what was said stands in the output beside it.
+ * A widget of a saved notebook has no kernel that answers. It shows nothing: the transcript stands in the output beside
+ * it.
  */
 
 import { CommLines } from "./comm/comm_lines";
@@ -14,9 +15,11 @@ import { type Command, type Frame, isSnapshot } from "./protocol/protocol";
 
 declare const __PANEL__: `panel.${string}`;
 
-/** Milliseconds in which the kernel sends the module by itself, and between two requests: of a page, of one panel. */
+/** Milliseconds in which the kernel sends the module by itself. */
 const UNASKED_MS = 150;
+/** Milliseconds between two requests of a page, whichever of its panels asks. */
 const ASK_EVERY_MS = 500;
+/** Milliseconds between two requests of one panel. */
 const RETRY_PANEL_MS = 2000;
 
 type Panel = ReturnType<typeof open>;
@@ -26,14 +29,14 @@ interface Context {
   signal: AbortSignal;
 }
 
-/** What all panels of a page share. */
+/** What all panels of a page share: one module, and turns in asking for it. */
 interface Page {
   module: Promise<{ open: typeof open }>;
-  /** The source has come. */
+  /** Evaluate the source, which has come from one of the kernels. */
   come(source: string): void;
-  /** When a panel asked for it. */
+  /** When a panel asked for the module last, by `Date.now()`; 0 before the first request. */
   asked: number;
-  /** The panels that wait, in the order in which they ask: the kernel of one may be dead or busy for long. */
+  /** The panels that wait. They ask in turn, because the kernel of one of them may be dead or busy for long. */
   waiting: Set<unknown>;
 }
 
@@ -72,8 +75,8 @@ function initialize({ model, signal }: Context): Exports {
   opened = load(model, signal);
   void opened.then((now) => {
     panel = now;
-    // The page has both, and nobody else reads them: a notebook that saves the state of its widgets need not keep
-    // them. The kernel takes neither from a page.
+    // Nobody reads these two traits once the panel is there, so a notebook that saves the state of its widgets need not
+    // keep them. The kernel takes neither of them from a page.
     model.set?.("snapshot", {}, { silent: true });
     model.set?.("_esm", "export default {}", { silent: true });
   });
@@ -118,7 +121,7 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
       try {
         model.send(command);
       } catch {
-        // There is no kernel yet, or no more.
+        // There is no kernel yet, or it has gone.
       }
     };
     const loading = new AbortController();

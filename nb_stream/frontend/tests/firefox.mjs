@@ -1,7 +1,7 @@
 /**
- * The panel in Firefox, as a reader uses it: `node tests/firefox.mjs <firefox> <a JupyterLab notebook's address> <picture>`.
- * Prints each step that went well; the first that does not ends it with 1, and leaves a picture of the page.
- * The notebook is tests/browser/test_firefox.py's.
+ * The panel in Firefox, as a reader uses it: `node tests/firefox.mjs <firefox> <a JupyterLab notebook's address>
+ * <picture>`. Prints each step that went well; the first that does not ends it with 1, and leaves a picture of the
+ * page. The notebook is tests/browser/test_firefox.py's.
  */
 
 import assert from "node:assert/strict";

@@ -1,6 +1,8 @@
 /**
- * What programs print for a terminal, for a page: colours become classes, other sequences are left out. In the output
- * of code, a line that was written over (a progress bar) shows what was written last.
+ * Turns what a program prints for a terminal into pieces of text with classes, because pages know no escape sequences.
+ *
+ * Colours and styles become classes. Other sequences are left out. A line that a program wrote over, such as a progress
+ * bar, shows what the program wrote last.
  */
 
 /** A piece of text and the classes of its style. */
@@ -15,8 +17,9 @@ interface Style {
   flags: Set<string>;
 }
 
-// CSI, strings (OSC and others, which end with their line where nothing ends them), two-character sequences. Of C1
-// only the colours: the rest are most often bytes of UTF-8 that were read as Latin-1, and marks show them.
+// CSI sequences, strings such as OSC (a string that nothing ends ends with its line), and two-character sequences. Of
+// the C1 characters only the colours count: the others are most often bytes of UTF-8 that were read as Latin-1, and
+// `safe_text.ts` shows them as marks.
 const SEQUENCE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
   /(?:\x1b\[|\x9b(?=[0-9;:]*m))([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_](?:[^\x07\x1b]*\x1b\\|[^\x07\x1b\n]*\x07?)|\x1b[ -/]*[0-~]/g;
@@ -35,7 +38,7 @@ const ENDS = new Map([
   [27, ["inverse"]],
   [29, ["strike"]],
 ]);
-/** The sixteen colours as a terminal has them, to find the one that is nearest to another. */
+/** Red, green and blue of a terminal's sixteen colours. A colour outside of them is shown as the nearest one. */
 const PALETTE: readonly (readonly number[])[] = [
   [0, 0, 0],
   [205, 0, 0],
@@ -60,29 +63,29 @@ const HALF_COLOUR = "(?:\\x1b(?:\\[[0-9;:]{0,40})?|\\x9b[0-9;:]{0,40})";
 const ANSI_COLOURS = new RegExp(COLOUR, "g");
 const OPEN_END = new RegExp(`(?:[\\r\\ud800-\\udbff](?:${COLOUR})*(?:${HALF_COLOUR})?|${HALF_COLOUR})$`);
 
-/** `text` without the colours of a terminal, which agents pass on from programs that they run. */
+/** `text` without terminal colours. Agents pass such colours on from the programs that they run. */
 export function withoutColours(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
   return /[\x1b\x9b]/.test(text) ? text.replace(ANSI_COLOURS, "") : text;
 }
 
-/** The end of `text` that may belong together with what follows: half a line end, half a character, half a colour. */
+/** The end of `text` that the next piece may complete: half a line end, half a character, or half a colour. */
 export function openEnd(text: string): string {
   return OPEN_END.exec(text.slice(-200))?.[0] ?? "";
 }
 
-/** Whether `text` holds sequences of a terminal. */
+/** Whether `text` holds terminal sequences. */
 export function hasSequences(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
   return /[\x1b\x9b]/.test(text);
 }
 
-/** `text` without its sequences, in lines that a newline ends. */
+/** `text` without its terminal sequences, with a newline at the end of each line. */
 export function withoutAnsi(text: string): string {
   return inLines(text).replace(SEQUENCE, "");
 }
 
-/** `text` with a newline for each line end of another kind. */
+/** `text` with a newline in place of each other kind of line end. */
 export function inLines(text: string): string {
   return text.replace(/\r\n?/g, "\n");
 }
@@ -99,7 +102,7 @@ export function* styled(text: string): Generator<Styled> {
   if (from < text.length) yield { text: text.slice(from), style: classesOf(style) };
 }
 
-/** What a terminal shows of `text` where a carriage return goes back to the beginning of the line. */
+/** What a terminal shows of `text`: a carriage return goes back to the beginning of the line, which is written over. */
 export function overwritten(text: string): string {
   if (!text.includes("\r")) return text;
   const last = (line: string) => line.split("\r").findLast((part) => part !== "") ?? "";
@@ -127,7 +130,8 @@ function apply(style: Style, parameters: string): void {
   }
 }
 
-/** A colour of the table of 256 or of red, green and blue, as the nearest of sixteen; and how many numbers it took. */
+/** An extended colour (of the table of 256, or red, green and blue) as the nearest of the sixteen; and how many of
+ * the numbers it took. */
 function extended([mode, ...rest]: number[]): [number | null, number] {
   if (mode === 2) return [nearest(rest.slice(0, 3)), 4];
   const [index = 0] = rest;

@@ -1,4 +1,4 @@
-/** What a program printed, as DOM: with its colours, and in blocks as other plain text. */
+/** Shows what a program printed: with its colours, and in blocks, as `dom/text_writer.ts` shows other plain text. */
 
 import { h } from "../dom/build";
 import { Work } from "../dom/portions";
@@ -6,7 +6,7 @@ import { appendText } from "../dom/safe_text";
 import { BLOCK_CHARS, renderText } from "../dom/text_writer";
 import { hasSequences, overwritten, styled } from "./ansi";
 
-/** Make `printed` the whole content of `el`. */
+/** Replace the content of `el` by the text `printed`. */
 export function renderOutput(el: HTMLElement, printed: string): void {
   const text = overwritten(printed);
   if (!hasSequences(text)) {

@@ -1,18 +1,19 @@
 /**
- * The two lines on which a model hears its kernel: its own, and that of its layout, a plain model of ipywidgets.
+ * The two comms on which a widget's model hears its kernel: the model's own comm, and the comm of its layout, which is
+ * a plain model of ipywidgets.
  *
- * anywidget (0.11) gives a module 2 s to load. If it takes longer, the panel is shown and can send, but whatever the
- * kernel sends on the model's own line is dropped. So a panel that has heard nothing for a while asks for a sign of
- * life on both lines; if only its layout hears it, it asks for everything else there.
+ * anywidget (0.11) gives a module 2 s to load. If the module takes longer, the panel is shown and can send, but
+ * anywidget drops what the kernel sends on the model's own comm. So a panel that has heard nothing for a while asks the
+ * kernel for a sign of life on both comms. If only the layout hears the sign, the panel asks for the rest there.
  */
 
 import { onAbort } from "../dom/abort";
 import type { Command } from "../protocol/protocol";
 import type { Model } from "./connection";
 
-/** Milliseconds without a message after which the lines are tried. */
+/** Milliseconds without a message after which the panel asks for a sign of life. */
 export const SILENCE_MS = 2500;
-/** Milliseconds by which a sign of life may be later on the model's own line. */
+/** Milliseconds by which the sign of life may come later on the model's own comm than on the layout's. */
 export const LAG_MS = 500;
 
 interface Line {
@@ -20,6 +21,7 @@ interface Line {
   off(event: string, callback: (content: unknown) => void): void;
 }
 
+/** Owned by the connection, and before it by the loader; listens until their signal aborts. */
 export class CommLines {
   #heard = false;
   #timer = 0;
@@ -34,7 +36,7 @@ export class CommLines {
     const name = model.get("line");
     const detour = (wrapped: unknown) => {
       const { line, content } = (wrapped ?? {}) as { line?: unknown; content?: unknown };
-      if (line !== name || name === undefined) return; // of another panel with the same layout
+      if (line !== name || name === undefined) return; // the message is for another panel with the same layout
       if (!isSign(content)) this.#hear(content);
       else if (!this.#heard) this.#later(LAG_MS, { type: "detour" });
     };

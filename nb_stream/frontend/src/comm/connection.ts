@@ -1,8 +1,9 @@
 /**
- * One model's line to its kernel: frames in, commands out, and a resync whenever something is missing.
+ * The connection of one model to its kernel: it takes in frames, sends commands, and asks for a snapshot if something
+ * is missing.
  *
- * A frame that is overtaken by another is waited for briefly; then the panel asks for a snapshot, again and again
- * with growing pauses, until one comes.
+ * If a later frame overtakes an earlier one, the connection waits briefly for the earlier one. Then it asks for a
+ * snapshot, again and again with growing pauses, until the snapshot comes.
  */
 
 import { onAbort } from "../dom/abort";
@@ -17,27 +18,28 @@ import { Modules } from "./modules";
 import { Store } from "./store";
 import { Switches } from "./switches";
 
-/** Milliseconds to wait for a frame that was overtaken. */
+/** Milliseconds to wait for a frame that a later one overtook. */
 export const REORDER_MS = 150;
-/** Milliseconds between two requests for a snapshot: the first, and the longest. */
+/** Milliseconds between two requests for a snapshot: the first pause, and the longest. */
 export const RETRY_RESYNC_MS = 1000;
 const RETRY_RESYNC_MAX_MS = 16_000;
-/** Milliseconds after which a frame counts as painted where the browser paints nothing: what is out of sight. */
+/** Milliseconds after which a frame counts as painted although the browser paints nothing, as it does for a panel that
+ * is out of sight. */
 export const UNSEEN_MS = 1000;
-/** Milliseconds after which the reader is told that the kernel has not answered a wish. */
+/** Milliseconds after which the panel tells the reader that the kernel has not answered a wish. */
 export const KERNEL_TIMEOUT_MS = 4000;
-/** Milliseconds without a frame during a run after which a snapshot is asked for: at first, and at the longest. A page
- * whose line was cut hears of what it missed only when somebody speaks, and behind the run's end nobody does. */
+/** Milliseconds without a frame during a run after which the panel asks for a snapshot: the first pause, and the
+ * longest. A page whose connection was cut learns what it missed from the next frame, and after a run there is none. */
 export const QUIET_MS = 15_000;
 const QUIET_MAX_MS = 240_000;
 const SILENCE_SENTENCE =
   "The kernel does not answer. Where it is not busy but gone, run the cell that shows this panel again.";
 const GONE_SENTENCE = "The kernel cannot be reached: run the cell that shows this panel again.";
 const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
-/** Requests without an answer after which the panel waits for the kernel to speak first. */
+/** Requests for a snapshot without an answer; then the panel waits until the kernel sends something. */
 const MAX_RESYNCS = 8;
 
-/** What the panel needs of an anywidget model. */
+/** The part of an anywidget model that the panel uses. */
 export interface Model {
   get(key: string): unknown;
   on(event: string, callback: (content: unknown) => void): void;
@@ -45,29 +47,30 @@ export interface Model {
   send(content: unknown): void;
 }
 
+/** Owned by the widget's model, and shared by all views of it on the page. */
 export class Connection {
   readonly store = new Store();
   readonly switches = new Switches(this.store, (command) => this.send({ ...command, page: this.#page }));
   readonly modules = new Modules((command) => this.send(command));
-  /** What its texts are shown with. */
+  /** How its texts are shown: what links and images may become, and who renders formulas. */
   readonly services: Services = { policy: safePolicy, formulas: new Formulas(this.modules) };
-  /** What the kernel tells this page from others by. */
+  /** The name by which the kernel tells this page from other pages. */
   readonly #page = Math.random().toString(36).slice(2);
-  /** Called with operations outside of the sequence. */
+  /** Called with the operations of frames that have no number in the sequence. */
   readonly beside = new Set<(ops: readonly Op[]) => void>();
-  /** Whether there is somebody to run: not where a recording is only looked at. */
+  /** Whether there is a team to run; false if the reader only looks at a recording. */
   readonly hasTeam: boolean;
   #gapTimer = 0;
   #retryTimer = 0;
   #attempts = 0;
-  /** The latest frame that asks for an answer, and what waits for its painting. */
+  /** The number of the latest frame that asks to be acknowledged. */
   #asked = 0;
   #wishTimer = 0;
   #quietTimer = 0;
   #quiet = QUIET_MS;
   #paintFrame = 0;
   #paintTimer = 0;
-  /** Whether the kernel has gone, and has not spoken since. */
+  /** Whether the kernel has gone and has sent nothing since. */
   #isLost = false;
 
   constructor(
@@ -100,7 +103,7 @@ export class Connection {
     try {
       this.model.send(command);
     } catch (error) {
-      console.debug(error); // what a restarted kernel leaves on the page is no fault
+      console.debug(error); // a model whose kernel was restarted cannot send: that is no fault of ours
       this.#lose();
     }
   }
@@ -121,7 +124,7 @@ export class Connection {
       for (const heard of this.beside) heard(frame.ops);
       return;
     }
-    // A module is the same whenever it comes, also before a frame that is missing.
+    // A module can be used at once, even if an earlier frame is missing.
     for (const op of frame.ops) if (op.op === "module") this.modules.receive(op);
     const outcome = this.store.receive(frame);
     if (outcome === "mismatch") return;
@@ -142,7 +145,7 @@ export class Connection {
     this.#heal();
   }
 
-  /** Ask for a snapshot while the store lacks something; forget the request as soon as it does not. */
+  /** Ask for a snapshot while the store lacks something. Once it lacks nothing, forget the request. */
   #heal(): void {
     if (!this.store.stale || this.store.foreignVersion !== null) {
       clearTimeout(this.#retryTimer);
@@ -157,7 +160,7 @@ export class Connection {
     }
   }
 
-  /** Ask for a snapshot where a run is under way and the kernel has fallen silent; ever more rarely. */
+  /** Ask for a snapshot if a run is under way and the kernel has fallen silent; the pauses grow. */
   #listen(): void {
     clearTimeout(this.#quietTimer);
     if (!isActive(this.store.state)) return;
@@ -168,13 +171,14 @@ export class Connection {
     }, this.#quiet);
   }
 
-  /** Tell the kernel when everything up to this frame is painted, so that it sends no more than can be shown. */
+  /** Tell the kernel when everything up to this frame is painted, so that it sends no more than the page can show. */
   #answer(seq: number): void {
     this.#asked = Math.max(this.#asked, seq);
     if (document.hidden) this.#painted();
     else if (this.#paintTimer === 0) {
       this.#paintTimer = window.setTimeout(() => this.#painted(), UNSEEN_MS);
-      // Views paint in callbacks that were asked for before this one; layout comes between it and the next task.
+      // Views asked for their callbacks before this one, so they have painted when it is called. The browser lays the
+      // page out between this callback and the next task.
       this.#paintFrame = requestAnimationFrame(() => {
         clearTimeout(this.#paintTimer);
         this.#paintTimer = window.setTimeout(() => this.#painted());

@@ -1,14 +1,14 @@
 /**
- * Whether the kernel of a model has gone, as far as the host tells it.
+ * Finds out from the host whether the kernel of a model has gone, because a comm does not tell.
  *
- * JupyterLab and Notebook 7 have the state of a notebook's kernel, also where it dies and is started anew. Other hosts
- * that are built on ipywidgets' manager mark their models, of which the layout is one that can be asked.
+ * JupyterLab and Notebook 7 know the state of a notebook's kernel, even if the kernel dies and is started anew. Other
+ * hosts that are built on ipywidgets' manager mark their models as dead. The panel looks at the mark of its layout.
  */
 
 import { onAbort } from "../dom/abort";
 import type { Model } from "./connection";
 
-/** The states of a kernel in which nothing of it comes back; a line that is cut, or a busy kernel, is none. */
+/** The states of a kernel that has lost what it held. A busy kernel, or one whose connection is cut, has not. */
 const GONE_STATES: readonly unknown[] = ["restarting", "autorestarting", "dead", "terminating"];
 
 interface Signal<T> {
@@ -27,6 +27,7 @@ interface Layout {
   off?(event: string, callback: () => void): void;
 }
 
+/** Call `tell` each time the kernel of `model` goes, until `signal` aborts. */
 export function onKernelGone(model: Model, tell: () => void, signal: AbortSignal): void {
   const { context } =
     (model as { widget_manager?: { context?: { sessionContext?: Session } } }).widget_manager ?? {};

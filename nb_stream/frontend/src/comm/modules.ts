@@ -1,22 +1,23 @@
 /**
- * Parts of the front end that most panels never need: the kernel sends their source when one is asked for.
+ * Loads the parts of the front end that most panels never need. The kernel sends the source of a part when a panel
+ * asks for it.
  *
- * They come over the widget's own line, so that they are there offline, on Binder and in VS Code. A module that came is
- * shared by all panels of the page.
+ * The source comes over the widget's own comm, so that the parts are there offline, on Binder and in VS Code. All
+ * panels of a page share a module that has come.
  */
 
 import type { Command, ModuleOp } from "../protocol/protocol";
 
 export type ModuleName = ModuleOp["name"];
 
-/** Milliseconds after which a module that did not come may be asked for again. */
+/** Milliseconds after which a panel may ask again for a module that did not come. */
 export const RETRY_MODULE_MS = 10_000;
 
 type Use = (module: unknown) => void;
 
 interface Known {
   readonly coming: Promise<unknown>;
-  /** Once it is evaluated. */
+  /** The module, once its source is evaluated. */
   module?: unknown;
 }
 
@@ -29,12 +30,13 @@ function shared(): Shared {
   return page[MODULES_KEY];
 }
 
-/** Evaluate the source of a module of ours. */
+/** Evaluate `source`, which is a module of this front end. */
 export function importSource(source: string): Promise<unknown> {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   return import(/* @vite-ignore */ url).finally(() => URL.revokeObjectURL(url));
 }
 
+/** Owned by a connection; the modules themselves belong to the page. */
 export class Modules {
   #asked = new Map<ModuleName, number>();
   #waiting = new Map<ModuleName, Set<Use>>();
@@ -45,8 +47,8 @@ export class Modules {
   ) {}
 
   /**
-   * Call `use` with the module `name`: at once if the page has it, else when it comes, which can be never. Who wants it
-   * again and again is called once, and has it asked for anew where it did not come.
+   * Call `use` with the module `name`: at once if the page has it, else when it comes, which can be never. If the same
+   * `use` wants the module again and again, it is called once, and a module that did not come is asked for anew.
    */
   want(name: ModuleName, use: Use): void {
     const known = shared().get(name);
@@ -65,7 +67,7 @@ export class Modules {
     this.send({ type: "module", name });
   }
 
-  /** A module has come. */
+  /** Take in the source of a module that the kernel sent. */
   receive({ name, source }: ModuleOp): void {
     let known = shared().get(name);
     if (!known) {
@@ -86,7 +88,7 @@ export class Modules {
     this.#await(name, known);
   }
 
-  /** Those who wait still do where the part cannot be loaded: it can come once more. */
+  /** Call the uses that wait once the module is loaded. If it cannot be loaded, they go on waiting for another one. */
   #await(name: ModuleName, known: Known): void {
     known.coming.then(
       (module) => {

@@ -1,8 +1,8 @@
 /**
- * What the kernel said, as the panel shows it: applies `Frame`s and tells listeners which cells changed.
+ * The state of the kernel as the panel shows it. The store applies `Frame`s and tells listeners which cells changed.
  *
- * Owned by the kernel alone; what the reader clicked and the kernel has not confirmed is in `switches.ts`. No DOM,
- * no timers: `connection.ts` decides when a hole has lasted too long.
+ * Only the kernel's frames change this state. What the reader clicked and the kernel has not confirmed is in
+ * `switches.ts`. The store touches no DOM and sets no timers: `connection.ts` decides how long to wait for a frame.
  */
 
 import { cellOf, checkedRow, headOf, runOf } from "../protocol/checked";
@@ -24,16 +24,17 @@ export type Change =
   | { what: "opened" | "appended" | "settled"; id: string };
 
 /**
- * What became of a frame: `held` waits for an earlier one, `broken` was applied as far as it goes and shows that
- * something is missing, `mismatch` is of another version of the protocol.
+ * What became of a frame. A `held` frame waits for an earlier one. A `broken` frame was applied as far as it fits, and
+ * shows that something is missing. A frame with `mismatch` has another version of the protocol.
  */
 export type Outcome = "applied" | "duplicate" | "held" | "broken" | "mismatch";
 
 export type Listener = (changes: readonly Change[]) => void;
 
-/** Frames that wait for an earlier one; what is beyond comes with the snapshot. */
+/** Frames that may wait for an earlier one. More of them are dropped: the snapshot brings what they said. */
 const MAX_HELD_FRAMES = 1000;
 
+/** Owned by the connection. Views read it; `switches.ts` adds what the reader clicked. */
 export class Store {
   title = "";
   caution = "";
@@ -42,14 +43,14 @@ export class Store {
   notice = "";
   agents: readonly AgentRow[] = [];
   runs: RunInfo[] = [];
-  /** Where a replay stands, and by `performance.now()` when it stood there; null where a team runs. */
+  /** Where a replay stands, and by `performance.now()` when it stood there; null if this is no replay. */
   replay: ReplayRow | null = null;
   replayAt = 0;
   settled: Cell[] = [];
   readonly live = new Map<string, LiveCell>();
-  /** The kernel's version of the protocol where it is not ours. */
+  /** The kernel's version of the protocol, if it differs from ours. */
   foreignVersion: number | null = null;
-  /** Whether something is missing that only a snapshot brings. */
+  /** Whether something is missing that only a snapshot can bring. */
   stale = true;
 
   #seq = -1;
@@ -59,18 +60,18 @@ export class Store {
   #listeners = new Set<Listener>();
   #changes: Change[] = [];
 
-  /** Whether frames wait for one that has not come. */
+  /** Whether frames wait for an earlier frame that has not come. */
   get hasGap(): boolean {
     return this.#held.size > 0;
   }
 
-  /** The id of the run that is under way; undefined where there is none, or its beginning has not come yet. */
+  /** The id of the run that is under way; undefined if there is none, or if its beginning has not come yet. */
   get run(): string | undefined {
     const last = this.runs.at(-1);
     return last?.ended_at === null ? last.id : undefined;
   }
 
-  /** The whole transcript as far as it came. */
+  /** The whole transcript as far as it has come. */
   get cells(): Cell[] {
     return [...this.settled, ...[...this.live.values()].map(({ head, text }) => ({ ...head, text }))];
   }
@@ -86,7 +87,7 @@ export class Store {
     this.#tell();
   }
 
-  /** The place of the finished cell `id` in `settled`, or undefined where it is not finished. */
+  /** The place of the cell `id` in `settled`, or undefined if the cell is not finished. */
   placeOf(id: string): number | undefined {
     return this.#index.get(id);
   }
@@ -119,7 +120,7 @@ export class Store {
     return sound ? "applied" : "broken";
   }
 
-  /** Stop waiting for what is missing: show as much of the frames behind it as fits, until the snapshot comes. */
+  /** Stop waiting for the missing frame: apply the later ones as far as they fit, until the snapshot comes. */
   skipGap(): void {
     const frames = [...this.#held.values()].sort((a, b) => a.seq - b.seq);
     this.#held.clear();
@@ -128,14 +129,16 @@ export class Store {
     this.#tell();
   }
 
-  /** Show a sentence to the reader, or none. */
+  /** Show the sentence `text` to the reader; an empty one takes the present one away. */
   setNotice(text: string): void {
     this.notice = text;
     this.notify({ what: "notice" });
   }
 
-  /** The kernel has gone: what it was about is cut off, and nothing that needs it can be done. `why` tells the reader.
-   * Should it come back, it has to send everything anew. */
+  /**
+   * Note that the kernel has gone: cells and runs that were under way are cut off, and controls that need the kernel
+   * are shut. `why` tells the reader. If the kernel comes back, it has to send everything anew.
+   */
   lose(why: string): void {
     const known = [...this.cells, ...this.runs].reduce(
       (end, { started_at, ended_at }) => Math.max(end, ended_at ?? started_at ?? 0),
@@ -180,7 +183,7 @@ export class Store {
     if (changes.length === 0) return;
     this.#changes = [];
     for (const listener of [...this.#listeners]) {
-      // A listener may be another widget's: what fails there must not stop the panel.
+      // A listener may belong to another widget: an error in it must not stop the panel.
       try {
         listener(changes);
       } catch (error) {
@@ -189,7 +192,7 @@ export class Store {
     }
   }
 
-  /** Apply each operation by itself: one that does not fit must not take the others with it. */
+  /** Apply each operation by itself: if one does not fit, the others are applied all the same. */
   #apply(frame: Frame): boolean {
     this.#seq = frame.seq;
     this.#started = true;
@@ -242,7 +245,7 @@ export class Store {
         this.#restore(op.snapshot);
         return true;
     }
-    // An operation that this page does not know is one of a newer kernel with the same version: nothing to show.
+    // A newer kernel with the same version may send an operation that this page does not know: it shows nothing.
     return true;
   }
 
@@ -305,7 +308,7 @@ export class Store {
     );
   }
 
-  /** Take over a snapshot; cells that are as before stay the same objects, so that views leave them alone. */
+  /** Take over a snapshot. Cells that did not change stay the same objects, so that views leave them alone. */
   #restore(snapshot: Snapshot): void {
     this.title = snapshot.title;
     this.caution = snapshot.caution;

@@ -1,29 +1,32 @@
 /**
- * The checkboxes as the reader left them, until the kernel confirms: owned by the browser.
+ * Remembers each click on a checkbox until the kernel confirms it, so that the checkbox shows the click at once.
  *
- * A click shows at once. The kernel's agents decide as soon as they agree, or come late enough after the click that
- * they cannot have been sent before it arrived.
+ * The kernel sends the state of its switches with the rows of its agents. Right after a click, a row may come that the
+ * kernel sent before it heard of the click. So a click is forgotten, and the row counts, in two cases: the row agrees
+ * with the click, or so much time has passed that the kernel must have heard of it.
  */
 
 import type { AgentRow, Click } from "../protocol/protocol";
 import type { Store } from "./store";
 
-/** Milliseconds in which the kernel's word may be older than the click. */
+/** Milliseconds after a click in which a row that comes may have been sent before the click arrived. */
 export const IN_FLIGHT_MS = 600;
-/** Milliseconds after which the reader is told that the kernel has not confirmed. */
+/** Milliseconds after which the panel tells the reader that the kernel has not confirmed the click. */
 export const CONFIRM_TIMEOUT_MS = 2000;
 
 interface Pending {
   on: boolean;
   at: number;
-  /** Whether an earlier click was not confirmed either: where the kernel agrees, it may mean that one. */
+  /** Whether an earlier click is not confirmed either. Then a row that agrees may be the answer to that click. */
   again: boolean;
-  /** Whether the kernel has spoken since the click. */
+  /** Whether the kernel has sent rows since the click. */
   heard: boolean;
+  /** Whether the reader has waited for longer than `CONFIRM_TIMEOUT_MS`. */
   late: boolean;
   timers: number[];
 }
 
+/** Owned by the connection, so that all views of a panel show the same clicks. */
 export class Switches {
   #pending = new Map<string, Pending>();
   #unsubscribe: () => void;
@@ -41,7 +44,7 @@ export class Switches {
     return this.#pending.get(row.path)?.on ?? row.on;
   }
 
-  /** Whether the kernel has left a click unanswered for longer than a reader would expect. */
+  /** Whether the kernel has not confirmed a click on this row for longer than a reader would expect. */
   isUnconfirmed(row: AgentRow): boolean {
     return this.#pending.get(row.path)?.late ?? false;
   }

@@ -1,8 +1,11 @@
-/** Building elements: tags and classes are ours, text goes through `marks.ts`. */
+/**
+ * Builds elements and asks what the reader does in them. Tags and classes come from this code; text, which can be
+ * foreign, goes through `safe_text.ts`.
+ */
 
 import { appendText } from "./safe_text";
 
-/** An element with a class and children; strings become text. */
+/** An element with a class and children. Strings become text. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className = "",
@@ -17,7 +20,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return el;
 }
 
-/** A button that does not submit; `hint` says more than its label. */
+/** A button that does not submit a form. `hint` is its tooltip, and says more than the label. */
 export function button(className: string, label: string, hint: string, click: () => void): HTMLButtonElement {
   const el = h("button", className, label);
   el.type = "button";
@@ -26,17 +29,19 @@ export function button(className: string, label: string, hint: string, click: ()
   return el;
 }
 
-/** Whether a key belongs to the input of a word, as in Japanese: Safari has ended it by the time it tells of its Enter. */
+/**
+ * Whether a key composes a word, as in Japanese. Safari tells of the word's Enter after the composition, with code 229.
+ */
 export function isComposed({ isComposing, keyCode }: KeyboardEvent): boolean {
   return isComposing || keyCode === 229;
 }
 
-/** Whether a key is pressed together with one that makes a command of the browser or the notebook of it. */
+/** Whether the reader holds Control, Meta or Alt: then the key is a command to the browser or the notebook. */
 export function hasModifier({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
   return ctrlKey || metaKey || altKey;
 }
 
-/** Call `act` for the Enter key in `field`; Shift+Enter begins a new line, and another Enter takes a composed word. */
+/** Call `act` for the Enter key in `field`, but not for Shift+Enter or for the Enter that ends a composed word. */
 export function onEnter(field: HTMLElement, act: () => void): void {
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || isComposed(event)) return;
@@ -45,10 +50,10 @@ export function onEnter(field: HTMLElement, act: () => void): void {
   });
 }
 
-/** Milliseconds in which the same once more is a double click, or a key that is held down. */
+/** Milliseconds in which a second call is taken for a double click, or for a key that is held down. */
 const DOUBLE_CLICK_MS = 1000;
 
-/** `act`, but not once more with the same argument right after. */
+/** `act`, except that a call with the same argument right after the last one does nothing. */
 export function once<T>(act: (given: T) => void): (given: T) => void {
   let last: string | undefined = "";
   let at = 0;
@@ -84,7 +89,7 @@ export function setPolite(el: Element): void {
   el.setAttribute("aria-live", "polite");
 }
 
-/** A name for an element that no other on the page has, not even one of another panel. */
+/** An id that no other element of the page has, not even an element of another panel. */
 export function uniqueId(prefix: string): string {
   return `${prefix}-${ids++}-${Math.random().toString(36).slice(2)}`;
 }
@@ -100,18 +105,19 @@ export function setChildren(parent: Element, wanted: readonly Element[]): void {
   });
 }
 
-/** The element inside `el` that has the focus, also where the page stands in a shadow root. */
+/** The element inside `el` that has the focus, or null. `el` may stand in a shadow root. */
 export function focusedIn(el: Element): Element | null {
   const { activeElement } = el.getRootNode() as Document | ShadowRoot;
   return activeElement && el.contains(activeElement) ? activeElement : null;
 }
 
-/** Put the focus on `el`, if there is one, and leave the notebook scrolled as it is. */
+/** Put the focus on `el`, if there is one. The notebook is not scrolled. */
 export function focusOn(el: HTMLElement | SVGElement | null | undefined): void {
   el?.focus({ preventScroll: true });
 }
 
-/** Put the focus on the transcript of the panel with `el`: what had it goes, and the page's body answers no key. */
+/** Put the focus on the transcript of the panel that holds `el`. Called when the element with the focus goes: else the
+ * focus would fall to the page's body, where no key of the panel works. */
 export function focusTranscript(el: Element): void {
   focusOn(el.closest(".nbs-root")?.querySelector<HTMLElement>(".nbs-scroller"));
 }
@@ -126,12 +132,15 @@ export function holdsSelection(el: Element): boolean {
   );
 }
 
-/** Whether the reader is at work inside `el`: it holds the focus or a part of the selection. */
+/** Whether the reader works inside `el`: it holds the focus or a part of the selection. */
 export function isInUse(el: Element): boolean {
   return focusedIn(el) !== null || holdsSelection(el);
 }
 
-/** Put `el`, which is on the page, into the place of `old`: what is selected and scrolled in it stays so. */
+/**
+ * Put `el`, which is on the page, into the place of `old`. The selection and the scrolled boxes in `el` stay as they
+ * are.
+ */
 export function takePlace(old: Element, el: Element): void {
   const selection = document.getSelection();
   const { anchorNode, anchorOffset = 0, focusNode, focusOffset = 0 } = selection ?? {};

@@ -1,9 +1,9 @@
-/** Which of the theme's agent colours an agent has, and which mark: by its place in the team, the same in every view. */
+/** Chooses the colour of an agent, and its mark, by the agent's place in the team: they are the same in every view. */
 
 import { USER } from "../protocol/model";
 import type { AgentRow } from "../protocol/protocol";
 
-/** Colours that can be told apart, and marks for the teams that have more agents than that; as in `theme.css`. */
+/** How many colours can be told apart, and how many marks there are for teams with more agents; as in `theme.css`. */
 export const AGENT_COLOURS = 12;
 export const MARKS = 5;
 
@@ -18,7 +18,7 @@ export function colourClass(agents: readonly AgentRow[], path: string | undefine
   return placeClass(sum % AGENT_COLOURS);
 }
 
-/** The class of the agent in that place of the team. */
+/** The class of the agent with the number `place` in the team, from 0. */
 export function placeClass(place: number): string {
   const mark = Math.floor(place / AGENT_COLOURS) % (MARKS + 1);
   return `nbs-c${place % AGENT_COLOURS}${mark > 0 ? ` nbs-mark${mark}` : ""}`;

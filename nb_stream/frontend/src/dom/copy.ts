@@ -1,9 +1,9 @@
-/** Copying the source of a cell, hidden characters included. */
+/** Buttons that copy a source to the clipboard, hidden characters included. */
 
 import { button, focusOn, h } from "./build";
 import { hides } from "./safe_text";
 
-/** A button that copies what `source` gives; it says in words whether that worked. */
+/** A button that copies the text that `source` returns. The button says in words whether that worked. */
 export function copyButton(label: string, hint: string, source: () => string): HTMLButtonElement {
   const el = button("nbs-quiet", label, hint, async () => {
     const text = source();
@@ -27,7 +27,7 @@ async function copy(text: string, near: HTMLElement): Promise<boolean> {
   }
 }
 
-/** For pages without the clipboard interface, such as a hub that is reached by plain HTTP. */
+/** The way to copy on pages without the clipboard interface, such as a hub that is reached by plain HTTP. */
 function copyBySelection(text: string, near: HTMLElement): boolean {
   const box = h("textarea", "nbs-hidden");
   box.value = text;

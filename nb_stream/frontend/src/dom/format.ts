@@ -3,7 +3,7 @@
 import type { Usage } from "../protocol/model";
 
 const NUMBER_FORMAT = new Intl.NumberFormat("en");
-// Made once: a formatter costs more than all that it formats.
+// Made once, because making a formatter costs more than formatting with it.
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DATE_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
@@ -26,19 +26,19 @@ export function money(dollars: number): string {
   return `$${dollars.toFixed(Math.min(6, Math.max(2, zeros + 1)))}`;
 }
 
-/** The tokens of a call or a sum, with `word` before them if nobody counted them all; nothing if there are none. */
+/** The tokens of a call or a sum, after `word` if some of them are estimates; empty if there are none. */
 export function tokens({ prompt_tokens, completion_tokens, about }: Usage, word: string): string {
   if (prompt_tokens + completion_tokens === 0) return "";
   const both = `${NUMBER_FORMAT.format(prompt_tokens)} prompt + ${count(completion_tokens, "completion token")}`;
   return about ? `${word} ${both}` : both;
 }
 
-/** A pace as "31 tokens/s", or "about 31 tokens/s" where it was counted from chunks. */
+/** A pace as "31 tokens/s", or "about 31 tokens/s" if it was counted from chunks. */
 export function pace(perSecond: number, estimated = false): string {
   return `${estimated ? "about " : ""}${perSecond.toFixed(perSecond < 9.95 ? 1 : 0)} tokens/s`;
 }
 
-/** The time of day in the reader's own way, "14:05"; nothing for what is no time. */
+/** The time of day as the reader's system writes it, "14:05"; empty if `epoch` is no time. */
 export function timeOfDay(epoch: number): string {
   if (!isTime(epoch)) return "";
   const now = Math.floor(epoch / 60);
@@ -46,7 +46,8 @@ export function timeOfDay(epoch: number): string {
   return minuteText;
 }
 
-// Neighbours in a transcript share their minute: formatting each time costs more than the rest of a line.
+// Neighbours in a transcript share their minute, so the text of the last minute is kept: formatting a time costs more
+// than the rest of a line.
 let minute = Number.NaN;
 let minuteText = "";
 
@@ -54,17 +55,16 @@ export function dateAndTime(epoch: number): string {
   return isTime(epoch) ? DATE_AND_TIME.format(epoch * 1000) : "";
 }
 
-/** Formatters throw for what a `Date` cannot hold. */
+/** Whether a `Date` can hold `epoch`: for other numbers, formatters throw. */
 function isTime(epoch: number): boolean {
   return !Number.isNaN(new Date(epoch * 1000).getTime());
 }
 
-/**
- * Whether JavaScript's numbers hold those of a JSON text: of a long integer, such as an id, they lose the last digits.
- */
+/** Whether JavaScript's numbers can hold the numbers of a JSON text. A long integer, such as an id, would lose its last
+ * digits. */
 export function isExact(json: string): boolean {
   let inString = false;
-  // Piece by piece: a pattern for a whole string needs more stack than there is for one of 30 MB.
+  // Strings are read piece by piece: a pattern for a whole string of 30 MB needs more stack than there is.
   for (const [piece] of json.matchAll(/\\.|"|\d[\d.]*(?:[eE][-+]?\d+)?/gs)) {
     if (piece === '"') inString = !inString;
     else if (!inString && /^\d/.test(piece) && !isExactNumber(piece)) return false;

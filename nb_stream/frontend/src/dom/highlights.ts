@@ -1,14 +1,15 @@
 /**
- * Marks on text that leave the elements alone: the browser's own highlights, which no renderer and no selection sees.
+ * Marks text with the browser's own highlights. They change no elements, so no renderer and no selection is disturbed.
  *
  * Highlights belong to the page and not to a view, so each view adds and removes its own ranges.
  */
 
 const HIT = "nbs-hit";
 const CURRENT = "nbs-hit-now";
-/** Marked places at a time: more would slow down scrolling, and nobody reads them. */
+/** Places that are marked at a time: more would slow down scrolling, and nobody looks at so many. */
 const MAX_RANGES = 2000;
 
+/** Owned by the search of one view. */
 export class Highlighter {
   #ranges: Range[] = [];
   #current: Range | undefined;
@@ -33,12 +34,15 @@ export class Highlighter {
   }
 }
 
-/** What finds `words` wherever they stand, whatever their case. */
+/** A pattern that finds `words` in any case, with any white space between them. */
 export function exactly(words: string): RegExp {
   return new RegExp(words.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replace(/\s+/g, "\\s+"), "giu");
 }
 
-/** The places in the text of `el` that `pattern` (with the flag g) matches, also across elements; not on buttons. */
+/**
+ * The places in the text of `el` that match `pattern`, which has the flag g. A match can go across elements. The text
+ * of buttons is left out.
+ */
 export function findRanges(el: Element, pattern: RegExp): Range[] {
   const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT, (node) =>
     node.parentElement?.closest("button") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,

@@ -1,4 +1,4 @@
-/** The signs on the panel's tools: strokes on a grid of sixteen, in the colour of the text. */
+/** The signs on the panel's tools: strokes on a grid of 16 × 16, in the colour of the text. */
 
 import { button, setName } from "./build";
 import { svg } from "./svg";
@@ -21,7 +21,7 @@ const STROKES = {
 
 export type Icon = keyof typeof STROKES;
 
-/** The sign alone; what holds it has a name in words. */
+/** The sign alone; the element that holds it must have a name in words. */
 export function icon(name: Icon): SVGElement {
   return svg(
     "svg",

@@ -1,15 +1,15 @@
 /**
- * Long texts are put on the page in portions, a few milliseconds of each frame, so that the page answers in between.
+ * Puts long texts on the page in portions, for a few milliseconds of each frame, so that the page answers in between.
  *
- * What is not on the page yet is data. It comes at once if somebody needs all of it: a search, or paper.
+ * The rest of a text waits as data. It is put on the page at once if a search or a printer needs all of it.
  */
 
-/** Told by an element whose text is complete, to all that stand round it. */
+/** The event of an element whose text is complete. It bubbles. */
 export const WRITTEN = "nbs-written";
 
 /** Characters of a portion. */
 const PORTION_CHARS = 4096;
-/** Characters that are written at a time in any case: most messages are whole at once. */
+/** Characters that are written at once, however long that takes: so most messages are complete at once. */
 const AT_ONCE_CHARS = 8192;
 /** Milliseconds of a frame that one text may take. */
 const BUDGET_MS = 8;
@@ -18,7 +18,7 @@ const UNFINISHED = "data-unfinished";
 
 const works = new WeakMap<Element, Work>();
 
-/** Do `steps` of work on `el` now and in the next frames; each gives the number of characters that it has put there. */
+/** Does `steps` of work on `el` now and in the next frames. Each step yields the number of characters that it wrote. */
 export class Work {
   #frame = 0;
   #then: (() => void) | undefined;
@@ -32,18 +32,18 @@ export class Work {
     this.#go();
   }
 
-  /** Call `then` when all is done: now, if that is so already. */
+  /** Call `then` when all steps are done; at once, if they are done already. */
   whenDone(then: () => void): void {
     if (this.isDone) then();
     else this.#then = then;
   }
 
-  /** Do all that is left, now. */
+  /** Do all remaining steps now. */
   finish(): void {
     if (!this.isDone) this.#go(Number.POSITIVE_INFINITY);
   }
 
-  /** Do no more of it. */
+  /** Do no more steps. */
   stop(): void {
     this.isDone = true;
     cancelAnimationFrame(this.#frame);
@@ -69,7 +69,7 @@ export class Work {
   }
 }
 
-/** `text` in portions that tear no pair of surrogates apart. */
+/** `text` in portions. No portion ends inside a pair of surrogates. */
 export function* portions(text: string): Generator<string> {
   for (let at = 0; at < text.length; ) {
     let end = at + PORTION_CHARS;

@@ -1,9 +1,12 @@
-/** Drawing anew what changes all the time, in a drawer that may be closed. */
+/** Draws the content of a drawer anew while it changes all the time, but not too often, and not while it is closed. */
 
 import { onAbort } from "./abort";
 
-/** Milliseconds between two drawings, at least, and how many times the last one's: a long run costs no more. */
+/** Milliseconds between two drawings, at least. */
 const REDRAW_EVERY_MS = 500;
+/**
+ * The pause is at least so many times as long as the last drawing took: so a long run costs no more than a short one.
+ */
 const PAUSE_FACTOR = 100;
 
 export class Redraw {
@@ -18,7 +21,7 @@ export class Redraw {
     onAbort(signal, () => clearTimeout(this.#timer));
   }
 
-  /** Draw anew, soon; nothing is done while the drawer is closed. */
+  /** Draw anew soon, unless the drawer is closed. */
   soon(): void {
     if (this.el.hidden || this.#timer !== 0 || this.signal.aborted) return;
     this.#timer = window.setTimeout(() => {

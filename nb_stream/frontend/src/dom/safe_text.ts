@@ -1,13 +1,14 @@
 /**
- * Text of models, tools and users as DOM text, with the characters that deceive a reader made visible.
+ * Writes the text of models, tools and users as DOM text, and makes characters visible that could deceive a reader.
+ * This is the only way in which foreign text enters the page.
  *
- * Control characters, bidirectional overrides, zero-width and tag characters are replaced by a mark. Joiners and
- * variation selectors stay where scripts and emoji are written with them: behind a character that they can change. This
- * is the only way in which foreign text enters the page.
+ * Control characters, bidirectional overrides, zero-width characters and tag characters are replaced by a mark. Joiners
+ * and variation selectors stay if they follow a character that they can change: scripts and emoji are written with
+ * them.
  *
- * What a text costs grows with its length alone, whatever its characters. Hidden characters that stand close together
- * share one mark. A long word gets places where it may break: without them the browser goes through the whole word
- * for each of its lines.
+ * The cost of a text grows with its length alone, whatever its characters. Hidden characters that stand close together
+ * share one mark. A long word gets places where it may break: without them, the browser goes through the whole word for
+ * each of its lines.
  */
 
 const RANGES: [number, number][] = [
@@ -42,12 +43,12 @@ const SELECTOR = /[\u180b-\u180d\u180f\ufe00-\ufe0f]/;
 const OF_ONE_SHAPE = ["Latn", "Grek", "Cyrl", "Hani", "Hira", "Kana", "Hang"].map(
   (name) => `\\p{sc=${name}}`,
 );
-/** What joiners change: emoji, and other letters. */
+/** Characters that joiners change: emoji, and letters of other scripts. */
 const JOINS = new RegExp(
   `\\p{So}|\\p{Emoji_Modifier}|\\ufe0f|(?!${OF_ONE_SHAPE.join("|")})(?:\\p{L}|\\p{M})`,
   "u",
 );
-/** What no variation selector changes; behind another one they would be letters of a hidden text. */
+/** Characters that no variation selector changes. Selectors behind selectors could be the letters of a hidden text. */
 const SELECTS_NOT = /^$|\s|\p{sc=Latn}|[\u180b-\u180d\u180f]|[\ufe00-\ufe0f]/u;
 
 /** Whether `character` has its place behind `before`, which is one character or none. */
@@ -56,7 +57,9 @@ function belongs(character: string, before: string): boolean {
   return SELECTOR.test(character) && !SELECTS_NOT.test(before);
 }
 
-/** `text` in pieces: plain text, and the character to be marked behind it. `before` is the text in front of it. */
+/**
+ * `text` in pieces: plain text, and the hidden character behind it, if any. `before` is the text in front of `text`.
+ */
 function* cut(text: string, before = ""): Generator<[string, string?]> {
   let from = 0;
   let last = lastOf(before);
@@ -74,7 +77,7 @@ function lastOf(text: string): string {
   return [...text.slice(-2)].at(-1) ?? "";
 }
 
-/** Append `text` to `parent`; text that continues the last text node grows it. */
+/** Append `text` to `parent`. If the last node of `parent` is a text, it grows. */
 export function appendText(parent: Node, text: string): void {
   let row: HTMLElement | undefined;
   let more = "";
@@ -91,10 +94,10 @@ export function appendText(parent: Node, text: string): void {
   if (row) appendBreakable(row, more);
 }
 
-/** Characters of a label; whoever wrote more did not write a label. */
+/** Characters of a label; the rest is cut off, because nobody reads so long a label. */
 const MAX_LABEL_CHARS = 1000;
 
-/** Make the label `text` all that `el` holds; nothing is touched where it is that already. */
+/** Make the label `text` the whole content of `el`. Nothing is touched if `el` shows it already. */
 export function setText(el: HTMLElement, text: string): void {
   if (texts.get(el) === text) return;
   texts.set(el, text);
@@ -102,7 +105,7 @@ export function setText(el: HTMLElement, text: string): void {
   appendText(el, asLabel(text));
 }
 
-/** Whether `text` holds characters that are not seen. */
+/** Whether `text` holds characters that a reader cannot see. */
 export function hides(text: string): boolean {
   for (const [, hidden] of cut(text)) if (hidden !== undefined) return true;
   return false;
@@ -125,13 +128,14 @@ function lastText(parent: Node): Text | undefined {
   return parent.lastChild instanceof Text ? parent.lastChild : undefined;
 }
 
-/** Characters of a word behind which it may break. */
+/** Characters of a word; behind so many, it gets a place where it may break. */
 const LONG_WORD_CHARS = 256;
-/** Characters that are looked at for a place where no character is torn from what belongs to it. */
+/** Characters by which that place may move, so that it does not tear a character from its accents or joiners. */
 const MAX_CLUSTER_CHARS = 32;
 const CONTINUES = /[\udc00-\udfff]|[\ufe00-\ufe0f]|\u200d|\p{M}/u;
 
-/** Append text that holds nothing hidden. Where it may break depends on the text alone, not on how it was cut. */
+/** Append text without hidden characters. The places where it may break depend on the text alone, not on the pieces in
+ * which it came. */
 function appendBreakable(parent: Node, text: string): void {
   const before = lastText(parent)?.data ?? "";
   let run =
@@ -158,7 +162,7 @@ function appendBreakable(parent: Node, text: string): void {
   appendPlain(parent, text.slice(done));
 }
 
-/** Where the word that reaches up to `end` begins; `from` where it begins there or further ahead. */
+/** Where the word begins that reaches up to `end`, but not before `from`. */
 function wordStart(text: string, from: number, end: number): number {
   let at = end;
   while (at > from && at > 0 && !breaksBehind(text.charCodeAt(at - 1))) at--;
@@ -182,12 +186,12 @@ function appendPlain(parent: Node, text: string): void {
   else parent.appendChild(document.createTextNode(text));
 }
 
-/** Hidden characters in a row that each have a mark of their own. */
+/** How many hidden characters in a row get a mark of their own; those behind them share the last one. */
 const SINGLE_MARKS = 16;
-/** What may stand between those of a row; no text is cut inside it (`markdown/cuts.ts`). */
+/** The text that may stand between the marks of a row. `markdown/parse/split_points.ts` cuts no text inside of it. */
 const CLOSE = /^[!-~]{0,3}$/;
 
-/** Append a mark, or to the one that takes in what follows in its row: that is given then. */
+/** Append a mark. If the row is full, its last mark takes the character in, and is returned. */
 function appendMark(parent: Node, shown: string): HTMLElement | undefined {
   const row = lastOfRow(parent);
   if (row) {
@@ -204,7 +208,7 @@ function appendMark(parent: Node, shown: string): HTMLElement | undefined {
   return undefined;
 }
 
-/** The last mark of a row at the end of `parent` that is full, and takes in what follows. */
+/** The last mark of the row at the end of `parent`, if the row is full. */
 function lastOfRow(parent: Node): HTMLElement | undefined {
   let last: HTMLElement | undefined;
   let node = parent.lastChild;

@@ -1,12 +1,12 @@
-/** Scrolling inside the panel alone: the notebook around it does not move. */
+/** Scrolls inside the panel. The notebook around the panel does not move, except in `leadPage`. */
 
 const EDGE_PX = 48;
-/** Frames in which the place is kept in sight: what comes near is laid out only then, and changes its height. */
+/** Frames in which the place is kept in sight. Cells that come near are laid out only then, and change their height. */
 const LEADING_FRAMES = 10;
 
 /**
- * Bring `place` before the reader's eyes, in `scroller` and in the boxes inside it that scroll by themselves. Whoever
- * moves `scroller` meanwhile (the reader, a link, another call) leads from there on.
+ * Bring `place` into the reader's sight, in `scroller` and in the boxes inside it that scroll by themselves. This ends
+ * as soon as anything else moves `scroller`: the reader, a link, or another call.
  */
 export function bringIntoView(place: Element | Range, scroller: HTMLElement): void {
   const leading = new AbortController();
@@ -25,9 +25,9 @@ export function bringIntoView(place: Element | Range, scroller: HTMLElement): vo
 }
 
 /**
- * Scroll the page to the `scroller` of a panel, for a reader who came by the address of a message in it. Notebooks lay
- * themselves out for a while when they are opened, so this is repeated until somebody does something, or `milliseconds`
- * have passed.
+ * Scroll the page to the `scroller` of a panel, for a reader who followed the address of a message in it. A notebook
+ * lays itself out for a while after it is opened, so this is repeated until the reader does something, or until
+ * `milliseconds` have passed.
  */
 export function leadPage(scroller: Element, signal: AbortSignal, milliseconds = 3000): void {
   const leading = new AbortController();
@@ -46,7 +46,7 @@ export function leadPage(scroller: Element, signal: AbortSignal, milliseconds = 
   step();
 }
 
-/** Whether somebody moved `box` from where it was `left`; content that shrinks moves it no further than to its end. */
+/** Whether `box` was moved from the place `left`. That content shrank, and the end of `box` with it, does not count. */
 function isMoved(box: HTMLElement, left = box.scrollTop): boolean {
   const { scrollTop, scrollHeight, clientHeight } = box;
   const isPushed = scrollTop < left && scrollTop + clientHeight >= scrollHeight - 1;
@@ -60,7 +60,9 @@ function scrollTo(place: Element | Range, scroller: HTMLElement): void {
   }
 }
 
-/** Move as little as possible; what is out of sight comes to stand near the middle, or at the top if it is high. */
+/**
+ * Scroll `box` as little as possible. A place out of sight comes to stand near the middle, or at the top if it is high.
+ */
 function scrollBox(place: Element | Range, box: HTMLElement): void {
   const { top, bottom, height } = place.getBoundingClientRect();
   const frame = box.getBoundingClientRect();

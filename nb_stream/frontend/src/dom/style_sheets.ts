@@ -1,14 +1,14 @@
-/** Style sheets of ours on the page. */
+/** Puts the panel's style sheets on the page. */
 
 import { h } from "./build";
 
-/** A style sheet; its name has its digest. */
+/** A style sheet. Its name is its digest, so that sheets of two versions differ. */
 export interface Sheet {
   name: string;
   text: string;
 }
 
-/** A style sheet stands once in each document, or in the shadow tree that a host puts its widgets in. */
+/** Put a style sheet into the document of `el`, or into the shadow tree in which `el` stands, unless it is there. */
 export function dress(el: Element, { name, text }: Sheet): void {
   const root = el.getRootNode();
   const place = root instanceof ShadowRoot ? root : document.head;

@@ -1,4 +1,4 @@
-/** Small pictures: SVG elements from an allow-list of names and attributes, with text as text. */
+/** Builds small pictures: SVG elements from an allow-list of tags and attributes. Text in them stays text. */
 
 import { plain } from "./safe_text";
 

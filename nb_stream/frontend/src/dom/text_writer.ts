@@ -1,8 +1,8 @@
 /**
- * How the text of a cell becomes DOM, streamed or whole: here as plain text.
+ * Writes plain text as DOM, streamed or whole. `markdown/stream/markdown_writer.ts` does the same for Markdown.
  *
- * The text stands in blocks, because a browser lays out a whole block for each piece that is added to it. A block
- * ends at the first newline behind its 4,096th character, so that the DOM does not depend on how the text was cut.
+ * The text stands in blocks, because a browser lays out a whole block anew for each piece that is added to it. A block
+ * ends at the first newline behind its 4,096th character, so that the DOM does not depend on the pieces of the text.
  */
 
 import { openEnd, withoutColours } from "../ansi/ansi";
@@ -12,10 +12,11 @@ import { appendText } from "./safe_text";
 /** Characters after which a block ends with its line. */
 export const BLOCK_CHARS = 4096;
 
+/** Owned by the view of one text. */
 export class TextWriter {
   #block: HTMLElement | undefined;
   #length = 0;
-  /** The end of a piece that may belong together with the next one. */
+  /** The end of the last piece, which the next one may complete. */
   #carry = "";
 
   constructor(readonly el: HTMLElement) {}
@@ -55,7 +56,7 @@ export class TextWriter {
   }
 }
 
-/** Make `text` the whole content of `el`; a long one comes in portions (`paced.ts`). */
+/** Make `text` the whole content of `el`. A long text comes in portions (`portions.ts`). */
 export function renderText(el: HTMLElement, text: string): void {
   el.replaceChildren();
   writeAll(el, new TextWriter(el), text);

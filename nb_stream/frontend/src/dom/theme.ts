@@ -1,16 +1,19 @@
-/** What the notebook around the panel says of its theme; colours follow its CSS variables by themselves. */
+/**
+ * Finds out the theme of the notebook around the panel: dark or light, and how much contrast. Colours need nothing of
+ * this, because they follow the notebook's CSS variables by themselves.
+ */
 
 import { onAbort } from "./abort";
 
 interface Theme {
-  /** Null where the page says nothing: then the reader's system decides. */
+  /** Null if the page does not say: then the reader's system decides. */
   readonly scheme: "light" | "dark" | null;
-  /** Whether the page is JupyterLab's, or one that is dressed like it. */
+  /** Whether the page is JupyterLab's, or has its theme. */
   readonly isJupyter: boolean;
   readonly isHighContrast: boolean;
 }
 
-/** The attributes of the page by which its theme is known. */
+/** The attributes of the page that tell its theme. */
 const SIGNS = ["class", "theme", "data-jp-theme-light", "data-jp-theme-name", "data-vscode-theme-kind"];
 
 function pageTheme(): Theme {
@@ -31,7 +34,7 @@ function schemeOf(body: HTMLElement, html: HTMLElement): "light" | "dark" | null
   return [body, html].some(({ classList }) => classList.contains("dark")) ? "dark" : null;
 }
 
-/** Keep the attributes of `root` that the styles go by as the page and the reader's system have them. */
+/** Keep the attributes of `root` that tell the style sheet the theme of the page and of the reader's system. */
 export function followTheme(root: HTMLElement, signal: AbortSignal): void {
   const more = typeof window.matchMedia === "function" ? window.matchMedia("(prefers-contrast: more)") : null;
   const apply = () => {

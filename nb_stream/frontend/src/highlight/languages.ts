@@ -1,4 +1,4 @@
-/** The languages that are coloured; any other one is shown as it is. */
+/** The languages whose code is coloured. Code in any other language is shown without colours. */
 
 import { type Language, type Span, Tokenizer } from "./tokens";
 
@@ -183,7 +183,7 @@ const r: Language = {
   ),
 };
 
-/** C and what looks like it: one table is enough for colours. */
+/** C and the languages that look like it: for colours, one table is enough. */
 const braces: Language = {
   spans: [BLOCK_COMMENT, { kind: "string", open: "`", close: "`" }],
   rules: [
@@ -228,7 +228,7 @@ const languages = new Map<string, Language>();
 for (const [names, language] of TABLES) for (const name of splitWords(names)) languages.set(name, language);
 const tokenizers = new Map<Language, Tokenizer>();
 
-/** The tokenizer of a language by one of its names; undefined where it is not known. */
+/** The tokenizer of the language with this name; undefined if the language is not known. */
 export function tokenizerOf(name: string): Tokenizer | undefined {
   const language = languages.get(name.toLowerCase());
   if (!language) return undefined;

@@ -1,11 +1,12 @@
 /**
- * Colouring code line by line: a language is a table of patterns, and a line leaves behind what is still open.
+ * Finds the pieces of code that are coloured, line by line. A language is a table of patterns. A construct that a line
+ * leaves open, such as a long string, goes on in the next line.
  *
- * Each line is read once, so that code can be coloured while it is being written. Colours are a help and not a parse:
- * where a table is wrong, the text is still there.
+ * Each line is read once, so that code can be coloured while a model writes it. Colours are a help and not a parse: if
+ * a table is wrong, the text is still there.
  */
 
-/** What a piece of code is; the class of its colour is `nbs-t-` and this. */
+/** What a piece of code is. The class of its colour is `nbs-t-` and this word. */
 export type Kind =
   | "keyword"
   | "string"
@@ -17,7 +18,7 @@ export type Kind =
   | "added"
   | "removed";
 
-/** A construct that can go on over lines: what opens it, what closes it, and whether a backslash hides the latter. */
+/** A construct that can go on over lines. A backslash before its end hides the end if it `escapes`. */
 export interface Span {
   readonly kind: Kind;
   readonly open: string;
@@ -35,7 +36,7 @@ export interface Language {
   readonly ignoresCase?: boolean;
 }
 
-/** The span that a line begins in; -1 for none. */
+/** The number of the span in which a line begins, or `NO_SPAN`. */
 export type State = number;
 export const NO_SPAN: State = -1;
 
@@ -44,9 +45,12 @@ export interface Token {
   text: string;
 }
 
-/** A longer line stays plain: it is data, and costs more than colours are worth. */
+/**
+ * Characters of a line; a longer one gets no colours, because it is data, and colours would cost more than they help.
+ */
 export const MAX_LINE_CHARS = 2000;
 
+/** Made once for each language, and shared by all blocks of code. */
 export class Tokenizer {
   readonly #spans: readonly Span[];
   readonly #kinds: readonly Kind[];
@@ -75,7 +79,7 @@ export class Tokenizer {
     this.#ignoresCase = ignoresCase;
   }
 
-  /** The pieces of a line, and the state in which it leaves the next one. */
+  /** The pieces of a line that begins in `state`, and the state in which the next line begins. */
   line(text: string, state: State): [Token[], State] {
     if (text.length > MAX_LINE_CHARS) return [[{ kind: null, text }], state];
     const tokens: Token[] = [];
@@ -98,7 +102,7 @@ export class Tokenizer {
         const closer = this.#closers[open]!;
         closer.lastIndex = at;
         const match = closer.exec(text)!;
-        // An empty match at the end of the line: the span goes on.
+        // If the match has no end, the span goes on in the next line.
         put(this.#spans[open]!.kind, match[0]);
         at += match[0].length;
         if (match[1] === undefined) break;

@@ -1,4 +1,7 @@
-/** The module "extras": what is opened now and then, and what only a replay has; `views/tools/on_demand.ts` puts it in its place. */
+/**
+ * The module "extras": parts of the panel that a reader opens now and then, and the controls that only a replay has.
+ * `views/tools/on_demand.ts` puts each part in its place.
+ */
 
 import type { Sheet } from "../dom/style_sheets";
 

@@ -1,4 +1,7 @@
-/** The module "math": TeX to a tree of MathML nodes, by Temml; `markdown/mathml.ts` decides what of it becomes DOM. */
+/**
+ * The module "math": Temml turns TeX into a tree of MathML nodes. `markdown/dom/mathml.ts` decides which of them become
+ * DOM.
+ */
 
 import temml from "temml";
 import { mathElement } from "../markdown/dom/mathml";
@@ -10,7 +13,7 @@ export interface MathNode {
   readonly children: readonly (MathNode | string)[];
 }
 
-/** A node as Temml has it: of MathML, of text, or a fragment. */
+/** A node of Temml's: an element of MathML, a text, or a fragment. */
 interface TemmlNode {
   type?: string;
   text?: string;
@@ -20,12 +23,12 @@ interface TemmlNode {
   children?: TemmlNode[];
 }
 
-/** `trust: false` refuses links, images, classes and styles; the limits end what would never end. */
+/** `trust: false` refuses links, images, classes and styles. The limits end formulas that would never end. */
 const SAFE = { trust: false, throwOnError: true, maxExpand: 200, maxSize: [20, 500] as [number, number] };
 const MAX_TEX = 10_000;
 const MAX_NODES = 20_000;
 
-/** Styles that matter, as class names. */
+/** The styles that a formula needs, as class names. */
 const STYLES = new Map([
   ["paddingLeft:0em", "nbs-m-left-0"],
   ["paddingRight:0em", "nbs-m-right-0"],
@@ -35,13 +38,13 @@ const STYLES = new Map([
   ["width:100%", "nbs-m-full"],
 ]);
 
-/** The formula as elements; null where it cannot be read. */
+/** The formula as elements; null if Temml cannot read it. */
 export function element(tex: string, display: boolean): Node | null {
   const tree = render(tex, display);
   return tree && mathElement(tree);
 }
 
-/** The formula as a tree; null where it cannot be read. */
+/** The formula as a tree; null if Temml cannot read it. */
 export function render(tex: string, display: boolean): MathNode | null {
   if (tex.length > MAX_TEX) return null;
   try {

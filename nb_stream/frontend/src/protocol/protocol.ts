@@ -152,8 +152,10 @@ export interface Snapshot {
   replay: ReplayRow | null;
 }
 
-/** What the browser sends. `at_ms` is `Date.now()`: an older switch never undoes a newer one of the same page. `state` is
- * sent by what is saved with a notebook (`notebook/widget.py`). */
+/**
+ * What the browser sends. `at_ms` is `Date.now()`: an older switch never undoes a newer one of the same page. `state`
+ * is sent by what is saved with a notebook (`notebook/widget.py`).
+ */
 export type Command =
   | { type: "toggle"; path: string; on: boolean; at_ms: number; page?: string }
   | { type: "toggle_all"; on: boolean; at_ms: number; page?: string }

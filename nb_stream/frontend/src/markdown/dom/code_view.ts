@@ -1,4 +1,4 @@
-/** A block of code that may still grow: complete lines are coloured once and never touched again. */
+/** Shows a block of code that may still grow. A complete line is coloured once and never touched again. */
 
 import { h, setScrollBox } from "../../dom/build";
 import { copyButton } from "../../dom/copy";
@@ -32,7 +32,7 @@ export class CodeView {
     setScrollBox(pre, plain(`${language} code`.trim()));
     const copy = copyButton("Copy", "Copy the code", () => this.#source.join("\n"));
     this.el.append(h("div", "nbs-code-head", this.#label, wrapButton(this.el), copy), pre);
-    // The reader can have wrapped it: what it shows decides whether it is the same.
+    // If the reader wraps the block, its classes change. So its text decides whether two blocks are the same.
     opaque(this.el, () => `code ${info}\n${this.#source.join("\n")}${this.#partialText}`);
   }
 
@@ -51,7 +51,7 @@ export class CodeView {
     }
   }
 
-  /** Show the beginning of the line that comes next; coloured, unless that is too much. */
+  /** Show the beginning of the next line; without colours if they would cost too much. */
   setPartial(text: string, coloured = true): void {
     const before = this.#partialText;
     this.#partialText = text;
@@ -101,7 +101,7 @@ function wrapButton(el: HTMLElement): HTMLButtonElement {
   return wrap;
 }
 
-/** Code that is complete. */
+/** A block with the whole of `code`. */
 export function codeBlock(code: string, language: string): HTMLElement {
   const view = new CodeView(language);
   const lines = code.split("\n");

@@ -1,4 +1,7 @@
-/** The elements that blocks are shown as: the allow-list, together with `inline_view.ts` and `policy.ts`. */
+/**
+ * Makes the elements of blocks. Together with `inline_view.ts` and `policy.ts`, this is the allow-list of elements that
+ * a text can become.
+ */
 
 import { h, setName, setScrollBox } from "../../dom/build";
 import type { Alignment, List, ListItem, Quote, Root } from "../parse/block";
@@ -6,10 +9,10 @@ import type { Alignment, List, ListItem, Quote, Root } from "../parse/block";
 /** Added to the level of a heading, so that a message does not compete with the notebook's own headings. */
 const HEADING_SHIFT = 2;
 
-/** What elements stand for; another shape needs another element. */
+/** The shape of each element, in words. A block with another shape needs another element. */
 const shapes = new WeakMap<Element, string>();
 
-/** `old`, where it is an element of this shape. */
+/** `old`, if it is an element of this shape. */
 export function reuse(old: HTMLElement | undefined, shape: string): HTMLElement | undefined {
   return old && shapes.get(old) === shape ? old : undefined;
 }
@@ -19,7 +22,7 @@ function shaped<T extends HTMLElement>(el: T, shape: string): T {
   return el;
 }
 
-/** Set or take away a class, without an empty attribute that stays. */
+/** Set or take away a class. The attribute goes with the last class. */
 export function setClass(el: Element, name: string, isOn: boolean): void {
   el.classList.toggle(name, isOn);
   if (el.classList.length === 0) el.removeAttribute("class");
@@ -67,7 +70,7 @@ function listElement({ ordered, start, continued }: List, old: HTMLElement | und
   return shaped(el, shape);
 }
 
-/** A table without rows, in the box in which it scrolls. */
+/** A table without rows, in a box in which it can scroll. */
 export function table(): HTMLElement {
   const el = h("div", "nbs-table", h("table", "", h("thead", "", h("tr")), h("tbody")));
   setScrollBox(el, "Table");

@@ -1,4 +1,7 @@
-/** Formulas: their source until the renderer has come from the kernel, MathML from then on. */
+/**
+ * Shows formulas. The renderer comes from the kernel when the first formula needs it. Until then, a formula is shown as
+ * its source; from then on, as MathML.
+ */
 
 import { type Modules, RETRY_MODULE_MS } from "../../comm/modules";
 import { h, setScrollBox } from "../../dom/build";
@@ -11,10 +14,11 @@ interface Waiting {
   readonly display: boolean;
 }
 
-/** Milliseconds after which the renderer is asked for again: at first, and at the longest. */
+/** Milliseconds after which the renderer is asked for again: the first pause, and the longest. */
 const RETRY_FORMULA_MS = 1.1 * RETRY_MODULE_MS;
 const RETRY_FORMULA_MAX_MS = 64 * RETRY_MODULE_MS;
 
+/** Owned by the connection, and shared by all texts of its panels. */
 export class Formulas {
   #renderer: typeof Renderer | undefined;
   #waiting: Waiting[] = [];
@@ -23,7 +27,7 @@ export class Formulas {
 
   constructor(private readonly modules: Modules) {}
 
-  /** An element for a formula; one whose end has not come `isOpen` and stays source. */
+  /** An element for a formula. If the formula `isOpen`, its end has not come, and the source is shown. */
   element(tex: string, display: boolean, isOpen: boolean): HTMLElement {
     const el = h("span", display ? "nbs-math nbs-math-display" : "nbs-math");
     if (display) {
@@ -41,7 +45,10 @@ export class Formulas {
     return opaque(el, `formula ${display} ${tex}`);
   }
 
-  /** Ask for the renderer; ever more rarely again while a formula on the page waits for it: an answer can be lost. */
+  /**
+   * Ask for the renderer. While a formula on the page waits for it, ask again with growing pauses: an answer can be
+   * lost.
+   */
   #ask(): void {
     this.modules.want("math", this.#use);
     if (this.#timer !== 0) return;
@@ -61,7 +68,7 @@ export class Formulas {
     for (const formula of waiting) this.#render(formula);
   };
 
-  /** False while there is no renderer; a formula that it cannot read stays source. */
+  /** Show a formula as MathML, or as source if the renderer cannot read it. False if there is no renderer yet. */
   #render({ el, tex, display }: Waiting): boolean {
     if (!this.#renderer) return false;
     el.replaceChildren(this.#renderer.element(tex, display) ?? h("code", "nbs-tex", tex));

@@ -1,4 +1,4 @@
-/** Inline items as DOM: an element for each allowed kind, text for everything else. */
+/** Shows inline items as DOM: an element for each kind of item that is allowed, text for everything else. */
 
 import { h } from "../../dom/build";
 import { appendText } from "../../dom/safe_text";
@@ -9,13 +9,13 @@ import type { Cut } from "../parse/split_points";
 import type { Formulas } from "./formula_view";
 import type { Policy } from "./policy";
 
-/** What is needed to show items. */
+/** What a panel gives to the views of its texts. */
 export interface Services {
   readonly policy: Policy;
   readonly formulas: Formulas;
 }
 
-/** Elements in elements; deeper ones are left out and their text stays. */
+/** How deep elements stand in elements. Deeper ones are left out, and their text stays. */
 const MAX_INLINE_DEPTH = 30;
 
 interface OpenElement {
@@ -23,7 +23,7 @@ interface OpenElement {
   readonly link: { el: HTMLElement; target: Target } | null;
 }
 
-/** Append the items from one cut to another; null stands for the beginning and the end. */
+/** Append the items between two cuts. A cut that is null stands for the beginning or the end. */
 export function appendItems(
   parent: Node,
   { items }: Inline,
@@ -33,7 +33,7 @@ export function appendItems(
 ): void {
   const stack: OpenElement[] = [{ el: parent, link: null }];
   const last = to ? to.index : items.length - 1;
-  // Texts that follow each other are added at once.
+  // Texts that follow each other are joined and appended together.
   let text = "";
   const flush = () => {
     appendText(stack.at(-1)!.el, text);
@@ -94,7 +94,7 @@ function appendItem(
   }
 }
 
-/** Go into an element, or stay where no element is wanted. */
+/** Go into the element `wanted`, or stay in the present one if it is null or too deep. */
 function open(stack: OpenElement[], wanted: HTMLElement | null, link: OpenElement["link"]): void {
   const { el } = stack.at(-1)!;
   const child = wanted && stack.length <= MAX_INLINE_DEPTH ? el.appendChild(wanted) : el;

@@ -1,4 +1,7 @@
-/** A tree of MathML nodes as DOM: elements, attributes and classes by allow-list, nothing that loads or links. */
+/**
+ * Builds MathML from a tree of nodes. Elements, attributes and classes come from allow-lists; none of them can load
+ * anything or lead anywhere.
+ */
 
 import { appendText } from "../../dom/safe_text";
 import type { MathNode } from "../../modules/math";
@@ -25,11 +28,11 @@ const CLASSES = new Set(
     "tml-med-pad tml-lrg-pad nbs-m-left-0 nbs-m-right-0 nbs-m-left-1 nbs-m-box nbs-m-half nbs-m-full"
   ).split(" "),
 );
-/** What stands for "applied to" and "times"; made by the renderer and not by the text. */
+/** The invisible characters for "applied to" and "times". The renderer makes them, and not the text. */
 const INVISIBLE_OPERATOR = /^[\u2061-\u2064]$/;
 const MAX_MATHML_DEPTH = 100;
 
-/** The element for `node`; what is not allowed is left out, and the text in it stays. */
+/** The element for `node`. Elements and attributes that are not allowed are left out; the text in them stays. */
 export function mathElement(node: MathNode): Node {
   return build(node, 0);
 }

@@ -1,8 +1,8 @@
-/** Make one piece of DOM look like another and keep the nodes that fit, so that a selection in them survives. */
+/** Makes one piece of DOM look like another. Nodes that fit are kept, so that a selection in them survives. */
 
 import { keyOf } from "./opaque";
 
-/** Make the children of `parent`, from the one at `from` on, look like those of `wanted`, which is used up. */
+/** Make the children of `parent` from number `from` on look like the children of `wanted`, which are used up. */
 export function morphChildren(parent: Node, from: number, wanted: Node): void {
   let old = parent.childNodes[from] ?? null;
   let next = wanted.firstChild;
@@ -23,7 +23,7 @@ export function morphChildren(parent: Node, from: number, wanted: Node): void {
   }
 }
 
-/** Make `old` look like `fresh`; false where they are of different kinds. */
+/** Make `old` look like `fresh`. False if they are of different kinds; then nothing is changed. */
 export function morph(old: Node, fresh: Node): boolean {
   if (old.nodeName !== fresh.nodeName || keyOf(old) !== keyOf(fresh)) return false;
   if (keyOf(old) !== undefined) return true;
@@ -36,7 +36,7 @@ export function morph(old: Node, fresh: Node): boolean {
   return true;
 }
 
-/** Replace only what lies between the common beginning and the common end: a selection outside of it stays. */
+/** Replace only the text between the common beginning and the common end: a selection outside of it stays. */
 function morphText(old: Text, wanted: string): void {
   const { data } = old;
   if (data === wanted) return;

@@ -1,10 +1,13 @@
-/** Elements with a life of their own, such as a formula that waits for its renderer: kept whole where they stay the same. */
+/**
+ * Marks elements that change by themselves, such as a formula that waits for its renderer. Such an element is compared
+ * by its key and not by its content, and is kept or replaced as a whole.
+ */
 
 type Key = string | (() => string);
 
 const keys = new WeakMap<Node, Key>();
 
-/** Mark `el` as one that stands for `key`: it replaces and is replaced only as a whole. */
+/** Mark `el` as an element that stands for `key`. */
 export function opaque<T extends Node>(el: T, key: Key): T {
   keys.set(el, key);
   return el;

@@ -1,8 +1,9 @@
 /**
- * What links and images of foreign text may become.
+ * Decides what links and images of a foreign text may become.
  *
- * A link is absolute, of a known scheme, opens in a new tab and says where it leads. An image is loaded only when the
- * reader asks for it, with the host in view; small raster images inside the text itself need no request.
+ * A link has an absolute address with a known scheme. It opens in a new tab and says where it leads. An image is loaded
+ * only if the reader asks for it, and sees from which host. A small raster image that stands in the text itself is
+ * shown at once, because it needs no request.
  */
 
 import { button, focusedIn, focusOn, h } from "../../dom/build";
@@ -11,11 +12,13 @@ import { appendText } from "../../dom/safe_text";
 import type { Target } from "../parse/link_targets";
 import { opaque } from "./opaque";
 
-/** How links and images are made; the tests have another one, for the examples of the specification. */
+/**
+ * How links and images are made. Tests have a policy of their own, for the examples of the CommonMark specification.
+ */
 export interface Policy {
-  /** The element around the text of a link; null where the text stands alone. */
+  /** The element around the text of a link; null if the text must stand without a link. */
   link(target: Target): HTMLElement | null;
-  /** Called when the text of the link is in it. */
+  /** Called once the text of the link stands in `el`. */
   endLink(el: HTMLElement, target: Target): void;
   image(target: Target, alt: string): Node;
 }
@@ -23,7 +26,7 @@ export interface Policy {
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
 /** Bytes of an image inside the text. */
 const MAX_IMAGE_BYTES = 1_000_000;
-/** Addresses that the reader has asked for in this page. */
+/** Addresses of images that the reader has asked for on this page. */
 const allowedAddresses = new Set<string>();
 
 export const safePolicy: Policy = {
@@ -54,7 +57,9 @@ export const safePolicy: Policy = {
   },
 };
 
-/** The address, where it is one that may be followed. Relative ones would lead to the notebook's own server. */
+/**
+ * The address, if a reader may follow it. Relative addresses may not be: they would lead to the notebook's own server.
+ */
 function absolute(href: string): URL | null {
   try {
     const url = new URL(href);
@@ -64,7 +69,7 @@ function absolute(href: string): URL | null {
   }
 }
 
-/** The host, or the address that mail goes to, as the browser takes it. */
+/** The host or the mail address to which `url` leads, as the browser reads it. */
 function destinationOf(url: URL): string {
   return url.protocol === "mailto:" ? decodedAddress(url.pathname) : url.host;
 }

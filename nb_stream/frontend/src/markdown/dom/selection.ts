@@ -1,6 +1,6 @@
-/** The reader's selection, kept where the nodes that it lies in are replaced. */
+/** Keeps the reader's selection when the nodes in which it lies are replaced. */
 
-/** Do `change` inside `el`; ends of the selection whose nodes are gone are put back to the same place of the text. */
+/** Do `change` inside `el`. If an end of the selection loses its node, it goes back to the same place of the text. */
 export function keepingPlaces(el: HTMLElement, change: () => void): void {
   const selection = document.getSelection();
   const { anchorNode, anchorOffset = 0, focusNode, focusOffset = 0 } = selection ?? {};
@@ -18,7 +18,7 @@ export function keepingPlaces(el: HTMLElement, change: () => void): void {
   );
 }
 
-/** How many characters of `el` stand before a place; null where the place is not in it. */
+/** How many characters of `el` stand before a place; null if the place is not in `el`. */
 function offsetIn(el: HTMLElement, node: Node, offset: number): number | null {
   if (!el.contains(node)) return null;
   const range = document.createRange();

@@ -1,9 +1,13 @@
-/** The elements of a container's children: those at its end may still be replaced, the others are never touched. */
+/**
+ * Keeps the elements of a container's children. The elements of open children, at the end, may still be replaced; the
+ * final ones before them are never touched again. Many children stand in groups, which the browser can skip.
+ */
 
 import { h } from "../../dom/build";
 
-/** Children that stand in the container itself, and in each group behind them. */
+/** Children that stand in the container itself. */
 const DIRECT_CHILDREN = 32;
+/** Children in each group behind them. */
 const CHILDREN_PER_GROUP = 32;
 /** Groups in a bundle. */
 const GROUPS_PER_BUNDLE = 8;
@@ -11,10 +15,10 @@ const GROUPS_PER_BUNDLE = 8;
 export class Slots {
   /** The elements that are not final. */
   readonly open: HTMLElement[];
-  /** How many stand before them. */
+  /** How many final elements stand before the open ones. */
   #final = 0;
 
-  /** Takes over what stands in `el` behind the first `fixed` elements. */
+  /** Takes over the elements that stand in `el` behind the first `fixed` ones. */
   constructor(
     readonly el: HTMLElement,
     private readonly groupSize = CHILDREN_PER_GROUP,
@@ -23,7 +27,7 @@ export class Slots {
     this.open = [...el.children].slice(fixed) as HTMLElement[];
   }
 
-  /** Put `el` at the place `index` of those that are not final. */
+  /** Put `el` at the place `index` of the open elements. */
   put(index: number, el: HTMLElement): void {
     const before = this.open[index];
     if (before === el) return;
@@ -32,7 +36,7 @@ export class Slots {
     this.open[index] = el;
   }
 
-  /** Leave only the first `count` of those that are not final. */
+  /** Leave only the first `count` of the open elements. */
   trim(count: number): void {
     for (const el of this.open.splice(count)) {
       let empty: Element = el;
@@ -43,7 +47,7 @@ export class Slots {
     }
   }
 
-  /** The first `count` of those that are not final are final now. */
+  /** Take the first `count` of the open elements as final. */
   settle(count: number): void {
     this.open.splice(0, count);
     const before = this.#full;
@@ -54,16 +58,16 @@ export class Slots {
     }
   }
 
-  /** How many bundles are full of what is final. */
+  /** How many bundles are full of final elements. */
   get #full(): number {
     if (this.groupSize === 0) return 0;
     return Math.max(0, Math.floor((this.#final - DIRECT_CHILDREN) / (this.groupSize * GROUPS_PER_BUNDLE)));
   }
 
   /**
-   * Where the child number `place` stands: later ones in groups, and the groups in bundles. Near the end the browser
-   * skips groups. Further up it skips whole bundles, and their groups no longer: not in one step, because the styles of
-   * what is skipped stay as they are.
+   * The element in which the child number `place` stands: later children stand in groups, and groups stand in bundles.
+   * Near the end, the browser skips single groups. Further up, it skips whole bundles and no groups in them. A bundle
+   * changes from one to the other in two steps, because the styles of elements that are skipped stay as they are.
    */
   #host(place: number): Element {
     if (this.groupSize === 0 || place < DIRECT_CHILDREN) return this.el;
@@ -80,7 +84,7 @@ export class Slots {
   }
 }
 
-/** The box that is the child number `index`, made where it comes next. */
+/** The box that is the child number `index` of `parent`. It is made if it is not there. */
 function boxAt(parent: Element, index: number, className: string): Element {
   return parent.children[index] ?? parent.appendChild(h("div", className));
 }

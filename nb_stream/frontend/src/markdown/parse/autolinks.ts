@@ -1,8 +1,8 @@
-/** Addresses that become links by themselves: in angle brackets (CommonMark 6.5), and bare (GFM 6.9). */
+/** Finds addresses that become links by themselves: in angle brackets (CommonMark 6.5), or bare (GFM 6.9). */
 
 import type { Target } from "./link_targets";
 
-/** An address as it stands in the text, and where it leads. */
+/** An address as it stands in the text, and the target to which it leads. */
 export interface Address extends Target {
   readonly text: string;
   /** Characters of the source that it takes. */
@@ -13,17 +13,17 @@ const URI = /<([A-Za-z][A-Za-z0-9.+-]{1,31}:[^<>\0-\x20]*)>/y;
 const HOST_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?";
 const MAIL = new RegExp(`<([a-zA-Z0-9.!#$%&'*+/=?^_\`{|}~-]+@${HOST_LABEL}(?:\\.${HOST_LABEL})*)>`, "y");
 
-/** Where bare addresses begin: `www.` only behind a space or a delimiter. */
+/** The beginning of a bare address. `www.` begins one only behind a space or a delimiter. */
 export const BARE = /(?<![\p{L}\p{N}])https?:\/\/|(?<=^|[\s*_~(])www\./giu;
 const BARE_HERE = /(?:https?:\/\/|www\.)[^\s<]+/iy;
 const HOST = /^(?:https?:\/\/|(?=www\.))((?:[\p{L}\p{N}\p{S}_-]+\.)*[\p{L}\p{N}\p{S}_-]+)/iu;
-/** Characters of a host (RFC 1035); what is longer is text. */
+/** Characters of a host (RFC 1035). A longer one stays text. */
 const MAX_HOST_CHARS = 253;
 /** Punctuation behind a host that ends the address: no path follows. */
 const HOST_END = /(?:[?!.,:*_~'")]|&[A-Za-z0-9]+;)*(?=[\s<]|$)/y;
 const OPEN_ADDRESS =
   /<(?:[A-Za-z][A-Za-z0-9.+-]{0,31}(?::[^<>\0-\x20]*)?|[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]*)?$/y;
-/** Characters of an address that are kept back until it is complete. */
+/** Characters of an address that are held back until it is complete. */
 const MAX_OPEN_ADDRESS_CHARS = 500;
 const MAX_LOCAL_PART_CHARS = 64;
 const LOCAL_PART = /[A-Za-z0-9.+_-]+$/;
@@ -42,15 +42,15 @@ export function bracketedAddress(text: string, at: number): Address | null {
   return null;
 }
 
-/** Whether the text ends in what may become an address in angle brackets. */
+/** Whether `text` ends in the beginning, at `at`, of a possible address in angle brackets. */
 export function isOpenAddress(text: string, at: number): boolean {
   OPEN_ADDRESS.lastIndex = at;
   return text.length - at <= MAX_OPEN_ADDRESS_CHARS && OPEN_ADDRESS.test(text);
 }
 
-/** The bare address at `at`, where `BARE` found its beginning. */
+/** The bare address at `at`, which is a match of `BARE`. */
 export function bareAddress(text: string, at: number): Address | null {
-  // The host first: where it is none, the rest of the address is not read, which can hold many like it.
+  // The host is read first. If it is none, the rest is not read: it can hold many more beginnings like this one.
   let [begin, host] = HOST.exec(text.slice(at, at + MAX_HOST_CHARS + 10).split("<", 1)[0]!) ?? [];
   if (!begin || !host || host.length > MAX_HOST_CHARS) return null;
   HOST_END.lastIndex = at + begin.length;
@@ -66,7 +66,7 @@ export function bareAddress(text: string, at: number): Address | null {
   return address(found, isBare ? "http://" : "", found.length);
 }
 
-/** The mail address whose `@` stands at `at`; `before` is the text that may hold what stands before it. */
+/** The mail address whose `@` stands at `at`. `before` is the text in front of it, which may end in its local part. */
 export function mailAddress(text: string, at: number, before: string): Address | null {
   const local = LOCAL_PART.exec(before.slice(-MAX_LOCAL_PART_CHARS))?.[0];
   MAIL_HOST.lastIndex = at;
@@ -79,7 +79,7 @@ function address(text: string, scheme: string, length: number): Address {
   return { text, href: scheme + text, title: "", length };
 }
 
-/** An address without the punctuation and the parenthesis that belong to the sentence around it. */
+/** `found` without the punctuation and the parenthesis at its end that belong to the sentence around the address. */
 function trim(found: string): string {
   let end = found.length;
   let unopened = 0;

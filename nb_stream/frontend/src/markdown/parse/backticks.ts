@@ -1,7 +1,7 @@
-/** The backticks of a text, found once: looking for each closing run anew would be quadratic. */
+/** Finds the backticks of a text once, because a search for each closing run anew would be quadratic. */
 
 export class Backticks {
-  /** Places of runs by their length, the last one first. */
+  /** The places of runs by their length; the last place comes first. */
   readonly #places = new Map<number, number[]>();
 
   constructor(text: string) {
@@ -13,7 +13,7 @@ export class Backticks {
     for (const places of this.#places.values()) places.reverse();
   }
 
-  /** Where the next run of `length` stands, at or behind `from`, which must not become smaller from call to call. */
+  /** The place of the next run of `length` at or behind `from`. `from` must not become smaller from call to call. */
   closing(length: number, from: number): number | undefined {
     const places = this.#places.get(length) ?? [];
     while (places.length > 0 && places.at(-1)! < from) places.pop();
@@ -21,7 +21,7 @@ export class Backticks {
   }
 }
 
-/** How often the character at `at` follows itself. */
+/** How many times the character at `at` stands in a row. */
 export function runLength(text: string, at: number): number {
   let end = at + 1;
   while (text[end] === text[at]) end++;

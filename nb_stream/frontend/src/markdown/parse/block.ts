@@ -1,12 +1,12 @@
-/** The blocks of a text: what `blocks.ts` builds line by line and `view.ts` shows. */
+/** The blocks of a text. `blocks.ts` builds them line by line, and `stream/block_view.ts` shows them. */
 
 interface Common<Kind extends string> {
   readonly kind: Kind;
-  /** Whether lines may still be added to it. */
+  /** Whether lines may still be added to the block. */
   open: boolean;
-  /** Whether nothing can change it any more; stays false in the preview of a line that is not complete. */
+  /** Whether nothing can change the block any more. It stays false in the preview of a line that is not complete. */
   final: boolean;
-  /** The number of the last line that belongs to it. */
+  /** The number of the last line that belongs to the block. */
   lastLine: number;
 }
 
@@ -25,28 +25,28 @@ export interface Spacing {
 
 export interface List extends Parent<"list"> {
   readonly ordered: boolean;
-  /** The bullet, or the character behind the number: another one begins another list. */
+  /** The bullet, or the character behind the number. An item with another marker begins another list. */
   readonly marker: string;
   readonly start: number;
   readonly spacing: Spacing;
-  /** Whether it goes on with a list that had become too long for one element. */
+  /** Whether this list goes on with a list that had become too long for one element. */
   readonly continued: boolean;
   length: number;
 }
 
 export interface ListItem extends Parent<"item"> {
-  /** Columns by which its lines are indented. */
+  /** Columns by which the lines of the item are indented. */
   readonly indent: number;
   empty: boolean;
 }
 
 export interface Paragraph extends Common<"paragraph"> {
   text: string;
-  /** Whether its last line is not complete. */
+  /** Whether the last line of the paragraph is not complete. */
   isPartial: boolean;
-  /** Whether its box is ticked, where it begins a task of a list. */
+  /** Whether its box is ticked, if the paragraph begins a task of a list; else null. */
   task: boolean | null;
-  /** What closes the display formula that its last lines are in, or nothing. */
+  /** The delimiter that closes the display formula in which the last lines stand; empty if they stand in none. */
   formula: string;
 }
 
@@ -62,12 +62,12 @@ export interface Fence {
 }
 
 export interface Code extends Common<"code"> {
-  /** Null where indentation makes it code. */
+  /** Null if indentation, and not a fence, makes the block code. */
   readonly fence: Fence | null;
   readonly info: string;
   /** Complete lines that the view has not shown. */
   readonly lines: string[];
-  /** Blank lines at its end, which count only when another line follows. */
+  /** Blank lines at the end of the block. They count only if another line follows. */
   blanks: string[];
   /** A line that is not complete. */
   partial: string;
@@ -81,7 +81,7 @@ export interface Table extends Parent<"table"> {
   readonly alignments: readonly Alignment[];
   readonly header: readonly string[];
   length: number;
-  /** Cells that rows lacked and were given. */
+  /** How many empty cells were added to rows that had too few. */
   filled: number;
 }
 

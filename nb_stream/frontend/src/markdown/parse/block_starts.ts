@@ -1,4 +1,4 @@
-/** How blocks begin: what a line says when nothing that is open claims it (CommonMark 0.31.2, appendix). */
+/** Reads the beginnings of blocks: a line that no open block continues may begin one (CommonMark 0.31.2, appendix). */
 
 import type {
   Alignment,
@@ -23,7 +23,7 @@ const SETEXT = /^(?:=+|-+)[ \t]*$/;
 const BULLET = /^[-+*](?=[ \t]|$)/;
 const ORDERED_MARKER = /^(\d{1,9})([.)])(?=[ \t]|$)/;
 const TASK = /^\[([ xX])\](?=[ \t])/;
-/** A line that a display formula begins with and does not end on. */
+/** A line on which a display formula begins and does not end. */
 const FORMULA = /^(\$\$|\\\[)[ \t]*(?:\\begin\b.*)?$/;
 
 const fresh = { open: true, final: false, lastLine: 0 };
@@ -64,7 +64,7 @@ export function startHeading(cursor: Cursor): Heading | null {
   return headingBlock(match[1]!.length, bare.trimEnd());
 }
 
-/** How many signs close a heading: those at its end, behind a space. */
+/** How many number signs close a heading: they stand at its end, behind a space. */
 function closingSigns(text: string): number {
   let from = text.length;
   while (text[from - 1] === "#") from--;
@@ -104,13 +104,13 @@ export function startRule(cursor: Cursor): Rule | null {
   return !cursor.indented && RULE.test(cursor.rest) ? { kind: "rule", ...fresh } : null;
 }
 
-/** What a list item's marker says: of which list it can be, and the item. */
+/** The marker of a list item: the list to which the item can belong, and the item. */
 export interface ListMarker {
   readonly list: Pick<List, "ordered" | "marker" | "start">;
   readonly item: ListItem;
 }
 
-/** A list item, which interrupts a paragraph only where it has text and its number is 1. */
+/** The list item that begins here, if one does. It interrupts a paragraph only if it has text and its number is 1. */
 export function startItem(cursor: Cursor, container: Block): ListMarker | null {
   if (cursor.indented) return null;
   const interrupts = container.kind === "paragraph";
@@ -130,7 +130,7 @@ export function startItem(cursor: Cursor, container: Block): ListMarker | null {
   return { list, item };
 }
 
-/** Skip the space behind a marker: up to four columns, but one where code follows or nothing. */
+/** Skip the space behind a marker: up to four columns, but only one if code or nothing follows. Returns the columns. */
 function skipPadding(cursor: Cursor): number {
   const back = cursor.mark();
   const from = cursor.column;
@@ -148,13 +148,13 @@ export function list({ ordered, marker, start }: ListMarker["list"], before?: Li
   return { ...common, start: before.start + before.length, spacing: before.spacing, continued: true };
 }
 
-/** Whether an item begins with a box, ticked or not; null where it has none. */
+/** Whether the box is ticked with which an item begins; null if the item has no box. */
 export function taskBox(text: string): boolean | null {
   const match = TASK.exec(text);
   return match ? match[1] !== " " : null;
 }
 
-/** Note whether a paragraph's new line begins or ends a display formula: in one, no line begins another block. */
+/** Note whether a new line of a paragraph begins or ends a display formula. In a formula, no line begins a block. */
 export function followFormula(block: Paragraph, line: string): void {
   if (block.formula !== "") {
     if (line.includes(block.formula)) block.formula = "";

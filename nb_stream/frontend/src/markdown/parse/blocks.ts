@@ -1,8 +1,9 @@
 /**
- * The block structure of a text, line by line (CommonMark 0.31.2, appendix; tables and tasks of GFM 0.29).
+ * Builds the block structure of a text line by line (CommonMark 0.31.2, appendix; tables and tasks of GFM 0.29).
  *
- * Each line is read once and acts on the open blocks only, so that a text costs the same wherever it is cut. Raw HTML
- * is text here. The tree holds what the view has not shown as final; what it has, it takes away.
+ * Each line is read once and acts on the open blocks only, so that the cost of a text does not depend on its pieces.
+ * Raw HTML is text here. The tree holds only the blocks that the view has not shown as final: the view takes the others
+ * away.
  */
 
 import {
@@ -20,16 +21,17 @@ import { Cursor } from "./cursor";
 import { type Definitions, MAX_DEFINITION_CHARS } from "./link_targets";
 import { alignments, cells, MAX_FILLED_CELLS } from "./tables";
 
-/** Containers in containers; what would go deeper is text. */
+/** How deep containers stand in containers. The mark of a deeper one is text. */
 export const MAX_BLOCK_DEPTH = 32;
-/** Items and rows in one element, as far as text and not layout decides. */
+/** Items or rows in one element. A longer list or table goes on in another element. */
 export const ITEMS_PER_PART = 64;
 
+/** Owned by the writer of one text. */
 export class BlockParser {
   readonly root: Root = { kind: "root", open: true, final: false, lastLine: 0, children: [] };
   /** The open blocks, from the root to the innermost. */
   #path: Block[] = [this.root];
-  /** How many of them the present line continues. */
+  /** How many of the open blocks the present line continues. */
   #matched = 1;
   #line = 0;
   /** Whether the present line began a block. */
@@ -45,7 +47,7 @@ export class BlockParser {
     return this.#path.at(-1)!;
   }
 
-  /** Take a complete line, without its end. */
+  /** Read a complete line, without its line end. */
   add(text: string): void {
     this.#line++;
     this.#hasBegun = false;
@@ -55,7 +57,7 @@ export class BlockParser {
     this.#count(cursor);
   }
 
-  /** Call `show` while the beginning of a line is in place, as if it were complete. */
+  /** Call `show` while the tree is as if the beginning of a line, `text`, were complete. Then take the line back. */
   preview(text: string, show: () => void): void {
     const saved = this.#path.map((block) => ({ ...block }));
     const children = this.#path.map((block) => (isContainer(block) ? [...block.children] : null));
@@ -82,7 +84,7 @@ export class BlockParser {
     this.#closeTo(0);
   }
 
-  /** Find the open blocks that the line continues. Returns whether that is all it does. */
+  /** Find the open blocks that the line continues. True if the line closes a fence, and so has nothing else to say. */
   #match(cursor: Cursor): boolean {
     this.#matched = 1;
     for (; this.#matched < this.#path.length; this.#matched++) {
@@ -119,7 +121,7 @@ export class BlockParser {
     } else this.#openParagraph(cursor);
   }
 
-  /** Begin the block that the line begins here, if it does. Closes what the line does not continue. */
+  /** Open the block that the line begins here, if it begins one. Blocks that the line does not continue are closed. */
   #start(container: Block, cursor: Cursor, all: boolean): boolean {
     if (container.kind === "paragraph" && container.formula !== "" && !starts.startCode(cursor)) return false;
     if (cursor.blank) return false;
@@ -235,7 +237,8 @@ export class BlockParser {
   }
 
   #addText(block: Paragraph, line: string): void {
-    // Definitions that another one follows are complete: a long row of them is not read again with each line.
+    // A definition that another one follows is complete, and is taken off: else a long row of definitions would be read
+    // again with each of its lines.
     const isRow = !this.#isPreview && line.startsWith("[") && block.text.startsWith("[");
     if (
       isRow &&
@@ -297,7 +300,7 @@ export class BlockParser {
     this.#matched = Math.min(this.#matched, depth);
   }
 
-  /** Leave a paragraph `text` of its text, and take it away where that is nothing. */
+  /** Leave only `text` of a paragraph's text. If that is nothing, take the paragraph away. */
   #replaceParagraph(block: Paragraph, text: string, isOpen = true): void {
     block.text = text;
     if (text.trim() !== "" || block.task !== null) return;
@@ -307,7 +310,10 @@ export class BlockParser {
     this.#matched = Math.min(this.#matched, this.#path.length);
   }
 
-  /** The line belongs to all that is open now; a blank one only to quotes that it continues, and to fenced code. */
+  /**
+   * Note that the line belongs to all open blocks. A blank line belongs only to quotes that it continues, and to fenced
+   * code.
+   */
   #count(cursor: Cursor): void {
     let depth = this.#path.length;
     const isBlank = cursor.blank && !this.#hasBegun;
@@ -318,7 +324,7 @@ export class BlockParser {
   }
 }
 
-/** Whether the line goes on with an open block; where it does, the cursor is behind what says so. */
+/** Whether the line continues an open block. If it does, the cursor goes behind the marks that say so. */
 function continues(block: Block, cursor: Cursor): boolean {
   switch (block.kind) {
     case "quote":

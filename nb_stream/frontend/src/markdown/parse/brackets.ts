@@ -1,4 +1,4 @@
-/** Texts in brackets, which become links and images where they refer to something (CommonMark 6.3 and 6.4). */
+/** Reads texts in brackets: they become links and images if they refer to a target (CommonMark 6.3 and 6.4). */
 
 import type { Run } from "./delimiter_runs";
 import {
@@ -17,13 +17,13 @@ export interface Bracket {
   readonly bottom: Run | null;
   isActive: boolean;
   hasBracketBehind: boolean;
-  /** Whether only its address is not complete. */
+  /** Whether the text is closed and only its address is not complete. */
   isWaiting: boolean;
 }
 
 const OPEN_LABEL = /^\[(?:[^\\[\]]|\\[\s\S]){0,999}$/;
 
-/** Whether `text` ends where a bracketed text, closed before `from`, may become a link. */
+/** Whether `text` ends before it is clear if a text in brackets, closed before `from`, becomes a link. */
 export function isUndecided(text: string, from: number): boolean {
   const rest = text.length - from;
   if (rest === 0) return true;
@@ -31,7 +31,9 @@ export function isUndecided(text: string, from: number): boolean {
   return rest <= 1000 && OPEN_LABEL.test(text.slice(from));
 }
 
-/** What a text in brackets, closed before `from`, refers to. A label without a definition is added to `missing`. */
+/**
+ * The target of a text in brackets, closed before `from`, or null. A label without a definition is added to `missing`.
+ */
 export function referenceOf(
   text: string,
   bracket: Bracket,

@@ -1,10 +1,11 @@
-/** A place in a line, in characters and in columns: a tab reaches to the next multiple of four. */
+/** A place in a line, in characters and in columns. A tab reaches to the next multiple of four columns. */
 
 export class Cursor {
   offset = 0;
   column = 0;
-  /** Where the next character stands that is no space, and how many columns lie before it. */
+  /** The place of the next character that is no space. */
   next = 0;
+  /** How many columns lie between the cursor and that character. */
   indent = 0;
   blank = false;
   /** Whether the character at `offset` is a tab of which a part is consumed. */
@@ -14,17 +15,17 @@ export class Cursor {
     this.#look();
   }
 
-  /** Whether the next text is so far in that it would be code. */
+  /** Whether the next text is indented so far that it would be code. */
   get indented(): boolean {
     return this.indent >= 4;
   }
 
-  /** The line from its next character on that is no space. */
+  /** The line from the next character on that is no space. */
   get rest(): string {
     return this.text.slice(this.next);
   }
 
-  /** What is left of the line, with the rest of a tab as spaces. */
+  /** The line from the cursor on, with the rest of a tab as spaces. */
   get remainder(): string {
     if (!this.#inTab) return this.text.slice(this.offset);
     return " ".repeat(4 - (this.column % 4)) + this.text.slice(this.offset + 1);
@@ -44,7 +45,7 @@ export class Cursor {
     this.#look();
   }
 
-  /** Go `columns` to the right; tabs can be consumed in part. */
+  /** Go `columns` to the right. A tab can be consumed in part. */
   skipColumns(columns: number): void {
     let left = columns;
     while (left > 0 && this.offset < this.text.length) {
@@ -58,7 +59,7 @@ export class Cursor {
     this.#look();
   }
 
-  /** Remember a place and come back to it. */
+  /** Remember the present place. The function that is returned goes back to it. */
   mark(): () => void {
     const { offset, column } = this;
     const inTab = this.#inTab;

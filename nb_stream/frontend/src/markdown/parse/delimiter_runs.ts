@@ -1,17 +1,19 @@
-/** Emphasis, strong emphasis and strikethrough: which runs of `*`, `_` and `~` belong together (CommonMark 6.2). */
+/**
+ * Finds emphasis, strong emphasis and strikethrough: which runs of `*`, `_` and `~` belong together (CommonMark 6.2).
+ */
 
 export type EmphasisTag = "em" | "strong" | "del";
 
 const WHITESPACE = /^\s$/u;
 const PUNCTUATION = /^[\p{P}\p{S}]$/u;
 
-/** A run of delimiters; what it closes comes before its characters that stay, what it opens behind them. */
+/** A run of delimiters. It first closes tags, then shows the characters that stay text, then opens tags. */
 export class Run {
   readonly type = "run";
   readonly closes: EmphasisTag[] = [];
-  /** The outermost first. */
+  /** The tags that the run opens; the outermost comes first. */
   readonly opens: EmphasisTag[] = [];
-  /** Characters that nothing was found for; they stay text. */
+  /** Characters for which no other run was found; they stay text. */
   left: number;
   previous: Run | null = null;
   next: Run | null = null;
@@ -49,7 +51,7 @@ function characterBefore(text: string, at: number): string {
   return pair > 0xffff ? String.fromCodePoint(pair) : text[at - 1]!;
 }
 
-/** The runs that wait for another one, in their order. */
+/** The runs that wait for another run, in the order of the text: a linked list. */
 export class Runs {
   last: Run | null = null;
 
@@ -59,15 +61,15 @@ export class Runs {
     this.last = run;
   }
 
-  /** Match the runs behind `bottom`, and forget those that are left over. */
+  /** Match the runs behind `bottom`, and forget the runs that are left over. */
   match(bottom: Run | null): void {
     this.matchAll(bottom);
     while (this.last !== bottom && this.last) this.#remove(this.last);
   }
 
-  /** Match the runs behind `bottom`; those that something to come could match are kept. */
+  /** Match the runs behind `bottom`. Runs that could open something for a later run are kept. */
   matchAll(bottom: Run | null): void {
-    /** Runs below which no opener is to be looked for, by what the closer is. */
+    /** For each kind of closer, the run below which there is no opener for it. */
     const bottoms = new Map<string, Run | null>();
     let closer = this.last;
     while (closer && closer.previous !== bottom) closer = closer.previous;
@@ -99,7 +101,7 @@ export class Runs {
     }
   }
 
-  /** The runs that could still open something, from the first. */
+  /** The runs that could still open something, in the order of the text. */
   openers(): Run[] {
     const found: Run[] = [];
     for (let run = this.last; run; run = run.previous) if (run.canOpen) found.push(run);
@@ -130,7 +132,7 @@ function pair(opener: Run, closer: Run): void {
   closer.closes.push(tag);
 }
 
-/** Open what a run would open if its end had come already: so a text that is being written shows no markers. */
+/** Open the tags that a run would open if their end had come already: so a text that grows shows no markers. */
 export function openEarly(run: Run): void {
   if (run.mark === "~") {
     run.opens.unshift("del");

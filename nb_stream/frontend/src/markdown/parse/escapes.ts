@@ -1,4 +1,4 @@
-/** Backslash escapes and character references (CommonMark 0.31.2, 2.4 and 2.5). */
+/** Resolves backslash escapes and character references (CommonMark 0.31.2, 2.4 and 2.5). */
 
 import { decodeHTMLStrict } from "entities/decode";
 
@@ -8,7 +8,7 @@ const REFERENCE = /&(?:#[xX][0-9a-fA-F]{1,6}|#[0-9]{1,7}|[a-zA-Z][a-zA-Z0-9]{1,3
 const REFERENCE_HERE = new RegExp(REFERENCE, "y");
 const ESCAPE = new RegExp(`\\\\(${ESCAPABLE.source})|${REFERENCE.source}`, "g");
 
-/** The character reference at `at`: as it is written, and the text that it stands for; null where none is. */
+/** The character reference at `at`: its source, and the text for which it stands. Null if there is none. */
 export function referenceAt(text: string, at: number): { source: string; text: string } | null {
   REFERENCE_HERE.lastIndex = at;
   const source = REFERENCE_HERE.exec(text)?.[0];

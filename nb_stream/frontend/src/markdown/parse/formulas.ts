@@ -1,4 +1,4 @@
-/** Where formulas stand: `$…$`, `$$…$$`, `\(…\)` and `\[…\]`. */
+/** Finds formulas in a text: `$…$`, `$$…$$`, `\(…\)` and `\[…\]`. */
 
 export interface Formula {
   readonly tex: string;
@@ -12,11 +12,11 @@ const CLOSERS = new Map([
   ["\\(", "\\)"],
   ["\\[", "\\]"],
 ]);
-/** Characters of a formula; what is longer is text. Between single dollars it is sooner: they are mostly prices. */
+/** Characters of a formula; a longer one is text. Between single dollars fewer are allowed: most of them are prices. */
 const MAX_TEX = 10_000;
 const MAX_DOLLAR_TEX_CHARS = 400;
 
-/** The delimiter of a formula at `at`, or nothing. */
+/** The delimiter at `at` that can open a formula; empty if there is none. */
 export function openerAt(text: string, at: number): string {
   const two = text.slice(at, at + 2);
   if (two.length === 2 && CLOSERS.has(two)) return two;
@@ -25,7 +25,7 @@ export function openerAt(text: string, at: number): string {
 }
 
 /**
- * The formula that `opener` begins at `at`; "open" where the text ends before it does, null where it is none.
+ * The formula that `opener` begins at `at`. "open" if the text ends before the formula does; null if it is none.
  *
  * A dollar closes only right behind the formula and not before a letter or a digit (pandoc's rule and GitHub's), so
  * that prices and variables of a shell stay text.
@@ -43,7 +43,7 @@ export function readFormula(text: string, at: number, opener: string): Formula |
   return { tex, display: opener === "$$" || opener === "\\[", end: from + length + closer.length };
 }
 
-/** Where the dollar stands that closes; -1 where it can come yet, null where it cannot. */
+/** The place of the dollar that closes the formula; -1 if it may still come, null if it cannot. */
 function closingDollar(body: string): number | null {
   for (let at = 0; at < body.length; at++) {
     const character = body[at];
@@ -57,12 +57,12 @@ function closingDollar(body: string): number | null {
   return -1;
 }
 
-/** Whether what an open formula holds so far looks like one. */
+/** Whether `rest`, which an open formula holds so far, looks like a formula. */
 export function isLikely(opener: string, rest: string): boolean {
   return opener !== "$" || /[\\^_{]|^\p{L}{1,2}\s*[-+*/=<>(,]/u.test(rest);
 }
 
-/** Whether what stands behind a dollar so far may still turn out to look like a formula: a name, and not a price. */
+/** Whether `rest`, which stands behind a dollar so far, may still become a formula: it is a name, and not a price. */
 export function mayBecomeLikely(rest: string): boolean {
   return /^\p{L}\S{0,40}$/u.test(rest);
 }

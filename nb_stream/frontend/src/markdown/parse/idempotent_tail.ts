@@ -1,13 +1,18 @@
-/** The end of a text that is being written: what is not shown of it yet, and what may follow it. */
+/**
+ * Decides about the end of a text that grows: which of its last characters are not shown yet, and in what kind of item
+ * the text ends. The kind says which text may follow without being read.
+ */
 
-/** What an open text ends in, which says what may follow without being read (`quiet.ts`). */
+/** The kind of item in which an open text ends. `stream/plain_continuation.ts` says what may follow each kind. */
 export type TailKind = "text" | "address" | "code" | "formula" | "hidden" | "other";
 
-/** What can be the beginning of something else than it looks like. */
+/** Characters at the end of a text that may become the beginning of a mark. */
 const UNDECIDED_INLINE = /(?:(?:[*_~$`\\]|!?\[)+|&(?:#?[a-z0-9]{0,8})|(?<![^\s([])!)$/;
 export const WHITE = " \t\n\v\f\r";
 
-/** Where `source` ends for a reader, white space left out, and, where it `isOpen`, marks that say nothing yet. */
+/**
+ * Where `source` ends for a reader: white space is left out, and if it `isOpen`, marks without a meaning so far, too.
+ */
 export function shownEnd(source: string, isOpen: boolean): number {
   const end = endWithout(source, source.length, WHITE);
   if (!isOpen) return end;
@@ -17,13 +22,13 @@ export function shownEnd(source: string, isOpen: boolean): number {
   return endWithout(source, end - undecided, WHITE);
 }
 
-/** Where the code ends that `source` ends in: its backticks may close it, all else is part of it. */
+/** Where the code ends with which `source` ends. Backticks at its end are left out, because they may close it. */
 export function shownCodeEnd(source: string): number {
   const end = endWithout(source, source.length, WHITE);
   return end < source.length ? end : endWithout(source, end, "`");
 }
 
-/** Where `text` ends, up to `end`, without the `characters` at its end. */
+/** Where `text`, up to `end`, ends if the `characters` at its end are left out. */
 export function endWithout(text: string, end: number, characters: string): number {
   let at = end;
   while (at > 0 && characters.includes(text[at - 1]!)) at--;

@@ -1,9 +1,9 @@
 /**
- * The inline structure of a text: emphasis, code, links, images, formulas, line breaks (CommonMark 0.31.2, 6).
+ * Reads the inline structure of a text: emphasis, code, links, images, formulas, line breaks (CommonMark 0.31.2, 6).
  *
- * The result is a flat row of items with their places in the source, so that a text that is being written can be shown
- * up to a place behind which nothing is open, and never be read again before it (`cuts.ts`). Of an open text, what is
- * half there is shown as it will look: `**bol` is bold, and a link's address waits until it is complete.
+ * The result is a flat row of items with their places in the source. So a text that grows can be cut at a place where
+ * nothing is open, and is never read again before that place (`split_points.ts`). An item that has only half come is
+ * shown as it will look: `**bol` is bold, and the address of a link waits until it is complete.
  */
 
 import { type Address, BARE, bareAddress, bracketedAddress, isOpenAddress, mailAddress } from "./autolinks";
@@ -19,20 +19,20 @@ import type { Definitions, Target } from "./link_targets";
 export interface Inline {
   readonly items: readonly InlineItem[];
   readonly source: string;
-  /** Up to here nothing that is to come can change anything. */
+  /** The place up to which no later text can change anything. */
   readonly settled: number;
-  /** What stands behind it is not shown: white space, and marks that say nothing yet. */
+  /** The place behind which nothing is shown: white space, and marks that say nothing yet. */
   readonly end: number;
   readonly tail: TailKind;
 }
 
 const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
-/** What a bracket behind it is the index of, as in `a[0]`, and no link. */
+/** A character behind which a bracket is an index, as in `a[0]`, and no link. */
 const INDEXED = /[\w\])]/;
-/** Characters after which something that does not end is shown as it is written. */
+/** Characters after which an item that does not end is shown as its source. */
 const OPEN_WITHIN_CHARS = 400;
 
-/** Read `source`; where `isOpen`, more may follow. Labels that have no definition are added to `missing`. */
+/** Read `source`. If it `isOpen`, more may follow. Labels that have no definition are added to `missing`. */
 export function readInline(
   source: string,
   definitions: Definitions,
@@ -43,7 +43,7 @@ export function readInline(
 }
 
 class Reader {
-  /** The source without what is not shown of its end. */
+  /** The source without the characters at its end that are not shown. */
   #text: string;
   readonly #items: InlineItem[] = [];
   readonly #runs = new Runs();
@@ -75,7 +75,7 @@ class Reader {
     return { items: this.#items, source: this.source, settled: this.#settled, end, tail: this.#tailOf(end) };
   }
 
-  /** What the text ends in, where nothing but spaces is left out behind it. */
+  /** The kind of item in which the text ends; "other" if more than spaces is left out behind it. */
   #tailOf(end: number): TailKind {
     if (end === this.source.length || this.#tail === "hidden") return this.#tail;
     const isOther = this.#tail === "address" || this.source.slice(end).trim() !== "";
@@ -151,14 +151,14 @@ class Reader {
         this.#address(address, 0);
         return;
       }
-      // The address is text: up to the next one.
+      // The address is no link: it is text, up to the next beginning of an address.
       end = Math.min(end, this.#bareFrom(bare + 1));
     } else end = Math.min(end, bare);
     this.#literal(end - this.#pos);
     this.#tail = "text";
   }
 
-  /** Where the next bare address may begin. */
+  /** The place at or behind `from` where the next bare address may begin. */
   #bareFrom(from: number): number {
     if (this.#nextBare < from) {
       BARE.lastIndex = from;
@@ -171,7 +171,7 @@ class Reader {
     const at = this.#pos - before;
     const end = at + address.length;
     if (this.isOpen && end === this.#text.length && this.#text[at] !== "<") {
-      // It may go on: nobody should click the half of an address.
+      // The address may go on: nobody should click on half of it.
       this.#settle(at);
       this.#pos = at;
       this.#literal(end - at);
@@ -311,7 +311,7 @@ class Reader {
     this.#brackets.push({ index, at, isImage, bottom, ...state });
   }
 
-  /** Show what a bracket will be when it is closed. Returns whether it holds all that follows. */
+  /** Show what a bracket will become when it is closed. True if it takes in all items behind it, as an image does. */
   #leaveOpen({ at, index, isActive, isImage, isWaiting }: Bracket): boolean {
     this.#settle(at);
     const isSoon = this.#text.length - at <= OPEN_WITHIN_CHARS && !INDEXED.test(this.#text[at - 1] ?? "");
@@ -323,7 +323,7 @@ class Reader {
     return isImage;
   }
 
-  /** Take the items behind `index` away; returns their words. */
+  /** Take away the items behind `index`, and return their words. */
   #takeWords(index: number): string {
     return this.#items
       .splice(index + 1)
@@ -357,7 +357,7 @@ class Reader {
     this.#runs.match(bracket.bottom);
     this.#items.push({ type: "link end", at: this.#pos });
     this.#pos = end;
-    // Links hold no links.
+    // A link holds no other link.
     for (const before of this.#brackets) if (!before.isImage) before.isActive = false;
   }
 
@@ -385,7 +385,7 @@ class Reader {
     this.#pos += reference.source.length;
   }
 
-  /** Show nothing from here on: it is not clear yet what it is. */
+  /** Show nothing from here on, because it is not clear yet what the text will be. */
   #holdBack(tail: TailKind): void {
     this.#settle(this.#pos);
     this.#text = this.#text.slice(0, this.#pos);

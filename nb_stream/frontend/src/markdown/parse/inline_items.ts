@@ -1,4 +1,4 @@
-/** What inline text is made of: a flat row, with the places in the source. */
+/** The items of an inline text: a flat row, each with its place in the source. */
 
 import type { Run } from "./delimiter_runs";
 import type { Target } from "./link_targets";
@@ -7,7 +7,7 @@ export interface Text {
   readonly type: "text";
   readonly at: number;
   text: string;
-  /** Whether it stands in the source exactly so. */
+  /** Whether the source has the same characters at `at`. */
   readonly exact: boolean;
 }
 
@@ -21,7 +21,7 @@ export type InlineItem =
   | { readonly type: "link end"; readonly at: number }
   | { readonly type: "image"; readonly at: number; readonly target: Target | null; readonly alt: string };
 
-/** The words of an image's description. */
+/** The words that `item` adds to the description of an image. */
 export function wordsOf(item: InlineItem): string {
   switch (item.type) {
     case "text":

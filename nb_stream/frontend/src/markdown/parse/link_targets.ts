@@ -1,4 +1,4 @@
-/** Where links lead: destinations, titles, labels, and the definitions that labels refer to (CommonMark 4.7, 6.3). */
+/** Reads where links lead: destinations, titles, labels, and the definitions of labels (CommonMark 4.7, 6.3). */
 
 import { ESCAPABLE, resolveEscapes } from "./escapes";
 
@@ -7,24 +7,24 @@ export interface Target {
   readonly title: string;
 }
 
-/** A part of a text that was read, and where it ends. */
+/** A value that was read from a text, and the place where its source ends. */
 interface Read<T> {
   readonly value: T;
   readonly end: number;
 }
 
 const REFERENCE_LABEL = /\[((?:[^\\[\]]|\\[\s\S]){0,999})\]/y;
-// Plain characters in a row of their own: one by one they would need more stack than there is for 12 MB.
+// Plain characters stand in a repetition of their own: one by one, 12 MB of them would need more stack than there is.
 const BRACKETED = /<([^<>\n\\]*(?:\\.[^<>\n\\]*)*)>/y;
 const TITLE =
   /"([^"\\]*(?:\\[\s\S][^"\\]*)*)"|'([^'\\]*(?:\\[\s\S][^'\\]*)*)'|\(([^()\\]*(?:\\[\s\S][^()\\]*)*)\)/y;
 const SPACE_AND_LINE_END = /[ \t]*(?:\n[ \t]*)?/y;
 const LINE_END = /[ \t]*(?:\n|$)/y;
 const MAX_NESTED_PARENTHESES = 32;
-/** Characters up to which the beginning of an open paragraph is looked at for definitions. */
+/** Characters of an open paragraph; a longer one is not searched for definitions. */
 export const MAX_DEFINITION_CHARS = 4000;
 
-/** Where `pattern`, which is sticky, ends when it begins at `at`; null where it does not match. */
+/** Where the match of `pattern`, which is sticky, at `at` ends; null if it does not match. */
 function endOfMatch(pattern: RegExp, text: string, at: number): number | null {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : null;
@@ -37,7 +37,7 @@ export function readLabel(text: string, at: number): Read<string> | null {
   return match && { value: match[1]!, end: REFERENCE_LABEL.lastIndex };
 }
 
-/** The form in which two labels are compared; empty where it is none. */
+/** The form in which two labels are compared; empty if `label` is none. */
 export function normalizeLabel(label: string): string {
   return label.trim().replace(/\s+/g, " ").toLowerCase().toUpperCase();
 }
@@ -67,7 +67,7 @@ function readTitle(text: string, at: number): Read<string> | null {
   return match && { value: resolveEscapes(match[1] ?? match[2] ?? match[3]!), end: TITLE.lastIndex };
 }
 
-/** What follows the text of a link in parentheses, which open at `at`. */
+/** The target in parentheses behind the text of a link. The parentheses open at `at`. */
 export function readTarget(text: string, at: number): Read<Target> | null {
   const destination = readDestination(text, endOfMatch(SPACE_AND_LINE_END, text, at + 1)!);
   if (!destination) return null;
@@ -83,7 +83,7 @@ export function readTarget(text: string, at: number): Read<Target> | null {
   return text[end] === ")" ? { value: { href: destination.value, title }, end: end + 1 } : null;
 }
 
-/** Whether the text ends before what follows the text of a link, in parentheses from `at`, is complete. */
+/** Whether the text ends before the target in the parentheses that open at `at` is complete. */
 export function isOpenTarget(text: string, at: number): boolean {
   let from = endOfMatch(SPACE_AND_LINE_END, text, at + 1)!;
   if (text[from] === "<") {
@@ -126,7 +126,7 @@ export function isOpenDefinition(text: string): boolean {
   return isOpenTarget(text, label.end);
 }
 
-/** The definitions of a text, by label: the first one counts. */
+/** The definitions of a text, by label. If a label has two, the first one counts. Shared by all views of the text. */
 export class Definitions {
   #targets = new Map<string, Target>();
 
@@ -134,7 +134,7 @@ export class Definitions {
     return this.#targets.get(label);
   }
 
-  /** Take the definitions off the beginning of a paragraph; `keep` says whether they count. Returns the rest. */
+  /** Take the definitions off the beginning of a paragraph, and return the rest. They count only if `keep` is true. */
   take(paragraph: string, keep: boolean): string {
     let at = 0;
     while (paragraph[at] === "[") {

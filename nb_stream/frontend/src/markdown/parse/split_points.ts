@@ -1,8 +1,8 @@
 /**
- * Places where a text can be cut in two so that each half reads as it does in the whole.
+ * Finds places where a text can be cut in two so that each half reads as it does in the whole.
  *
- * Such a place lies outside of all that is opened before it, behind a single space or between two ideographs: what
- * follows then begins like a line, and nothing that is to come reaches back over it.
+ * At such a place no item is open. It lies behind a single space or between two ideographs: so the text behind it reads
+ * like the beginning of a line, and no later text reaches back over it.
  */
 
 import type { Inline } from "./inline";
@@ -18,7 +18,7 @@ export interface Cut {
 
 const IDEOGRAPH = /[\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff]/;
 
-/** The first cut at or behind the place `from` of what is settled. */
+/** The first cut at or behind the place `from` in the settled text. */
 export function cutAfter(inline: Inline, from: number): Cut | null {
   for (const [index, { at, text }] of openTexts(inline)) {
     const end = Math.min(text.length, inline.settled - at);
@@ -29,7 +29,7 @@ export function cutAfter(inline: Inline, from: number): Cut | null {
   return null;
 }
 
-/** The last cut behind the place `from` of what is settled. */
+/** The last cut behind the place `from` in the settled text. */
 export function lastCut(inline: Inline, from: number): Cut | null {
   let last: Cut | null = null;
   for (const [index, { at, text }] of openTexts(inline)) {

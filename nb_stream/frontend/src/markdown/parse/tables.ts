@@ -1,11 +1,11 @@
-/** The lines of tables (GFM 4.10). */
+/** Reads the lines of tables (GFM 4.10). */
 
 import type { Alignment } from "./block";
 
 const DELIMITERS = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
-/** More columns than this are no table: each row can be made of as many empty cells. */
+/** Columns of a table. With more of them, a short row could fill the page with empty cells. */
 const MAX_COLUMNS = 200;
-/** Empty cells that a table may be given. */
+/** Empty cells that may be added to the rows of a table. */
 export const MAX_FILLED_CELLS = 20_000;
 
 /** The cells of a line, without the escapes of their pipes. */
@@ -29,7 +29,7 @@ export function cells(line: string): string[] {
   return parts;
 }
 
-/** The alignments that the line under a header gives; null where it is no such line. */
+/** The alignments in the line under a header; null if `line` is no such line. */
 export function alignments(line: string): Alignment[] | null {
   if (!DELIMITERS.test(line)) return null;
   const columns = cells(line);

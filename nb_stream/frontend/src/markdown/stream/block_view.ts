@@ -1,5 +1,6 @@
 /**
- * Blocks as DOM. What is final is made once and never touched again; what is not is made to fit, node by node.
+ * Shows blocks as DOM. A final block is made once and never touched again. An open block is changed node by node, so
+ * that a selection in it survives.
  */
 
 import { CodeView } from "../dom/code_view";
@@ -18,10 +19,10 @@ import { isOpenDefinition, MAX_DEFINITION_CHARS } from "../parse/link_targets";
 import { cells } from "../parse/tables";
 import { InlineStream, type Reading } from "./inline_stream";
 
-/** The header of a table before the line under it has come. */
+/** A header of a table, with the beginning of the line under it or without. */
 const HEADER = /^\n?\|[^\n]*(?:\n[|:\s-]*)?$/;
 const HAS_WORDS = /^[^\n]*?[^\s|]/;
-/** Characters of a header, with the line under it, that is shown as a table before it is one. */
+/** Characters of a header, with the line under it; a longer one is not shown as a table before it is one. */
 const MAX_HEADER_CHARS = 4000;
 
 interface ShownBlock {
@@ -29,17 +30,19 @@ interface ShownBlock {
   readonly slots: Slots;
 }
 
+/** Owned by the writer of one text. */
 export class BlockView {
   readonly #root: ShownBlock;
   #shown = new WeakMap<Container, ShownBlock>();
   #codes = new WeakMap<Code, CodeView>();
   #leaves = new WeakMap<Element, InlineStream>();
-  /** The texts of cells that are complete, so that they are not read again while their row is written. */
+  /** The texts of complete cells, so that they are not read again while their row grows. */
   #cellTexts = new WeakMap<Element, string>();
-  /** The elements of what stands in parts, by what the parts share. */
+  /** The elements of lists and tables in several parts, by the object that the parts share. */
   #parts = new WeakMap<object, HTMLElement[]>();
-  /** The element that is being written, and the one that was. */
+  /** The element in which the text goes on. */
   #end: Element | null = null;
+  /** The element that has the caret: the one in which the text went on when it was shown last. */
   #caret: Element | null = null;
 
   constructor(
@@ -49,7 +52,7 @@ export class BlockView {
     this.#root = { el, slots: new Slots(el) };
   }
 
-  /** Show what has become final, and take it off the tree. */
+  /** Show the blocks that have become final, and take them off the tree. */
   settle(root: Container): void {
     this.#shown.set(root, this.#root);
     this.#settle(root, this.#root.slots);
@@ -90,7 +93,7 @@ export class BlockView {
     slots.trim(parent.children.length);
   }
 
-  /** The element of a block, which can be the one that stands in its place. */
+  /** The element of a block. It can be `old`, the element that stands in its place. */
   #render(block: Block, old: HTMLElement | undefined): HTMLElement {
     if (isContainer(block)) {
       const { el, slots } = this.#container(block, old);
@@ -133,13 +136,13 @@ export class BlockView {
     return el;
   }
 
-  /** What a paragraph shows; before it is complete, nothing that may be a definition. */
+  /** The text that a paragraph shows. Before the paragraph is complete, text that may be a definition is left out. */
   #textOf({ final, text, isPartial }: Paragraph): string {
     if (final) return text;
     const mayDefine = text.startsWith("[") && text.length < MAX_DEFINITION_CHARS;
     const rest = mayDefine ? this.reading.definitions.take(text, false) : text;
     if (mayDefine && isOpenDefinition(rest)) return "";
-    // The end of the line decides what its last characters are.
+    // The line end is added because it decides what the last characters of the line are.
     return isPartial ? withoutHeader(rest) : withoutHeader(`${rest}\n`);
   }
 
@@ -165,7 +168,7 @@ export class BlockView {
       this.#setTight(block);
     } else if (block.kind === "table") {
       const parts = this.#addPart(block.alignments, shown.el);
-      // Columns of tables one below the other must be of the same width.
+      // The parts of a table stand one below the other, so their columns must have the same width.
       if (parts.length > 1) for (const el of parts) elements.setClass(el, "nbs-fixed", true);
     }
     return shown;
@@ -207,7 +210,7 @@ export class BlockView {
     return el;
   }
 
-  /** Cells that a bar ends are complete, also where their row is not. */
+  /** Show the cells of a row. A cell that a bar ends is complete even if its row is not. */
   #cells(row: HTMLElement, texts: readonly string[], final: boolean): void {
     const written = final
       ? texts.length
@@ -227,12 +230,12 @@ export class BlockView {
   }
 }
 
-/** Whether a paragraph may be the header of a table, and the beginning of the line under it. */
+/** Whether the text of a paragraph may be the header of a table. */
 function isHeader(text: string): boolean {
   return text.length <= MAX_HEADER_CHARS && HEADER.test(text) && HAS_WORDS.test(text);
 }
 
-/** A text without what at its end may be the header of a table, until the line under it says so. */
+/** `text` without the line at its end that may be the header of a table, as long as the line under it has not come. */
 function withoutHeader(text: string): string {
   const at = text.lastIndexOf("\n|");
   return at >= 0 && text.length - at <= MAX_HEADER_CHARS && HEADER.test(text.slice(at))

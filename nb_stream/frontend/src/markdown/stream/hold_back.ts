@@ -1,16 +1,16 @@
-/** Which beginnings of a line are better not shown yet: what they will be is not what they look like. */
+/** Decides which beginnings of a line are not shown yet, because the line will probably become something else. */
 
 import type { Block } from "../parse/block";
 
-/** Marks of containers, which come before what a line is. */
+/** The marks of containers at the beginning of a line. */
 const CONTAINERS = /^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t])))*[ \t]*/;
-/** Bullets, rules, underlines, fences, lines of tables, boxes, numbers and formulas before they say what they are. */
+/** Beginnings of bullets, rules, underlines, fences, lines of tables, boxes, numbers and formulas. */
 const UNDECIDED_LINE = /^(?:[-=*_#+|~`:$\s]*|(?:`{3,}|~{3,})[^`]*|\d{1,9}[.)]?|\[[ xX]?\]?\s*|\\\[?)$/;
 
-/** Marks of quotes, in which a fence can stand. */
+/** The marks of quotes, in which a fence can stand. */
 const QUOTES = /^[ \t>]*/;
 
-/** Whether the beginning of a line, coming after `tip`, is kept back until more of it comes. */
+/** Whether `line`, the beginning of a line behind the block `tip`, is held back until more of the line comes. */
 export function holdsBack(line: string, tip: Block): boolean {
   if (line.length > 200) return false;
   if (tip.kind === "code" && tip.fence) {

@@ -1,9 +1,12 @@
 /**
- * The text of one element while it grows: what is settled is never read or touched again.
+ * Shows the text of one element while it grows. Text that is settled is never read or touched again.
  *
- * A long text is cut into parts, each in a box that the browser lays out by itself; where it is cut depends on the
- * text alone. A text that offers no place for a cut, such as a word of 20 kB, is cut where it is too long. How much is read again is bounded for any text by a credit that grows with what comes in: where it does
- * not suffice, new text is shown as it is until it does.
+ * A long text is cut into parts. Each part stands in a box that the browser lays out by itself. The places of the cuts
+ * depend on the text alone. A text that offers no place for a cut, such as a word of 20 kB, is cut where it is too
+ * long.
+ *
+ * A text may be read again and again while it grows. How much is read is bounded for any text by a credit, which grows
+ * with each character that comes in. If the credit does not suffice, new text is shown as it is until it does.
  */
 
 import { h } from "../../dom/build";
@@ -17,20 +20,20 @@ import type { Definitions } from "../parse/link_targets";
 import { type Cut, cutAfter, lastCut } from "../parse/split_points";
 import { isPlainContinuation, mayStayUnread } from "./plain_continuation";
 
-/** Characters of a text that stand in one box. */
+/** Characters of a text in one box. */
 export const CHARS_PER_PART = 4096;
-/** Characters of a text that has no place for a cut, behind which it is cut all the same, for each one of a part. */
+/** A text without a place for a cut is cut all the same when it is so many parts long. */
 const MAX_UNCUT_PARTS = 4;
-/** Characters that may be read for each one that comes in. */
+/** Characters that may be read for each character that comes in. */
 const READ_PER_CHAR = 8;
-/** Elements that text may go on in. */
+/** Elements in which a text may go on. */
 const RUNNING = "em, strong, del, code, .nbs-math, .nbs-coming-image";
 
-/** What all texts of a message share. */
+/** The state that all texts of a message share: how much was read, and which texts wait for a definition. */
 export class Reading {
-  /** Characters that were read. */
+  /** Characters that were read so far. */
   read = 0;
-  /** Texts whose labels have no definition so far. */
+  /** The elements of texts whose labels have no definition so far, by label. */
   readonly waiting = new Map<string, Set<HTMLElement>>();
   readonly sources = new Map<HTMLElement, string>();
   #received = 0;
@@ -46,7 +49,7 @@ export class Reading {
     this.read += length;
   }
 
-  /** Take `length` off the credit; false where it does not suffice. */
+  /** Take `length` off the credit. False if the credit does not suffice; then nothing is taken. */
   spend(length: number): boolean {
     if (this.read + length > READ_PER_CHAR * this.#received) return false;
     this.read += length;
@@ -62,19 +65,23 @@ export class Reading {
   }
 }
 
+/** Owned by the view of blocks; one for each element whose text grows. */
 export class InlineStream {
   /** The settled beginning of the text. */
   #settled = "";
-  /** The box that is being filled. */
+  /** The box that grows. */
   #box: HTMLElement;
-  /** Characters of the source in it. */
+  /** Characters of the source that stand settled in the box. */
   #length = 0;
-  /** Nodes in it that are settled, and the settled text behind the last of them. */
+  /** How many nodes in the box are settled. */
   #nodes: number;
+  /** The settled text behind the last settled node. */
   #carry = "";
-  /** The text as it was shown last, what of its end was left out, and how much of it was read. */
+  /** The text as it was shown last. */
   #shown = "";
+  /** The end of that text that was left out. */
   #rest = "";
+  /** The length of the text when it was read last. */
   #readTo = 0;
   #tail: TailKind = "other";
   #missing = new Set<string>();
@@ -118,13 +125,13 @@ export class InlineStream {
   }
 
   /**
-   * Bring all boxes but the last one to their ends. Nothing behind the longest that a box may be is read for it, unless
-   * it lies in the data of an image, which is not shown as text.
+   * Fill all boxes but the last one. For a box, no text is read that lies beyond the greatest length of a box, unless
+   * the text lies in the data of an image: that is not shown as text.
    */
   #cutTooLong(text: string): void {
     for (;;) {
       const end = this.#settled.length - this.#length + MAX_UNCUT_PARTS * this.reading.part;
-      if (text.length <= end + 1) return; // one more for the second half of a character
+      if (text.length <= end + 1) return; // one more, for the second half of a surrogate pair
       const box = this.#box;
       const inline = this.#read(text.slice(this.#settled.length, end), true);
       if (inline.tail === "hidden") return;
@@ -153,7 +160,7 @@ export class InlineStream {
     this.#carry = "";
   }
 
-  /** Whether what is new can be added as it is. */
+  /** Whether the new end of `text` can be added without being read. */
   #isQuiet(text: string, open: number): boolean {
     const added = text.length - this.#shown.length;
     if (!mayStayUnread(text.length - this.#readTo, open)) return false;
@@ -182,7 +189,7 @@ export class InlineStream {
     this.#settled += inline.source.slice(0, settled?.at ?? begin);
   }
 
-  /** Where the present box is full. */
+  /** The cut at which the present box is full, or null. */
   #partEnd(inline: Inline, from: Cut | null): Cut | null {
     const { part } = this.reading;
     return from ? cutAfter(inline, from.at + part) : cutAfter(inline, Math.max(1, part - this.#length));
@@ -195,7 +202,7 @@ export class InlineStream {
     return fragment;
   }
 
-  /** Show what is new as it is written. */
+  /** Show the new end of `text` without reading it. */
   #append(text: string): void {
     if (!text.startsWith(this.#shown)) return;
     const fresh = this.#rest + text.slice(this.#shown.length);

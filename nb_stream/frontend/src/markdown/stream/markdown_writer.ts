@@ -1,8 +1,8 @@
 /**
- * Markdown as DOM while it is being written: any cutting of a text ends in the same elements.
+ * Writes Markdown as DOM while the text grows. However a text is cut into pieces, it ends in the same elements.
  *
- * Complete lines are read once. The line that is not complete is shown as what it would be, and taken back when more of
- * it comes. `check.ts` reads a finished message once more as a whole.
+ * A complete line is read once. The line that is not complete is shown as what it would be, and is taken back when more
+ * of it comes. `recheck.ts` reads a finished message once more as a whole.
  */
 
 import { inLines, openEnd, withoutColours } from "../../ansi/ansi";
@@ -14,7 +14,7 @@ import { BlockView } from "./block_view";
 import { holdsBack } from "./hold_back";
 import { CHARS_PER_PART, InlineStream, Reading } from "./inline_stream";
 
-/** Where long texts, lists and tables are cut into parts. */
+/** The length at which texts (in characters), lists and tables (in items) are cut into parts. */
 export interface WriterParts {
   readonly text: number;
   readonly items: number;
@@ -22,20 +22,21 @@ export interface WriterParts {
 
 const PARTS: WriterParts = { text: CHARS_PER_PART, items: ITEMS_PER_PART };
 
+/** Owned by the view of one text. */
 export class MarkdownWriter {
   readonly #reading: Reading;
   readonly #parser: BlockParser;
   readonly #view: BlockView;
   /** The line that is not complete. */
   #line = "";
-  /** The end of a piece that may belong together with the next one. */
+  /** The end of the last piece, which the next one may complete. */
   #carry = "";
   #isEnded = false;
 
   constructor(
     readonly el: HTMLElement,
     services: Services,
-    /** The definitions that were found. */
+    /** Takes in the definitions that are found. */
     readonly definitions = new Definitions(),
     parts = PARTS,
   ) {
@@ -44,7 +45,7 @@ export class MarkdownWriter {
     this.#view = new BlockView(el, this.#reading);
   }
 
-  /** Characters that were read so far, those that were read again included. */
+  /** Characters that were read so far; those that were read twice count twice. */
   get read(): number {
     return this.#reading.read;
   }
@@ -85,7 +86,7 @@ export class MarkdownWriter {
     this.#line += text.slice(from);
   }
 
-  /** Show anew the texts that refer to what was defined behind them. */
+  /** Show those texts anew that refer to definitions behind them. */
   #resolve(): void {
     const els = new Set<HTMLElement>();
     for (const [label, waiting] of this.#reading.waiting) {
@@ -99,7 +100,7 @@ export class MarkdownWriter {
   }
 }
 
-/** Make `text` the whole content of `el`; a long one comes in portions (`paced.ts`). */
+/** Make `text` the whole content of `el`. A long text comes in portions (`dom/portions.ts`). */
 export function renderMarkdown(el: HTMLElement, text: string, services: Services): void {
   el.replaceChildren();
   writeAll(el, new MarkdownWriter(el, services), text);

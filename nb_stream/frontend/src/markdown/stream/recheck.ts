@@ -1,6 +1,6 @@
 /**
- * A finished message is read once more as a whole, in idle time, and what differs is put right: so its end is exact
- * whatever the way there did, a link whose definition came later included.
+ * Reads a finished message once more as a whole, in idle time, and puts right the elements that differ. So the finished
+ * message is exact, however it came; a link whose definition came later is one example.
  */
 
 import type { Services } from "../dom/inline_view";
@@ -10,13 +10,13 @@ import { keepingPlaces } from "../dom/selection";
 import type { Definitions } from "../parse/link_targets";
 import { MarkdownWriter, type WriterParts } from "./markdown_writer";
 
-/** Characters that are read in one go: about 2 ms. */
+/** Characters that are read in one go; this takes about 2 ms. */
 const SLICE_CHARS = 16_384;
 
-/** Whether more may be done now. */
+/** Whether there is time to do more now. */
 type MayGoOn = () => boolean;
 
-/** Begin the check of `el`, which shows `text` and is complete; `definitions` are those of the whole text. */
+/** Begin to check `el`, which shows the whole of `text`. `definitions` are those of the whole text. */
 export function checkLater(
   el: HTMLElement,
   text: string,
@@ -36,7 +36,7 @@ function soon(go: (mayGoOn: MayGoOn) => void): void {
   } else setTimeout(() => go(() => false), 50);
 }
 
-/** The check at once, all of it. Returns how many of the outermost elements differed. */
+/** Check all of `el` at once. Returns how many of the outermost elements differed. */
 export function checkNow(
   el: HTMLElement,
   text: string,
@@ -66,7 +66,7 @@ class Recheck {
     this.#writer = new MarkdownWriter(this.#fresh, services, definitions, parts);
   }
 
-  /** Do a part, and more while `mayGoOn`. Returns whether all is done. */
+  /** Check a part, and more as long as `mayGoOn`. Returns whether all is checked. */
   advance(mayGoOn: MayGoOn): boolean {
     do {
       this.#writer.write(this.text.slice(this.#read, this.#read + SLICE_CHARS));
@@ -78,7 +78,7 @@ class Recheck {
           this.#count(() => this.el.lastElementChild!.remove());
         return true;
       }
-      // The last elements may still change: a bundle of blocks is closed when two more are full.
+      // The last elements may still change, because a bundle of blocks is closed when two more bundles are full.
       this.#compare(this.#fresh.childElementCount - 4);
     } while (mayGoOn());
     return false;
@@ -88,7 +88,7 @@ class Recheck {
     for (; this.#compared < end; this.#compared++) {
       const old = this.el.children[this.#compared];
       const fresh = this.#fresh.children[this.#compared]!;
-      // The writer counts its children: something stays in the place.
+      // The writer counts its children, so an empty element takes the place of the one that moves.
       fresh.replaceWith(document.createElement("div"));
       if (!old) this.#count(() => this.el.append(fresh));
       else if (!isSame(old, fresh)) this.#repair(old, fresh);

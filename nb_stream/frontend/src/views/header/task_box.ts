@@ -105,7 +105,9 @@ export class TaskBox {
     this.#enable(this.#reset, !active, why);
   }
 
-  /** A button tells why it is shut. One that is shut while it has the focus would drop it; the box beside it takes it. */
+  /**
+   * A button tells why it is shut. One that is shut while it has the focus would drop it; the box beside it takes it.
+   */
   #enable(el: HTMLButtonElement, could: boolean, why: string): void {
     const enabled = could && why === "";
     el.dataset.title ??= el.title;

@@ -115,8 +115,8 @@ export function listenForKeys(
 }
 
 /**
- * The control in `root` that names `key` as its own. Of several requests for approval it is the one that `target` is in;
- * else nobody knows which is meant, and they are all returned.
+ * The control in `root` that names `key` as its own. Of several requests for approval it is the one that `target` is
+ * in; else nobody knows which is meant, and they are all returned.
  */
 export function controlsOf(root: Element, key: string, target: EventTarget | null): HTMLElement[] {
   const name = /^[A-Z]$/.test(key) ? `Shift+${key}` : key;

@@ -1,7 +1,8 @@
 /**
  * A part of the panel that comes with the module "extras". Its place is there from the start.
  *
- * A panel wants the module as soon as it is shown, and not when the reader opens the part: by then the kernel can be gone.
+ * A panel wants the module as soon as it is shown, and not when the reader opens the part: by then the kernel can be
+ * gone.
  */
 
 import type { Connection } from "../../comm/connection";

@@ -15,7 +15,9 @@ export function depthClass(head: CellHead): string {
   return depth > 0 ? `nbs-d${depth}` : "";
 }
 
-/** The fragment of the page's address that leads to a cell: runs and cells are numbered anew in each panel of a page. */
+/**
+ * The fragment of the page's address that leads to a cell: runs and cells are numbered anew in each panel of a page.
+ */
 export function anchorOf({ run = "", id, started_at = 0 }: CellHead): string {
   return `nbs-${run}-${id}-${Math.round(started_at * 1000)}`.replace(/[^\w-]/g, "-");
 }

@@ -367,7 +367,9 @@ export class History {
     });
   }
 
-  /** A cell that was being written keeps its text on the page where it stays open: nothing flickers, nothing is lost. */
+  /**
+   * A cell that was being written keeps its text on the page where it stays open: nothing flickers, nothing is lost.
+   */
   #succeed(view: CellView, follows: boolean): void {
     const old = this.live.view(view.cell.id);
     if (!old) return;
