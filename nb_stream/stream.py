@@ -110,17 +110,17 @@ class TeamStream(StandIn):
         agents, built = self._backend.agents, self._backend.streaming
         self._gate = TokenGate(agents, built, streaming, may_create=self._backend.may_create)
         self._backend.wanted = self._gate.wanted
-        self._feed = EventHub(agents, self._gate, self._backend.joined)
-        self._switches = Switches(lambda: self._feed.agents, self._gate.is_open, self._set_switch)
+        self._hub = EventHub(agents, self._gate, self._backend.joined)
+        self._switches = Switches(lambda: self._hub.agents, self._gate.is_open, self._set_switch)
         self._home = event_loops.OwnerLoop()
-        self._runner = RunSupervisor(self._backend, self._feed, self._home, input_timeout, input_default)
-        self._feed.prices, self._feed.models = checked(prices or {}), self._backend.models
+        self._supervisor = RunSupervisor(self._backend, self._hub, self._home, input_timeout, input_default)
+        self._hub.prices, self._hub.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
         if record is not None:
-            self._feed.tape.record(record, self._head, redact=redact, complain=self._complain)
+            self._hub.event_log.record(record, self._head, redact=redact, complain=self._complain)
         self._replay = team if isinstance(team, Replay) else None
         if self._replay is not None:
-            self._replay.on_change(lambda: self.call(self._feed.tell_state))
+            self._replay.on_change(lambda: self.call(self._hub.tell_state))
         if view is not None:
             from .terminal.view import terminal_view
 
@@ -140,8 +140,8 @@ class TeamStream(StandIn):
         recording = Recording(path)
         stream = cls(recording if team is None else team, **options)
         transcript, events = recording.ended()
-        stream._feed.restore(transcript, events)
-        stream._runner.go_on(len(transcript.runs), None if team is None else recording.state)
+        stream._hub.restore(transcript, events)
+        stream._supervisor.go_on(len(transcript.runs), None if team is None else recording.state)
         if team is None:
             stream._head = header(recording.agents, recording.streaming, recording.created or time.time())
         return stream
@@ -151,7 +151,7 @@ class TeamStream(StandIn):
     @property
     def agents(self) -> tuple[AgentInfo, ...]:
         """The agents of the team and of the teams and agents inside it."""
-        return self._feed.agents
+        return self._hub.agents
 
     @property
     def has_team(self) -> bool:
@@ -179,17 +179,17 @@ class TeamStream(StandIn):
     def transcript(self) -> Transcript:
         """Everything that was said so far, text behind closed gates included. Any thread may read it at any time,
         without waiting."""
-        return self._feed.transcript if self._home.here else self._feed.so_far
+        return self._hub.transcript if self._home.here else self._hub.so_far
 
     @property
     def state(self) -> RunState:
         """The state of the current or the last run."""
-        return self._runner.state
+        return self._supervisor.state
 
     @property
     def detail(self) -> str:
         """A sentence for the state: why the run ended, or what it waits for. It may be empty."""
-        return self._runner.detail
+        return self._supervisor.detail
 
     @property
     def replay(self) -> Replay | None:
@@ -199,12 +199,12 @@ class TeamStream(StandIn):
     @property
     def statuses(self) -> dict[str, AgentStatus]:
         """What each agent is doing, by path. Agents that had no turn yet are missing."""
-        return dict(self._feed.status)
+        return dict(self._hub.status)
 
     @property
     def models(self) -> dict[str, str]:
         """The name of each agent's model, by path. Agents whose model is not known are missing."""
-        return dict(self._feed.models)
+        return dict(self._hub.models)
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -244,9 +244,9 @@ class TeamStream(StandIn):
         UnknownAgentError.
         """
         paths = self._paths(agents)
-        remove_callback = self._feed.tokens.add(callback, paths)
+        remove_callback = self._hub.tokens.add(callback, paths)
         remove_wish = self._gate.listen(paths)
-        self.call(self._feed.gates_changed)
+        self.call(self._hub.gates_changed)
         for agent in self.agents:
             if paths is not None and agent.path in paths and not agent.can_stream:
                 self._complain(f"{agent.path!r} has no tokens for the callback {name_of(callback)}. {agent.reason}")
@@ -254,7 +254,7 @@ class TeamStream(StandIn):
         def remove() -> None:
             remove_callback()
             remove_wish()
-            self.call(self._feed.gates_changed)
+            self.call(self._hub.gates_changed)
 
         return remove
 
@@ -263,7 +263,7 @@ class TeamStream(StandIn):
     ) -> Callable[[], None]:
         """Call `callback(event)` for each event of a run (`nb_stream.core.model.Event`). Chunks come only if the gate
         of their agent is open, and this callback makes no agent stream. Returns a function that removes it."""
-        return self._feed.events.add(callback, self._paths(agents))
+        return self._hub.events.add(callback, self._paths(agents))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Let a display follow the stream. Returns a function that removes it. Any thread may call both; they act on
@@ -273,14 +273,14 @@ class TeamStream(StandIn):
         def leave() -> None:
             nonlocal gone
             gone = True
-            self.call(lambda: self._feed.leave(watcher))
+            self.call(lambda: self._hub.leave(watcher))
 
-        self.call(lambda: None if gone else self._feed.watch(watcher))  # it may be removed before the loop adds it
+        self.call(lambda: None if gone else self._hub.watch(watcher))  # it may be removed before the loop adds it
         return leave
 
     def drain(self) -> None:
         """Fold the text that waits into the transcript. On the stream's loop."""
-        self._feed.drain()
+        self._hub.drain()
 
     def _paths(self, agents: Collection[str] | str | None) -> Collection[str] | None:
         if agents is None:
@@ -303,7 +303,7 @@ class TeamStream(StandIn):
         Raises RecordingError if the file cannot be written, or if nothing was heard yet.
         """
         head = self._head if state is None else {**self._head, "state": dict(state)}
-        self._feed.tape.save(path, head, redact=redact)
+        self._hub.event_log.save(path, head, redact=redact)
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the transcript to a file. Its suffix names the form: `nb_stream.export` lists them. Raises ValueError
@@ -311,7 +311,7 @@ class TeamStream(StandIn):
         export(self.transcript, path)
 
     def _complain(self, sentence: str) -> None:
-        self.call(lambda: self._feed.complain(sentence))
+        self.call(lambda: self._hub.complain(sentence))
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -323,14 +323,14 @@ class TeamStream(StandIn):
         without text, and LoopError if no event loop runs.
         """
         text = self._backend.task_text(task)
-        return self._runner.begin(self.as_reply(task), text, output_task_messages)
+        return self._supervisor.begin(self.as_reply(task), text, output_task_messages)
 
     async def run(self, task: Any = None, *, cancellation_token: Any = None, output_task_messages: bool = True) -> Any:
         """Run the team and return its `TaskResult`, or raise the team's error. If the task that waits is cancelled, the
         run is cancelled too. Raises AlreadyRunningError as `start`."""
         await self._freed()
         return await self._awaited(
-            self._runner.begin(task, self._text(task), output_task_messages, token=cancellation_token)
+            self._supervisor.begin(task, self._text(task), output_task_messages, token=cancellation_token)
         )
 
     def run_stream(
@@ -348,15 +348,15 @@ class TeamStream(StandIn):
         return messages
 
     async def _messages(
-        self, task: Any, output_task_messages: bool, token: Any, left: Callable[[], bool]
+        self, task: Any, output_task_messages: bool, token: Any, abandoned: Callable[[], bool]
     ) -> AsyncGenerator[Any, None]:
         await self._freed()
-        outlet = MessageQueue()
-        run = self._runner.begin(task, self._text(task), output_task_messages, outlet, token)
-        run.left = left
+        queue = MessageQueue()
+        run = self._supervisor.begin(task, self._text(task), output_task_messages, queue, token)
+        run.abandoned = abandoned
         async with run.waited_for() as wait:
             try:
-                async for message in outlet:
+                async for message in queue:
                     wait.away = True
                     yield message
                     wait.away = False
@@ -377,8 +377,8 @@ class TeamStream(StandIn):
             return await self._awaited(self.start(task, output_task_messages=output_task_messages))
 
         self.check_task(task)
-        if self._runner.left is None:
-            self._runner.check_free("start a run")  # a run that cannot begin must not patch the loop
+        if self._supervisor.abandoned is None:
+            self._supervisor.check_free("start a run")  # a run that cannot begin must not patch the loop
         with interrupts.caught_blocking() as wait:
             return event_loops.run_sync(work, self._home, self.cancel)
 
@@ -386,10 +386,10 @@ class TeamStream(StandIn):
         """End the run after the current turn, and wait for its end. A question that the turn waits for is dismissed.
         If a tool or a callback of the run calls this, it does not wait. Does nothing if no run is under way. Raises
         UnsupportedError if the agent framework cannot stop after a turn."""
-        run = self._runner.run
+        run = self._supervisor.run
         if run is not None and not run.done():
             self._backend.check_able(Ability.STOP)
-            self.call(lambda: self._runner.stop(run))
+            self.call(lambda: self._supervisor.stop(run))
             if not is_within(run):
                 async with run.waited_for():
                     await run.settled()
@@ -398,7 +398,7 @@ class TeamStream(StandIn):
         """End the run now, and wait for its end, which takes less than a second. The team keeps its history, and the
         next run works. Text that was being written stays in the transcript, marked as cancelled. Does nothing if no run
         is under way."""
-        run = self._runner.run
+        run = self._supervisor.run
         if run is not None and not run.done():
             await self._cancel(run)
 
@@ -431,7 +431,7 @@ class TeamStream(StandIn):
     def as_reply(self, task: Any) -> Any:
         """The task as `start` takes it: if the last run ended with a handoff to somebody outside the team, a text
         becomes the answer to it."""
-        return self._runner.as_reply(task)
+        return self._supervisor.as_reply(task)
 
     def check_task(self, task: Any) -> None:
         """Raises EmptyTaskError for a text or a list without content. A bare team would take them."""
@@ -453,12 +453,12 @@ class TeamStream(StandIn):
             raise
 
     async def _cancel(self, run: Run) -> None:
-        self.call(lambda: self._runner.cancel(run))
+        self.call(lambda: self._supervisor.cancel(run))
         await run.settled()
 
     async def _freed(self) -> None:
         """Cancel a run if the loop over its `run_stream` was left, and wait for its end."""
-        run = self._runner.left
+        run = self._supervisor.abandoned
         if run is not None and not is_within(run):
             await asyncio.wait([asyncio.ensure_future(self._cancel(run))], timeout=event_loops.RUN_END_TIMEOUT_S)
 
@@ -469,23 +469,23 @@ class TeamStream(StandIn):
             await event_loops.outlast([self._cancel(run)])
 
     async def _save_state(self) -> dict[str, Any]:
-        await self._runner.ready()
+        await self._supervisor.ready()
         return await self._backend.save_state()
 
     async def _load_state(self, state: dict[str, Any]) -> None:
-        with self._runner.aside("load a state"):
-            self._runner.saved = None
-            await self._runner.ready()
+        with self._supervisor.exclusive("load a state"):
+            self._supervisor.saved = None
+            await self._supervisor.ready()
             await self._backend.load_state(state)
-            await self._runner.changed()
+            await self._supervisor.changed()
 
     async def _reset(self) -> None:
-        with self._runner.aside("reset"):
-            self._runner.saved = None
-            await self._runner.ready()
+        with self._supervisor.exclusive("reset"):
+            self._supervisor.saved = None
+            await self._supervisor.ready()
             await self._backend.reset()
-            await self._runner.changed()
-        self._feed.event(Notice(now(), "The team was reset: its agents remember nothing from above."))
+            await self._supervisor.changed()
+        self._hub.event(Notice(now(), "The team was reset: its agents remember nothing from above."))
 
     # --- questions -------------------------------------------------------------------------------------------------
 
@@ -493,7 +493,7 @@ class TeamStream(StandIn):
     def questions(self) -> tuple[Question, ...]:
         """The questions that wait for a person: requests for input, approvals, and a handoff to somebody outside the
         team. Each of them also stands in a waiting cell of the transcript. Any thread."""
-        return self._runner.questions.listed
+        return self._supervisor.questions.listed
 
     def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
         """Answer a question. The answer to an approval is "approve" or True, or "reject" or False; a refusal may have a
@@ -501,12 +501,12 @@ class TeamStream(StandIn):
 
         Raises NotRunningError if the question is not open, and ValueError if `text` is no answer to it.
         """
-        self._runner.questions.answer(request_id, text, reason)
+        self._supervisor.questions.answer(request_id, text, reason)
 
     def dismiss(self, request_id: str) -> None:
         """End a question without an answer: the input is empty, the approval is refused. Any thread. Raises
         NotRunningError if the question is not open."""
-        self._runner.questions.dismiss(request_id)
+        self._supervisor.questions.dismiss(request_id)
 
     def on_question(self, callback: Callable[[Question], Any]) -> Callable[[], None]:
         """Call `callback(question)` for each question. The value that it returns is the answer; None leaves the
@@ -514,14 +514,14 @@ class TeamStream(StandIn):
         `stream.on_question(lambda q: input(q.text))`. If it raises, a notice in the transcript says so, and the
         question stays open. Returns a function that removes the callback. Raises TypeError if `callback` cannot be
         called."""
-        return self._runner.questions.on_question(callback)
+        return self._supervisor.questions.on_question(callback)
 
     # --- the loop --------------------------------------------------------------------------------------------------
 
     @property
     def current(self) -> Run | None:
         """The handle of the current or the last run."""
-        return self._runner.run
+        return self._supervisor.run
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -538,4 +538,4 @@ class TeamStream(StandIn):
 
     def _set_switch(self, path: str, on: bool) -> None:
         self._gate.set(path, on)
-        self.call(self._feed.gates_changed)
+        self.call(self._hub.gates_changed)

@@ -85,10 +85,10 @@ class EventHub:
         self._faulty: list[Watcher] = []  # displays whose failure is in the log
         self.prices: dict[str, tuple[float, float]] = {}
         self.models: dict[str, str] = {}
-        self.tape = EventLog()
-        self._kept = self.tape.chunks
+        self.event_log = EventLog()
+        self._kept = self.event_log.chunks
         self._keep = self._kept.append
-        self.outlet: MessageQueue | None = None
+        self.queue: MessageQueue | None = None
         self._joined = joined
         self._begun = Transcript(agents=agents)  # as it was when the run began
         # The transcript and the text that waits to be folded: replaced in one step, because other threads read them.
@@ -131,7 +131,7 @@ class EventHub:
         """Take a piece of text, with the framework's own event. This is called for every token, so it is kept short."""
         self._keep(chunk)
         if len(self._kept) >= BATCH_CHUNKS:
-            self.tape.pack()
+            self.event_log.pack()
         path = chunk.path
         first = self._said[1].add(chunk)
         if first:
@@ -143,7 +143,7 @@ class EventHub:
                 watcher.touched(first)
             except Exception as error:  # noqa: BLE001
                 self._failed(watcher, error)
-        if self.outlet is None and not self.tokens and not self.events:
+        if self.queue is None and not self.tokens and not self.events:
             if self._held:
                 self._held = ChunkBuffer()  # a later listener would get the held text with a gap behind it
         elif self.gate.is_open(path):
@@ -158,7 +158,7 @@ class EventHub:
         self.drain()
         if isinstance(event, ModelCalls) or (path and isinstance(event, Message)):
             event = self._priced(event, event.path)
-        self.tape(event)
+        self.event_log(event)
         if isinstance(event, TurnStarted):
             self.gate.turn_begins(path)
             self._set_status(path, AgentStatus.SILENT)
@@ -204,19 +204,19 @@ class EventHub:
     def rewind(self) -> None:
         """A replay goes back to the beginning of its run: forget the events of the run."""
         self._said, self._held = (self._begun, ChunkBuffer()), ChunkBuffer()
-        self.tape.rewind()
+        self.event_log.rewind()
         self._tell(lambda watcher: watcher.rewound())
 
     def restore(self, transcript: Transcript, events: Iterable[Event]) -> None:
         """Begin with a transcript that was recorded earlier, and with the events that it came from."""
         self._begun = replace(transcript, agents=self.agents)
         self._said = self._begun, ChunkBuffer()
-        self.tape.keep(events)
+        self.event_log.keep(events)
 
-    def begin(self, outlet: MessageQueue | None) -> None:
-        """A run begins; `outlet` takes its messages for the consumer of `run_stream`."""
+    def begin(self, queue: MessageQueue | None) -> None:
+        """A run begins; `queue` takes its messages for the consumer of `run_stream`."""
         self.status.clear()
-        self.outlet = outlet
+        self.queue = queue
 
     def end(self) -> None:
         """A run ended: nobody is writing any more."""
@@ -244,8 +244,8 @@ class EventHub:
         self.event(Notice(now(), sentence))
 
     def _pass(self, native: Any, chunk: Chunk) -> None:
-        if self.outlet is not None:
-            self.outlet.put(native)
+        if self.queue is not None:
+            self.queue.put(native)
         if self.tokens:
             token = Token(chunk.agent, chunk.path, think_tags.with_think_tags(chunk.text), chunk.message_id, chunk.at)
             self.tokens.send(token, chunk.path)

@@ -77,7 +77,7 @@ class Questions:
     be used on any thread, the rest on the stream's loop.
 
     `say(event, path)` puts an event into the transcript. `call(function)` calls a function on the loop. `changed()` is
-    called when a question came or went. `heard()` tells whether a person watches who can answer. If nobody watches, the
+    called when a question came or went. `attended()` tells whether a person watches who can answer. If nobody does, the
     questions of a run are asked at standard input, if that can be read. After `timeout` seconds (None: never) a request
     for input is answered with `default`, and an approval is refused. `input_type` is the name of the class with which
     the framework reports a request for input.
@@ -88,12 +88,12 @@ class Questions:
         say: Callable[[Message | InputResolved | Notice, str], None],
         call: Callable[[Callable[[], object]], None],
         changed: Callable[[], None],
-        heard: Callable[[], bool],
+        attended: Callable[[], bool],
         timeout: float | None,
         default: str,
         input_type: str,
     ) -> None:
-        self._say, self._call, self._changed, self._heard = say, call, changed, heard
+        self._say, self._call, self._changed, self._attended = say, call, changed, attended
         self._timeout, self._default, self._input_type = timeout, default, input_type
         self._open: dict[str, _Open] = {}
         self._hooks: list[Callable[[Question], Any]] = []
@@ -250,7 +250,7 @@ class Questions:
             return
         for hook in list(self._hooks):
             entry.tasks.append(loop.create_task(self._consult(hook, question)))
-        if self._hooks or self._heard():
+        if self._hooks or self._attended():
             return
         if entry.of_run and standard_input.attended():
             entry.tasks.append(loop.create_task(self._consult(self._at_terminal, question)))

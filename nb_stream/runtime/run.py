@@ -35,7 +35,7 @@ class Run:
         self.id = run_id
         self.loop: asyncio.AbstractEventLoop | None = None
         self.end: Callable[[bool], object] = _nothing  # the supervisor's cancel; called on the loop
-        self.left: Callable[[], bool] = lambda: False  # whether nobody holds the generator of its `run_stream` any more
+        self.abandoned: Callable[[], bool] = lambda: False  # whether nobody holds its `run_stream` any more
         self._outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
     def done(self) -> bool:

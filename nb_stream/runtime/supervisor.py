@@ -39,14 +39,14 @@ CALLBACK_TIMEOUT_S = 0.5
 
 
 class RunRequest(NamedTuple):
-    """What a caller asked of a run. `text` is the task for a reader. `outlet` takes the messages for the consumer of
+    """What a caller asked of a run. `text` is the task for a reader. `queue` takes the messages for the consumer of
     `run_stream`. `token` is the caller's cancellation token. `answer` is the answer to a handoff, if the task is one.
     `moved` says that the last run was on another event loop, to which the team's queues still belong."""
 
     task: Any
     text: str
     output_task_messages: bool
-    outlet: MessageQueue | None
+    queue: MessageQueue | None
     token: Any
     answer: str | None
     moved: bool
@@ -72,34 +72,34 @@ class _Asking:
 
 
 class RunSupervisor:
-    """Runs of one team, and their state. A `TeamStream` owns it. `begin`, `check_free`, `active` and `left` may be used
-    on any thread, the rest on the stream's loop."""
+    """Runs of one team, and their state. A `TeamStream` owns it. `begin`, `check_free`, `active` and `abandoned` may be
+    used on any thread, the rest on the stream's loop."""
 
     def __init__(
-        self, backend: Backend, feed: EventHub, home: OwnerLoop, input_timeout: float | None, input_default: str
+        self, backend: Backend, hub: EventHub, home: OwnerLoop, input_timeout: float | None, input_default: str
     ) -> None:
         self.state, self.detail = RunState.IDLE, ""
         self.run: Run | None = None
         self.saved: dict[str, Any] | None = None  # a state that the team loads before anything else
         self.questions = Questions(
-            feed.event,
+            hub.event,
             home.call,
             self._asked,
-            lambda: feed.attended,
+            lambda: hub.attended,
             input_timeout,
             input_default,
             backend.input_type,
         )
-        self._backend, self._feed, self._home = backend, feed, home
+        self._backend, self._hub, self._home = backend, hub, home
         self._lock = threading.Lock()
-        self._aside: tuple[str, asyncio.AbstractEventLoop] | None = None  # the call that has the team between runs
+        self._exclusive: tuple[str, asyncio.AbstractEventLoop] | None = None  # the call that has the team between runs
         self._count = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pump: asyncio.Task[Any] | None = None
         self._cancelled: asyncio.Future[None] | None = None  # done when nobody waits for the run any more
         self._cancelling = False
-        self._heard: Run | None = None  # the run whose events count; None before its start and after its end or cancel
-        self._mending: asyncio.Task[None] | None = None
+        self._current: Run | None = None  # the run whose events count, from its start to its end or cancel
+        self._recovery: asyncio.Task[None] | None = None
         self._handoff: Handoff | None = None
         self._reply: Any = None  # the last task that was made of an answer to the handoff
 
@@ -111,53 +111,53 @@ class RunSupervisor:
         if run is None or run.done():
             return False
         if loop is not None and loop.is_closed():
-            self._bury(run)
+            self._abandon_closed_loop(run)
             return False
         return True
 
     @property
-    def left(self) -> Run | None:
+    def abandoned(self) -> Run | None:
         """The run that is under way, if the loop over its `run_stream` was left and the generator is not closed yet."""
-        return self.run if self.active and self.run is not None and self.run.left() else None
+        return self.run if self.active and self.run is not None and self.run.abandoned() else None
 
     def check_free(self, wish: str) -> None:
         """Raises AlreadyRunningError while a run is under way, here or elsewhere. `wish` says in the sentence what the
         caller wants to do."""
         if self.active:
-            raise already_running(wish, left_early=self.left is not None)
-        self._check_aside(wish)
+            raise already_running(wish, left_early=self.abandoned is not None)
+        self._check_exclusive(wish)
         self._backend.check_free()
 
     @contextlib.contextmanager
-    def aside(self, wish: str) -> Iterator[None]:
+    def exclusive(self, wish: str) -> Iterator[None]:
         """A context in which no run can begin, so that the team can be changed. Raises AlreadyRunningError as
         `check_free`. On the loop."""
         self.check_free(wish)
         with self._lock:
             self._check_taken(wish)
-            mine = self._aside = wish, asyncio.get_running_loop()
+            mine = self._exclusive = wish, asyncio.get_running_loop()
         try:
             yield
         finally:
-            if self._aside is mine:
-                self._aside = None
+            if self._exclusive is mine:
+                self._exclusive = None
 
     def _check_taken(self, wish: str) -> None:
         """Raises AlreadyRunningError if another thread has begun something since `check_free`. Under the lock."""
         if self.run is not None and not self.run.done():
             raise already_running(wish)
-        self._check_aside(wish)
+        self._check_exclusive(wish)
 
-    def _check_aside(self, wish: str) -> None:
-        if self._aside is not None and not self._aside[1].is_closed():
-            raise AlreadyRunningError(f"Cannot {wish}: a call to {self._aside[0]} has not ended. Wait for its end.")
+    def _check_exclusive(self, wish: str) -> None:
+        if self._exclusive is not None and not self._exclusive[1].is_closed():
+            raise AlreadyRunningError(f"Cannot {wish}: a call to {self._exclusive[0]} has not ended. Wait for its end.")
 
     def begin(
         self,
         task: Any,
         text: str,
         output_task_messages: bool = True,
-        outlet: MessageQueue | None = None,
+        queue: MessageQueue | None = None,
         token: Any = None,
     ) -> Run:
         """Begin a run; returns at once. `text` is the task for a reader. `token` is anything with `add_callback`: the
@@ -174,12 +174,12 @@ class RunSupervisor:
             run = self.run = Run(f"r{self._count}")
             run.loop, run.end = loop, lambda at_once: self.cancel(run, at_once=at_once)
             moved, self._loop = self._loop not in (None, loop), loop
-            self._pump, self._cancelled, self._cancelling, self._heard = None, None, False, None
+            self._pump, self._cancelled, self._cancelling, self._current = None, None, False, None
             self.questions.stopping = False
             answer = text if self._reply is not None and task is self._reply else None
             self._handoff = self._reply = None
         self._set_state(RunState.RUNNING, "")
-        work = self._supervise(run, RunRequest(task, text, output_task_messages, outlet, token, answer, moved))
+        work = self._supervise(run, RunRequest(task, text, output_task_messages, queue, token, answer, moved))
         context = contextvars.copy_context()
         self._home.call(lambda: keep_alive(context.run(asyncio.ensure_future, work)))
         return run
@@ -206,11 +206,11 @@ class RunSupervisor:
     async def ready(self) -> None:
         """Wait until the team has recovered from a failed or cancelled run, and has loaded its saved state. On the
         loop."""
-        if self._mending is not None and self._mending.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait([self._mending])
-        await self._take_up()
+        if self._recovery is not None and self._recovery.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([self._recovery])
+        await self._load_saved_state()
 
-    async def _take_up(self) -> None:
+    async def _load_saved_state(self) -> None:
         if self.saved is not None:
             await self._backend.load_state(self.saved)
             self.saved = None
@@ -235,7 +235,7 @@ class RunSupervisor:
             return
         self._cancelling = True  # first, because callbacks of the cancel may call this again
         attempt("A cancel", self._backend.request_cancel)
-        self._heard = None
+        self._current = None
         keep_alive(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
         self._set_state(RunState.STOPPING, "The run is being cancelled.")
         self.questions.cancel()
@@ -253,50 +253,50 @@ class RunSupervisor:
 
     # --- a run -----------------------------------------------------------------------------------------------------
 
-    async def _supervise(self, run: Run, order: RunRequest) -> None:
+    async def _supervise(self, run: Run, request: RunRequest) -> None:
         """Own a run from its start to its last event, in a task of its own."""
         CURRENT_RUN.set(weakref.ref(run))
         with counting():
-            await self._to_its_end(run, order)
+            await self._to_its_end(run, request)
 
-    async def _to_its_end(self, run: Run, order: RunRequest) -> None:
+    async def _to_its_end(self, run: Run, request: RunRequest) -> None:
         outcome = Outcome(None)
         error: BaseException | None = None
         try:
-            outcome = await self._carry_out(run, order)
+            outcome = await self._carry_out(run, request)
         except BaseException as caught:  # noqa: BLE001 - also CancelledError: it becomes the run's outcome
             error = caught
         if run.done():  # its event loop was closed
             return
-        self._heard = None
+        self._current = None
         try:
-            await self._close(run, order, outcome, error)
+            await self._close(run, request, outcome, error)
         finally:
             self._let_go()
             run.finish(outcome.result, error)
 
     def _let_go(self) -> None:
         """Give the team back when it has recovered."""
-        if self._mending is None or self._mending.done():
+        if self._recovery is None or self._recovery.done():
             self._backend.release()
         else:
-            self._mending.add_done_callback(lambda _: None if self.active else self._backend.release())
+            self._recovery.add_done_callback(lambda _: None if self.active else self._backend.release())
 
-    async def _carry_out(self, run: Run, order: RunRequest) -> Outcome:
+    async def _carry_out(self, run: Run, request: RunRequest) -> Outcome:
         self._cancelled = asyncio.get_running_loop().create_future()
         if self._cancelling:
             self._cancelled.set_result(None)
-        if order.token is not None:
-            order.token.add_callback(self._canceller(run))
-        self.questions.begin(order.answer)
-        self._feed.begin(order.outlet)
-        for event in self._backend.opening(RunStarted(run.id, now(), order.text)):
-            self._feed.event(event)
-        await self._mended(order.moved)
+        if request.token is not None:
+            request.token.add_callback(self._canceller(run))
+        self.questions.begin(request.answer)
+        self._hub.begin(request.queue)
+        for event in self._backend.opening(RunStarted(run.id, now(), request.text)):
+            self._hub.event(event)
+        await self._wait_for_recovery(request.moved)
         if self._cancelling:
             raise asyncio.CancelledError
-        self._heard = run
-        pump = self._pump = asyncio.ensure_future(self._drive(run, order))
+        self._current = run
+        pump = self._pump = asyncio.ensure_future(self._drive(run, request))
         pump.add_done_callback(discard_result)
         try:
             with comm_interceptor.hold():
@@ -312,7 +312,7 @@ class RunSupervisor:
                 raise
         finally:
             if not pump.done():  # it is left behind, or this task was cancelled, as `asyncio.run` does at its end
-                self._cancelling, self._heard = True, None
+                self._cancelling, self._current = True, None
                 attempt("A cancel", self._backend.request_cancel)
                 attempt("A cancel", self._backend.abandon)
                 pump.cancel()
@@ -329,60 +329,60 @@ class RunSupervisor:
 
         return cancel_run
 
-    async def _mended(self, moved: bool) -> None:
+    async def _wait_for_recovery(self, moved: bool) -> None:
         """Wait until the team has recovered from the last run, and load its saved state."""
-        mending, self._mending = self._mending, None
-        if mending is not None and mending.get_loop() is asyncio.get_running_loop():
+        recovery, self._recovery = self._recovery, None
+        if recovery is not None and recovery.get_loop() is asyncio.get_running_loop():
             assert self._cancelled is not None
-            await asyncio.wait((mending, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
-            if not mending.done():
-                self._mending = mending
-        elif mending is not None or moved:
+            await asyncio.wait((recovery, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
+            if not recovery.done():
+                self._recovery = recovery
+        elif recovery is not None or moved:
             await self._backend.recover()
-        await self._take_up()
+        await self._load_saved_state()
 
-    async def _drive(self, run: Run, order: RunRequest) -> Outcome:
+    async def _drive(self, run: Run, request: RunRequest) -> Outcome:
         outcome = Outcome(None)
 
         def emit(event: Event | Rewound) -> None:
-            if run is not self._heard:
+            if run is not self._current:
                 return
             if isinstance(event, Rewound):
-                self._feed.rewind()
+                self._hub.rewind()
             else:
-                self._feed.event(event, getattr(event, "path", ""))
+                self._hub.event(event, getattr(event, "path", ""))
 
         def hear(native: Any, chunk: Chunk) -> None:
-            if run is self._heard:
-                self._feed.chunk(native, chunk)
+            if run is self._current:
+                self._hub.chunk(native, chunk)
 
         items = self._backend.run(
-            order.task,
-            output_task_messages=order.output_task_messages,
-            as_stream=order.outlet is not None,
+            request.task,
+            output_task_messages=request.output_task_messages,
+            as_stream=request.queue is not None,
             emit=emit,
             hear=hear,
-            ask=_Asking(self.questions, lambda: run is self._heard),
+            ask=_Asking(self.questions, lambda: run is self._current),
         )
         async with contextlib.aclosing(items):
             async for item in items:
-                if run is not self._heard:
+                if run is not self._current:
                     raise asyncio.CancelledError
                 if isinstance(item, Outcome):
                     outcome = item
                     continue
                 native, event, is_task = item
                 if isinstance(event, Chunk):
-                    self._feed.chunk(native, event)
+                    self._hub.chunk(native, event)
                     continue
                 if isinstance(event, Message):
                     event = self.questions.reported(event)
-                self._feed.event(event, "" if is_task else getattr(event, "path", ""))
-                if order.outlet is not None:
-                    order.outlet.put(native)
+                self._hub.event(event, "" if is_task else getattr(event, "path", ""))
+                if request.queue is not None:
+                    request.queue.put(native)
         return outcome
 
-    async def _close(self, run: Run, order: RunRequest, outcome: Outcome, error: BaseException | None) -> None:
+    async def _close(self, run: Run, request: RunRequest, outcome: Outcome, error: BaseException | None) -> None:
         self.questions.cancel()
         at, (result, reason) = now(), outcome
         if error is None:
@@ -393,30 +393,30 @@ class RunSupervisor:
             said, trace, agent, path = self._backend.failure(error)
             event = RunFinished(run.id, at, CellStatus.FAILED, None, said, trace, agent, path)
             state, detail = RunState.FAILED, f"{path} failed: {said}".removeprefix(" failed: ").partition("\n")[0]
-        if error is not None and self._mending is None:
-            self._mending = asyncio.ensure_future(self._mend())
+        if error is not None and self._recovery is None:
+            self._recovery = asyncio.ensure_future(self._recover())
             with contextlib.suppress(asyncio.CancelledError):  # the loop ends, but the run's last event must be told
-                await ended(self._mending, RECOVERY_TIMEOUT_S)
+                await ended(self._recovery, RECOVERY_TIMEOUT_S)
         try:
             for closing in self._backend.closing(event):
-                self._feed.event(closing)
-            self._feed.end()
+                self._hub.event(closing)
+            self._hub.end()
             if not self._cancelling:
                 with contextlib.suppress(asyncio.CancelledError):
-                    await self._feed.settle(CALLBACK_TIMEOUT_S)
+                    await self._hub.settle(CALLBACK_TIMEOUT_S)
         finally:
-            if order.outlet is not None:
+            if request.queue is not None:
                 if error is None and result is not None:  # an agent may end without a result
-                    order.outlet.put(result)
-                order.outlet.close()
+                    request.queue.put(result)
+                request.queue.close()
             self._set_state(state, detail)
-        if self._mending is None or self._mending.done():
+        if self._recovery is None or self._recovery.done():
             await attempted("What is offered after a run", lambda: self._offer(result))
 
-    async def _mend(self) -> None:
+    async def _recover(self) -> None:
         error = await attempted("To make the team ready for another run", self._backend.recover)
         if error is not None:
-            self._feed.event(Notice(now(), f"The team could not be made ready for another run: {error} Build it anew."))
+            self._hub.event(Notice(now(), f"The team could not be made ready for another run: {error} Build it anew."))
 
     async def _offer(self, result: Any) -> None:
         """If the team has handed over to somebody outside, ask for the text with which it goes on."""
@@ -426,28 +426,28 @@ class RunSupervisor:
                 self._set_state(self.state, f"{handoff.source} hands over to {handoff.target}: answer to go on.")
             self.questions.offer(handoff.target, handoff.text, lambda answer: self.begin(self.as_reply(answer), answer))
 
-    def _bury(self, run: Run) -> None:
+    def _abandon_closed_loop(self, run: Run) -> None:
         """End a run whose event loop was closed, because none of its tasks can go on. This calls displays and
         callbacks, which may begin another run. Any thread."""
         with self._lock:
             if run.done():  # another thread has ended it, and may have begun the next one
                 return
-            self._heard = self._mending = None
+            self._current = self._recovery = None
             self._backend.release()
             run.finish(error=asyncio.CancelledError())
         self.questions.begin(None)
-        self._feed.end()
+        self._hub.end()
         self._set_state(RunState.CANCELLED, "Its event loop was closed.")
-        if self._feed.outlet is not None:
-            self._feed.outlet.close()
+        if self._hub.queue is not None:
+            self._hub.queue.close()
         for closing in self._backend.closing(RunFinished(run.id, now(), CellStatus.CANCELLED)):
-            self._feed.event(closing)
+            self._hub.event(closing)
 
     # --- state -----------------------------------------------------------------------------------------------------
 
     def _set_state(self, state: RunState, detail: str) -> None:
         self.state, self.detail = state, detail
-        self._home.call(self._feed.tell_state)
+        self._home.call(self._hub.tell_state)
 
     def _asked(self) -> None:
         """Follow questions that came or went: the state says whether the run waits for a person."""

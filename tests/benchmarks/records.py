@@ -96,8 +96,8 @@ def spent(kind: str, folder: pathlib.Path, model: str, url: str) -> float:
     """CPU seconds of one run: as it is with nobody who keeps events, with them in memory, with a file besides."""
     stream = TeamStream(team(model, url), record=folder / f"run{kind}" if kind.startswith(".") else None)
     if kind == "nothing":
-        stream._feed.tape = lambda event: None
-        stream._feed._keep = lambda chunk: None
+        stream._hub.event_log = lambda event: None
+        stream._hub._keep = lambda chunk: None
     gc.collect()
     began = time.process_time()
     asyncio.run(stream.run("go"))

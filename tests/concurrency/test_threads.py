@@ -308,7 +308,7 @@ async def test_a_panel_that_is_closed_before_the_loop_has_heard_of_it_leaves_not
     thread.join(30)
     made[0].close()
     await asyncio.sleep(0.05)
-    assert stream._feed.watchers == []
+    assert stream._hub.watchers == []
 
 
 async def test_a_switch_that_is_set_while_an_agent_turns_out_to_stream_stays() -> None:

@@ -78,7 +78,7 @@ def test_any_runs_end_in_the_same_transcript_when_they_are_replayed(tmp_path_fac
     events = Author(r, turns=r.random() < 0.7).scenario().events
     path = tmp_path_factory.mktemp("any") / "run.jsonl"
     live = EventHub((ANN, BEN), TokenGate((ANN, BEN), {}), lambda first, text: first)
-    live.tape.record(path, header((ANN, BEN), {}, 0.0), complain=pytest.fail)
+    live.event_log.record(path, header((ANN, BEN), {}, 0.0), complain=pytest.fail)
     live.watchers.append(Restless(live, r))
     for event in events:
         live.chunk(None, event) if isinstance(event, Chunk) else live.event(event)
