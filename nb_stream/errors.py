@@ -124,4 +124,4 @@ def described(error: BaseException) -> tuple[str, str]:
 
 def unreachable(value: NoReturn) -> NoReturn:
     """The last branch of a choice between all values of a type. A type checker fails if a value has no branch."""
-    raise AssertionError(f"nobody has thought of {value!r}")
+    raise AssertionError(f"no branch handles {value!r}")

@@ -141,7 +141,7 @@ class TeamPanel(FrameWidget):
             defaults = inspect.signature(TeamPanel).parameters
             given = ", ".join(name for name, value in options.items() if value is not defaults[name].default)
             if given:
-                raise TypeError(f"Give {given} to the TeamStream: this panel shows one that is made already.")
+                raise TypeError(f"Give {given} to the TeamStream itself: its panel takes only title and leave.")
         self.stream = team if isinstance(team, TeamStream) else TeamStream(team, **options)
         self._clicks: dict[tuple[str, str], float] = {}  # by page, because the clocks of pages differ, and by path
         self._boxes: dict[str, ipywidgets.Checkbox] = {}

@@ -47,7 +47,7 @@ def time_of(value: object) -> float:
     """A time in seconds since the epoch. Raises ValueError if the number has no date in the years 1 to 9999."""
     seconds = _number(value)
     if not _EARLIEST <= seconds <= _LATEST:
-        raise ValueError("its time is no number of seconds that has a date")
+        raise ValueError("it is no time: it has no date in the years 1 to 9999")
     return value  # type: ignore[return-value]
 
 
@@ -69,7 +69,7 @@ def json_of(value: Any, depth: int = 0) -> Any:
         for part in value:
             json_of(part, depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is no number of JSON")
+        raise ValueError(f"{value} is no number that JSON has")
     return value
 
 
@@ -127,19 +127,19 @@ def _number(value: object) -> float:
     try:
         return float(value)  # type: ignore[arg-type]
     except OverflowError:
-        raise ValueError("it is too large a number") from None
+        raise ValueError("the number is too large") from None
 
 
 def _amount(value: object) -> float:
     if not 0 <= _number(value) < _MAX_EXACT_INT:
-        raise ValueError("it is no amount")
+        raise ValueError(f"it is no number from 0 to {_MAX_EXACT_INT - 1}")
     return value  # type: ignore[return-value]
 
 
 def _whole_number(value: object, *, least: int) -> int:
     number = _number(value)
     if not least <= number < _MAX_EXACT_INT or number != int(number):
-        raise ValueError("it is no whole number that can be")
+        raise ValueError(f"it is no whole number from {least} to {_MAX_EXACT_INT - 1}")
     return int(number)
 
 

@@ -292,7 +292,7 @@ class EventHub:
         if model not in self._unpriced:
             self._unpriced.add(model)
             which = f"the model {model}, which {event.agent} calls" if model else f"the model that {event.agent} calls"
-            self.complain(f"There is no price for {which}: what it costs is in no sum. Name it in prices.")
+            self.complain(f"There is no price for {which}, so the sums leave its cost out. Name it in prices.")
         return event
 
     def _meet(self, name: str, path: str, *, streams: bool) -> None:
