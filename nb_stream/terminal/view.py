@@ -39,8 +39,8 @@ REDRAW_EVERY_S = 0.1
 
 _UNFINISHED = (CellStatus.RUNNING, CellStatus.WAITING)
 _RICH_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
-_RULED = re.compile(r"(?<=\s)[─═]+(?=[^\S\n]*$)", re.MULTILINE)  # how a head ends here
-_FEWEST = 3  # lines that an agent needs to be shown while it writes: who it is, and two of text
+_RULED = re.compile(r"(?<=\s)[─═]+(?=[^\S\n]*$)", re.MULTILINE)  # the end of a head in this view
+_FEWEST = 3  # lines for an agent that writes: one with its name, and two of text
 
 
 class ViewSource(Protocol):
@@ -52,6 +52,8 @@ class ViewSource(Protocol):
     def gate(self) -> TokenGate: ...
     @property
     def transcript(self) -> Transcript: ...
+    @property
+    def questions(self) -> Sequence[object]: ...
     def drain(self) -> None: ...
 
 
@@ -188,7 +190,10 @@ class TerminalView:
 
 
 class LiveTerminalView(TerminalView):
-    """Watches a stream and shows it on a terminal; for options and errors see `terminal_view`."""
+    """Watches a stream and shows it on a terminal; for options and errors see `terminal_view`.
+
+    While a question is asked at this terminal, nothing is drawn.
+    """
 
     def __init__(
         self,
@@ -223,7 +228,7 @@ class LiveTerminalView(TerminalView):
         self._source.drain()
         if self._timer is None:  # draining ended the run
             return
-        if self._asked():  # a person is typing, which a picture would wipe out
+        if self._source.questions:  # a person may be typing, and a picture would wipe that out
             self._put_away()
             return
         if self._live is None:
@@ -236,15 +241,6 @@ class LiveTerminalView(TerminalView):
         live, self._live = self._live, None
         if live is not None:
             self._guarded(live.stop)
-
-    def _asked(self) -> bool:
-        """Whether a question waits for an answer."""
-        return any(cell.status is CellStatus.WAITING for cell in self._awaited())
-
-    def _awaited(self) -> list[Cell]:
-        """Finished messages whose result is still to come."""
-        transcript = self._source.transcript
-        return [transcript.settled[awaited.place] for awaited in transcript.awaited]
 
     # --- what is finished ------------------------------------------------------------------------------------------
 
@@ -262,14 +258,15 @@ class LiveTerminalView(TerminalView):
     def _region(self) -> RenderableType:
         transcript = self._source.transcript
         writing = [live.cells[-1] for live in transcript.live if live.cells and self._shown(live.cells[-1])]
-        lines = [_running_line(cell) for cell in self._awaited() if self._shown(cell)]
+        waiting = [transcript.settled[awaited.place] for awaited in transcript.awaited]
+        lines = [_waiting_line(cell) for cell in waiting if self._shown(cell)]
         room = max(_FEWEST, self._console.height - len(lines) - 3)
         shown = writing[: max(1, room // _FEWEST)]
         if len(shown) < len(writing):
             shown = shown[: max(1, (room - 1) // _FEWEST)]
             lines.append(Text(f"{len(writing) - len(shown)} more write", "dim"))
         parts: list[Text] = []
-        for place, cell in enumerate(shown):  # who needs less leaves more to the others
+        for place, cell in enumerate(shown):  # an agent that needs less leaves more to the others
             parts.extend(self._growing(cell, (room - len(parts)) // (len(shown) - place)))
         return Group(*parts, *lines, self._foot())
 
@@ -303,10 +300,14 @@ def _unruled(said: str) -> str:
     return _RULED.sub(lambda line: "-" * len(line[0]), said)
 
 
-def _running_line(cell: Cell) -> Text:
-    """Which tools or which code an agent runs."""
-    names = ", ".join(one_line(call.name) for call in cell.tool_calls if call.result is None)
-    return _names(cell).append(f" runs {names or cell.kind.value}", "dim")
+def _waiting_line(cell: Cell) -> Text:
+    """What an agent waits for: an answer (in a replay; otherwise nothing is drawn then), tools or code."""
+    if cell.status is CellStatus.WAITING:
+        words = f" waits for an answer: {one_line(cell.text)}"
+    else:
+        names = ", ".join(one_line(call.name) for call in cell.tool_calls if call.result is None)
+        words = f" runs {names or cell.kind.value}"
+    return _names(cell).append(words, "dim")
 
 
 def _names(cell: Cell) -> Text:

@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from nb_stream import TeamStream
-from nb_stream.core.model import CellKind, CellStatus, Chunk, Message, RunFinished, RunStarted
+from nb_stream.core.model import CellKind, CellStatus, Chunk, InputResolved, Message, RunFinished, RunStarted
 from nb_stream.demo import TEAMS
 from nb_stream.recording.replay import Replay
 from nb_stream.terminal.view import LiveTerminalView, TerminalView, terminal_view
@@ -169,6 +169,22 @@ async def test_tokens_can_be_left_out_and_agents_chosen(tmp_path) -> None:
     replay.resume()
     await run
     assert [head for head, _ in stage.screen.sections] == ["run 1: go", "ben", "done: enough (2.0 s)"]
+
+
+async def test_a_question_of_a_replay_is_shown_while_it_waits(tmp_path) -> None:
+    asked = Message("ann", "ann", 1000.5, CellKind.INPUT, "Well?", "Asked", "m1", "t1", data={"request_id": "q"})
+    answered = InputResolved("ann", "ann", 1001.5, "q", "answered", "Very well.")
+    end = RunFinished("r1", 1002.0, CellStatus.DONE)
+    replay = Replay(write(tmp_path / "run.jsonl", [RunStarted("r1", 1000.0, "go"), asked, answered, end]))
+    stage = Stage(replay)
+    replay.seek(1.0)
+    replay.pause()
+    run = stage.stream.start()
+    await until(lambda: "▌ann waits for an answer: Well?" in stage.region)
+    replay.seek(9.0)
+    replay.resume()
+    await run
+    assert "Very well." in stage.screen.sections[-2][1]
 
 
 async def test_going_back_in_a_replay_is_said(tmp_path) -> None:
