@@ -357,7 +357,7 @@ class TeamStream(StandIn):
         async with run.waited_for() as wait:
             try:
                 async for message in queue:
-                    wait.away = True
+                    wait.away = True  # the caller's own code runs: an interrupt must end that too
                     yield message
                     wait.away = False
                 await run

@@ -214,7 +214,7 @@ class ReplayBackend(Backend):
             self._next = self._read()
             if isinstance(event, (Message, ToolResults, CodeResult)):
                 self._replay.passed(event.at - began)
-            if self._stop_wished and isinstance(event, Message) and event.final:
+            if self._stop_wished and isinstance(event, Message) and event.final:  # the last message of a turn
                 yield Outcome(ReplayedResult(tuple(messages), REPLAY_STOPPED), REPLAY_STOPPED)
                 return
         if self._end is None or self._end.status is CellStatus.CANCELLED:

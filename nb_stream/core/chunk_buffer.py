@@ -55,7 +55,7 @@ class ChunkBuffer:
 
     def chunks(self) -> list[Chunk]:
         """The chunks that wait, one for each call. They stay in the buffer. Any thread."""
-        return [joined.chunk() for joined in list(self._joined.values())]
+        return [joined.chunk() for joined in list(self._joined.values())]  # a copy, as the loop may add calls meanwhile
 
     def paths(self) -> set[str]:
         """The paths of the agents whose chunks wait."""

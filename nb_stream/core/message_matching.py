@@ -62,10 +62,12 @@ def answer_of(lives: Sequence[StreamingCall], event: Message) -> StreamingCall |
     found = by_id(lives, event.message_id) or _first_fitting(lives, lambda live: _equals(live, event.text))
     if found is not None or event.kind not in REPLACES:
         return found
+    # From here on, no call has the id or the text of the message: the text was changed on its way.
     nameless = [live for live in lives if live.message_id is None or live.renamed]
     begun = _first_fitting(nameless, lambda live: _begins(live, event.text))
     if begun is not None or nameless:
         return begun or nameless[0]
+    # All calls have other ids. If the turn is not known either, one of several calls would be a guess.
     alone = event.turn is not None or len(lives) == 1
     return _first_fitting(lives, lambda live: _begins(live, event.text)) if alone else None
 

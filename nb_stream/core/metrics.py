@@ -91,7 +91,7 @@ def figures_of(
         messages=sum(cell.kind.role is CellRole.MESSAGE for cell in said),
         usage=sum((call.usage for call in used if call.usage), Usage()),
         cost=sum(call.cost or 0.0 for call in used),
-        seconds=max(0.0, _together([*work, *waits]) - _together(waits)),
+        seconds=max(0.0, _together([*work, *waits]) - _together(waits)),  # work during a wait counts as waiting
         ttft=sum(firsts) / len(firsts) if firsts else None,
         tokens_per_s=sum(pace * seconds for pace, seconds in paces) / written if written else None,
         estimated=any(cell.estimated for cell in calls.values()),

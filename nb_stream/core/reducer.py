@@ -85,7 +85,7 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
 
 def _chunk(draft: TranscriptBuilder, event: Chunk) -> None:
     live = _call_of(draft, event)
-    text, half = clean_start(live.pending + event.text)
+    text, half = clean_start(live.pending + event.text)  # the other half of a pair may come with the next chunk
     phase, thought, answer, pending = think_tags.split(live.phase, text)
     turned = draft.turn(live) if think_tags.is_turned(phase) and not think_tags.is_turned(live.phase) else live
     grown = replace(
@@ -166,6 +166,7 @@ def _thought(draft: TranscriptBuilder, event: Message) -> None:
         cell = _settled_cell(draft, event, live, streamed) if streamed is not None else _settled_cell(draft, event)
         draft.place(replace(cell, text=text))
         if streamed is not None or live.message_id == event.message_id:
+            # The answer may still be coming, under another id. If none has begun, a new call will begin with it.
             unfinished = live.answer is not None or live.pending.strip()
             goes_on = replace(live, thought=None, renamed=True, number=draft.number()) if unfinished else None
             draft.swap(live, goes_on)

@@ -65,7 +65,7 @@ def _marked(phase: str, text: str) -> tuple[str, str, str, str]:
     if phase == "start":
         body = text.lstrip()
         if any(len(body) < len(mark) and mark.startswith(body) for mark in (OPEN, CLOSE)):
-            return "start", "", "", text
+            return "start", "", "", text  # so far it may be the beginning of a mark
         if body.startswith(OPEN):
             phase, text = "thought-start", body[len(OPEN) :]
         elif body.startswith(CLOSE):
@@ -79,7 +79,7 @@ def _marked(phase: str, text: str) -> tuple[str, str, str, str]:
             return "bare", "", text[: len(text) - kept], text[len(text) - kept :]
         if mark[0] == CLOSE:
             phase, thought, text = "turned-gap", text[: mark.start()], text[mark.end() :]
-        else:
+        else:  # an answer that names marks: nothing behind this place is a mark
             phase = "text"
     if phase == "thought-start":
         text = text.lstrip("\n")

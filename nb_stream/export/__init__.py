@@ -83,7 +83,7 @@ def export(transcript: Exportable, path: str | os.PathLike[str]) -> None:
             f"Cannot tell what to write from the name {target.name!r}. Let it end in {', '.join(SUFFIXES)}."
         )
     pieces = FORMATS[suffix].pieces(transcript)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")  # on the same disk, so that it can be renamed
     try:
         with _opened(beside, target.suffix.lower() == ".gz") as file:
             for piece in pieces:

@@ -61,7 +61,7 @@ def contained_markdown(text: str) -> str:
         if changed == text:
             return text
         text = changed
-    return fenced(text)
+    return fenced(text)  # it still changes, so a parser may see yet another text in it
 
 
 def inline(text: str, length: int = 120) -> str:
@@ -119,7 +119,7 @@ def _changed(text: str) -> str:
     lines, ends = parts[::2], [*parts[1::2], ""]
     found: dict[str, object] = {}
     tokens = _parser.parse(text, found)
-    code: set[int] = set()
+    code: set[int] = set()  # the numbers of lines in code blocks
     for token in tokens:
         if token.type in ("fence", "code_block") and token.map:
             code.update(range(*token.map))

@@ -66,10 +66,10 @@ class TranscriptParts:
         fresh = settled[len(self._closed) :]
         entries = list(self._renderer.entries((*fresh, *live), runs, self._begun))
         finished = entries[: _finished_count(entries, max(0, len(fresh) - 1))]
-        if sum(len(entry.text) + len(entry.html) for entry in finished) > PART_LIMITS_CHARS[-1]:
+        if sum(len(entry.text) + len(entry.html) for entry in finished) > PART_LIMITS_CHARS[-1]:  # they move on
             entries = entries[len(finished) :]
             text, html = _forms(finished)
-            if self._at == 0:
+            if self._at == 0:  # everything stood in the first part: from now on new messages stand in the last one
                 parts[0] = parts[0].turned(text, html)
                 self._at = len(parts) - 1
             else:

@@ -87,7 +87,7 @@ class EventHub:
         self.models: dict[str, str] = {}
         self.event_log = EventLog()
         self._kept = self.event_log.chunks
-        self._keep = self._kept.append
+        self._keep = self._kept.append  # bound once: it is called for every token
         self.queue: MessageQueue | None = None
         self._joined = joined
         self._begun = Transcript(agents=agents)  # as it was when the run began
@@ -134,7 +134,7 @@ class EventHub:
             self.event_log.pack()
         path = chunk.path
         first = self._said[1].add(chunk)
-        if first:
+        if first:  # later pieces cannot change the agent's switch or status
             self._meet(chunk.agent, path, streams=True)
             if self.status.get(path) is not AgentStatus.WRITING:
                 self._set_status(path, AgentStatus.WRITING)
@@ -155,7 +155,7 @@ class EventHub:
 
     def event(self, event: Event, path: str = "") -> None:
         """Take any other event. `path` is the agent's, and empty if no agent said it."""
-        self.drain()
+        self.drain()  # the text that came before the event stands before it
         if isinstance(event, ModelCalls) or (path and isinstance(event, Message)):
             event = self._priced(event, event.path)
         self.event_log(event)

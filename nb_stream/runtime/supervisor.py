@@ -180,7 +180,7 @@ class RunSupervisor:
             self._handoff = self._reply = None
         self._set_state(RunState.RUNNING, "")
         work = self._supervise(run, RunRequest(task, text, output_task_messages, queue, token, answer, moved))
-        context = contextvars.copy_context()
+        context = contextvars.copy_context()  # the caller's, even if the loop runs in another thread
         self._home.call(lambda: keep_alive(context.run(asyncio.ensure_future, work)))
         return run
 
@@ -235,7 +235,7 @@ class RunSupervisor:
             return
         self._cancelling = True  # first, because callbacks of the cancel may call this again
         attempt("A cancel", self._backend.request_cancel)
-        self._current = None
+        self._current = None  # agents may talk until they end, but nothing of it counts any more
         keep_alive(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
         self._set_state(RunState.STOPPING, "The run is being cancelled.")
         self.questions.cancel()
@@ -243,6 +243,7 @@ class RunSupervisor:
     async def _cut(self, pump: asyncio.Task[Any] | None, cancelled: asyncio.Future[None] | None) -> None:
         """End a run in ever harder steps, until it has ended or nobody waits for it any more."""
         if pump is not None and cancelled is not None:
+            # The task is cancelled twice, because code of an agent may swallow one CancelledError.
             steps: tuple[Callable[[], object], ...] = (self._backend.abandon, pump.cancel, pump.cancel, lambda: None)
             for harder, seconds in zip(steps, (*CANCEL_STEPS_S, 0.05), strict=True):
                 if (await asyncio.wait((pump, cancelled), timeout=seconds, return_when=asyncio.FIRST_COMPLETED))[0]:
@@ -279,12 +280,12 @@ class RunSupervisor:
         """Give the team back when it has recovered."""
         if self._recovery is None or self._recovery.done():
             self._backend.release()
-        else:
+        else:  # if the next run of this stream has begun by then, it has claimed the team
             self._recovery.add_done_callback(lambda _: None if self.active else self._backend.release())
 
     async def _carry_out(self, run: Run, request: RunRequest) -> Outcome:
         self._cancelled = asyncio.get_running_loop().create_future()
-        if self._cancelling:
+        if self._cancelling:  # between `begin` and the first step of this task
             self._cancelled.set_result(None)
         if request.token is not None:
             request.token.add_callback(self._canceller(run))
@@ -296,10 +297,11 @@ class RunSupervisor:
         if self._cancelling:
             raise asyncio.CancelledError
         self._current = run
+        # The team runs in a task of its own, so that the run can end although the team does not.
         pump = self._pump = asyncio.ensure_future(self._drive(run, request))
         pump.add_done_callback(discard_result)
         try:
-            with comm_interceptor.hold():
+            with comm_interceptor.hold():  # else the kernel would read clicks only when the cell has ended
                 await asyncio.wait((pump, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
             if not pump.done():
                 raise asyncio.CancelledError
@@ -337,7 +339,7 @@ class RunSupervisor:
             await asyncio.wait((recovery, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
             if not recovery.done():
                 self._recovery = recovery
-        elif recovery is not None or moved:
+        elif recovery is not None or moved:  # a task of another loop cannot be awaited here: recover again
             await self._backend.recover()
         await self._load_saved_state()
 
@@ -392,6 +394,7 @@ class RunSupervisor:
         else:
             said, trace, agent, path = self._backend.failure(error)
             event = RunFinished(run.id, at, CellStatus.FAILED, None, said, trace, agent, path)
+            # One line, and the error alone if no agent's turn failed.
             state, detail = RunState.FAILED, f"{path} failed: {said}".removeprefix(" failed: ").partition("\n")[0]
         if error is not None and self._recovery is None:
             self._recovery = asyncio.ensure_future(self._recover())
@@ -401,7 +404,7 @@ class RunSupervisor:
             for closing in self._backend.closing(event):
                 self._hub.event(closing)
             self._hub.end()
-            if not self._cancelling:
+            if not self._cancelling:  # a cancel must not wait for slow callbacks
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._hub.settle(CALLBACK_TIMEOUT_S)
         finally:

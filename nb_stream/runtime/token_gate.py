@@ -141,6 +141,7 @@ class TokenGate:
             said = switch.begins or switch.callbacks > 0 or self._for_all > 0
             switch.open = switch.can_stream and (said if switch.by_hand is None else switch.by_hand)
             if switch.built is not None:
+                # Behind a closed gate, an agent that was built to stream goes on streaming, unless `create` is allowed.
                 self.wanted[path] = switch.open or (switch.built and not self._may_create)
 
 
