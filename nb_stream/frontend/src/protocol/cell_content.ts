@@ -1,7 +1,9 @@
 /**
- * What a cell says, as a list of sections: the one place that every view of a page asks, and `core/cell_content.py`
- * once more. Whoever shows sections has a `switch` over their types that ends in `unreachable`, so that the compiler
- * finds the view that does not know one.
+ * Decides what a cell says, as a list of sections. All views of the page ask here, so that they agree. The kernel's
+ * side of the same list is `core/cell_content.py`.
+ *
+ * A view has a `switch` over the types of sections that ends in `unreachable`: so the compiler finds a view that
+ * forgets a type.
  */
 
 import {
@@ -29,7 +31,7 @@ export type Section =
   /** Counted from 1; `source` may be any text. */
   | { type: "image"; number: number; source: string };
 
-/** What `cell` says, in the order in which it is read. */
+/** The sections of `cell`, in the order in which they are read. */
 export function sectionsOf(cell: Cell): Section[] {
   const { text, data = {} } = cell;
   const { target, what, output, exit_code = null, how = "", answer = null, traceback } = data;
@@ -50,7 +52,10 @@ export function sectionsOf(cell: Cell): Section[] {
 
 const FENCED = /(`{3,}|~{3,})[^\n`]*\n([\s\S]*?)(?:\1|$(?![\s\S]))/g;
 
-/** The blocks that do not stand in the text of `cell` between fences: a word that looks like code is not that code. */
+/**
+ * The code blocks of `cell` that do not stand in its text between fences. The same words outside of fences do not
+ * count.
+ */
 function unshown({ text, data }: Cell): CodeBlock[] {
   const blocks = data?.code_blocks ?? [];
   if (blocks.length === 0) return [];

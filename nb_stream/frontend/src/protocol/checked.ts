@@ -1,8 +1,8 @@
 /**
- * What the kernel says, in the types that views rely on.
+ * Checks the types of what the kernel sends, so that views can rely on them.
  *
- * A recording can hold anything. What does not have the type that `model.ts` and `protocol.ts` promise is left out
- * here, once, so that no view has to ask, and one odd value cannot keep the rest off the page.
+ * A recording can hold anything. A field without the type that `model.ts` and `protocol.ts` promise is left out here,
+ * once. So no view has to check a type, and one odd value cannot keep the rest off the page.
  */
 
 import type { Cell, CellHead, CodeBlock, RunInfo, ToolCall, Usage } from "./model";
@@ -70,7 +70,7 @@ const ROW_FIELDS = new Map([
   ...all(isNumber, "held"),
 ]);
 
-/** The fields of `said` that have their type; those that nobody knows stay. */
+/** The fields of `said` that have their type. Fields that are in no list stay as they are. */
 function fitting<T extends object>(said: T, checks: ReadonlyMap<string, TypeCheck>): Partial<T> {
   const entries = Object.entries(said).filter(([name, value]) => checks.get(name)?.(value) ?? true);
   return Object.fromEntries(entries) as Partial<T>;

@@ -1,4 +1,7 @@
-/** Python's view of a text: its length in code points, and the CRC-32 of its UTF-8 bytes. */
+/**
+ * Measures texts as Python does: their length in code points, and the CRC-32 of their UTF-8 bytes. The kernel counts in
+ * these units. At the end stand the functions that shorten texts for one line.
+ */
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let rest = byte;
@@ -25,7 +28,7 @@ export function skipCodePoints(text: string, count: number): string {
 }
 
 /**
- * The CRC-32 of a text and `text` behind it, where `crc` is that of the former (0 for none).
+ * The CRC-32 of a text that ends with `text`, if `crc` is the CRC-32 of the part before it (0 if there is none).
  *
  * Lone surrogates count as "?", as in Python's `text.encode("utf-8", "replace")`.
  */
@@ -54,12 +57,12 @@ export function digest(text: string, crc = 0): number {
   return ~rest >>> 0;
 }
 
-/** Short facts in a row; a line of them that is too long breaks behind a dot. */
+/** Short facts in a row. If the row is too long for a line, it breaks behind a dot. */
 export function inRow(facts: readonly string[]): string {
   return facts.join("\u00a0· ");
 }
 
-/** A name as it stands in a line: one that is longer than any name is cut. */
+/** A name for a line. It is cut if it is longer than names are. */
 export function asName(name: string): string {
   return firstWords(name, 120);
 }

@@ -3,7 +3,7 @@
 /** The name, and the path, of the person who gives the task. No figure and no colour is this author's. */
 export const USER = "user";
 
-/** How a text is to be read. */
+/** How a text is read. */
 export type TextForm = "markdown" | "plain" | "preformatted" | "json" | "error";
 
 /** The part that a cell plays in a run. */
@@ -17,7 +17,7 @@ export type CellRole =
   | "error"
   | "notice";
 
-/** Each kind of cell with its role, and with the form of its text. */
+/** Each kind of cell, with its role and the form of its text. */
 const KINDS = {
   text: ["message", "markdown"],
   thought: ["thought", "markdown"],
@@ -38,10 +38,10 @@ export type CellKind = keyof typeof KINDS;
 
 export const CELL_KINDS = Object.keys(KINDS) as CellKind[];
 
-/** "cut off" is this page's own word for what the kernel left when it went. */
+/** "cut off" is the page's own word, for cells and runs that were under way when the kernel went. */
 export type CellStatus = "writing" | "running" | "waiting" | "done" | "failed" | "cancelled" | "cut off";
 
-/** "no kernel" is this page's own word, too. */
+/** "no kernel" is the page's own word: the kernel has gone. */
 export type RunState =
   | "idle"
   | "running"
@@ -52,7 +52,7 @@ export type RunState =
   | "no kernel";
 
 export interface Usage {
-  /** Estimated from the length of the texts, or partly so. */
+  /** Whether some of the numbers are estimates from the length of texts. */
   about?: boolean;
   prompt_tokens: number;
   completion_tokens: number;
@@ -71,7 +71,7 @@ export interface CodeBlock {
   language: string;
 }
 
-/** What is to be approved: a tool with its arguments, or code. */
+/** What a person is asked to approve: a tool with its arguments, or code. */
 export interface ApprovalSubject {
   tool?: string;
   arguments?: unknown;
@@ -80,7 +80,9 @@ export interface ApprovalSubject {
   code_blocks?: CodeBlock[];
 }
 
-/** What a kind needs beyond its text. These members have their types (`checked.ts`); others may be anything. */
+/**
+ * What a kind needs beyond its text. The members named here have their types (`checked.ts`); others may be anything.
+ */
 export interface CellData {
   [name: string]: unknown;
   preformatted?: boolean;
@@ -113,7 +115,7 @@ export interface CellHead {
   tokens_per_s?: number;
   estimated?: boolean;
   usage?: Usage;
-  /** US dollars, where the user gave prices. */
+  /** US dollars, if the user gave prices. */
   cost?: number;
   tool_calls?: ToolCall[];
   data?: CellData;
@@ -133,15 +135,15 @@ export interface RunInfo {
   usage: Usage;
   /** US dollars, 0 without prices. */
   cost?: number;
-  /** Seconds to the first token of all, and the pace of its model calls, once it has ended. */
+  /** Seconds to the first token of the run, and the pace of its model calls; given once the run has ended. */
   ttft?: number | null;
   tokens_per_s?: number | null;
   estimated?: boolean;
-  /** Seconds in which it waited for a person. */
+  /** Seconds in which the run waited for a person. */
   waited?: number;
-  /** A model has no price: the cost is the least. */
+  /** Whether a model has no price: then the cost is a lower bound. */
   unpriced?: boolean;
-  /** Model calls that no message tells of, `count` of an agent together; they are in the sums. */
+  /** Model calls that no message tells of. `count` calls of an agent stand together. The sums include them. */
   calls?: (CellHead & { count?: number })[];
 }
 
@@ -155,13 +157,13 @@ export function roleOf({ kind }: CellHead): CellRole {
   return known(kind)[0];
 }
 
-/** How the text of a cell is to be read: what models say may be Markdown, what programs say is not. */
+/** How the text of a cell is read. Texts of models may be Markdown; texts of programs are not. */
 export function textForm({ kind, data }: CellHead): TextForm {
   const form = known(kind)[1];
   return data?.preformatted && (form === "markdown" || form === "plain") ? "preformatted" : form;
 }
 
-/** The last branch of a choice that knows all values: the compiler fails if one is forgotten. */
+/** The last branch of a choice between all values of a type: the compiler fails if a value is forgotten. */
 export function unreachable(value: never): never {
   throw new Error(`Nobody has thought of ${JSON.stringify(value)}.`);
 }
@@ -171,7 +173,7 @@ export function isActive(state: RunState): boolean {
   return state === "running" || state === "stopping" || state === "waiting for input";
 }
 
-/** Whether more is to come of a cell or a run. */
+/** Whether a cell or a run with this status is under way. */
 export function isUnfinished(status: CellStatus): boolean {
   return status === "writing" || status === "running" || status === "waiting";
 }

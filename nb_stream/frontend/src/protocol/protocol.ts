@@ -1,5 +1,6 @@
 /**
- * The wire between kernel and browser, with the names of `nb_stream/wire/protocol.py`, where it is described.
+ * The types of the wire between kernel and browser. They have the names of `nb_stream/wire/protocol.py`, which
+ * describes them.
  *
  * Offsets and lengths count Unicode code points. Digests are CRC-32 of the UTF-8 text.
  */
@@ -12,7 +13,7 @@ export interface AgentRow {
   path: string;
   name: string;
   description: string;
-  /** What its model is called; empty where nobody knows. */
+  /** The name of the agent's model; empty if it is not known. */
   model: string;
   parent: string | null;
   can_stream: boolean;
@@ -45,7 +46,7 @@ export interface AppendOp {
   text: string;
 }
 
-/** `cell.text` is absent where the browser has the text: then `length` and `digest` say what it must be. */
+/** `cell.text` is absent if the browser has the text. Then `length` and `digest` tell what the text must be. */
 export interface SettleOp {
   op: "settle";
   index: number;
@@ -78,19 +79,19 @@ export interface SnapshotOp {
 /** The source of a part of the front end, in answer to the command `module`; an ES module. */
 export interface ModuleOp {
   op: "module";
-  /** "math"; or "extras" or the panel itself, whose names have their digests. */
+  /** "math", or "extras" or "panel" with its digest. */
   name: "math" | `extras.${string}` | `panel.${string}`;
   source: string;
 }
 
-/** One of the outputs that are left in the notebook; its metadata has the stamp as `nb_stream`. */
+/** One of the outputs that the panel saves in the notebook. Its metadata has the stamp as `nb_stream`. */
 export interface SavedOutputPart {
-  /** The mark of the stream, and `place.part.revision`. */
+  /** The mark of the panel, and `place.part.revision`. */
   stamp: string;
   data: Record<string, string>;
 }
 
-/** What is left in the notebook at the panel's `place`, by the number of the part; `elsewhere` at its others. */
+/** The saved output at the panel's present `place`, by the number of its part; and the output for its other places. */
 export interface SavedOutputOp {
   op: "saved_output";
   place: number;
@@ -134,7 +135,7 @@ export interface Frame {
   v: number;
   seq: number;
   ops: Op[];
-  /** The kernel wants to know when this frame is painted. */
+  /** Whether the kernel wants to know when this frame is painted. */
   ack?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** One view of a connection: builds the parts and paints what changed, at most once for each frame of the screen. */
+/** Builds one view of a connection, and paints changes in it, at most once for each frame of the screen. */
 
 import type { Connection } from "../comm/connection";
 import type { Change } from "../comm/store";
@@ -78,7 +78,8 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
 
   const unsubscribe = store.subscribe((told) => {
     announcer.hear(told);
-    // Live cells are painted from their own text; while the page is hidden these would pile up for hours.
+    // A live cell is painted from its own text, so the changes of its text are dropped: while the page is hidden, they
+    // would pile up for hours.
     changes.push(...told.filter(({ what }) => what !== "appended"));
     schedule();
   });

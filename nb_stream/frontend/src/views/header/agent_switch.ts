@@ -1,4 +1,4 @@
-/** One agent in the header: its checkbox, what it is doing, and how much of its text is held. */
+/** Shows one agent in the header: its checkbox, its status, and how much of its text is held back. */
 
 import type { Connection } from "../../comm/connection";
 import { h, uniqueId } from "../../dom/build";
@@ -7,9 +7,10 @@ import { count } from "../../dom/format";
 import { plain, setText } from "../../dom/safe_text";
 import type { AgentRow } from "../../protocol/protocol";
 
+/** Owned by the header. */
 export class AgentSwitch {
   readonly el = h("li", "nbs-agent");
-  /** Where the agents stand that this one holds. */
+  /** The list of the agents inside this one. */
   readonly list = h("ul", "nbs-agents");
   #check = h("input", "nbs-check");
   #name = h("span", "nbs-agent-name");

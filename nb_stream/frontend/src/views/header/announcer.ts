@@ -1,4 +1,7 @@
-/** What a screen reader is told: who writes, who finished and how a run ended, a few sentences at a time. */
+/**
+ * Tells screen readers which agent writes, which agent has finished and how a run ended. The log of the transcript does
+ * not speak, because it would read each piece of a text; here, a few sentences come at a time.
+ */
 
 import type { Change, Store } from "../../comm/store";
 import { onAbort } from "../../dom/abort";
@@ -13,11 +16,12 @@ import { headline } from "../transcript/summary";
 export const ANNOUNCE_AFTER_MS = 1500;
 const MAX_SENTENCES = 4;
 
+/** Owned by one view of the panel. */
 export class Announcer {
   readonly el = h("div", "nbs-hidden");
   #waiting: string[] = [];
   #timer = 0;
-  /** The runs that are known to have ended. */
+  /** The ids of the runs whose end was seen. */
   #ended = new Set<string>();
 
   constructor(

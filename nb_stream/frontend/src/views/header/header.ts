@@ -1,6 +1,6 @@
 /**
- * Title and state of the run, a checkbox for each agent (whether its tokens are shown as they come), and what this
- * kernel cannot do for the controls.
+ * Shows the title, the state of the run, and a checkbox for each agent, which says whether its tokens are shown as they
+ * come. A caution tells what the controls cannot do with this kernel.
  */
 
 import type { Connection } from "../../comm/connection";
@@ -10,7 +10,7 @@ import { asName } from "../../protocol/code_points";
 import type { RunState } from "../../protocol/model";
 import { AgentSwitch } from "./agent_switch";
 
-/** A sign for each state, so that colour is not needed to tell them apart. */
+/** A sign for each state, so that readers can tell the states apart without colours. */
 const CUES = new Map<RunState, string>([
   ["idle", "○"],
   ["running", "▶"],
@@ -21,6 +21,7 @@ const CUES = new Map<RunState, string>([
   ["no kernel", "⊘"],
 ]);
 
+/** Owned by one view of the panel. */
 export class Header {
   readonly el = h("header", "nbs-header");
   #title = h("strong", "nbs-title");
@@ -61,7 +62,7 @@ export class Header {
     this.#updateAll();
   }
 
-  /** From box to box. */
+  /** Move the focus from checkbox to checkbox. */
   #move(event: KeyboardEvent): void {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
@@ -80,7 +81,7 @@ export class Header {
     this.#all.indeterminate = on > 0 && on < able.length;
   }
 
-  /** Lay the agents out as the tree that their parents make; a parent that is no agent is a team with a label. */
+  /** Lay the agents out as a tree, by their parents. A parent that is no agent is a team, and gets a label. */
   #updateAgents(): void {
     const { agents } = this.connection.store;
     const paths = new Set(agents.map(({ path }) => path));

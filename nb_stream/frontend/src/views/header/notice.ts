@@ -1,10 +1,11 @@
-/** What the kernel could not do, in a sentence, until the reader puts it away. */
+/** Shows a sentence about what the kernel could not do, until the reader dismisses it. */
 
 import type { Connection } from "../../comm/connection";
 import { button, focusedIn, focusTranscript, h } from "../../dom/build";
 import { setText } from "../../dom/safe_text";
 import { PROTOCOL_VERSION } from "../../protocol/protocol";
 
+/** Owned by one view of the panel. */
 export class Notice {
   readonly el = h("div", "nbs-notice");
   #text = h("span", "nbs-notice-text");

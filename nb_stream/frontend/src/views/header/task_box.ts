@@ -1,4 +1,4 @@
-/** The task box, and the buttons that start and end a run. */
+/** Shows the box for the task, and the buttons that start and end a run. */
 
 import type { Connection } from "../../comm/connection";
 import { button, focusedIn, focusOn, h, once, onEnter, setGroup, setName, setPolite } from "../../dom/build";
@@ -7,7 +7,7 @@ import { isActive, type RunState } from "../../protocol/model";
 
 const RECORDED = "A recording: there is no team to run. TeamPanel.load(path, team=team) goes on with one.";
 
-/** What Enter says while a run is under way. */
+/** The hint that Enter shows while a run is under way, by the state of the run. */
 const BUSY: Partial<Record<RunState, string>> = {
   running:
     "A run is under way. Your text stays here: run it when that has ended, or end it by Stop or Cancel.",
@@ -17,6 +17,7 @@ const BUSY: Partial<Record<RunState, string>> = {
 };
 const ASK = "Shall the team forget what was said? The transcript stays here.";
 
+/** Owned by one view of the panel. */
 export class TaskBox {
   readonly el = h("form", "nbs-task");
   #box = h("textarea", "nbs-box");
@@ -26,10 +27,14 @@ export class TaskBox {
   #reset: HTMLButtonElement;
   #hint = h("p", "nbs-hint");
   #ask = h("div", "nbs-ask");
-  /** The task that was sent and that the kernel has not taken yet. */
+  /** The task that was sent and that the kernel has not taken yet; null if there is none. */
   #sent: string | null = null;
+  /** How many runs there were when it was sent. */
   #runs = 0;
-  /** What the kernel had said of the run when it was cancelled here; once it says otherwise, it has heard of it. */
+  /**
+   * The kernel's words about the run when the reader cancelled it; null without a cancel. Once the words change, the
+   * kernel has heard of the cancel.
+   */
   #cancelled: string | null = null;
 
   constructor(private readonly connection: Connection) {
@@ -88,7 +93,7 @@ export class TaskBox {
     this.#box.readOnly = why !== "";
     this.#box.placeholder =
       why || (replay === null ? "A task for the team" : "A recording: Run plays it, with its own task");
-    // A short run is over before it could be painted.
+    // A short run may have ended before a running state was painted, so the number of runs is compared, too.
     if (this.#sent !== null && (active || runs.length > this.#runs)) {
       if (this.#box.value === this.#sent) this.#box.value = "";
       this.#sent = null;
@@ -117,7 +122,10 @@ export class TaskBox {
     el.disabled = !enabled;
   }
 
-  /** What is forgotten does not come back. The focus goes to what does no harm: a key can be held down. */
+  /**
+   * Ask whether the team shall forget the conversation, because it cannot be brought back. The focus goes to the button
+   * that does no harm: the reader may hold a key down.
+   */
   #askForReset(): void {
     if (this.#ask.isConnected) return;
     const yes = button("nbs-button", "Reset the team", "", () => {

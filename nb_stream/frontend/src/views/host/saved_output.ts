@@ -1,10 +1,10 @@
 /**
- * Brings what the panel left in the notebook up to date from the page.
+ * Keeps the panel's saved output in the notebook up to date from the page.
  *
- * The kernel writes it under display ids, and a page forgets those when it is reloaded: what the kernel writes then
- * reaches no page. JupyterLab and Notebook 7 give widgets the notebook's model, so there the page compares the stamps
- * of the outputs with the revisions that the kernel tells, asks for what differs, and puts it in; from then on the
- * kernel sends it unasked. Other hosts keep display ids, or go without.
+ * The kernel writes saved output under display ids. A page forgets these ids when it is reloaded, and then the kernel's
+ * updates reach no page. JupyterLab and Notebook 7 give widgets the model of the notebook. There the page compares the
+ * stamps of the outputs with the revisions that the kernel tells, asks the kernel for the parts that differ, and puts
+ * them in. From then on the kernel sends new parts unasked. Other hosts keep display ids, or their output stays old.
  */
 
 import type { Connection, Model } from "../../comm/connection";
@@ -26,12 +26,12 @@ interface ReadOnlyList<T> {
   get(index: number): T;
 }
 
-/** The part of JupyterLab's model of a notebook that is used here. */
+/** The part of JupyterLab's model of a notebook that this module uses. */
 interface Notebook {
   readonly cells: ReadOnlyList<{ readonly outputs?: Outputs }>;
 }
 
-/** An output of the panel's: its place among the outputs, and what its stamp says. */
+/** An output of the panel: its place among the outputs of a cell, and the fields of its stamp. */
 interface SavedPart {
   outputs: Outputs;
   index: number;
@@ -73,7 +73,7 @@ export function updateSavedOutput(model: Model, connection: Connection, signal: 
     model.off("change:left", ask);
     connection.beside.delete(receive);
   });
-  // A page that opens behind a run may be a reloaded one, which has to hear of each writing.
+  // If there was a run before, the page may be a reloaded one. Then the kernel has to send it each update from now on.
   if (connection.store.runs.length > 0) connection.send({ type: "saved_output", parts: look() });
 }
 
@@ -83,7 +83,10 @@ function notebookOf(model: Model): Notebook | undefined {
   return typeof notebook?.cells?.get === "function" ? (notebook as Notebook) : undefined;
 }
 
-/** Where the transcript stands, or stood: an output says in its metadata whose it is, where, and what. */
+/**
+ * The saved outputs of the panel in `notebook`. The stamp in an output's metadata tells panel, place, part and
+ * revision.
+ */
 function savedParts(notebook: Notebook, mark: string): SavedPart[] {
   const found: SavedPart[] = [];
   for (let at = 0; at < notebook.cells.length; at++) {

@@ -1,4 +1,4 @@
-/** What the team took, as a table: a row for each agent and its model, all runs together. */
+/** Shows what the team took, as a table: a row for each agent and its model, over all runs. */
 
 import type { Connection } from "../../comm/connection";
 import { h, setScrollBox } from "../../dom/build";
@@ -24,6 +24,7 @@ const FIGURE_COLUMNS = [
 const FIGURE_FORMAT = new Intl.NumberFormat("en");
 const NONE = "–";
 
+/** Owned by the tools of one view; made when the module "extras" has come. */
 export class FiguresTable {
   #redraw: Redraw;
   #drawn = "";
@@ -53,7 +54,7 @@ export class FiguresTable {
     ]);
     const sum = rows.length > 1 ? ["All", "", ...figuresOf(together(rows))] : undefined;
     const now = JSON.stringify([cells, sum]);
-    if (now === this.#drawn) return; // what the reader selects in it stays
+    if (now === this.#drawn) return; // so that the reader's selection in it stays
     this.#drawn = now;
     if (rows.length === 0) {
       this.el.replaceChildren(h("p", "nbs-label", "No figures yet: they come with the first message."));
@@ -102,7 +103,7 @@ function figuresOf(row: RowFacts): string[] {
   ];
 }
 
-/** All agents as if they were one; calls of different agents stay apart, also those that began at the same moment. */
+/** The sums of all agents. Calls of two agents that began at the same moment count as two. */
 function together(rows: RowFacts[]): RowFacts {
   const calls = rows.flatMap((row) => [...row.calls.values()]);
   const began = rows.flatMap((row) => [...row.began]);

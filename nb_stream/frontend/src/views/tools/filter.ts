@@ -1,4 +1,7 @@
-/** Which agents and kinds of cell the reader wants to see: those that are chosen, or all but those that are hidden. */
+/**
+ * Lets the reader filter cells by agent and by kind. If some agents (or kinds) are chosen, only those are shown. If
+ * none is chosen, all are shown but the hidden ones.
+ */
 
 import { button, focusOn, h, setGroup, setName, setPolite } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
@@ -11,9 +14,10 @@ import type { AgentRow } from "../../protocol/protocol";
 
 type Group = "agent" | "kind";
 type Wish = "only" | "hide";
-/** Its buttons: the name chooses it, the sign behind the name hides it. */
+/** The two buttons of an agent or a kind: the name chooses it, the sign behind the name hides it. */
 type Chip = Record<Wish, HTMLButtonElement>;
 
+/** Owned by the tools of one view. */
 export class Filter {
   readonly el = h("div", "nbs-drawer nbs-filter");
   #wishes: Record<Group, Map<string, Wish>> = { agent: new Map(), kind: new Map() };
@@ -23,9 +27,9 @@ export class Filter {
   #clear: HTMLButtonElement;
 
   constructor(
-    /** Called when the reader chose. */
+    /** Called when the reader has changed the filter. */
     private readonly changed: () => void,
-    /** How many cells are shown, and of how many. */
+    /** Returns how many cells are shown, and how many there are. */
     private readonly counts: () => [number, number],
   ) {
     this.#rows = { agent: chipRow("Agents"), kind: chipRow("Kinds") };
@@ -41,7 +45,7 @@ export class Filter {
   shows = ({ path = "", kind }: CellHead): boolean =>
     this.#admits("agent", path) && this.#admits("kind", kind);
 
-  /** Offer what `head` has; called for each cell that comes. */
+  /** Offer the agent and the kind of `head`. Called for each cell that comes. */
   offer(head: CellHead, agents: readonly AgentRow[]): void {
     if (head.path && !this.#chips.agent.has(head.path)) {
       this.#add("agent", head.path, head.path, colourClass(agents, head.path));

@@ -1,6 +1,6 @@
-/** The panel over the whole screen, or over the whole page where the browser does not give the screen away. */
+/** Shows the panel over the whole screen, or over the whole page if the browser does not give the screen. */
 
-/** Make `root` fill the screen by `toggle`; `changed` is told whether it does. */
+/** Owned by the tools of one view. `changed` is called with whether `root` fills the screen or the page. */
 export class Fullscreen {
   #overlay = false;
 
@@ -9,13 +9,13 @@ export class Fullscreen {
     private readonly changed: (on: boolean) => void,
   ) {
     root.addEventListener("fullscreenchange", () => this.#reflect());
-    // A panel that is moved on the page leaves the top layer, and a popover outside of it is not shown.
+    // If a panel is moved on the page, it leaves the top layer, and then its popover is not shown.
     new ResizeObserver(() => {
       if (root.popover && root.isConnected && !root.matches(":popover-open")) this.#cover(false);
     }).observe(root);
   }
 
-  /** Give the screen back; false where the panel does not have it. */
+  /** Give the screen back. False if the panel does not have it. */
   leave(): boolean {
     const on = this.#isOn;
     if (on) void this.toggle();
@@ -42,7 +42,7 @@ export class Fullscreen {
     return (this.root.getRootNode() as Document | ShadowRoot).fullscreenElement === this.root;
   }
 
-  /** In the browser's top layer, so that no box around the panel can hold it back. */
+  /** Cover the page in the browser's top layer, so that no box around the panel can cut it off. */
   #cover(on: boolean): void {
     this.#overlay = on;
     if (typeof this.root.showPopover === "function") {

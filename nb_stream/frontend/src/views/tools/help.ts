@@ -1,4 +1,4 @@
-/** The keys of the panel, for the reader. */
+/** Shows the reader the keys of the panel. */
 
 import { h } from "../../dom/build";
 import type { Tool } from "./toolbar";
@@ -19,7 +19,7 @@ const KEYS: [string, string][] = [
   ["Esc", "close what was opened last"],
 ];
 
-/** Fill the drawer `el`; the tools say their own keys. */
+/** Fill the drawer `el` with the keys of the panel and of `tools`. */
 export function showKeys(el: HTMLElement, tools: readonly Pick<Tool, "key" | "name">[]): void {
   const list = h("dl", "nbs-keys");
   for (const [keys, words] of [

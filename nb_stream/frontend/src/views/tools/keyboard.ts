@@ -1,10 +1,10 @@
-/** The keys of the transcript: arrows from message to message, single letters for the tools. */
+/** Handles the keys of the panel: arrows go from message to message, single letters press the tools. */
 
 import { focusOn, hasModifier, isComposed } from "../../dom/build";
 import { CellView } from "../transcript/cell_view";
 import type { History } from "../transcript/history";
 
-/** One message at a time takes part in the order of the Tab key; the arrows go on from there. */
+/** Lets the Tab key stop at one message at a time, from which the arrows go on. Owned by the tools of one view. */
 export class RovingTabStop {
   #stop: CellView | undefined;
   #chosen = false;
@@ -22,7 +22,7 @@ export class RovingTabStop {
     scroller.addEventListener("keydown", (event) => this.#move(event));
   }
 
-  /** Keep the place that the reader chose while it is on the page, or follow the last message that is. */
+  /** Keep the stop that the reader chose while it is on the page. Else, stop at the last message on the page. */
   update(): void {
     const isThere = this.#stop?.isOnPage && !this.#stop.hidden;
     if (this.#chosen && isThere) return;
@@ -30,7 +30,7 @@ export class RovingTabStop {
     this.#setStop(this.history.lastOnPage);
   }
 
-  /** The messages whose lines the reader sees; else the one at which the Tab key stops. */
+  /** The messages whose lines the reader sees. If there are none, the message at which the Tab key stops. */
   get #inSight(): CellView[] {
     const { top, bottom } = this.scroller.getBoundingClientRect();
     const seen = [...this.history.views()].filter((view) => {
@@ -64,7 +64,7 @@ export class RovingTabStop {
     } else if (wanted[event.key]) {
       const next = wanted[event.key]!();
       if (!next) {
-        if (isOutside) return; // there is text that only scrolls
+        if (isOutside) return; // nothing to go to: the arrow scrolls the text
       } else {
         history.build(next);
         focusOn(next.line);
@@ -78,9 +78,9 @@ export class RovingTabStop {
 const SPARE = "data-lm-suppress-shortcuts";
 
 /**
- * Keep what is pressed in the panel from the notebook around it, whose single letters delete and move cells. JupyterLab
- * spares an element that says so, and has shortcuts for whatever has the focus: so that is what has to say it. VS Code
- * listens at the window. What saves the notebook reaches both.
+ * Keep keys that are pressed in the panel from the notebook around it, whose single letters delete and move cells.
+ * JupyterLab leaves keys alone if an element says so with an attribute. Its shortcuts look at the element with the
+ * focus, so that element has to say it. VS Code listens at the window. The keys that save the notebook reach both.
  */
 export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
   const spare = (event: KeyboardEvent) => {
@@ -98,7 +98,7 @@ export function keepKeys(root: HTMLElement, signal: AbortSignal): void {
   });
 }
 
-/** Single letters press the tools, with the focus in the panel and not in a field; Esc is heard there too. */
+/** Call `press` for single keys while the focus is in the panel but not in a field. Esc is heard in fields, too. */
 export function listenForKeys(
   root: HTMLElement,
   press: (key: string, target: EventTarget | null) => boolean,
@@ -115,8 +115,8 @@ export function listenForKeys(
 }
 
 /**
- * The control in `root` that names `key` as its own. Of several requests for approval it is the one that `target` is
- * in; else nobody knows which is meant, and they are all returned.
+ * The controls in `root` that name `key` as their own. If several requests for approval wait, the one in which `target`
+ * lies is meant. If `target` lies in none, nobody knows which one is meant, and all controls are returned.
  */
 export function controlsOf(root: Element, key: string, target: EventTarget | null): HTMLElement[] {
   const name = /^[A-Z]$/.test(key) ? `Shift+${key}` : key;

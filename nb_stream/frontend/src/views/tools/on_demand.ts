@@ -1,8 +1,8 @@
 /**
- * A part of the panel that comes with the module "extras". Its place is there from the start.
+ * A part of the panel that comes with the module "extras". The place of the part is there from the start.
  *
- * A panel wants the module as soon as it is shown, and not when the reader opens the part: by then the kernel can be
- * gone.
+ * A panel asks for the module as soon as it is shown, and not when the reader opens the part: by then the kernel may
+ * have gone.
  */
 
 import type { Connection } from "../../comm/connection";
@@ -11,6 +11,7 @@ import type * as Extras from "../../modules/extras";
 
 declare const __EXTRAS__: `extras.${string}`;
 
+/** Owned by one view of the panel. */
 export class PartOnDemand<Part> {
   #part: Part | undefined;
 
@@ -21,7 +22,10 @@ export class PartOnDemand<Part> {
     private readonly make: (extras: typeof Extras) => Part,
   ) {}
 
-  /** The part, once it is there; else it is asked for. Call when `el` is on the page, which decides on its style. */
+  /**
+   * The part, if its module has come; else undefined, and the module is asked for. Read it only while `el` is on the
+   * page: the place of `el` decides where the style sheet goes.
+   */
   get part(): Part | undefined {
     if (!this.#part) this.connection.modules.want(__EXTRAS__, this.#use);
     return this.#part;

@@ -1,4 +1,4 @@
-/** The controls of a replay: play and pause, the next message, a slider through the run, the speed. */
+/** Shows the controls of a replay: play and pause, the next message, a slider through the run, and the speed. */
 
 import type { Connection } from "../../comm/connection";
 import { onAbort } from "../../dom/abort";
@@ -6,23 +6,25 @@ import { button, h, once, setGroup, setName } from "../../dom/build";
 import { setText } from "../../dom/safe_text";
 import { isActive } from "../../protocol/model";
 
-/** Milliseconds between two looks at the clock while it runs. */
+/** Milliseconds between two updates of the slider while the replay plays. */
 const TICK_MS = 200;
-/** Milliseconds in which the kernel is expected to hear where the slider was put. */
+/** Milliseconds in which the kernel is expected to answer where the slider was put. */
 const SEEK_TIMEOUT_MS = 1000;
 
 const SPEEDS: readonly (number | null)[] = [0.25, 0.5, 1, 2, 4, 8, 16, null];
 
+/** Owned by one view of the panel; made when the module "extras" has come. */
 export class ReplayBar {
   #play: HTMLButtonElement;
   #step: HTMLButtonElement;
   #seek = h("input", "nbs-seek");
   #place = h("span", "nbs-place");
   #speed = h("select", "nbs-speed");
-  /** Whether the reader moves the slider: it is theirs until they let it go. */
+  /** Whether the reader moves the slider. Until the reader lets it go, nothing else moves it. */
   #held = false;
-  /** Until when it stays where they let it go, unless the kernel has spoken since it stood at `#sought`. */
+  /** The time until which the slider stays where the reader let it go, unless the kernel answers before. */
   #until = 0;
+  /** The kernel's last word (`replayAt`) when the reader let the slider go. */
   #sought = 0;
   #begin = once<void>(() => this.connection.send({ type: "start", task: "" }));
   #timer = 0;
@@ -93,7 +95,7 @@ export class ReplayBar {
     if (!isActive(this.connection.store.state)) this.#begin();
   }
 
-  /** A speed that the program set may be one of its own. */
+  /** Choose `speed` in the list. A program may have set a speed that is not in the list: then it is added. */
   #show(speed: number | null): void {
     const value = String(speed);
     if (![...this.#speed.options].some((other) => other.value === value)) {

@@ -1,8 +1,9 @@
 /**
- * Finding words in finished messages, open or not: counts from their source, marks in what is shown.
+ * Finds words in finished messages, open or not. Hits are counted in the source of messages, and marked in their
+ * bodies.
  *
- * The reader walks from hit to hit; a closed message is opened on the way. Where the source has a hit that the reader
- * cannot see (in the address of a link, say) the count is put right when the walk comes by.
+ * The reader walks from hit to hit, and a closed message is opened on the way. A hit in the source may not be visible,
+ * for example in the address of a link. The count is put right when the walk comes to such a message.
  */
 
 import { exactly, findRanges, Highlighter } from "../../dom/highlights";
@@ -11,9 +12,10 @@ import type { CellView } from "../transcript/cell_view";
 import { holdsMore, showMore } from "../transcript/data_view";
 import type { History } from "../transcript/history";
 
-/** Portions of a long table or list that are shown for a hit in them. */
+/** Portions of a long table or list that are shown to find a hit in them. */
 const PORTIONS_FOR_HIT = 50;
 
+/** Owned by the tools of one view. */
 export class Search {
   /** Called when `status` may have changed. */
   changed: () => void = () => {};
@@ -27,7 +29,7 @@ export class Search {
 
   constructor(
     private readonly history: History,
-    /** Bring a place of the transcript before the reader's eyes. */
+    /** Brings a place of the transcript into the reader's sight. */
     private readonly show: (place: Element | Range) => void,
   ) {}
 
@@ -44,14 +46,14 @@ export class Search {
     return `${before + this.#hit + 1} of ${this.#total}`;
   }
 
-  /** Look for `query` from now on, whatever its case; an empty one ends the search. */
+  /** Search for `query`, in any case, from now on. An empty query ends the search. */
   start(query: string): void {
     this.#view = undefined;
     this.#pattern = query === "" ? undefined : exactly(query);
     this.refresh();
   }
 
-  /** Count anew: the transcript or the filter changed. */
+  /** Count anew, because the transcript or the filter has changed. */
   refresh(): void {
     this.#marker.clear();
     for (const view of this.#counts.keys()) view.hasHit = false;
@@ -77,14 +79,14 @@ export class Search {
     this.changed();
   }
 
-  /** Mark the hits in a body that was just made. */
+  /** Mark the hits in the body of `view`, which was just made. */
   mark(view: CellView): void {
     if (this.#pattern && view.content && this.#counts.has(view)) {
       this.#marker.mark(findRanges(view.content, this.#pattern));
     }
   }
 
-  /** Go to the next hit, or with -1 to the one before; behind the last one comes the first. */
+  /** Go to the next hit, or with -1 to the one before. Behind the last hit comes the first. */
   walk(step: 1 | -1): void {
     const views = [...this.#counts.keys()];
     if (!this.#pattern || views.length === 0) return;
@@ -101,7 +103,7 @@ export class Search {
     this.changed();
   }
 
-  /** Show the hit number `hit` of `view`, from the end where it is negative; false where nothing is to be seen. */
+  /** Show the hit number `hit` of `view`; -1 stands for the last one. False if no hit is visible in `view`. */
   #go(view: CellView, hit: number): boolean {
     const wasOpen = view.isOpen;
     const wasMarked = view.content !== undefined;

@@ -1,15 +1,16 @@
-/** Where the reader types what to look for, and walks from hit to hit. */
+/** Shows the field for the words of a search, and the buttons that lead from hit to hit. */
 
 import { onAbort } from "../../dom/abort";
 import { focusOn, h, isComposed, setName, setPolite } from "../../dom/build";
 import { type Icon, iconButton } from "../../dom/icons";
 import type { Search } from "./search";
 
-/** Milliseconds without a key after which what was typed is looked for. */
+/** Milliseconds without a key after which the search begins. */
 const TYPING_PAUSE_MS = 150;
-/** Milliseconds in which new messages are gathered before all is counted anew. */
+/** Milliseconds in which new messages are gathered before hits are counted anew. */
 const COUNT_AFTER_MS = 400;
 
+/** Owned by the tools of one view. */
 export class SearchBar {
   readonly el = h("div", "nbs-drawer nbs-search");
   #box = h("input", "nbs-box");
@@ -55,7 +56,7 @@ export class SearchBar {
     onAbort(signal, end);
   }
 
-  /** The drawer was opened or closed. */
+  /** Begin or end the search, because the drawer was opened or closed. */
   set(on: boolean): void {
     clearTimeout(this.#typing);
     if (on) this.#box.select();
@@ -64,7 +65,7 @@ export class SearchBar {
     if (on) focusOn(this.#box);
   }
 
-  /** Messages came, or the filter changed. */
+  /** Count hits anew soon, because messages came or the filter changed. */
   refresh(): void {
     if (this.#looked === "") return;
     this.#gathering ||= window.setTimeout(() => {

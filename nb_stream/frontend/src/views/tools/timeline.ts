@@ -1,4 +1,4 @@
-/** A run as a small picture: who wrote when, which tools ran, where the team waited for a person. */
+/** Shows a run as a small picture: when each agent wrote, when tools ran, and when the team waited for a person. */
 
 import type { Connection } from "../../comm/connection";
 import { focusedIn, focusOn, h, hasModifier, setChildren } from "../../dom/build";
@@ -10,22 +10,23 @@ import { svg } from "../../dom/svg";
 import type { Cell, CellHead, RunInfo } from "../../protocol/model";
 import { rowsOf, TimelineRow, type What } from "./timeline_row";
 
+/** Owned by the tools of one view; made when the module "extras" has come. */
 export class Timeline {
   #rows = h("div", "nbs-timeline-rows");
   #title = h("span", "nbs-timeline-title");
   #back = this.#turn("Earlier run", "earlier", -1);
   #on = this.#turn("Later run", "later", 1);
   #drawn = new Map<string, TimelineRow>();
-  /** The bar at which the Tab key stops; the arrows go on from there. */
+  /** The bar at which the Tab key stops. The arrows go on from there. */
   #stop: SVGElement | undefined;
-  /** The run that is shown; the last one unless the reader went back. */
+  /** The id of the run that is shown; undefined for the last run. */
   #run: string | undefined;
   #redraw: Redraw;
 
   constructor(
     private readonly el: HTMLElement,
     private readonly connection: Connection,
-    /** Take the reader to a cell. */
+    /** Takes the reader to the cell with this id. */
     private readonly reveal: (id: string) => void,
     signal: AbortSignal,
   ) {
@@ -83,7 +84,7 @@ export class Timeline {
       this.#rows,
       rows.map(({ el }) => el),
     );
-    // What is moved loses the focus.
+    // An element that is moved loses the focus.
     if (focused?.isConnected) focusOn(focused as SVGElement);
     if (!this.#stop || !this.#rows.contains(this.#stop)) this.#setStop(rows[0]?.bars[0]);
   }
@@ -92,7 +93,9 @@ export class Timeline {
     return [...this.#drawn.values()];
   }
 
-  /** A button that is shut while it has the focus would drop it. */
+  /**
+   * Shut a button, or open it. If it has the focus, `other` gets the focus before: a button that is shut would drop it.
+   */
   #shut(el: HTMLButtonElement, other: HTMLButtonElement, shut: boolean): void {
     if (shut && focusedIn(el)) {
       other.disabled = false;
@@ -117,7 +120,7 @@ export class Timeline {
     return this.#inOrder.find(({ el }) => el.contains(target as Node));
   }
 
-  /** From bar to bar of a row, to the rows above and below, and to the message of a bar. */
+  /** Move the focus from bar to bar of a row, and to the rows above and below. Enter leads to the message of a bar. */
   #move(event: KeyboardEvent): void {
     const row = this.#rowOf(event.target);
     const bar = event.target as SVGElement;
@@ -171,7 +174,10 @@ function cellsOf(settled: readonly Cell[], run: string): Cell[] {
   return settled.slice(before + 1, last + 1);
 }
 
-/** When a run ended, or the latest that is known of one that goes on; the kernel's clock may differ from ours. */
+/**
+ * When a run ended. For a run that goes on, this is now, unless the kernel's clock seems to differ from ours: then it
+ * is the latest time that a cell names.
+ */
 function endOfRun(run: RunInfo, cells: readonly CellHead[], begin: number): number {
   if (run.ended_at !== null) return run.ended_at;
   const known = cells.reduce((end, cell) => Math.max(end, cell.ended_at ?? cell.started_at ?? 0), begin);

@@ -1,4 +1,4 @@
-/** One agent's row in the timeline of a run: a bar for each thing that it did, and the sums. */
+/** Draws one agent's row in the timeline of a run: a bar for each thing that the agent did, and its sums. */
 
 import { h, setChildren } from "../../dom/build";
 import { count, duration, money, pace, tokens } from "../../dom/format";
@@ -18,9 +18,9 @@ import { headline, kindWord } from "../transcript/summary";
 
 const PICTURE_WIDTH = 1000;
 const PICTURE_HEIGHT = 14;
-/** The least width of a bar, so that what took no time is seen. */
+/** The least width of a bar, so that the reader sees a bar for something that took no time. */
 const MIN_BAR_WIDTH = 4;
-/** Top and height of the bars. */
+/** The top and the height of each kind of bar. */
 const BAR_PLACES: Record<What, [number, number]> = {
   writing: [1, PICTURE_HEIGHT - 2],
   working: [PICTURE_HEIGHT / 2, PICTURE_HEIGHT / 2 - 1],
@@ -28,7 +28,7 @@ const BAR_PLACES: Record<What, [number, number]> = {
 };
 export type What = "writing" | "working" | "waiting";
 
-/** A cell, as far as it is finished. */
+/** A cell; without its text if an agent still writes it. */
 type TimelineCell = CellHead & { text?: string };
 
 export interface Bar {
@@ -45,19 +45,19 @@ export interface RowFacts {
   messages: number;
   usage: Usage;
   cost: number;
-  /** Somebody's calls have a price, but not all of its own. */
+  /** Whether a call of this agent has no price, while others of the run have one. */
   unpriced: boolean;
-  /** How many of its calls no message tells of. */
+  /** How many model calls of the agent no message tells of. */
   unseen: number;
-  /** When somebody inside it waited for a person. */
+  /** The times in which the agent, or an agent inside it, waited for a person. */
   waits: Bar[];
-  /** When its model calls began: a thought and its answer are two cells of one call. */
+  /** The times at which its model calls began: a thought and its answer are two cells of one call. */
   began: Set<number>;
   /** Its streamed model calls by when they began. */
   calls: Map<number, CellHead>;
 }
 
-/** What an agent does in such a cell, as its bar shows it. */
+/** What an agent does in a cell with this role; the look of a bar shows it. */
 function whatOf(role: CellRole): What {
   switch (role) {
     case "tool call":
@@ -76,10 +76,10 @@ function whatOf(role: CellRole): What {
   }
 }
 
-/** The agents of a run in the order in which they first did something, with what they did; times in seconds. */
+/** What the agents of a run did, in the order in which they first did something. Times are in seconds. */
 export function rowsOf(cells: Iterable<TimelineCell>, end: number, runs: RunInfo[] = []): RowFacts[] {
   const rows = new Map<string, RowFacts>();
-  // What is being written comes last of all cells, and must not change its place when it is finished.
+  // Unfinished cells stand behind all others. Sorted by time, a cell keeps its place when it is finished.
   const inTime = [...cells].sort((a, b) => (a.started_at ?? 0) - (b.started_at ?? 0));
   for (const cell of inTime) {
     const { path = "", agent = "", started_at: from } = cell;
@@ -137,7 +137,7 @@ export function plus(one: Usage, other: Usage): Usage {
   };
 }
 
-/** What stays the same from one drawing to the next keeps its element, and the focus. */
+/** Owned by the timeline. A bar that stays from one drawing to the next keeps its element, and so its focus. */
 export class TimelineRow {
   readonly el: HTMLElement;
   #picture: SVGElement;
@@ -157,7 +157,7 @@ export class TimelineRow {
     this.el = h("div", `nbs-timeline-row ${colour}`, name, track, this.#facts);
   }
 
-  /** The bars that are drawn, in their order. */
+  /** The bars that are drawn, in the order of time. */
   get bars(): SVGElement[] {
     return [...this.#picture.children] as SVGElement[];
   }
@@ -167,13 +167,13 @@ export class TimelineRow {
     return [...this.#bars].find(([, el]) => el === bar)?.[0];
   }
 
-  /** The last bar that does not begin behind `other`, or the first one. */
+  /** The last bar that does not begin later than `other`, or the first one. */
   near(other: SVGElement): SVGElement | undefined {
     const { bars } = this;
     return bars.findLast((bar) => beginOf(bar) <= beginOf(other)) ?? bars[0];
   }
 
-  /** Show `facts` between the times `begin` and `end`; the bar `kept` is shown in any case. */
+  /** Show `facts` between the times `begin` and `end`. The bar `kept` is shown in any case. */
   draw(facts: RowFacts, begin: number, end: number, kept?: Element): void {
     const scale = PICTURE_WIDTH / Math.max(end - begin, 0.1);
     const drawn: SVGElement[] = [];
@@ -203,7 +203,7 @@ export class TimelineRow {
 
 const beginOf = (bar: Element) => Number(bar.getAttribute("x"));
 
-/** What a bar stands for; of what goes on, nothing that changes all the time. */
+/** What a bar stands for. For a cell that goes on, its duration is left out, because it changes all the time. */
 function barTitle({ what, from, to, cell }: Bar): string {
   const parts = [cell.path, cell.kind === "text" ? what : kindWord(cell)];
   if (cell.ended_at === undefined) parts.push("going on");
@@ -212,7 +212,7 @@ function barTitle({ what, from, to, cell }: Bar): string {
   return parts.join(", ") + (words && `: ${words}`);
 }
 
-/** What an agent did, in words. The figures are those of `figures_of` in `core/metrics.py`. */
+/** What an agent did, in words. `figures_of` in `core/metrics.py` computes the same figures. */
 function factsOf(facts: RowFacts): string {
   const { messages } = facts;
   const [seconds, waited] = timesOf(facts);
@@ -229,7 +229,7 @@ function factsOf(facts: RowFacts): string {
   return inRow(parts);
 }
 
-/** The mean time to the first token of an agent's model calls, and their pace, where longer ones count more. */
+/** The mean time to the first token of an agent's model calls, and their mean pace, weighted by their duration. */
 export function paceOf(facts: RowFacts): { ttft: string; perSecond: string } {
   const calls = [...facts.calls.values()];
   const waits = calls.flatMap(({ ttft }) => ttft ?? []);
@@ -253,13 +253,13 @@ export function costOf({ cost, unpriced }: RowFacts): string {
   return unpriced ? "no price" : "";
 }
 
-/** The seconds of work, and those in which a person was waited for, which are none of it. */
+/** The seconds of work, and the seconds of waiting for a person. Waiting does not count as work. */
 export function timesOf({ bars, waits }: RowFacts): [number, number] {
   const waited = covered(waits);
   return [Math.max(0, covered([...bars, ...waits]) - waited), waited];
 }
 
-/** The seconds that bars cover; where several do, they count once. */
+/** The seconds that bars cover. A second that several bars cover counts once. */
 function covered(bars: Bar[]): number {
   let until = Number.NEGATIVE_INFINITY;
   let seconds = 0;

@@ -1,4 +1,4 @@
-/** The reader's tools: a row of signs, each with a name and a key, and the drawers that some of them open. */
+/** Shows the reader's tools: a row of signs, each with a name and a key. Some of them open drawers. */
 
 import { focusedIn, focusOn, h, setName, setPolite, uniqueId } from "../../dom/build";
 import { type Icon, iconButton } from "../../dom/icons";
@@ -7,19 +7,20 @@ import { setText } from "../../dom/safe_text";
 export interface Tool {
   icon: Icon;
   name: string;
-  /** The key that stands for it while the focus is in the panel. */
+  /** The key that presses the tool while the focus is in the panel. */
   key: string;
-  /** What is opened and closed by it. */
+  /** The drawer that the tool opens and closes. */
   drawer?: HTMLElement;
-  /** Called when it was pressed; with a drawer or a switch, whether that is on now. */
+  /** Called when the tool was pressed. `on` says whether its drawer is open, or its switch on, now. */
   act(on: boolean): void;
-  /** Whether it stays pressed although it has no drawer. */
+  /** Whether the tool stays pressed although it has no drawer. */
   isSwitch?: boolean;
 }
 
+/** Owned by the tools of one view. */
 export class Toolbar {
   readonly el = h("div", "nbs-tools");
-  /** What a key did, for those who do not see it: the focus stays where it was. */
+  /** Tells screen readers what a key did, because the focus stays where it was. */
   #said = h("span", "nbs-hidden");
   readonly drawers = h("div", "nbs-drawers", this.#said);
   #buttons: HTMLButtonElement[];
@@ -35,7 +36,7 @@ export class Toolbar {
     this.el.addEventListener("keydown", (event) => this.#move(event));
   }
 
-  /** Close the drawer that `target` is in, or the one that was opened last; false where none is open. */
+  /** Close the drawer in which `target` lies, or the one that was opened last. False if none is open. */
   close(target: EventTarget | null): boolean {
     const around = this.#open.find((index) => this.tools[index]!.drawer!.contains(target as Node));
     const index = around ?? this.#open.at(-1);
@@ -45,7 +46,7 @@ export class Toolbar {
     return true;
   }
 
-  /** Press the tool that has `key`; false where none has. */
+  /** Press the tool with `key`. False if no tool has it. */
   press(key: string): boolean {
     const index = this.tools.findIndex((tool) => tool.key === key);
     if (index < 0) return false;
@@ -54,7 +55,7 @@ export class Toolbar {
     return true;
   }
 
-  /** Show the tool `icon` as on or off, where something else than its button decides. */
+  /** Show the tool with the sign `name` as on or off, because something else than its button has changed it. */
   reflect(name: Icon, on: boolean): void {
     const el = this.#buttons[this.tools.findIndex((tool) => tool.icon === name)]!;
     el.setAttribute("aria-pressed", String(on));
@@ -75,7 +76,7 @@ export class Toolbar {
     return el;
   }
 
-  /** Tell what a key did to those who do not see it. */
+  /** Tell screen readers what a key did. */
   say(words: string): void {
     setText(this.#said, words);
   }
@@ -109,7 +110,7 @@ export class Toolbar {
     act(on);
   }
 
-  /** One stop for the Tab key, and the arrows from tool to tool. */
+  /** Move the focus from tool to tool by the arrows: for the Tab key, the row is one stop. */
   #move(event: KeyboardEvent): void {
     const at = this.#buttons.indexOf(event.target as HTMLButtonElement);
     const last = this.#buttons.length - 1;

@@ -1,4 +1,4 @@
-/** What the reader's tools do: search, filter, fold, timeline, figures, keys, full screen. */
+/** Connects the reader's tools with the transcript: search, filter, folding, timeline, figures, keys, full screen. */
 
 import type { Connection } from "../../comm/connection";
 import type { Change } from "../../comm/store";
@@ -19,11 +19,11 @@ import { SearchBar } from "./search_bar";
 import type { Timeline } from "./timeline";
 import { type Tool, Toolbar } from "./toolbar";
 
-/** The key that leads to the box of the first agent; the arrows go on from there. */
+/** The key that leads to the checkbox of the first agent. The arrows go on from there. */
 const FIRST_SWITCH = "b";
 const COMING = "This comes from the kernel, as soon as it answers.";
 
-/** The parts of a view on which the tools work. */
+/** The parts of a view of the panel on which the tools work. */
 export interface PanelParts {
   root: HTMLElement;
   scroller: HTMLElement;
@@ -32,6 +32,7 @@ export interface PanelParts {
   tail: FollowOutput;
 }
 
+/** Owned by one view of the panel. */
 export class Tools {
   readonly el: HTMLElement;
   readonly drawers: HTMLElement;
@@ -120,7 +121,7 @@ export class Tools {
     openForPrint(history, signal);
   }
 
-  /** Call when the cells are painted. */
+  /** Follow `changes`. Call it when the cells are painted. */
   update(changes: readonly Change[]): void {
     const { store } = this.connection;
     for (const change of changes) {
@@ -148,8 +149,8 @@ export class Tools {
   }
 
   /**
-   * Go to the cell that the page's address names, as the browser does for what is there before the address: there the
-   * notebook moves too.
+   * Go to the cell that the address of the page names. The browser cannot do this, because the cell came after the
+   * address. The notebook is scrolled, too.
    */
   openAddress(): void {
     const { hash } = document.location;
@@ -161,7 +162,7 @@ export class Tools {
     leadPage(this.parts.scroller, this.signal);
   }
 
-  /** Use the control that has `key`; false where none has. */
+  /** Press or focus the control that names `key` as its own. False if there is none. */
   #press(key: string, target: EventTarget | null, bar: Toolbar): boolean {
     const [control, ...others] = controlsOf(this.parts.root, key, target);
     if (!control) return false;
@@ -177,7 +178,7 @@ export class Tools {
     return true;
   }
 
-  /** A drawer whose content comes later. */
+  /** A drawer whose content comes with the module "extras". */
   #later<Part>(
     className: string,
     make: ConstructorParameters<typeof PartOnDemand<Part>>[3],
