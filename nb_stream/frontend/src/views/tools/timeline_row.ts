@@ -45,7 +45,7 @@ export interface RowFacts {
   messages: number;
   usage: Usage;
   cost: number;
-  /** Whether a call of this agent has no price, while others of the run have one. */
+  /** Whether a call of this agent has no price, while other calls have one. */
   unpriced: boolean;
   /** How many model calls of the agent no message tells of. */
   unseen: number;

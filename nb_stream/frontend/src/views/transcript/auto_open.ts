@@ -1,17 +1,20 @@
 /**
- * The cells that need no click, all of the run that spoke last: what was said last while nobody is writing, failures
- * and open questions. Kept as cells come, so that a new one costs the same in a long run as in a short one.
+ * Chooses the cells that are open without a click. All of them belong to the run that spoke last: its failures, its
+ * open questions, and, while no agent writes, its last message.
+ *
+ * The choice is kept up to date as cells come, so that a new cell costs the same in a long run as in a short one.
  */
 
 import { type Cell, USER } from "../../protocol/model";
 import { isAsking } from "./input";
 
+/** Owned by the history of one view. */
 export class AutoOpen {
   #run: string | undefined;
   #urgent = new Set<string>();
   #said: { id: string; index: number } | undefined;
 
-  /** Cells must be seen in order; `index` is the cell's place, `isOfLast` whether it is of the run that spoke last. */
+  /** Take a cell in; cells must come in order. `index` is its place, and `isOfLast` says whether its run spoke last. */
   see(cell: Cell, index: number, isOfLast: boolean): void {
     if (isOfLast && cell.run !== this.#run) {
       this.forget();

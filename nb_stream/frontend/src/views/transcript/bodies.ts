@@ -1,24 +1,25 @@
-/** The bodies of open cells that come near the screen: a few in each frame, because long messages take their time. */
+/** Makes the bodies of open cells that come near the screen: a few in each frame, because long messages take time. */
 
 import { onAbort } from "../../dom/abort";
 import type { CellView } from "./cell_view";
 
-/** Milliseconds in which bodies are made at a time. */
+/** Milliseconds of a frame in which bodies are made. */
 const BODIES_BUDGET_MS = 8;
 
+/** Owned by the history of one view. */
 export class Bodies {
   #bare: CellView[] = [];
   #frame = 0;
 
   constructor(
-    /** Called for each body that was made. */
+    /** Called for each cell whose body was made. */
     private readonly made: (view: CellView) => void,
     signal: AbortSignal,
   ) {
     onAbort(signal, () => cancelAnimationFrame(this.#frame));
   }
 
-  /** Make those of `views` that have none, the nearest to what is seen in `scroller` first. */
+  /** Make the bodies that `views` lack. Cells nearest to the visible part of `scroller` come first. */
   make(views: readonly CellView[], scroller: Element): void {
     const bare = views.filter(({ isBare }) => isBare);
     if (bare.length === 0) return;

@@ -1,4 +1,4 @@
-/** The body of a finished cell: each of its sections in an element of its own. */
+/** Shows the body of a finished cell: each of its sections in an element of its own. */
 
 import { h } from "../../dom/build";
 import { isExact } from "../../dom/format";
@@ -16,7 +16,7 @@ import { field, label, output, source } from "./source_box";
 import { toolArguments, toolCall } from "./tool_call";
 import { tracebackFold } from "./traceback";
 
-/** Fill `el` with the content of `cell`; with its plain text if that fails, so that nothing is lost. */
+/** Fill `el` with the content of `cell`. If that fails, fill it with the cell's plain text, so that nothing is lost. */
 export function renderBody(el: HTMLElement, cell: Cell, services: Services): void {
   el.replaceChildren();
   try {
@@ -80,13 +80,13 @@ function rich(text: string, services: Services): HTMLElement {
   return el;
 }
 
-/** JSON as data: as `parsed` by the kernel, unless numbers have lost digits on their way here. */
+/** JSON as data: the value that the kernel `parsed`, unless its numbers have lost digits on the way to the page. */
 function structured(text: string, parsed: unknown): HTMLElement {
   const value = isExact(text) ? (parsed ?? parseData(text)) : undefined;
   return typeof value === "object" && value !== null ? dataView(value) : source(text, "Structured output");
 }
 
-/** What a person is to approve: code, or a tool with its arguments, which the question repeats as text. */
+/** A question for approval, and its subject: code, or a tool with its arguments. The question repeats them as text. */
 function* asked(text: string, what: ApprovalSubject): Generator<HTMLElement> {
   const { tool, arguments: given } = what;
   const blocks = codeOf(what);
@@ -100,7 +100,9 @@ function* asked(text: string, what: ApprovalSubject): Generator<HTMLElement> {
   }
 }
 
-/** What a tool is to be given; as the question has it in JSON where numbers have lost digits on their way here. */
+/**
+ * The arguments for a tool as JSON. If numbers lost digits on the way to the page, the JSON in the question is taken.
+ */
 function givenTo(text: string, given: unknown): string {
   const json = /\n\n(`{3,})json\n([\s\S]*)\n\1$/.exec(text)?.[2];
   if (json !== undefined && !isExact(json)) return json;

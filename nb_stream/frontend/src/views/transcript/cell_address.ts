@@ -1,7 +1,8 @@
-/** Where a cell stands: below which agents, and under which address on the page. */
+/** Tells where a cell stands: below which agents, and under which address on the page. */
 
 import type { CellHead } from "../../protocol/model";
 
+/** Levels by which a cell is indented at most. */
 const MAX_INDENT = 4;
 
 /** The path above the agent's own name, with its last slash; empty for the agents of the team itself. */
@@ -16,7 +17,8 @@ export function depthClass(head: CellHead): string {
 }
 
 /**
- * The fragment of the page's address that leads to a cell: runs and cells are numbered anew in each panel of a page.
+ * The fragment of the page's address that leads to a cell. It names the start of the cell, because ids of runs and
+ * cells begin anew in each panel of a page.
  */
 export function anchorOf({ run = "", id, started_at = 0 }: CellHead): string {
   return `nbs-${run}-${id}-${Math.round(started_at * 1000)}`.replace(/[^\w-]/g, "-");

@@ -1,11 +1,11 @@
-/** What a finished cell says, as one text: for the clipboard as Markdown, for searching as it is read. */
+/** Gives what a finished cell says as one text: as Markdown for the clipboard, and as it is read for the search. */
 
 import { type Section, sectionsOf } from "../../protocol/cell_content";
 import { type Cell, unreachable } from "../../protocol/model";
 
-/** All that a reader finds in the body of `cell`. */
+/** All words that a reader finds in the body of `cell`. */
 export function searchText(cell: Cell): string {
-  if (!cell.data && !cell.tool_calls) return cell.text; // most cells, for each letter of a search
+  if (!cell.data && !cell.tool_calls) return cell.text; // fast for most cells, for each letter of a search
   return sectionsOf(cell).flatMap(words).filter(Boolean).join("\n");
 }
 
@@ -31,7 +31,7 @@ function words(section: Section): (string | null | undefined)[] {
   }
 }
 
-/** The source of `cell` as Markdown: a message as it was written, everything else in fences under a word. */
+/** The source of `cell` as Markdown: a message as it was written, other sections in fences below their names. */
 export function asMarkdown(cell: Cell): string {
   return sectionsOf(cell).flatMap(markdown).join("\n\n");
 }
@@ -64,7 +64,7 @@ function markdown(section: Section): string[] {
   }
 }
 
-/** `text` between fences that are longer than any row of backticks in it. */
+/** `text` between fences that are longer than any row of backticks in `text`. */
 export function fence(text: string, language = ""): string {
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
   const ticks = "`".repeat(longest + 1);

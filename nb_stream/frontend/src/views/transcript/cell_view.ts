@@ -1,4 +1,4 @@
-/** A finished cell: one line that opens to its body, which is made when it is first opened. */
+/** Shows a finished cell: one line that opens to the cell's body. The body is made when the cell is first opened. */
 
 import type { Connection } from "../../comm/connection";
 import { focusedIn, focusOn, focusTranscript, h, isInUse, takePlace } from "../../dom/build";
@@ -20,7 +20,7 @@ import type { VirtualItem } from "./virtual_list";
 /** The parts of a line, in their order. */
 const LINE_PARTS = ["nbs-above", "nbs-agent-name", "nbs-kind", "nbs-end", "nbs-first", "nbs-meta"];
 
-// Copied for each cell: a tenth of the cost of building ten thousand of them part by part.
+// Copied for each cell. For ten thousand cells, this costs a tenth of building them part by part.
 const BLANK = h(
   "details",
   "",
@@ -31,11 +31,12 @@ BLANK.querySelector("summary")!.tabIndex = -1;
 
 const views = new WeakMap<Element, CellView>();
 
+/** Owned by the history of one view. */
 export class CellView implements VirtualItem {
-  /** Whether the reader opened or closed it: then it stays as it is. */
+  /** Whether the reader opened or closed the cell. Then nothing else opens or closes it. */
   touched = false;
   #el: HTMLDetailsElement | undefined;
-  /** What stands for it while it is not built. */
+  /** The light element that stands for the cell while it is not built. */
   #light: HTMLElement | undefined;
   #content: HTMLElement | undefined;
   #hasText = false;
@@ -50,12 +51,12 @@ export class CellView implements VirtualItem {
     private readonly later: IdleQueue,
   ) {}
 
-  /** The cell whose line `el` is, or for which it stands. */
+  /** The view whose line or light element is `el`. */
   static of(el: EventTarget | null): CellView | undefined {
     return el instanceof Element ? views.get(el) : undefined;
   }
 
-  /** Made when it is first asked for. */
+  /** The element of the cell, made when it is first read. */
   get el(): HTMLDetailsElement {
     if (this.#el) return this.#el;
     this.#el = BLANK.cloneNode(true) as HTMLDetailsElement;
@@ -70,7 +71,7 @@ export class CellView implements VirtualItem {
     return this.#el;
   }
 
-  /** What takes the focus, and opens and closes the cell. */
+  /** The line of the cell. It takes the focus, and a click on it opens and closes the cell. */
   get line(): HTMLElement {
     return this.el.firstElementChild as HTMLElement;
   }
@@ -79,7 +80,7 @@ export class CellView implements VirtualItem {
     return this.#el?.open ?? this.#open;
   }
 
-  /** Whether it can be seen, or will be when it is scrolled to. */
+  /** Whether the cell is built and on the page. */
   get isOnPage(): boolean {
     return this.#el?.isConnected ?? false;
   }
@@ -89,7 +90,7 @@ export class CellView implements VirtualItem {
   }
 
   light(): HTMLElement {
-    this.release(); // it may come from a block that was built
+    this.release(); // the cell may have been built before
     const el = h("div", "nbs-light", lightText(this.cell));
     this.#light = el;
     el.hidden = this.#hidden;
@@ -115,13 +116,13 @@ export class CellView implements VirtualItem {
     if (el) el.hidden = hidden;
   }
 
-  /** Whether a search found something in it. */
+  /** Whether a search has hits in the cell. */
   set hasHit(hit: boolean) {
     this.#hasHit = hit;
     this.#el?.classList.toggle("nbs-has-hit", hit);
   }
 
-  /** Whether the Tab key stops at its line. */
+  /** Whether the Tab key stops at the line of the cell. */
   set isStop(stop: boolean) {
     this.#isStop = stop;
     if (this.#el) this.line.tabIndex = stop ? 0 : -1;
@@ -135,25 +136,27 @@ export class CellView implements VirtualItem {
     return isInUse(this.el);
   }
 
-  /** Whether it is open on the page without the body that belongs there. */
+  /** Whether the cell is open on the page, but its body is not made yet. */
   get isBare(): boolean {
     return this.isOpen && this.isOnPage && this.#content === undefined;
   }
 
-  /** What the reader reads when the cell is open, once it is made. */
+  /** The element with the content of the open cell; undefined until it is made. */
   get content(): HTMLElement | undefined {
     return this.#content;
   }
 
-  /** The address of the cell, and what a closed cell keeps of its body: its text, for the page's own search. */
+  /** The element with the cell's address and body. A closed cell keeps its text in it, for the browser's own search. */
   get #holder(): HTMLElement {
     return this.el.lastElementChild as HTMLElement;
   }
 
-  /** Open or close it without the reader; `fill` may come later for what is not on the screen. */
+  /**
+   * Open or close the cell for the reader. The body is made now if `fill` is true; off the screen, it can come later.
+   */
   setOpen(open: boolean, fill = open): void {
     this.#open = open;
-    // In a closed cell nothing keeps the focus.
+    // No element in a closed cell can keep the focus.
     if (!open && this.#el && focusedIn(this.#holder)) focusOn(this.line);
     if (fill) this.fill();
     if (this.#el) this.#el.open = open;
@@ -171,7 +174,7 @@ export class CellView implements VirtualItem {
     if (!this.#el) return;
     this.#show();
     if (this.#content && wasAsking && isAsking(cell)) {
-      // What the reader has begun to answer stays.
+      // The form stays, with the answer that the reader has begun.
       renderBody(this.#content, cell, this.connection.services);
       return;
     }
@@ -193,7 +196,9 @@ export class CellView implements VirtualItem {
     } else focusTranscript(this.el);
   }
 
-  /** Stay open with the text that the reader saw being written; call when the cell is on the page. */
+  /**
+   * Open the cell, with the text element in which the reader saw the text grow. Call it when the cell is on the page.
+   */
   inherit(live: LiveView): void {
     const focused = focusedIn(live.el) !== null;
     this.setOpen(true);
@@ -202,7 +207,7 @@ export class CellView implements VirtualItem {
     if (focused && !focusedIn(this.el)) focusOn(this.line);
   }
 
-  /** Make the body, where it is not there yet. */
+  /** Make the body, if it is not there yet. */
   fill(): void {
     if (this.#content) return;
     const body = this.#newBody();
@@ -218,7 +223,7 @@ export class CellView implements VirtualItem {
     return h("div", "nbs-body", content, foot);
   }
 
-  /** Let the page's own search find the text while there is no body: browsers look into closed cells. */
+  /** Let the browser's own search find the text while there is no body: browsers search in closed cells, too. */
   #keepText(): void {
     if (this.#hasText || this.#content || !this.#el) return;
     this.#hasText = true;
@@ -229,7 +234,7 @@ export class CellView implements VirtualItem {
     try {
       this.#showLine();
     } catch (error) {
-      // One line that cannot be drawn must not keep the others off the page.
+      // If one line cannot be shown, the other cells must be shown all the same.
       console.error("nb_stream: a message's line is shown without its figures.", error);
       this.line.replaceChildren(h("span", "nbs-first", asName(this.cell.text)));
     }
@@ -270,10 +275,12 @@ export class CellView implements VirtualItem {
   }
 }
 
-/** The parts of a tool call's body whose own parts are compared. */
+/** The parts of a tool call's body that are compared child by child. */
 const NESTS = [".nbs-content", ".nbs-call", ".nbs-foot"];
 
-/** Make the body `el` of a tool call read as `fresh` does: what says the same stays, unfolded, selected and focused. */
+/**
+ * Make the body `el` of a tool call like `fresh`. Parts that say the same stay, and so do folds, selection and focus.
+ */
 function adopt(el: Element, fresh: Element): void {
   const wanted = [...fresh.children];
   wanted.forEach((child, index) => {
@@ -287,7 +294,7 @@ function adopt(el: Element, fresh: Element): void {
   while (el.childElementCount > wanted.length) el.lastElementChild!.remove();
 }
 
-/** A button says for a while what became of its click. */
+/** Whether two elements say the same. Buttons always do: for a while after a click, they show what became of it. */
 function saysSame(old: Element, fresh: Element): boolean {
   if (old.className !== fresh.className) return false;
   return old.textContent === fresh.textContent || old.matches("button");

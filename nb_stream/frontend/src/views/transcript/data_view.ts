@@ -1,20 +1,23 @@
-/** JSON values: rows of the same fields as a table, everything else as a tree that folds. */
+/** Shows JSON values: a list of flat objects as a table, any other value as a tree that folds. */
 
 import { button, focusedIn, focusOn, h, setScrollBox } from "../../dom/build";
 import { count, isExact } from "../../dom/format";
 import { finishIn, isPartlyWritten } from "../../dom/portions";
 import { source } from "./source_box";
 
-/** Entries of a list, and rows of a table, that are shown before the reader asks for more. */
+/** Entries of a list, or rows of a table, that are shown each time the reader asks for more. */
 const ENTRIES_PER_PORTION = 200;
 const MAX_TABLE_COLUMNS = 12;
-/** Levels of a tree that are open, and levels that are shown as a tree at all. */
+/** Levels of a tree that are open from the start. */
 const OPEN_LEVELS = 2;
+/** Levels of a tree; deeper values are shown as JSON. */
 const MAX_TREE_LEVELS = 24;
 
 type Fields = Record<string, unknown>;
 
-/** The list or object that `text` is in JSON, or undefined where it is something else, or would lose digits. */
+/**
+ * The list or object that the JSON `text` holds. Undefined if it is something else, or if a number would lose digits.
+ */
 export function parseData(text: string): object | undefined {
   if (!/^\s*[[{]/.test(text) || !isExact(text)) return undefined;
   try {
@@ -33,7 +36,7 @@ function isNested(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** The fields of a list of flat objects; none where `value` is anything else. */
+/** The names of the fields of a list of flat objects; none if `value` is anything else. */
 function columnsOf(value: unknown): string[] {
   if (!Array.isArray(value) || value.length < 2) return [];
   const columns = new Set<string>();
@@ -72,7 +75,7 @@ function tree(value: unknown, depth: number): HTMLElement {
   return list;
 }
 
-/** JSON without indentation, which would grow with the square of the depth; words where it is too deep for that. */
+/** JSON without indentation, which would grow with the square of the depth. If it is too deep for that, a sentence. */
 function compact(value: object): string {
   try {
     return JSON.stringify(value);
@@ -94,24 +97,24 @@ function branch(key: HTMLElement, value: object, depth: number): HTMLElement {
 function scalar(value: unknown): HTMLElement {
   const el = h("span", "nbs-value");
   el.dataset.type = value === null ? "null" : typeof value;
-  // A text that looks like something else keeps its quotes.
+  // A text that looks like a number or another value keeps its quotes.
   const isPlain = typeof value === "string" && !/^(|true|false|null|[-\d.][\d.eE+-]*|\s.*|.*\s)$/.test(value);
   el.append(...h("span", "", isPlain ? value : JSON.stringify(value)).childNodes);
   return el;
 }
 
-/** Whether `el` has data that nobody asked for yet, or that is still on its way to the page. */
+/** Whether `el` has data that is not on the page: the reader has not asked for it, or it is still being written. */
 export function holdsMore(el: Element): boolean {
   return el.querySelector(".nbs-more") !== null || isPartlyWritten(el);
 }
 
-/** Show at most `portions` more of the data that is left in `el`. */
+/** Show at most `portions` more portions of the data in `el`. */
 export function showMore(el: Element, portions: number): void {
   finishIn(el);
   for (let left = portions; left > 0; left--) el.querySelector<HTMLButtonElement>(".nbs-more")?.click();
 }
 
-/** Put what `make` makes of the first entries into `into`, and a button for each further portion at the end of `el`. */
+/** Make elements of the first entries and put them into `into`. A button at the end of `el` adds one more portion. */
 function inPortions<T>(
   entries: readonly T[],
   el: HTMLElement,
@@ -123,7 +126,7 @@ function inPortions<T>(
   const foot = el === into ? h("li", "", more) : more;
   const portion = () => {
     const fresh = entries.slice(next, next + ENTRIES_PER_PORTION).map(make);
-    // The button stays where it is: what is moved loses the focus.
+    // The button is not moved, because an element that is moved loses the focus.
     if (foot.parentNode === into) foot.before(...fresh);
     else into.append(...fresh);
     next += ENTRIES_PER_PORTION;

@@ -1,4 +1,4 @@
-/** Following the end of the transcript, inside the panel's own scroller, unless the reader went elsewhere. */
+/** Follows the end of the transcript, in the panel's own scroller, unless the reader has gone to another place. */
 
 import { onAbort } from "../../dom/abort";
 import { button, focusedIn, focusOn, h, holdsSelection } from "../../dom/build";
@@ -9,18 +9,21 @@ import type { History } from "./history";
 /** Pixels from the end that still count as the end. */
 const NEAR_END_PX = 24;
 
+/** Owned by one view of the panel. */
 export class FollowOutput {
-  /** The way back to the end, shown while the reader is elsewhere. */
+  /** The button that leads back to the end. It is shown while the reader is elsewhere. */
   readonly jump = button("nbs-jump", "", "", () => this.toEnd());
   /** Whether the reader has not scrolled away from the end. */
   #atEnd = true;
   /** How many messages there were when the end was last followed. */
   #seen = 0;
+  /** The measures of the scroller when it was looked at last, in pixels. */
   #top = 0;
   #height = 0;
   #visible = 0;
-  /** Stands scrolled; no longer so where the panel was taken off the page and put back, as notebooks do. */
+  /** An element that stands scrolled. If it does so no longer, the panel was taken off the page and put back. */
   #sign = h("div", "nbs-sign", h("div"));
+  /** Whether the end was followed when everything was painted last. */
   #follows = true;
 
   constructor(
@@ -42,7 +45,7 @@ export class FollowOutput {
     return this.#atEnd && !this.#isReading();
   }
 
-  /** Follow no longer: the reader was taken to another place. */
+  /** Stop following the end, because the reader is taken to another place. */
   release(): void {
     this.#atEnd = false;
   }
@@ -51,7 +54,7 @@ export class FollowOutput {
   update(): void {
     if (this.scroller.clientHeight === 0) return; // hidden, or taken off the page
     this.#return();
-    // What is observed may come before the event that tells of the scrolling.
+    // The observer of sizes may call this before the event that tells of the scrolling.
     this.#judge();
     this.#follows = this.follows;
     if (this.#follows) {
@@ -76,21 +79,21 @@ export class FollowOutput {
     return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
   }
 
-  /** The reader selects text, or stands with the keyboard on something that is not the end. */
+  /** Whether the reader selects text, or has the focus on an element that is not the last one. */
   #isReading(): boolean {
     if (holdsSelection(this.scroller) && this.#isInSight(document.getSelection()!.getRangeAt(0))) return true;
     const focused = focusedIn(this.history.el);
     return focused !== null && this.history.last?.contains(focused) !== true && this.#isInSight(focused);
   }
 
-  /** Who scrolled away from it reads it no longer. */
+  /** Whether `place` is in sight: a reader who scrolled away from it does not read it any more. */
   #isInSight(place: Element | Range): boolean {
     const { top, bottom } = place.getBoundingClientRect();
     const frame = this.scroller.getBoundingClientRect();
     return bottom >= frame.top && top <= frame.bottom;
   }
 
-  /** Browsers forget how far things are scrolled that they take off the page: go back to the place that was read. */
+  /** Go back to the place that was read: browsers forget how far an element was scrolled that leaves the page. */
   #return(): void {
     if (this.#sign.scrollTop > 0) return;
     this.#sign.scrollTop = this.#sign.scrollHeight;
@@ -107,9 +110,9 @@ export class FollowOutput {
   }
 
   /**
-   * Upward movement is the reader's, or the browser's that leads to what was searched for; a content that shrinks or a
-   * scroller that grows moves no further than to the end. Only a way down to the end brings back, or that all is in
-   * sight.
+   * Find out whether the reader is at the end. A movement up comes from the reader, or from the browser's own search,
+   * unless it only follows a content that shrinks or a scroller that grows: that leads no further up than to the end.
+   * Only a movement down to the end counts as a return to it, or that everything is in sight.
    */
   #judge(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;

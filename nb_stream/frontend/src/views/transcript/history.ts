@@ -1,8 +1,8 @@
 /**
- * The finished cells in the order of their messages, each run under its own line.
+ * Shows the finished cells in the order of their messages, each run under a line of its own.
  *
- * A new cell costs the same whatever is there already: only what the store names is touched, and everything is gone
- * through only for a snapshot or when the reader asks for all cells at once.
+ * A new cell costs the same however many cells there are: only the cells that the store names are touched. All cells
+ * are gone through only for a snapshot, or if the reader asks for all cells at once.
  */
 
 import type { Connection } from "../../comm/connection";
@@ -27,13 +27,14 @@ interface HistoryItem {
   view?: CellView;
 }
 
+/** Owned by one view of the panel. */
 export class History {
   readonly el = h("div", "nbs-history");
-  /** Called for each body that was made after its cell was shown. */
+  /** Called for each cell whose body was made after the cell was shown. */
   filled: (view: CellView) => void = () => {};
-  /** Called when cells were put on the page or taken off it because of where it was scrolled to. */
+  /** Called when cells were put on the page or taken off it because the reader scrolled. */
   scrolled: () => void = () => {};
-  /** Called for a cell to which the reader is led. */
+  /** Called for a cell when the reader is led to it. */
   shown: (view: CellView) => void = () => {};
   #items: HistoryItem[] = [];
   /** The last items, which are not on the page yet. */
@@ -69,7 +70,7 @@ export class History {
     this.el.addEventListener("toggle", (event) => this.#toggled(event.target), { capture: true });
   }
 
-  /** How many lines there are. */
+  /** How many lines there are, of runs and of cells. */
   get length(): number {
     return this.#items.length;
   }
@@ -101,7 +102,7 @@ export class History {
     return (line ?? view)?.el;
   }
 
-  /** Begin to make bodies as they come near in `scroller`. */
+  /** Begin to make the bodies of cells that come near in `scroller`. */
   watch(scroller: HTMLElement, signal: AbortSignal): void {
     this.#blocks.watch(scroller, signal);
   }
@@ -111,12 +112,14 @@ export class History {
     return place === undefined ? undefined : this.#items[place]?.view;
   }
 
-  /** All cells in their order; those that are filtered out too. */
+  /** All cells in their order, including those that the filter hides. */
   *views(): Generator<CellView> {
     for (const { view } of this.#items) if (view) yield view;
   }
 
-  /** The next cell that is shown behind (or, with -1, before) `from`; without `from` that from the end. */
+  /**
+   * The next shown cell behind `from`, or with -1 before it. Without `from`, the first shown cell, or with -1 the last.
+   */
   neighbour(from: CellView | undefined, step: 1 | -1): CellView | undefined {
     const start = from ? this.#places.get(from.cell.id) : step === 1 ? -1 : this.#items.length;
     if (start === undefined) return undefined;
@@ -127,12 +130,12 @@ export class History {
     return undefined;
   }
 
-  /** The last cell that is shown and on the page. */
+  /** The last cell that is on the page and not hidden. */
   get lastOnPage(): CellView | undefined {
     return this.#items.findLast(({ view }) => view?.isOnPage && !view.hidden)?.view;
   }
 
-  /** Show what changed; `follows` as for `arrange`. */
+  /** Show `changes`. `follows` means the same as for `arrange`. */
   update(changes: readonly Change[], follows: boolean): void {
     const { store } = this.connection;
     if (changes.some(({ what }) => what === "snapshot")) {
@@ -154,8 +157,8 @@ export class History {
   }
 
   /**
-   * Open what opens by itself, and collapse what did so before and no longer does. Only where the reader `follows`
-   * the end: what somebody reads further up keeps its place.
+   * Open the cells that open by themselves, and close those that did so before and do so no longer. Cells are closed
+   * only if the reader `follows` the end: what the reader reads further up keeps its place.
    */
   arrange(follows: boolean): void {
     const wanted = this.#attention.wanted(this.connection.store.live.size > 0);
@@ -174,13 +177,13 @@ export class History {
     }
   }
 
-  /** Put a cell on the page, where only its text is there. */
+  /** Build a cell of which only the text is on the page. */
   build(view: CellView): void {
     const place = this.#places.get(view.cell.id);
     if (place !== undefined) this.#blocks.build(place);
   }
 
-  /** Build and open a cell, so that somebody can be led to it. */
+  /** Build and open a cell, and lead the reader to it. */
   show(view: CellView): void {
     this.build(view);
     view.touched = true;
@@ -189,7 +192,7 @@ export class History {
     this.shown(view);
   }
 
-  /** Open or close all cells, and those that come; an open question is not closed. */
+  /** Open or close all cells, also those that come later. An open question is not closed. */
   openAll(open: boolean): void {
     this.#allOpen = open;
     this.#opened.clear();
@@ -201,14 +204,14 @@ export class History {
     this.#estimate();
   }
 
-  /** Show only the cells for which `shows` says so, now and later. */
+  /** Show only the cells for which `shows` returns true, now and later. */
   filter(shows: (head: CellHead) => boolean): void {
     this.#shows = shows;
     for (const view of this.views()) this.#hide(view);
     this.#estimate();
   }
 
-  /** Make and open everything for paper; what is returned puts it back. */
+  /** Build and open everything for paper. The function that is returned closes again what was closed. */
   unfold(): () => void {
     const closed: CellView[] = [];
     for (const place of this.#items.keys()) this.#blocks.build(place);
@@ -236,20 +239,20 @@ export class History {
     this.filled(view);
   }
 
-  /** A long body is complete. */
+  /** Note that a long body is complete. */
   #written(target: EventTarget | null): void {
     const line = target instanceof Element ? target.closest(".nbs-cell")?.firstElementChild : null;
     const view = CellView.of(line ?? null);
     if (view?.content) this.filled(view);
   }
 
-  /** The browser opens cells by itself where it finds text in them, or where an address leads to them. */
+  /** Fill a cell that the browser opened by itself, because its search or an address led to the cell. */
   #toggled(target: EventTarget | null): void {
     const view = CellView.of(target instanceof HTMLDetailsElement ? target.firstElementChild : null);
     if (view?.isOpen) this.#setOpen(view, true, this.#places.get(view.cell.id)!);
   }
 
-  /** The browser found `text` where only the text of a cell was on the page: open it, with the text selected. */
+  /** Open the cell in whose light element the browser's search found `text`, and select the text in it. */
   #found(place: number, text: string): void {
     const view = this.#items[place]?.view;
     if (!view) return;
@@ -268,7 +271,7 @@ export class History {
     this.scrolled();
   }
 
-  /** Show one cell; says whether it has a place without anything else moving. */
+  /** Show one cell. False if it has no place without moving others. */
   #settle(cell: Cell, place: number, follows: boolean): boolean {
     const view = this.view(cell.id);
     if (!view) {
@@ -298,12 +301,12 @@ export class History {
     for (const run of runs.slice(this.#runs.length, end)) this.#addRun(runKey(run), run);
   }
 
-  /** Show what the store holds; what is the same up to some place stays as it is. */
+  /** Show all that the store holds. The lines at the beginning that did not change stay as they are. */
   #restore(follows: boolean): void {
     const { store } = this.connection;
     const entries = sequence(store);
     const changed = entries.findIndex(({ key }, index) => this.#items[index]?.key !== key);
-    // Behind a line that comes late stand the same cells: what is open and typed there stays.
+    // If a line comes late, the cells behind it are the same: cells stay open, and answers stay typed.
     const known = new Map(this.#items.map(({ key, view }) => [key, view]));
     const focused = focusedIn(this.el);
     this.#truncate(changed < 0 ? entries.length : changed);
@@ -352,7 +355,7 @@ export class History {
     this.#fresh.push(item);
   }
 
-  /** Put what was added on the page. */
+  /** Put the items that were added on the page. */
   #place(follows: boolean): void {
     const fresh = this.#fresh.splice(0);
     const first = this.#items.length - fresh.length;
@@ -368,7 +371,8 @@ export class History {
   }
 
   /**
-   * A cell that was being written keeps its text on the page where it stays open: nothing flickers, nothing is lost.
+   * Let a cell that has just been finished take over the text element of its live view, if it stays open: so nothing
+   * flickers, and a selection stays.
    */
   #succeed(view: CellView, follows: boolean): void {
     const old = this.live.view(view.cell.id);
@@ -380,7 +384,7 @@ export class History {
     if (!this.#allOpen) this.#opened.add(view);
   }
 
-  /** An open question is shown whatever the filter, and the reader keeps the cell that has the focus. */
+  /** Show or hide a cell as the filter says. An open question is always shown, and so is the cell with the focus. */
   #hide(view: CellView): void {
     const hidden = !this.#shows(view.cell) && !isAsking(view.cell) && !view.hasFocus;
     this.#hidden += Number(hidden) - Number(view.hidden);

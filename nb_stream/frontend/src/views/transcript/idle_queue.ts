@@ -1,12 +1,13 @@
-/** Work that can wait until the browser has nothing better to do, the latest first. */
+/** Does work that can wait until the browser is idle. The latest work is done first. */
 
 import { onAbort } from "../../dom/abort";
 
-/** Milliseconds of work at a time where the browser does not say how much it has. */
+/** Milliseconds of work at a time, if the browser does not say how much time there is. */
 const IDLE_BUDGET_MS = 8;
 
 type IdleWork = () => void;
 
+/** Owned by the history of one view. */
 export class IdleQueue {
   #work: IdleWork[] = [];
   #timer = 0;
@@ -20,7 +21,7 @@ export class IdleQueue {
     this.#plan();
   }
 
-  /** Do all of it now. */
+  /** Do all work now. */
   finish(): void {
     this.#cancel();
     for (let work = this.#work.pop(); work; work = this.#work.pop()) work();

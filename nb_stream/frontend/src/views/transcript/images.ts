@@ -1,12 +1,12 @@
-/** Images that came with a message: raster data alone, checked, and handed to the browser as a blob. */
+/** Shows images that came with a message. Only raster data is shown, after its first bytes are checked. */
 
 import { h } from "../../dom/build";
 import { picture, type RasterImage, rasterOf } from "../../dom/raster_image";
 
-/** Characters of a data URI that are still decoded. */
+/** Characters of a data URI; a longer one is not decoded. */
 const MAX_URI_CHARS = 48_000_000;
 
-/** How the bytes of each type begin; dots are bytes that may be any. */
+/** The first bytes of each type. A dot stands for any byte. */
 const BEGINNINGS: Record<string, string> = {
   "image/png": "\x89PNG\r\n\x1a\n",
   "image/jpeg": "\xff\xd8\xff",
@@ -14,7 +14,7 @@ const BEGINNINGS: Record<string, string> = {
   "image/webp": "RIFF....WEBP",
 };
 
-/** The image number `number` of a message, from 1; what is no image that can be shown safely is told in words. */
+/** The image number `number` of a message, from 1. If `source` holds no image that is safe to show, a sentence. */
 export function imageView(number: number, source: string, agent: string): HTMLElement {
   const name = `Image ${number}`;
   const image = rasterOf(source, MAX_URI_CHARS);

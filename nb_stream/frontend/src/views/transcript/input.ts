@@ -1,4 +1,4 @@
-/** The forms in which a team asks a person: the answer goes to the kernel, which ends the request. */
+/** Makes the forms with which a team asks a person. The answer goes to the kernel, and the kernel ends the request. */
 
 import { button, h, once, onEnter, setName, setPolite } from "../../dom/build";
 import { plain } from "../../dom/safe_text";
@@ -7,12 +7,12 @@ import type { Command } from "../../protocol/protocol";
 
 type Send = (command: Command) => void;
 
-/** Whether `cell` waits for a person. */
+/** Whether `cell` is a question that waits for a person. */
 export function isAsking(cell: Cell): boolean {
   return roleOf(cell) === "question" && cell.status === "waiting";
 }
 
-/** The form for `cell`. It may be sent again: the kernel takes the first answer to a request. */
+/** The form for `cell`. The reader may send it again: the kernel takes the first answer that it gets. */
 export function inputForm(cell: Cell, send: Send): HTMLFormElement {
   return cell.kind === "approval" ? approvalForm(cell, send) : answerForm(cell, send);
 }
@@ -37,7 +37,7 @@ function answerForm(cell: Cell, send: Send): HTMLFormElement {
   return form;
 }
 
-/** Two buttons; Enter in the reason's box rejects, because a reason is given for nothing else. */
+/** A form with two buttons. Enter in the box for the reason rejects, because only a rejection has a reason. */
 function approvalForm(cell: Cell, send: Send): HTMLFormElement {
   const request_id = requestOf(cell);
   const reason = h("input", "nbs-box nbs-reason");
@@ -63,8 +63,9 @@ function approvalForm(cell: Cell, send: Send): HTMLFormElement {
 }
 
 /**
- * What the reader was writing in `field` when the request of `cell` ended in another way, to be copied; undefined where
- * nothing is lost. It takes the keys that still come, which would press the tools.
+ * A box with the answer that the reader was writing in `field` when the request of `cell` ended in another way, so that
+ * the reader can copy it. Undefined if nothing is lost. The box takes the keys that still come: else they would press
+ * the tools.
  */
 export function lateAnswer(field: Element, cell: Cell): HTMLTextAreaElement | undefined {
   const isField = field instanceof HTMLTextAreaElement || field instanceof HTMLInputElement;
@@ -82,7 +83,7 @@ function requestOf(cell: Cell): string {
   return cell.data?.request_id ?? "";
 }
 
-/** Where it is said that something was sent, and what sends and says so. */
+/** An element that says that a command was sent, and a function that sends a command and says so. */
 function sending(send: Send): [HTMLElement, Send] {
   const sent = h("span", "nbs-pending");
   setPolite(sent);

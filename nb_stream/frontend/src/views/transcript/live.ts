@@ -1,4 +1,4 @@
-/** The cells that are being written, side by side where there is room; their text grows as it comes. */
+/** Shows the cells that agents are writing, side by side if there is room. Their text grows as it comes. */
 
 import type { Connection } from "../../comm/connection";
 import type { LiveCell } from "../../comm/live_cell";
@@ -14,6 +14,7 @@ import { roleOf, textForm } from "../../protocol/model";
 import { depthClass, pathAbove } from "./cell_address";
 import { kindWord } from "./summary";
 
+/** The view of one live cell; its text element can pass to the view of the finished cell. */
 export class LiveView {
   readonly el = h("article", "nbs-live-cell");
   text = h("div", "nbs-text");
@@ -41,7 +42,9 @@ export class LiveView {
     this.el.append(head, this.#scroll);
   }
 
-  /** Paint what came; `several` says that others are being written beside it, each in a box of its own height. */
+  /**
+   * Paint the text that came. `several` says that other cells grow beside this one: then its box has a fixed height.
+   */
   update(several: boolean): void {
     const { head } = this.cell;
     const { agents } = this.connection.store;
@@ -63,7 +66,7 @@ export class LiveView {
     this.#paint();
   }
 
-  /** Go on to `text`, which has ended; false where something else, or nothing, is painted here. */
+  /** Write on up to the end of `text`, which is complete. False if this view shows something else, or nothing. */
   finish(text: string): boolean {
     if (this.#painted === 0 || !text.startsWith(this.cell.text)) return false;
     this.cell.replace(text); // the last words of a message may come with its end
@@ -97,7 +100,7 @@ export class LiveView {
     if (!this.#work || this.#work.isDone) this.#work = new Work(this.text, this.#write());
   }
 
-  /** Write what has come, and what comes meanwhile. */
+  /** Write the text that has come, and the text that comes meanwhile. */
   *#write(): Generator<number> {
     while (this.#painted < this.cell.pieces.length) {
       const fresh = this.cell.pieces.slice(this.#painted).join("");
@@ -110,13 +113,14 @@ export class LiveView {
   }
 }
 
+/** Owned by one view of the panel. */
 export class LiveArea {
   readonly el = h("div", "nbs-live");
   #views = new Map<string, [LiveCell, LiveView]>();
 
   constructor(private readonly connection: Connection) {}
 
-  /** The view of the cell `id` while it is still shown here: its finished cell may take its text over. */
+  /** The view of the cell `id` while it is shown here. The finished cell may take over its text element. */
   view(id: string): LiveView | undefined {
     return this.#views.get(id)?.[1];
   }

@@ -1,4 +1,4 @@
-/** Everything is open on paper: nobody can click there. */
+/** Opens all cells for paper, because nobody can click on paper. */
 
 import type { History } from "./history";
 
@@ -11,7 +11,7 @@ export function openForPrint(history: History, signal: AbortSignal): void {
     restore?.();
     restore = undefined;
   };
-  // A page is told of its printing in two ways: the event comes in time for the paper, the query also in a preview.
+  // A page hears of printing in two ways: the event comes in time for the paper, and the media query also in a preview.
   window.addEventListener("beforeprint", begin, { signal });
   window.addEventListener("afterprint", end, { signal });
   if (typeof window.matchMedia !== "function") return;

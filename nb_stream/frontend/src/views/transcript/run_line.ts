@@ -1,4 +1,4 @@
-/** The line before a run's cells: its number, its task, and how it ended. */
+/** Shows the line before the cells of a run: its number, its task, and how it ended. */
 
 import { h } from "../../dom/build";
 import { duration, money, pace, tokens } from "../../dom/format";
@@ -7,6 +7,7 @@ import { firstWords, inRow } from "../../protocol/code_points";
 import type { RunInfo } from "../../protocol/model";
 import type { VirtualItem } from "./virtual_list";
 
+/** Owned by the history of one view. */
 export class RunLine implements VirtualItem {
   readonly el = h("div", "nbs-run");
   readonly isBusy = false;

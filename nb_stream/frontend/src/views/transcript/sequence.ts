@@ -1,4 +1,4 @@
-/** Runs and cells in one row: a run's line stands before its first cell. */
+/** Puts runs and cells in one row: the line of a run stands before its first cell. */
 
 import type { Store } from "../../comm/store";
 import type { Cell, RunInfo } from "../../protocol/model";

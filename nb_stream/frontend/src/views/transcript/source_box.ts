@@ -1,17 +1,17 @@
-/** Text that is not prose: code, output, results, with a word that says which. */
+/** Shows text that is not prose, such as code, output and results, below a word that says which. */
 
 import { renderOutput } from "../../ansi/terminal_view";
 import { h, setScrollBox } from "../../dom/build";
 import { renderText } from "../../dom/text_writer";
 
-/** Text in a box of its own that scrolls; `what` names it for those who cannot see it. */
+/** Text in a box that scrolls by itself. `what` names the box for readers who cannot see it. */
 export function source(text: string, what = "source"): HTMLElement {
   const el = box(what);
   renderText(el, text);
   return el;
 }
 
-/** What a program printed, with the colours that it printed it in. */
+/** The output of a program in such a box, with the colours in which the program printed it. */
 export function output(text: string, what: string): HTMLElement {
   const el = box(what);
   renderOutput(el, text);
@@ -28,7 +28,7 @@ export function label(text: string, isError = false): HTMLElement {
   return h("p", isError ? "nbs-label nbs-is-error" : "nbs-label", text);
 }
 
-/** A word and what it stands for, on one line. */
+/** A word and its value, on one line. */
 export function field(word: string, value: string): HTMLElement {
   return h("p", "nbs-field", h("span", "nbs-label", word), " ", value);
 }

@@ -1,4 +1,4 @@
-/** The one line of a cell: which kind it is, its first words, and what it took. */
+/** Gives the texts for the line of a cell: its kind, its first words, and what it took. */
 
 import { count, dateAndTime, duration, money, pace, timeOfDay, tokens } from "../../dom/format";
 import { codeOf } from "../../protocol/cell_content";
@@ -14,20 +14,20 @@ import {
   unreachable,
 } from "../../protocol/model";
 
-/** The word for the kind of a cell, empty for what agents simply say. */
+/** The word for the kind of a cell; empty for an ordinary message of an agent. */
 export function kindWord(cell: CellHead): string {
   if (cell.kind === "text") return cell.agent === USER ? "task" : "";
   if (cell.kind === "other") return cell.type ?? "";
   return cell.kind;
 }
 
-/** How a person decided on what was to be approved; empty while nobody has, and for all else. */
+/** How a person decided on a request for approval; empty before that, and for other cells. */
 function verdict({ kind, data }: CellHead): string {
   if (kind !== "approval" || data?.answer == null) return "";
   return data.answer.startsWith("approve") ? "approved" : "rejected";
 }
 
-/** A word for an end or a state that is not the ordinary one. */
+/** A word for the state of a cell; empty if it ended in the ordinary way. */
 export function statusWord(cell: CellHead & { text?: string }): string {
   const role = roleOf(cell);
   if (role === "error") return "";
@@ -40,13 +40,13 @@ export function statusWord(cell: CellHead & { text?: string }): string {
   return (cell.tool_calls ?? []).some((call) => call.is_error) ? "error" : "";
 }
 
-/** The status as it is coloured: what a tool or a piece of code failed in counts as failed, and what was rejected. */
+/** The status that colours a cell. It is "failed" also if a tool or code in it failed, or if a person rejected it. */
 export function statusOf(cell: Cell): CellStatus {
   const word = cell.status === "done" ? statusWord(cell) : "";
   return word === "" || word === "approved" ? cell.status : "failed";
 }
 
-/** The first words of a cell, or the line that says the same in its stead. */
+/** The first words of a cell, or a line that says more than they would. */
 export function headline(cell: Cell): string {
   const { text, data = {} } = cell;
   if (cell.tool_calls?.length) return firstWords(cell.tool_calls.map(callLine).join(" · "));
@@ -57,7 +57,7 @@ export function headline(cell: Cell): string {
       return firstWords(data.code_blocks?.[0]?.code || text || (data.output ?? ""));
     case "question": {
       const asked = askedFor(data.what) ?? text;
-      // The verdict stands before it, where no narrow panel cuts it off; a reason is worth reading here.
+      // The verdict stands before this text, where no narrow panel cuts it off, so only the reason is repeated here.
       const answer = verdict(cell) ? data.answer!.replace(/^(approve|reject):?\s*/, "") : data.answer;
       return firstWords(answer ? `${asked} → ${answer}` : asked);
     }
@@ -73,7 +73,7 @@ export function headline(cell: Cell): string {
   }
 }
 
-/** What was to be approved, in a line; undefined if the question is all there is. */
+/** The subject of a request for approval, on one line; undefined if there is only the question. */
 function askedFor(what: ApprovalSubject = {}): string | undefined {
   const { tool, arguments: given } = what;
   if (tool !== undefined) return callLine({ name: tool, arguments: JSON.stringify(given ?? {}) });
@@ -81,7 +81,7 @@ function askedFor(what: ApprovalSubject = {}): string | undefined {
   return block && firstWords(block.code, 80);
 }
 
-/** The beginning of a Markdown text without the marks that a reader of one line does not need. */
+/** The beginning of a Markdown text, without the marks that one line does not need. */
 function unmarked(text: string): string {
   return text
     .slice(0, 1000)
@@ -95,7 +95,7 @@ function callLine(call: { name: string; arguments: string; result?: string | nul
   return call.result == null ? line : `${line} → ${firstWords(call.result, 80)}`;
 }
 
-/** What a cell took, for the end of its line: tokens, cost, duration, time of day. */
+/** What a cell took, for the end of its line: tokens, cost, duration and time of day. */
 export function meta(cell: Cell): string[] {
   const parts: string[] = [];
   if (cell.usage?.completion_tokens) {
@@ -113,7 +113,7 @@ export function meta(cell: Cell): string[] {
   return parts;
 }
 
-/** All that is known of the making of a cell, for those who ask. */
+/** All figures of a cell, for readers who ask for them. */
 export function figures(cell: Cell): string {
   const parts: string[] = [];
   const used = cell.usage && tokens(cell.usage, "about");

@@ -1,4 +1,4 @@
-/** A tool call with what it was given and what came of it. */
+/** Shows a tool call with its arguments and its result. */
 
 import { hasSequences, inLines } from "../../ansi/ansi";
 import { h } from "../../dom/build";
@@ -8,7 +8,7 @@ import type { Cell, ToolCall } from "../../protocol/model";
 import { dataView, parseData } from "./data_view";
 import { label, output, source } from "./source_box";
 
-/** The call of a finished or running cell; `alone` says that the cell's time is the call's. */
+/** A call of `cell`. `alone` says that it is the only one, so that the time of the cell is its time. */
 export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElement {
   const el = h("div", "nbs-call");
   const outcome = outcomeOf(call, cell);
@@ -27,13 +27,13 @@ export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElemen
   return el;
 }
 
-/** What a tool is given: fields of JSON, or the text where the model wrote something else. */
+/** The arguments of a call: the fields of their JSON, or the text if the model wrote something else. */
 export function toolArguments(text: string): HTMLElement[] {
   const trimmed = text.trim();
   return trimmed === "" || trimmed === "{}" ? [] : [label("arguments"), value(trimmed, "Arguments")];
 }
 
-/** What came of it: with colours where it has some; nothing of it is written over. */
+/** The result of a call, with its terminal colours. No line of a result is written over. */
 function result(given: string): HTMLElement {
   const text = inLines(given);
   return hasSequences(text) ? output(text, "Result") : value(text, "Result");

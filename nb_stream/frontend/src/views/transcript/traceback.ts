@@ -1,16 +1,16 @@
-/** A Python traceback for reading: what was raised stands out, frames of libraries step back. */
+/** Shows a Python traceback for reading: the error stands out, and frames of libraries step back. */
 
 import { withoutAnsi } from "../../ansi/ansi";
 import { h, setScrollBox } from "../../dom/build";
 import { Work } from "../../dom/portions";
 import { appendText } from "../../dom/safe_text";
 
-/** Characters for which a line counts beside its own. */
+/** The cost of a line besides its characters, counted in characters. */
 const LINE_COST_CHARS = 16;
 const FRAME = /^\s*File "(.*)", line \d+/;
 const LIBRARY = /[\\/](site-packages|dist-packages|lib[\\/]python\d)|^<frozen/;
 
-/** The text of `traceback`, without colours of a terminal, folded away; its lines carry classes. */
+/** The text of `traceback`, without terminal colours, in a fold that is closed. */
 export function tracebackFold(traceback: string): HTMLElement {
   const pre = h("pre", "nbs-source nbs-traceback");
   setScrollBox(pre, "Traceback");

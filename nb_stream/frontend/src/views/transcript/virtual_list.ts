@@ -1,6 +1,7 @@
 /**
- * A long list in blocks: only those near the screen are built and laid out. The others keep their height and the text
- * of their items, so that the page's own search, links, printing and "select all" find everything.
+ * Keeps a long list in blocks, of which only those near the screen are built and laid out. The other blocks keep their
+ * height and the text of their items, so that the browser's own search, links, printing and "select all" find
+ * everything.
  */
 
 import { onAbort } from "../../dom/abort";
@@ -15,31 +16,32 @@ const BUILT_AT_END = 2;
 const NEAR_MARGIN = "150% 0px";
 
 export interface VirtualItem {
-  /** Made when it is first asked for. */
+  /** The element of the item, made when it is first read. */
   readonly el: HTMLElement;
-  /** What stands for the item while its block is not built. */
+  /** An element with the text of the item, which stands for it while its block is not built. */
   light(): HTMLElement;
   /** Whether the reader would lose something with the element. */
   readonly isBusy: boolean;
-  /** Forget the element. */
+  /** Forget the element, because its block is taken apart. */
   release(): void;
 }
 
-/** What becomes of a block; both with the places from the first item to behind the last. */
+/** Hears what becomes of blocks. `first` and `end` are the places of a block's first item and behind its last one. */
 export interface Watcher {
-  /** It came near, and is built. */
+  /** A block came near the screen, and is built. */
   approach(first: number, end: number): void;
   /** Some blocks were taken apart. */
   released(): void;
-  /** It was built where the browser had led to the item at `place`, and `text` was selected in it. */
+  /** A block was built because the browser led to the item at `place`; it had selected `text` in it. */
   found(place: number, text: string): void;
 }
 
+/** Owned by the history of one view. */
 export class VirtualList {
   #items: VirtualItem[] = [];
   #blocks: HTMLElement[] = [];
   #built = new Set<HTMLElement>();
-  /** Blocks that were left as text because the reader searches in the page. */
+  /** Blocks near the screen that stay text because the reader uses the browser's own search. */
   #read = new Set<HTMLElement>();
   #near = new Set<Element>();
   #observer: IntersectionObserver | undefined;
@@ -54,7 +56,7 @@ export class VirtualList {
     }
   }
 
-  /** Begin to watch for blocks that come near inside `scroller`. */
+  /** Begin to watch which blocks come near the visible part of `scroller`. */
   watch(scroller: HTMLElement, signal: AbortSignal): void {
     this.#observer = new IntersectionObserver((entries) => this.#see(entries), {
       root: scroller,
@@ -95,11 +97,11 @@ export class VirtualList {
     const last = this.#blocks.at(-1);
     const left = length - (this.#blocks.length - 1) * ITEMS_PER_BLOCK;
     while (last && last.children.length > left) last.lastElementChild!.remove();
-    // What comes is put behind what is there.
+    // New items are put behind the items of the last block, so it has to be built.
     if (last) this.build(length - 1);
   }
 
-  /** Whether the item at `place` is near the screen, or will be as soon as anything is shown. */
+  /** Whether the item at `place` is near the screen, or in one of the last blocks, which are always built. */
   isNear(place: number): boolean {
     const index = Math.floor(place / ITEMS_PER_BLOCK);
     return index >= this.#blocks.length - BUILT_AT_END || this.#near.has(this.#blocks[index]!);
@@ -117,7 +119,7 @@ export class VirtualList {
     block.classList.remove("nbs-unbuilt");
   }
 
-  /** Estimate all heights anew, in pixels of each item; what the browser remembers is forgotten. */
+  /** Estimate the heights of all blocks anew, and let the browser forget their old heights. `height` is in pixels. */
   estimate(height: (place: number) => number): void {
     this.el.classList.add("nbs-forget");
     this.#blocks.forEach((block, index) => {
@@ -151,7 +153,7 @@ export class VirtualList {
     );
   }
 
-  /** Take the blocks apart that are far away. */
+  /** Take apart the blocks that are far from the screen. */
   #release(): void {
     const isFar = (block: HTMLElement, index: number) =>
       index < this.#blocks.length - BUILT_AT_END && !this.#near.has(block) && !isInUse(block);
@@ -162,7 +164,7 @@ export class VirtualList {
       const items = this.#items.slice(index * ITEMS_PER_BLOCK, (index + 1) * ITEMS_PER_BLOCK);
       if (!items.some(({ isBusy }) => isBusy)) far.push([block, items, block.offsetHeight]);
     }
-    // Only now, because each change makes the browser lay out anew before it tells a height.
+    // All heights are read before the first change: after a change, the browser lays out anew before it tells a height.
     for (const [block, items, height] of far) {
       for (const item of items) item.release();
       this.#built.delete(block);
@@ -182,7 +184,10 @@ export class VirtualList {
     if (this.#built.size > this.#near.size) this.later.add(() => this.#release());
   }
 
-  /** While the keys go to the browser's own search, what it found must stay: then the reader is not `here`. */
+  /**
+   * Build the blocks near the screen, if the reader is `here`. A reader who is not may use the browser's own search:
+   * then the text that it found must stay.
+   */
   #buildNear(here: boolean): void {
     for (const block of this.#near) {
       const index = this.#blocks.indexOf(block as HTMLElement);
@@ -199,7 +204,9 @@ export class VirtualList {
   }
 }
 
-/** To which child of a block the browser led, by the page's address or its own search, and the text it selected. */
+/**
+ * The number of the child of `block` to which the page's address or the browser's search led, and the selected text.
+ */
 function foundIn(block: Element): [number, string] | undefined {
   const selection = document.getSelection();
   const children = [...block.children];
