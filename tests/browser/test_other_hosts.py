@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -55,7 +56,14 @@ def served(host: str, folder: pathlib.Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address, log = f"http://127.0.0.1:{port}/", folder / "log.txt"
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PATH": f"{python.parent}:{os.defpath}"}
+    variables = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(folder),
+        "PATH": f"{python.parent}:{os.defpath}",
+        # The host's templates come first; the widgets' scripts stand beside the tests' packages.
+        "JUPYTER_PATH": os.pathsep.join(f"{home}/share/jupyter" for home in (python.parents[1], sys.prefix)),
+    }
     with (
         log.open("w") as out,
         subprocess.Popen(
