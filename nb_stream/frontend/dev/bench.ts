@@ -1,4 +1,4 @@
-/** What the benchmark of the browser drives: engines that show a text as it grows, and texts to show. */
+/** The page that the benchmark of the browser drives: engines that show a text as it grows, and texts to show. */
 
 import MarkdownIt from "markdown-it";
 import * as smd from "streaming-markdown";
@@ -95,7 +95,7 @@ const texts: Record<string, (length: number) => string> = {
   surrogates: (length) => repeated("\ud800", length),
 };
 
-/** Milliseconds of each frame, and of each task that was long. */
+/** Milliseconds of each frame, and of each long task. */
 interface Timing {
   frames: number[];
   tasks: number[];
@@ -166,7 +166,7 @@ async function whole(kind: string, length: number): Promise<Timing & { elements:
   return { frames, tasks, elements: el.querySelectorAll("*").length };
 }
 
-/** Characters read for each of `length` that come in pieces of `step`. */
+/** How many characters are read for each of `length` characters that come in pieces of `step`. */
 function factor(kind: string, length: number, step: number): number {
   const text = texts[kind]!(length);
   const writer = new MarkdownWriter(h("div"), services);

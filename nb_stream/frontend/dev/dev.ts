@@ -14,7 +14,7 @@ const kernel = (scenes[query.get("scene") ?? "two"] ?? scenes.idle!)();
 kernel.moduleSource = async (name) => (await fetch(`${name}.js`)).text();
 const signal = new AbortController().signal;
 open(kernel.model, signal).show(kernel.model, el, signal);
-// For the console, and for whoever drives the page.
+// For the console, and for programs that drive the page.
 Object.assign(globalThis, { kernel });
 
 const essay = kernel.live.get("essay");

@@ -1,4 +1,4 @@
-/** A text with everything that Markdown has, as models write it. */
+/** A text with every construct of Markdown, as models write it. */
 
 export const ESSAY = String.raw`# The tides, for a sailor
 

@@ -1,6 +1,6 @@
 /**
- * A host of the tests' own: widgets in a bare page, with ipywidgets' base manager and nothing else. Where the panel
- * works here, it needs nothing of JupyterLab.
+ * A host for tests: widgets in a bare page, with ipywidgets' base manager and nothing else. If the panel works here, it
+ * needs nothing of JupyterLab.
  *
  * `host.start()` begins a kernel on the server that the page came from, `host.attach(id)` takes one that runs and
  * `host.saved(state)` the state of a saved notebook. `host.run(code)` runs a cell; the widgets that it shows are put
@@ -14,7 +14,7 @@ import { Widget } from "@lumino/widgets";
 
 const VIEW = "application/vnd.jupyter.widget-view+json";
 
-/** anywidget's front end is an AMD module that asks for one other. */
+/** anywidget's front end is an AMD module that asks for one other module. */
 async function anywidget() {
   let module;
   globalThis.define = (_needs, factory) => {
@@ -76,7 +76,7 @@ const host = {
     return ready(await kernels.startNew({ name: "python3" }));
   },
 
-  /** Take a kernel that runs, and its widgets. */
+  /** Attach to a kernel that runs, and show its widgets. */
   async attach(id) {
     const kernels = new KernelManager({ serverSettings: ServerConnection.makeSettings() });
     await ready(kernels.connectTo({ model: { id, name: "python3" } }));
@@ -91,7 +91,10 @@ const host = {
     }
   },
 
-  /** Run a cell to its end; returns what it printed or returned, errors too. With `stdin` false as programs do it. */
+  /**
+   * Run a cell to its end; returns what it printed or returned, errors too. With `stdin` false, the cell may not ask
+   * for input, as when programs run it.
+   */
   async run(code, stdin = true) {
     const future = host.kernel.requestExecute({ code, store_history: false, allow_stdin: stdin });
     let text = "";

@@ -1,7 +1,7 @@
 /**
- * What the test of hostile texts drives: panels that show a text in every place that shows foreign text.
+ * The page that the test of hostile texts drives: panels that show a text in every place where foreign text can stand.
  *
- * After each frame what is new is looked at (`oracle.ts`). The page counts the scripts that ran.
+ * After each frame, the new elements are checked (`oracle.ts`). The page counts the scripts that ran.
  */
 
 import { open } from "../src/index";
@@ -43,7 +43,7 @@ const EVENTS = [
 ];
 const OWN_BUTTONS = "button, input, textarea, select, summary";
 
-/** A text that is looked for in every place that shows foreign text: where it is not found, nothing was tried. */
+/** A text that must be found in every place that shows foreign text: if it is not found, the place was not tried. */
 const SIGN = "sign";
 const PLACES: Record<string, string> = {
   title: ".nbs-title",
@@ -116,7 +116,7 @@ document.addEventListener("click", (event) => {
   if (event.target instanceof Element && event.target.closest("a")) event.preventDefault();
 });
 
-/** The text inside of what Markdown can hold it in. */
+/** The text inside every construct of Markdown that can hold it. */
 function placed(text: string): string[] {
   return [
     `[${text}](https://a.example/${text})`,
@@ -182,7 +182,7 @@ function nextFrame(): Promise<unknown> {
   return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
-/** Do to all that is there what a reader could do to it, but for what is ours to be pressed. */
+/** Do to all elements what a reader could do to them, except for pressing the buttons of the panel. */
 function touch(root: Element): void {
   for (const el of root.querySelectorAll("*")) {
     if (el.closest(OWN_BUTTONS)) continue;
@@ -191,7 +191,7 @@ function touch(root: Element): void {
   }
 }
 
-/** Show the texts where there can be only one of them in a panel. */
+/** Show the texts in the places of which a panel has only one. */
 async function showInHeader(payloads: readonly Payload[]): Promise<void> {
   const kernel = new ScriptedKernel();
   const { el, close } = mount(kernel);
@@ -233,7 +233,7 @@ async function show(payloads: readonly Payload[]): Promise<void> {
   await nextFrame();
   for (const details of el.querySelectorAll("details")) details.open = true;
   for (const tool of el.querySelectorAll<HTMLElement>("[aria-controls]")) tool.click();
-  // The timeline comes by itself, soon after the panel.
+  // The module with the timeline comes by itself, soon after the panel.
   for (let i = 0; i < 600 && !el.querySelector(".nbs-bars"); i++) await nextFrame();
   for (let i = 0; i < 3; i++) await nextFrame();
   look(el, "at once");

@@ -1,4 +1,4 @@
-/** A kernel for tests and for the dev page: says what it is told to, in frames as `wire/protocol.py` makes them. */
+/** A scripted kernel for tests and the dev page. It sends what it is told to, in frames as `wire/protocol.py` makes. */
 
 import type { Model } from "../src/comm/connection";
 import { codePoints, digest } from "../src/protocol/code_points";
@@ -22,15 +22,15 @@ export class ScriptedKernel {
   runs: RunInfo[] = [];
   settled: Cell[] = [];
   live = new Map<string, Cell>();
-  /** Traits besides the snapshot. */
+  /** The traits of the model besides the snapshot. */
   traits: Record<string, unknown> = {};
-  /** What the browser sent. */
+  /** The commands that the browser sent. */
   commands: Command[] = [];
-  /** Whether a resync is answered. */
+  /** Whether the kernel answers a resync. */
   answers = true;
-  /** Where the source of a module comes from; without it, the browser waits in vain. */
+  /** Gives the source of a module. Without it, the browser waits in vain. */
   moduleSource: ((name: string) => Promise<string>) | undefined;
-  /** How a frame goes out; a test puts a bad line here. */
+  /** Sends a frame. A test can put a bad connection here. */
   deliver = (frame: Frame): void => this.emit(frame);
   replay: ReplayRow | null = null;
   now = 1_795_000_000;
@@ -65,7 +65,7 @@ export class ScriptedKernel {
     this.trigger("msg:custom", JSON.parse(JSON.stringify(frame)));
   }
 
-  /** An event of the model's: "change:left" when that trait has changed. */
+  /** Fire an event of the model, such as "change:left" when that trait has changed. */
   trigger(event: string, content?: unknown): void {
     for (const listener of [...(this.#listeners.get(event) ?? [])]) listener(content);
   }
@@ -177,14 +177,14 @@ export class ScriptedKernel {
     return this.send({ op: "append", id, at, text });
   }
 
-  /** End a live cell: without its text on the wire unless `changes` has one. */
+  /** End a live cell. Its text is not sent, unless `changes` has one. */
   settle(id: string, changes: Partial<Cell> = {}): Frame {
     const cell = { ...this.live.get(id)!, status: "done" as const, ended_at: this.now, ...changes };
     this.live.delete(id);
     return this.place(cell, changes.text !== undefined);
   }
 
-  /** Put a whole cell behind the finished ones, or in the place of the one with its id. */
+  /** Put a whole cell behind the finished ones, or in the place of the finished cell with its id. */
   put(id: string, agent: string, kind: CellKind, text: string, more: Partial<Cell> = {}): Frame {
     const times = { started_at: this.now, ended_at: this.now };
     const cell: Cell = { id, agent, path: agent, kind, status: "done", text, ...times, ...more };

@@ -1,4 +1,4 @@
-/** What a panel may consist of, whatever the texts in it say: an allow-list of elements, attributes and values. */
+/** Checks that a panel consists of allowed elements, attributes and values only, whatever the texts in it say. */
 
 const XHTML = "http://www.w3.org/1999/xhtml";
 const MATHML = "http://www.w3.org/1998/Math/MathML";
@@ -21,7 +21,7 @@ const TAGS: Record<string, ReadonlySet<string>> = {
   [SVG]: words("svg g line path rect text title"),
 };
 
-/** Attributes of HTML elements and what they may say; what a text may say there is harmless where it is any. */
+/** Attributes of HTML elements and the values that they may have. Any value is harmless in those that allow any. */
 const ATTRIBUTES: Record<string, RegExp> = {
   align: /^(?:left|center|right)$/,
   alt: ANY,
@@ -59,7 +59,7 @@ const ATTRIBUTES: Record<string, RegExp> = {
   value: ANY,
 };
 
-/** What is in `root` that must not be there. */
+/** The elements and attributes in `root` that must not be there. */
 export function faults(root: Element): string[] {
   const found: string[] = [];
   for (const el of root.querySelectorAll("*")) {

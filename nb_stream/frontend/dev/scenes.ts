@@ -1,4 +1,4 @@
-/** What the dev page can show: each scene lets the scripted kernel say something. */
+/** The scenes that the dev page can show. In each, the scripted kernel sends something. */
 
 import { ESSAY } from "./essay";
 import { ScriptedKernel } from "./kernel";
@@ -115,14 +115,14 @@ export const scenes: Record<string, () => ScriptedKernel> = {
     kernel.sendAgents();
     return kernel;
   },
-  /** Everything that Markdown can look like, while it is written. */
+  /** Every construct of Markdown, while the text grows. */
   essay() {
     const kernel = team();
     begin(kernel, "Explain the tides to a sailor who likes mathematics.");
     kernel.begin("essay", "poet");
     return kernel;
   },
-  /** The same when it is finished. */
+  /** The same text when it is finished. */
   essay_done() {
     const kernel = team();
     begin(kernel, "Explain the tides to a sailor who likes mathematics.");
@@ -175,7 +175,7 @@ export const scenes: Record<string, () => ScriptedKernel> = {
     kernel.setState("waiting for input", "editor asks");
     return kernel;
   },
-  /** Three write at once, one of them thinks, one is nested in a team. */
+  /** Three agents write at once. One of them thinks, and one is nested in a team. */
   thinking() {
     const kernel = nested();
     begin(kernel, "Plan the second stanza; think first.");

@@ -1,4 +1,4 @@
-/** Build what is in `static/`, there or in the folder that is named; the same source gives the same bytes. */
+/** Builds the files of `static/`, there or in the folder that is named. The same source gives the same bytes. */
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -6,8 +6,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-/** Bytes, not compressed. anywidget sends the loader with each widget; `panel.js`, style sheet included, goes once to
- * each page, `extras.js` then too, `math.js` to pages with formulas. */
+/**
+ * Bytes of each file, not compressed. anywidget sends the loader with each widget. `panel.js`, with its style sheet,
+ * goes once to each page, and `extras.js` follows it. `math.js` goes to pages with formulas.
+ */
 const LIMITS = { "loader.js": 8_000, "panel.js": 200_000, "math.js": 230_000, "extras.js": 40_000 };
 const out = process.argv[2] ? pathToFileURL(process.argv[2]) : new URL("../../static/", import.meta.url);
 
@@ -23,7 +25,7 @@ const options = {
 };
 const digest = (text) => createHash("sha256").update(text).digest("hex").slice(0, 12);
 
-/** Build the module `name`, with its style sheet in it; returns the name by which pages await it, with its digest. */
+/** Build the module `name` with its style sheet in it. Returns the name, with a digest, under which pages await it. */
 async function part(name, entry, define = {}) {
   const sheet = await build({ ...options, entryPoints: { [name]: `src/${name}.css` }, write: false });
   const css = sheet.outputFiles[0].text.trim();
@@ -37,7 +39,7 @@ const __EXTRAS__ = await part("extras", "src/modules/extras.ts");
 const __PANEL__ = await part("panel", "src/index.ts", { __EXTRAS__ });
 await build({ ...options, entryPoints: { loader: "src/loader.ts" }, define: { __PANEL__ } });
 
-// What is built in is passed on: with the licences that ask for it.
+// The licences of dependencies ask to be passed on with the code that is built in.
 const { dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 const licences = Object.entries(dependencies).map(([name, version]) => {
   const text = readFileSync(new URL(`../node_modules/${name}/LICENSE`, import.meta.url), "utf8");

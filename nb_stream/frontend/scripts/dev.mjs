@@ -1,4 +1,4 @@
-/** Serve the dev page on the loopback interface: the panel without Jupyter. */
+/** Serves the dev page, which shows the panel without Jupyter, on the loopback interface. */
 
 import { fileURLToPath } from "node:url";
 import { context } from "esbuild";

@@ -1,5 +1,5 @@
 /**
- * Fail where the source names a way to turn text into markup or code: foreign text must stay text.
+ * Fails if the source names a way to turn text into markup or code, because foreign text must stay text.
  *
  * `node scripts/forbidden.mjs [folder]` looks through `src/`, or through another folder.
  */
@@ -30,7 +30,7 @@ const SINKS = [
   "eval",
   "Function(?=\\s*\\()",
   "importScripts",
-  // What would let the others through.
+  // A policy that would allow the others.
   "createPolicy",
 ];
 const FORBIDDEN = new RegExp(`(?<![\\w$])(?:${SINKS.join("|")})(?![\\w$])`);

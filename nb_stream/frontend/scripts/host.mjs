@@ -1,4 +1,4 @@
-/** Print the bundle of the tests' bare host. */
+/** Prints the bundle of the bare host that the tests use. */
 
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";

@@ -1,4 +1,4 @@
-/** Run `tests/pages.ts`: the front end's connections, without a browser, behind the standard streams. */
+/** Runs `tests/pages.ts`: connections of the front end without a browser, driven over the standard streams. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

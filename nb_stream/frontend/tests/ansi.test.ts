@@ -86,7 +86,7 @@ test("the output of code shows what was written last over a line", () => {
   const el = document.createElement("pre");
   renderOutput(el, "10%\r50%\r\x1b[32m100%\nnext\r\n");
   expect(el.textContent).toBe("100%\nnext\n");
-  // It took a minute when each of them was looked behind for the end of the line.
+  // This took a minute when the end of the line was searched for behind each of them.
   const begin = process.cpuUsage();
   renderOutput(el, `a${"\r".repeat(300_000)}b\n`);
   expect(el.textContent).toBe("b\n");

@@ -6,14 +6,16 @@ import { AGENT_COLOURS, colourClass, MARKS, placeClass } from "../src/dom/colour
 type Colour = [number, number, number];
 
 const css = readFileSync("src/styles/theme.css", "utf8");
-/** The backgrounds of JupyterLab's and VS Code's own themes, those of the panel for pages without a theme, and those
- * of what waits for a person. */
+/**
+ * The backgrounds of JupyterLab's and VS Code's own themes, the panel's own for pages without a theme, and the
+ * background of cells that wait for a person.
+ */
 const BACKGROUNDS = {
   light: ["#ffffff", "#f5f5f5"],
   dark: ["#000000", "#111111", "#1e1e1e", "#212121", "#2a2a2a", "#2b2824"],
 };
 
-/** What is left of linear RGB without one kind of cone (Machado, Oliveira and Fernandes 2009, full severity). */
+/** Linear RGB as an eye without one kind of cone sees it (Machado, Oliveira and Fernandes 2009, full severity). */
 const EYES: Record<string, [Colour, Colour, Colour]> = {
   trichromacy: [
     [1, 0, 0],
@@ -70,7 +72,7 @@ function lab(colour: Colour): Colour {
   return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
 }
 
-/** CIEDE2000: about 1 can just be seen side by side; 10 cannot be mistaken at a glance. */
+/** CIEDE2000. A distance of 1 can just be seen side by side; at 10, colours cannot be mistaken at a glance. */
 function distance([l1, a1, b1]: Colour, [l2, a2, b2]: Colour): number {
   const { sqrt, hypot, cos, sin, exp, abs, atan2, PI } = Math;
   const rad = PI / 180;

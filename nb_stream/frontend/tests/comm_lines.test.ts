@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CommLines, LAG_MS, SILENCE_MS } from "../src/comm/comm_lines";
 import type { Command } from "../src/protocol/protocol";
 
-/** A model of ipywidgets, as far as messages go. */
+/** The messages of a model of ipywidgets. */
 class Channel {
   listeners = new Set<(content: unknown) => void>();
   on = (_: string, callback: (content: unknown) => void) => this.listeners.add(callback);

@@ -126,7 +126,7 @@ test("after the signal nothing is left: no listener, no timer", () => {
   expect(kernel.listenerCount).toBe(0);
 });
 
-/** A line that drops, doubles and delays a tenth of the frames each. */
+/** A connection that drops a tenth of the frames, doubles a tenth and delays a tenth. */
 function badLine(kernel: ScriptedKernel, chance: () => number) {
   let late: [number, Frame][] = [];
   let healthy = false;
@@ -150,7 +150,7 @@ function badLine(kernel: ScriptedKernel, chance: () => number) {
   };
 }
 
-/** Let the kernel do one thing that a run can do. */
+/** Let the kernel do one of the things that happen in a run. */
 function act(kernel: ScriptedKernel, chance: () => number, step: number): void {
   const words = ["a ", "sea🌊 ", "é", "\n", "𝒳 and ", "中文"];
   const word = words[Math.floor(chance() * words.length)]!;

@@ -1,7 +1,7 @@
 /**
  * The panel in Firefox, as a reader uses it: `node tests/firefox.mjs <firefox> <a JupyterLab notebook's address>
- * <picture>`. Prints each step that went well; the first that does not ends it with 1, and leaves a picture of the
- * page. The notebook is tests/browser/test_firefox.py's.
+ * <picture>`. Prints each step that went well. The first step that fails ends the program with 1, and leaves a picture
+ * of the page. tests/browser/test_firefox.py makes the notebook.
  */
 
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ await page.setViewport({ width: 1200, height: 900 });
 
 const errors = [];
 page.on("pageerror", ({ stack, message }) => {
-  // Our module is loaded from a blob; the host's own faults are not ours.
+  // The panel's module is loaded from a blob. Errors of the host itself do not count.
   if (stack?.includes("blob:") || !stack?.includes("/static/")) errors.push(stack || message);
 });
 page.on("console", (line) => line.type() === "error" && errors.push(line.text()));
@@ -38,7 +38,7 @@ async function open(url) {
   );
 }
 
-/** What an expression is in the kernel, asked without a cell: anything that JSON can say. */
+/** The value of an expression in the kernel, asked for without a cell: anything that JSON can hold. */
 const kernel = (expression) =>
   page.evaluate(async (code) => {
     const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
@@ -58,7 +58,7 @@ async function ask(task) {
   await (await control("Run", "button")).click();
 }
 
-/** Wait until each of them is writing, and has at least that many characters on the page, all at the same time. */
+/** Wait until all of the agents write at the same time, and each has at least so many characters on the page. */
 const writing = (agents, length) =>
   until(
     (live, agents, length) => {
@@ -76,7 +76,7 @@ const writing = (agents, length) =>
 const ended = (runs) =>
   until((runs) => document.querySelectorAll(".nbs-run-end")[runs - 1]?.textContent.includes("done"), runs);
 
-/** What the Copy buttons of the finished messages give, with the names of who said it. */
+/** The texts that the Copy buttons of finished messages give, with the names of the agents. */
 async function copied() {
   await page.evaluate(() => {
     const { clipboard } = navigator;

@@ -5,7 +5,7 @@ import { all, type Mounted, mount, one, painted } from "./helpers";
 let kernel: ScriptedKernel;
 let panel: Mounted;
 let scroller: HTMLElement;
-/** The height of the content; the test environment lays nothing out. */
+/** The height of the content, because the test environment lays nothing out. */
 let height: number;
 let visible: number;
 
@@ -23,7 +23,7 @@ beforeEach(async () => {
     scrollHeight: { get: () => Math.max(height, visible) },
     clientHeight: { get: () => visible },
     scrollTop: {
-      // As browsers do it: nothing is scrolled beyond its end, even where the end comes nearer.
+      // As in browsers: nothing is scrolled beyond its end, even if the end comes nearer.
       get: () => {
         top = Math.min(top, end());
         return top;
@@ -39,14 +39,14 @@ afterEach(() => panel.close());
 
 const jump = () => one(panel.el, ".nbs-jump");
 
-/** More text comes, and the content is as high as that. */
+/** Let more text come, so that the content has this height. */
 async function grow(to: number): Promise<void> {
   height = to;
   kernel.write("c1", "more ");
   await painted();
 }
 
-/** The reader scrolls. */
+/** Scroll as the reader does. */
 async function scroll(to: number): Promise<void> {
   scroller.scrollTop = to;
   scroller.dispatchEvent(new Event("scroll"));
@@ -155,7 +155,7 @@ test("a panel that is not shown for a while leaves the reader in place", async (
   kernel.write("c1", "more ");
   await painted();
   [height, visible] = [500, 100];
-  scroller.scrollTop = 100; // as browsers do it for what was hidden
+  scroller.scrollTop = 100; // as browsers do for an element that was hidden
   await grow(800);
   expect(scroller.scrollTop).toBe(100);
 });

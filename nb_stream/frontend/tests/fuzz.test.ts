@@ -5,8 +5,8 @@ import type { Frame } from "../src/protocol/protocol";
 import { all, type Mounted, mount, one, painted, random } from "./helpers";
 
 /*
- * A long session on a bad line, with a reader who does this and that: in the end the panel shows what one that was
- * opened just now shows. Three sessions are the same each time, one is new; the seed is in the test's name.
+ * Long sessions on a bad connection, with a reader who does this and that. In the end, the panel must show the same as a
+ * panel that is opened then. Three sessions are the same each time, and one is new; its seed is in the test's name.
  */
 
 const STEPS = 250;
@@ -55,7 +55,7 @@ class Session {
     return list[Math.floor(this.chance() * list.length)]!;
   }
 
-  /** The line loses frames, brings some twice and some late. */
+  /** The connection loses frames, and brings some twice and some late. */
   #deliver(frame: Frame): void {
     const fate = this.chance();
     if (fate < 0.04) return;
@@ -68,14 +68,14 @@ class Session {
     if (this.#late.length > 0 && this.chance() < 0.5) this.kernel.emit(this.#late.shift()!);
   }
 
-  /** What is late comes, and the line is good from now on. */
+  /** Bring the late frames. From now on, the connection is good. */
   mend(): void {
     for (const frame of this.#late) this.kernel.emit(frame);
     this.kernel.deliver = (frame) => this.kernel.emit(frame);
     this.kernel.sendSnapshot();
   }
 
-  /** Something happens in the team. */
+  /** Let something happen in the team. */
   happen(): void {
     const { kernel, chance } = this;
     kernel.now += 0.5;
@@ -125,7 +125,7 @@ class Session {
       this.kernel.put(cell.id, cell.agent!, cell.kind, cell.text, { ...cell, status: "done", ...more });
   }
 
-  /** The last messages are taken off, as by a replay; the first of them may be written again. */
+  /** Take off the last messages, as a replay does. The first of them may be written again. */
   #rewind(): void {
     const { kernel } = this;
     const [first] = kernel.settled.splice(Math.floor(this.chance() * kernel.settled.length));
@@ -136,7 +136,7 @@ class Session {
     kernel.sendSnapshot();
   }
 
-  /** The reader does something in the panel `el`. */
+  /** Do something in the panel `el`, as a reader would. */
   act(el: HTMLElement): void {
     const what = this.chance();
     if (what < 0.2) one(el, `[aria-label="${this.pick(["Expand all", "Collapse all"])}"]`).click();
@@ -169,7 +169,7 @@ function lines(el: Element): unknown[] {
   ]);
 }
 
-/** What is made of the bodies, with nothing unfolded in them. */
+/** The bodies that are made, with nothing unfolded in them. */
 function bodies(el: Element): (string | undefined)[] {
   return all(el, ".nbs-history .nbs-cell").map((cell) => {
     const copy = cell.querySelector(".nbs-content")?.cloneNode(true) as HTMLElement | undefined;

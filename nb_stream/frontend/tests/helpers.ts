@@ -36,7 +36,7 @@ export function mount(kernel: ScriptedKernel): Mounted {
   return { el: view(), view, close: () => controller.abort() };
 }
 
-/** When everything that was received has been painted. */
+/** Wait until all frames that were received are painted. */
 export function painted(): Promise<void> {
   return new Promise((resolve) => requestAnimationFrame(() => resolve()));
 }
@@ -51,12 +51,12 @@ export function all<T extends HTMLElement = HTMLElement>(el: Element, selector: 
   return [...el.querySelectorAll<T>(selector)];
 }
 
-/** The text of each part of `el` that `selector` names. */
+/** The text of each element in `el` that matches `selector`. */
 export function texts(el: Element, selector: string): string[] {
   return all(el, selector).map(({ textContent }) => textContent);
 }
 
-/** What a store shows, in the form of `shownBy(kernel)`. */
+/** The state of a store, in the form of `shownBy(kernel)`. */
 export function shown(store: Store): unknown {
   const { title, caution, state, detail, agents, runs, settled, replay } = store;
   const live = [...store.live.values()].map(({ head, text }) => ({ ...head, text }));

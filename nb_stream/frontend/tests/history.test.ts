@@ -345,7 +345,7 @@ test("behind the line of a run that comes late stays what is open, and what is b
   kernel.deliver = () => {};
   kernel.run("r2", "Late.");
   kernel.deliver = deliver;
-  kernel.seq--; // nothing but the line is missing
+  kernel.seq--; // only this line is missing
   kernel.put("c1", "poet", "notice", "first");
   kernel.put("c2", "editor", "human input", "Well?", { status: "waiting", data: { request_id: "q" } });
   await painted();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { all, type Mounted, mount, one, painted, texts } from "./helpers";
 
-/** A signal as JupyterLab has it. */
+/** A signal like those of JupyterLab. */
 class Signal {
   slots = new Set<(sender: unknown, args: unknown) => void>();
   connect(slot: (sender: unknown, args: unknown) => void): void {

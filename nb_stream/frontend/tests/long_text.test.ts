@@ -1,4 +1,4 @@
-/** No text holds the page, whatever its characters: what it becomes is bounded, and comes in portions. */
+/** No text may hold the page, whatever its characters: the elements that it becomes are few, and come in portions. */
 
 import { describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
@@ -45,7 +45,7 @@ describe("a word without an end may break", () => {
     const isIdeograph = unit === "漢字";
     expect(pieces.length > 10).toBe(!isIdeograph);
     if (!isIdeograph) for (const { length } of pieces) expect(length).toBeLessThan(300);
-    // No character is torn from what belongs to it.
+    // No character is torn from its accents or joiners.
     for (const piece of pieces) expect(piece).not.toMatch(/^(?:[\udc00-\udfff]|\u200d|\u0301)|\u200d$/);
     const characters = [...text]; // a pair of surrogates comes whole
     for (const step of [1, 7, 256, 1000]) {

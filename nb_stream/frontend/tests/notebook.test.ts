@@ -17,7 +17,9 @@ const output = (text: string, metadata: Record<string, unknown> = {}): Output =>
   metadata,
 });
 
-/** What JupyterLab's model of a notebook does: a cell without outputs, and one with somebody else's and these. */
+/**
+ * JupyterLab's model of a notebook: a cell without outputs, and a cell with a foreign output and outputs with `stamps`.
+ */
 function notebook(...stamps: string[]) {
   const outputs = [output("42"), ...stamps.map((stamp) => output(stamp, { nb_stream: stamp }))];
   const list = {
@@ -45,7 +47,7 @@ function open(model: unknown): void {
   panel = mount(kernel);
 }
 
-/** The kernel has written: this is where and what. */
+/** Tell that the kernel has written, and where. */
 function writes(left: string): void {
   kernel.traits.left = left;
   kernel.trigger("change:left");

@@ -1,6 +1,6 @@
 /**
- * Pages without a browser, for a kernel that is another process: the real connection and the real store, driven by
- * lines of JSON. Each line is answered by one, with the commands that the pages sent meanwhile.
+ * Pages without a browser, for a kernel in another process: real connections and real stores, driven by lines of JSON.
+ * Each line is answered by one line, with the commands that the pages sent meanwhile.
  *
  * `["open", id, snapshot]`, `["frame", id, frame]`, `["advance", milliseconds]`, `["close", id]`; `["cells", id]` is
  * answered with what the page shows. Pages are hidden, so that they answer frames at once; time passes in `advance`.

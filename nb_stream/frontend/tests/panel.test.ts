@@ -75,7 +75,7 @@ test("the end of a run is told also where a snapshot brings it, and again where 
     kernel.runs = [];
     kernel.sendSnapshot();
     kernel.run("r1", "Write.");
-    kernel.deliver = () => {}; // the line is bad
+    kernel.deliver = () => {}; // the connection is bad
     kernel.endRun({});
     kernel.deliver = deliver;
     status.textContent = "";
@@ -137,7 +137,7 @@ test("keys stay in the panel, but for commands of the notebook", () => {
   const root = one(panel.el, ".nbs-root");
   const ending = new AbortController();
   const options = { signal: ending.signal };
-  // As VS Code listens, and as JupyterLab does.
+  // VS Code listens at the window. JupyterLab looks at the element with the focus, before the panel hears the key.
   window.addEventListener("keydown", ({ key }) => heard.push(key), options);
   const scroller = one(panel.el, ".nbs-scroller");
   const look = () => marked.push(root.dataset.lmSuppressShortcuts, scroller.dataset.lmSuppressShortcuts);

@@ -5,7 +5,7 @@ import * as protocol from "../src/protocol/protocol";
 const python = readFileSync("../wire/protocol.py", "utf8");
 const typescript = readFileSync("src/protocol/protocol.ts", "utf8");
 
-/** Names of the records of a source, each with the names of its fields. */
+/** The names of the records in a source, each with the names of its fields. */
 function records(source: string, head: RegExp, field: RegExp): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   let fields: string[] | undefined;

@@ -27,12 +27,12 @@ function long(length: number): ScriptedKernel {
   return kernel;
 }
 
-/** When the page has been left alone for a while. */
+/** Leave the page alone for a while. */
 async function calm(el: Element): Promise<void> {
   while ((await changes(el, () => {}, 60)) > 0);
 }
 
-/** What `act` and the paint after it do to the page, and what else happens in `wait` milliseconds. */
+/** How many changes of the page `act` and the paint after it make, and how many more come in `wait` milliseconds. */
 async function changes(el: Element, act: () => void, wait = 0): Promise<number> {
   let records = 0;
   const observer = new MutationObserver((list) => {

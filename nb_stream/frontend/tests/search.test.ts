@@ -35,7 +35,7 @@ function press(key: string, shiftKey = false): void {
   box().dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
 }
 
-/** The marks on the page, for which the test environment has no place. */
+/** The highlights of the page, which the test environment lacks. */
 function highlights(): Map<string, Set<Range>> {
   class Marks extends Set<Range> {}
   const marks = new Map<string, Marks>();

@@ -24,7 +24,7 @@ test("Enter runs the task, Shift+Enter and a key of an input method do not", () 
   box().value = "Write a poem.";
   expect(press("Enter", { shiftKey: true })).toBe(true);
   expect(press("Enter", { isComposing: true })).toBe(true);
-  expect(press("Enter", { keyCode: 229 })).toBe(true); // Safari's, behind the end of the composition
+  expect(press("Enter", { keyCode: 229 })).toBe(true); // Safari's Enter comes after the composition
   expect(kernel.commands).toEqual([]);
   expect(press("Enter")).toBe(false);
   expect(kernel.commands).toEqual([{ type: "start", task: "Write a poem." }]);

@@ -86,8 +86,8 @@ describe("code is coloured by its language", () => {
   test.each(LANGUAGES)("no line of %s costs more than it should, whatever is repeated in it", (language) => {
     const tokenizer = tokenizerOf(language)!;
     for (const line of repetitions()) {
-      // What grows with the square of the length takes 50 ms for 2,000 characters; what doubles with each few
-      // characters takes seconds before it has a hundred, and is found before it would take for ever.
+      // A pattern whose cost grows with the square of the length takes 50 ms for 2,000 characters. If its cost doubles
+      // with each few characters, it takes seconds for less than a hundred, and is found before it takes for ever.
       for (
         let length = 12;
         length <= MAX_LINE_CHARS;
@@ -107,7 +107,7 @@ describe("code is coloured by its language", () => {
   });
 });
 
-/** Lines of any length that repeat something; behind what begins a construct, too. */
+/** Lines of any length that repeat something, some behind the beginning of a construct. */
 function* repetitions(): Generator<(length: number) => string> {
   const pieces =
     "a [a] \\ / < ! [ { ( ' \" - # #! $ ${ @ = 1 1_ 1. -- . | \t A 'a & :: %a e1 0x ] \\a `".split(" ");

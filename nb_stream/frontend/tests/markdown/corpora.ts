@@ -1,7 +1,8 @@
 /**
- * Texts to try: our own, and the collections of others, which are kept outside of the repository.
+ * The texts that tests try: our own, and collections of others, which are kept outside of the repository.
  *
- * Where their folder is missing, the tests run with ours alone and say so. `NB_STREAM_CORPORA` names another folder.
+ * If the folder of the collections is missing, the tests run with our own texts and say so. `NB_STREAM_CORPORA` names
+ * another folder.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -9,7 +10,7 @@ import { resolve } from "node:path";
 import spec from "commonmark-spec";
 import own from "../../../../tests/support/hostile_texts.json";
 
-/** Beside the project, seen from this front end's folder, in which the tests run. */
+/** The folder beside the project, seen from the front end's folder, in which the tests run. */
 const FOLDER = process.env.NB_STREAM_CORPORA ?? resolve("../../../shared/corpora");
 const PAYLOADS = [
   "dompurify_expect",
@@ -40,7 +41,7 @@ export const commonmark = spec.tests.map(({ markdown, html, ...rest }) => ({
   html: html.replaceAll("→", "\t"),
 }));
 
-/** The examples of GFM's extensions; none where the folder is missing. */
+/** The examples of GFM's extensions; none if the folder is missing. */
 export const gfm: Example[] = hasCorpora ? read("gfm_extension_examples") : [];
 
 /** Texts that attack readers of HTML and Markdown. */

@@ -1,4 +1,4 @@
-/** Texts made of pieces of others, broken in places, and ways to cut them. */
+/** Makes texts of pieces of others, breaks them in places, and cuts them. */
 
 import { ESSAY } from "../../dev/essay";
 import { random } from "../helpers";
@@ -43,7 +43,7 @@ const SOURCES = [
   ...payloads.filter((payload) => payload.length < 400),
 ];
 
-/** What models write when they are asked about code: much of it looks like markup and is none. */
+/** Texts as models write them about code: much in them looks like markup and is none. */
 export const ANSWER = String.raw`Sure! Here's how it works — **three** things matter:
 
 - **Speed**: \`a < b\` is checked first, *then* \`b > c\`; so std::vector<int> stays **fast**.
@@ -107,7 +107,7 @@ Q: *Is* it \*really\* done?! A: yes_no &copy; 2026 &mdash; fine.
 Final answer: **42**!
 `.replaceAll("\\`", "`");
 
-/** Chance for a test: the same for the same seed. */
+/** Random choices for a test; they are the same for the same seed. */
 export class Chance {
   readonly next: () => number;
 

@@ -18,7 +18,7 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-/** Modules whose kernel answers when it is told to. */
+/** Modules whose kernel answers when the test says so. */
 function kernelSide() {
   const commands: Command[] = [];
   const load = vi.fn(async (): Promise<unknown> => math);

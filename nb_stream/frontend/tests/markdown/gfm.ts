@@ -1,4 +1,4 @@
-/** Examples of GFM's extensions in our own words, with what the rules of GFM 0.29 make of them. */
+/** Examples of GFM's extensions in our own words, with the HTML that GFM 0.29 makes of them. */
 
 import type { Example } from "./corpora";
 

@@ -57,7 +57,7 @@ test("what is finished is never touched again", async () => {
   for (let at = 0; at < text.length; at += 11) {
     writer.write(text.slice(at, at + 11));
     await Promise.resolve();
-    // All blocks but the last one, which may be open, with all that is in them.
+    // All blocks but the last one, which may be open, with all elements in them.
     const blocks = [...el.querySelectorAll(":scope > *, :scope > .nbs-bundle > .nbs-blocks > *")].slice(
       0,
       -1,

@@ -1,4 +1,4 @@
-/** What the writer makes, as the HTML of the specifications: to compare it with their examples. */
+/** Turns the writer's elements into the HTML of the specifications, to compare it with their examples. */
 
 import { Modules } from "../../src/comm/modules";
 import { h } from "../../src/dom/build";
@@ -10,7 +10,7 @@ import { MarkdownWriter } from "../../src/markdown/stream/markdown_writer";
 const BLOCKS = "p|h[1-6]|ul|ol|li|blockquote|pre|hr|table|thead|tbody|tr|th|td|div|section|br";
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** Links and images as the specifications have them, whatever they lead to. */
+/** Links and images as the specifications have them, wherever they lead. */
 const plainPolicy: Policy = {
   link({ href, title }) {
     const el = h("a");
@@ -46,7 +46,7 @@ export function htmlOf(markdown: string): string {
   return normalize([...el.childNodes].map(serialize).join(""));
 }
 
-/** White space between blocks does not count, nor do the ways in which the same may be written. */
+/** HTML without its differences that do not count: white space between blocks, and other ways to write the same. */
 export function normalize(html: string): string {
   const parts = html.split(/(<pre[\s\S]*?<\/pre>)/);
   return parts

@@ -50,7 +50,7 @@ describe("links", () => {
     ["https://a.example_), and more", "https://a.example"],
     ["<me@a.example>", "me@a.example"],
     ["[me](mailto:me@a.example)", "me (me@a.example)"],
-    // Texts that look like another address.
+    // Texts that look like an address other than the one to which the link leads.
     ["[https://bank.example](https://evil.example)", "https://bank.example (evil.example)"],
     ["[bank.example/](https://bank.example.evil.example)", "bank.example/ (bank.example.evil.example)"],
     ["[https://bank.example@evil.example](https://bank.example@evil.example)", "(evil.example)"],

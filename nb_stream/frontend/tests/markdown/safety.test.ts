@@ -33,7 +33,7 @@ const ATTRIBUTES: Record<string, RegExp> = {
   decoding: /^async$/,
 };
 
-/** What must not be there. */
+/** Elements and attributes that must not be there. */
 function violations(el: Element): string[] {
   const found: string[] = [];
   for (const node of el.querySelectorAll("*")) {
@@ -71,7 +71,7 @@ test("no text becomes anything but the allowed elements, after whatever piece of
     for (const text of [alone!, ...(ALL ? others : [chance.pick(others)])]) {
       const { el } = write(chance.cut(text, 60), undefined, (growing) => {
         looks++;
-        // Looking at everything after every piece would be quadratic: what is new is at the end.
+        // Only the end is checked, because it holds the new elements: to check all after each piece would be quadratic.
         const last = growing.lastElementChild;
         if (last) wrong.push(...violations(last));
       });

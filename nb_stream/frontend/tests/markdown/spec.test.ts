@@ -7,7 +7,7 @@ import { htmlOf, normalize } from "./html";
 /** Examples that differ because bare addresses become links (GFM 6.9), and because class names are limited. */
 const BARE_ADDRESSES = new Set([602, 608, 611, 612]);
 const CLASS_NAMES = new Set([34, 144]);
-/** Raw HTML as text, from another hand. */
+/** Raw HTML as text, made by other code than the one under test. */
 const withoutHtml = new MarkdownIt({ html: false });
 
 test("the examples of CommonMark 0.31.2 come out as the specification has them, with raw HTML as text", () => {

@@ -7,7 +7,7 @@ import { Chance } from "./documents";
 import { htmlOf } from "./html";
 import { services, write } from "./write";
 
-/** Every cutting in two, and the one into single characters, ends as the whole text. */
+/** A text that is cut in two at any place, or into single characters, must end as the whole text does. */
 function expectSame(text: string): void {
   const whole = write([text]).el;
   for (let at = 0; at <= text.length; at++) {
@@ -164,7 +164,7 @@ describe("nothing costs more than it should", () => {
     expect((user + system) / 1e6).toBeLessThan(10);
   });
 
-  // What grew with the square of the length took minutes for these.
+  // When the cost grew with the square of the length, these texts took minutes.
   test.each([
     ["parentheses behind an address", `http://a${")".repeat(100_000)}`],
     ["references behind an address", `http://a${"&a;".repeat(100_000)}`],

@@ -1,4 +1,4 @@
-/** Writers for tests. */
+/** Writes Markdown for tests. */
 
 import { Modules } from "../../src/comm/modules";
 import { Formulas } from "../../src/markdown/dom/formula_view";
@@ -6,7 +6,7 @@ import type { Services } from "../../src/markdown/dom/inline_view";
 import { safePolicy } from "../../src/markdown/dom/policy";
 import { MarkdownWriter, type WriterParts } from "../../src/markdown/stream/markdown_writer";
 
-/** Services as a panel has them, whose kernel never sends a module. */
+/** The services of a panel whose kernel never sends a module. */
 export function services(): Services {
   return { policy: safePolicy, formulas: new Formulas(new Modules(() => {})) };
 }
@@ -16,7 +16,7 @@ export interface Written {
   readonly writer: MarkdownWriter;
 }
 
-/** A text written in `pieces`, ended. `each` is called after each piece. */
+/** Write a whole text in `pieces`. `each` is called after each piece. */
 export function write(
   pieces: Iterable<string>,
   parts?: WriterParts,
@@ -36,7 +36,7 @@ export function begin(parts?: WriterParts): Written {
   return { el, writer: new MarkdownWriter(el, services(), undefined, parts) };
 }
 
-/** What is shown of a text of which more may come. */
+/** Show a text of which more may come. */
 export function shownOf(text: string): HTMLElement {
   const { el, writer } = begin();
   writer.write(text);
