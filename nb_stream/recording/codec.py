@@ -33,11 +33,11 @@ KINDS: tuple[type[Any], ...] = get_args(Event)
 
 
 class NoJson(ValueError):
-    """A line that is no JSON: nobody knows what stands in what follows it."""
+    """A line is no JSON. Reading ends there, because the lines behind it cannot be trusted either."""
 
 
 def event_word(kind: type[Any]) -> str:
-    """The name of a class of events in a file: `RunStarted` is `run_started`."""
+    """The word for a class of events in a file: `run_started` for `RunStarted`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
@@ -53,15 +53,15 @@ _DEFAULTS = {
 
 _END_STATUSES = (CellStatus.DONE, CellStatus.FAILED, CellStatus.CANCELLED)
 _TIME_FIELDS = ("at", "until")
-_MAX_CHUNKS_A_LINE = 512  # chunks in a line at most
+_MAX_CHUNKS_A_LINE = 512
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
 _decode_json = json.JSONDecoder().decode
 
 
 def header(agents: Sequence[AgentInfo], streaming: Mapping[str, bool], created: float) -> dict[str, Any]:
-    """The first line of a recording. `streaming` says by path which agents were built to stream;
-    `created` is a time in seconds since the epoch."""
+    """The first line of a recording. `streaming` says by path which agents were built to stream. `created` is a time in
+    seconds since the epoch."""
     return {
         "nb_stream": "recording",
         "version": RECORDING_VERSION,
@@ -73,7 +73,7 @@ def header(agents: Sequence[AgentInfo], streaming: Mapping[str, bool], created: 
 
 
 def rows(events: Iterable[Event]) -> Iterator[Event | list[Chunk]]:
-    """Events as they stand in lines: chunks that follow each other as lists."""
+    """Events, each as the content of a line. Chunks that follow each other are one list."""
     for are_chunks, group in itertools.groupby(events, _is_plain):
         if not are_chunks:
             yield from group
@@ -94,7 +94,7 @@ def line(row: Event | list[Chunk]) -> bytes:
 
 
 def line_of(packed: ChunkBatch, texts: Sequence[str]) -> bytes:
-    """The line of chunks, with its line feed. `texts` are their texts."""
+    """The line of chunks, with its line feed. `texts` are their texts, which the batch has only joined."""
     at_us = packed.at_us
     values = {
         "event": "chunks",
@@ -176,7 +176,7 @@ def _chunk_columns(values: Mapping[str, Any]) -> tuple[list[int], list[str], lis
     after, texts, owners = values["after"], values["text"], values.get("call")
     calls = [_call_members(call) for call in values["calls"]]
     if not all(type(column) is list for column in (after, texts, owners or [])):
-        raise TypeError("its lists are none")
+        raise TypeError("its columns are no lists")
     if not calls or not len(after) == len(texts) == len(owners or after) or not len(after):
         raise IndexError("its lists do not fit each other")
     if not all(type(text) is str for text in texts):
@@ -192,7 +192,7 @@ def _chunk_columns(values: Mapping[str, Any]) -> tuple[list[int], list[str], lis
 
 
 def _call_members(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a chunk that say which call it is of."""
+    """The members of a chunk that name its model call."""
     members = {name: values[name] for name in ModelCallKey._fields if name in values}
     chunk: Chunk = decoded(Chunk, {**members, "at": 0, "text": ""})
     return chunk.key._asdict()
@@ -215,7 +215,8 @@ def _decoded_event(values: Mapping[str, Any]) -> Event:
 
 
 def dumps(value: Any) -> str:
-    """JSON values as one line of strict JSON. What JSON has no form for becomes text, and NaN becomes null."""
+    """JSON values as one line of strict JSON. NaN and infinity become null, and objects that JSON does not know become
+    text."""
     try:
         return _encode_json(value)
     except ValueError:
