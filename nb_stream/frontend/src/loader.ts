@@ -24,13 +24,13 @@ const RETRY_PANEL_MS = 2000;
 
 type Panel = ReturnType<typeof open>;
 
-interface Context {
+interface WidgetContext {
   model: Model & { set?(key: string, value: unknown, options: { silent: boolean }): void };
   signal: AbortSignal;
 }
 
 /** What all panels of a page share: one module, and turns in asking for it. */
-interface Page {
+interface PageLoader {
   module: Promise<{ open: typeof open }>;
   /** Evaluate the source, which has come from one of the kernels. */
   come(source: string): void;
@@ -42,13 +42,13 @@ interface Page {
 
 const LOADER_KEY = Symbol.for(`nb_stream.${__PANEL__}`);
 
-function shared(): Page {
-  const page = globalThis as { [LOADER_KEY]?: Page };
+function shared(): PageLoader {
+  const page = globalThis as { [LOADER_KEY]?: PageLoader };
   page[LOADER_KEY] ??= newPage();
   return page[LOADER_KEY];
 }
 
-function newPage(): Page {
+function newPage(): PageLoader {
   let came = false;
   let resolve: (module: { open: typeof open }) => void;
   const module = new Promise<{ open: typeof open }>((done) => {
@@ -70,7 +70,7 @@ function newPage(): Page {
 
 let opened: Promise<Panel> | undefined;
 
-function initialize({ model, signal }: Context): Exports {
+function initialize({ model, signal }: WidgetContext): Exports {
   let panel: Panel | undefined;
   opened = load(model, signal);
   void opened.then((now) => {
@@ -152,7 +152,7 @@ function load(model: Model, signal: AbortSignal): Promise<Panel> {
   });
 }
 
-function render({ model, el, signal }: Context & { el: HTMLElement }): void {
+function render({ model, el, signal }: WidgetContext & { el: HTMLElement }): void {
   void opened?.then((panel) => {
     if (!signal.aborted) panel.show(model, el, signal);
   });

@@ -1,7 +1,7 @@
 /** Shows what a program printed: with its colours, and in blocks, as `dom/text_writer.ts` shows other plain text. */
 
 import { h } from "../dom/build";
-import { Work } from "../dom/portions";
+import { PacedWork } from "../dom/portions";
 import { appendText } from "../dom/safe_text";
 import { BLOCK_CHARS, renderText } from "../dom/text_writer";
 import { hasSequences, overwritten, styled } from "./ansi";
@@ -14,7 +14,7 @@ export function renderOutput(el: HTMLElement, printed: string): void {
     return;
   }
   el.replaceChildren();
-  new Work(el, coloured(el, text));
+  new PacedWork(el, coloured(el, text));
 }
 
 function* coloured(el: HTMLElement, text: string): Generator<number> {

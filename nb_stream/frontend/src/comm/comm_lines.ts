@@ -16,7 +16,7 @@ export const SILENCE_MS = 2500;
 /** Milliseconds by which the sign of life may come later on the model's own comm than on the layout's. */
 export const LAG_MS = 500;
 
-interface Line {
+interface CommEvents {
   on(event: string, callback: (content: unknown) => void): void;
   off(event: string, callback: (content: unknown) => void): void;
 }
@@ -40,7 +40,7 @@ export class CommLines {
       if (!isSign(content)) this.#hear(content);
       else if (!this.#heard) this.#later(LAG_MS, { type: "detour" });
     };
-    const layout = model.get("layout") as Line | undefined;
+    const layout = model.get("layout") as CommEvents | undefined;
     model.on("msg:custom", own);
     const hasLayout = typeof layout?.on === "function" && typeof layout.off === "function";
     if (hasLayout) {

@@ -33,7 +33,7 @@ export const KERNEL_TIMEOUT_MS = 4000;
 export const QUIET_MS = 15_000;
 const QUIET_MAX_MS = 240_000;
 const SILENCE_SENTENCE =
-  "The kernel does not answer. Where it is not busy but gone, run the cell that shows this panel again.";
+  "The kernel does not answer. It may be busy; if it has gone, run the cell that shows this panel again.";
 const GONE_SENTENCE = "The kernel cannot be reached: run the cell that shows this panel again.";
 const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
 /** Requests for a snapshot without an answer; then the panel waits until the kernel sends something. */
@@ -57,7 +57,7 @@ export class Connection {
   /** The name by which the kernel tells this page from other pages. */
   readonly #page = Math.random().toString(36).slice(2);
   /** Called with the operations of frames that have no number in the sequence. */
-  readonly beside = new Set<(ops: readonly Op[]) => void>();
+  readonly outOfBand = new Set<(ops: readonly Op[]) => void>();
   /** Whether there is a team to run; false if the reader only looks at a recording. */
   readonly hasTeam: boolean;
   #gapTimer = 0;
@@ -121,7 +121,7 @@ export class Connection {
     this.#isLost = false;
     if (this.store.notice === SILENCE_SENTENCE) this.store.setNotice("");
     if (frame.seq < 0) {
-      for (const heard of this.beside) heard(frame.ops);
+      for (const heard of this.outOfBand) heard(frame.ops);
       return;
     }
     // A module can be used at once, even if an earlier frame is missing.

@@ -13,19 +13,19 @@ export type ModuleName = ModuleOp["name"];
 /** Milliseconds after which a panel may ask again for a module that did not come. */
 export const RETRY_MODULE_MS = 10_000;
 
-type Use = (module: unknown) => void;
+type UseModule = (module: unknown) => void;
 
-interface Known {
+interface KnownModule {
   readonly coming: Promise<unknown>;
   /** The module, once its source is evaluated. */
   module?: unknown;
 }
 
-type Shared = Map<string, Known>;
+type SharedModules = Map<string, KnownModule>;
 const MODULES_KEY = Symbol.for("nb_stream.modules.2");
 
-function shared(): Shared {
-  const page = globalThis as { [MODULES_KEY]?: Shared };
+function shared(): SharedModules {
+  const page = globalThis as { [MODULES_KEY]?: SharedModules };
   page[MODULES_KEY] ??= new Map();
   return page[MODULES_KEY];
 }
@@ -39,7 +39,7 @@ export function importSource(source: string): Promise<unknown> {
 /** Owned by a connection; the modules themselves belong to the page. */
 export class Modules {
   #asked = new Map<ModuleName, number>();
-  #waiting = new Map<ModuleName, Set<Use>>();
+  #waiting = new Map<ModuleName, Set<UseModule>>();
 
   constructor(
     private readonly send: (command: Command) => void,
@@ -50,7 +50,7 @@ export class Modules {
    * Call `use` with the module `name`: at once if the page has it, else when it comes, which can be never. If the same
    * `use` wants the module again and again, it is called once, and a module that did not come is asked for anew.
    */
-  want(name: ModuleName, use: Use): void {
+  want(name: ModuleName, use: UseModule): void {
     const known = shared().get(name);
     if (known?.module) {
       use(known.module);
@@ -72,7 +72,7 @@ export class Modules {
     let known = shared().get(name);
     if (!known) {
       const coming = this.load(source);
-      const fresh: Known = { coming };
+      const fresh: KnownModule = { coming };
       known = fresh;
       shared().set(name, known);
       coming.then(
@@ -89,7 +89,7 @@ export class Modules {
   }
 
   /** Call the uses that wait once the module is loaded. If it cannot be loaded, they go on waiting for another one. */
-  #await(name: ModuleName, known: Known): void {
+  #await(name: ModuleName, known: KnownModule): void {
     known.coming.then(
       (module) => {
         const waiting = this.#waiting.get(name) ?? [];

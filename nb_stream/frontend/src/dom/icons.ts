@@ -19,10 +19,10 @@ const STROKES = {
   later: "M6 4l4 4-4 4",
 };
 
-export type Icon = keyof typeof STROKES;
+export type IconName = keyof typeof STROKES;
 
 /** The sign alone; the element that holds it must have a name in words. */
-export function icon(name: Icon): SVGElement {
+export function icon(name: IconName): SVGElement {
   return svg(
     "svg",
     { class: "nbs-icon", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
@@ -31,7 +31,12 @@ export function icon(name: Icon): SVGElement {
 }
 
 /** A button that shows the sign `name`; its `label` is said in words, with `hint` as the tooltip. */
-export function iconButton(name: Icon, label: string, hint: string, click: () => void): HTMLButtonElement {
+export function iconButton(
+  name: IconName,
+  label: string,
+  hint: string,
+  click: () => void,
+): HTMLButtonElement {
   const el = button("nbs-tool", "", hint, click);
   el.append(icon(name));
   setName(el, label);

@@ -16,10 +16,10 @@ const BUDGET_MS = 8;
 /** The attribute of an element whose text is not complete. */
 const UNFINISHED = "data-unfinished";
 
-const works = new WeakMap<Element, Work>();
+const works = new WeakMap<Element, PacedWork>();
 
 /** Does `steps` of work on `el` now and in the next frames. Each step yields the number of characters that it wrote. */
-export class Work {
+export class PacedWork {
   #frame = 0;
   #then: (() => void) | undefined;
   isDone = false;
@@ -93,7 +93,7 @@ export function writeAll(
     }
     writer.end();
   }
-  new Work(el, steps());
+  new PacedWork(el, steps());
 }
 
 /** Whether a text in `el` is not complete yet. */

@@ -7,7 +7,7 @@
  */
 
 /** What a piece of code is. The class of its colour is `nbs-t-` and this word. */
-export type Kind =
+export type TokenKind =
   | "keyword"
   | "string"
   | "comment"
@@ -20,7 +20,7 @@ export type Kind =
 
 /** A construct that can go on over lines. A backslash before its end hides the end if it `escapes`. */
 export interface Span {
-  readonly kind: Kind;
+  readonly kind: TokenKind;
   readonly open: string;
   readonly close: string;
   readonly escapes?: boolean;
@@ -30,18 +30,18 @@ export interface Language {
   /** Constructs that can span lines, tried in this order. */
   readonly spans?: readonly Span[];
   /** Patterns within a line, tried in this order. */
-  readonly rules: readonly (readonly [Kind, string])[];
+  readonly rules: readonly (readonly [TokenKind, string])[];
   readonly keywords?: readonly string[];
   readonly types?: readonly string[];
   readonly ignoresCase?: boolean;
 }
 
 /** The number of the span in which a line begins, or `NO_SPAN`. */
-export type State = number;
-export const NO_SPAN: State = -1;
+export type LineState = number;
+export const NO_SPAN: LineState = -1;
 
 export interface Token {
-  readonly kind: Kind | null;
+  readonly kind: TokenKind | null;
   text: string;
 }
 
@@ -53,7 +53,7 @@ export const MAX_LINE_CHARS = 2000;
 /** Made once for each language, and shared by all blocks of code. */
 export class Tokenizer {
   readonly #spans: readonly Span[];
-  readonly #kinds: readonly Kind[];
+  readonly #kinds: readonly TokenKind[];
   readonly #pattern: RegExp;
   readonly #closers: readonly RegExp[];
   readonly #keywords: ReadonlySet<string>;
@@ -80,13 +80,13 @@ export class Tokenizer {
   }
 
   /** The pieces of a line that begins in `state`, and the state in which the next line begins. */
-  line(text: string, state: State): [Token[], State] {
+  line(text: string, state: LineState): [Token[], LineState] {
     if (text.length > MAX_LINE_CHARS) return [[{ kind: null, text }], state];
     const tokens: Token[] = [];
     let at = 0;
     let open = state;
     let plain = "";
-    const put = (kind: Kind | null, piece: string) => {
+    const put = (kind: TokenKind | null, piece: string) => {
       if (kind === null) {
         plain += piece;
         return;
@@ -128,7 +128,7 @@ export class Tokenizer {
     return [tokens, open];
   }
 
-  #word(word: string, next: string | undefined): Kind | null {
+  #word(word: string, next: string | undefined): TokenKind | null {
     const key = this.#ignoresCase ? word.toLowerCase() : word;
     if (this.#keywords.has(key)) return "keyword";
     if (this.#types.has(key)) return "type";

@@ -43,14 +43,14 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const schedule = () => {
     frame ||= requestAnimationFrame(paint);
   };
-  const tail = new FollowOutput(scroller, history, schedule, signal);
+  const follow = new FollowOutput(scroller, history, schedule, signal);
   const root = h("section", "nbs-root");
-  const tools = new Tools(connection, { root, scroller, history, live, tail }, signal);
+  const tools = new Tools(connection, { root, scroller, history, live, follow }, signal);
   const paint = () => {
     frame = 0;
     const now = changes;
     changes = [];
-    const follows = tail.follows;
+    const follows = follow.follows;
     if (now.length > 0) {
       header.update();
       task.update();
@@ -62,12 +62,12 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     live.update();
     tools.update(now);
     empty.hidden = history.length > 0 || store.live.size > 0;
-    tail.update();
+    follow.update();
   };
 
   setName(root, "nb_stream panel");
   header.heading.append(tools.el);
-  const log = h("div", "nbs-log", scroller, tail.jump);
+  const log = h("div", "nbs-log", scroller, follow.jump);
   root.append(
     h("div", "nbs-panel", header.el, task.el, replay.el, notice.el, tools.drawers, log, announcer.el),
   );

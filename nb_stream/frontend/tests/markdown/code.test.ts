@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
 import { tokenizerOf } from "../../src/highlight/languages";
-import { MAX_LINE_CHARS, NO_SPAN, type State } from "../../src/highlight/tokens";
+import { type LineState, MAX_LINE_CHARS, NO_SPAN } from "../../src/highlight/tokens";
 import { codeBlock } from "../../src/markdown/dom/code_view";
 import { all, one, texts } from "../helpers";
 import { begin, write } from "./write";
 
 /** The pieces of a text that are coloured, as "kind text". */
 function coloured(language: string, text: string): string[] {
-  let state: State = NO_SPAN;
+  let state: LineState = NO_SPAN;
   const found: string[] = [];
   for (const line of text.split("\n")) {
     const [tokens, next] = tokenizerOf(language)!.line(line, state);

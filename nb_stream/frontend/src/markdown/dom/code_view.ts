@@ -2,10 +2,10 @@
 
 import { h, setScrollBox } from "../../dom/build";
 import { copyButton } from "../../dom/copy";
-import { Work } from "../../dom/portions";
+import { PacedWork } from "../../dom/portions";
 import { appendText, plain } from "../../dom/safe_text";
 import { tokenizerOf } from "../../highlight/languages";
-import { MAX_LINE_CHARS, NO_SPAN, type State, type Token } from "../../highlight/tokens";
+import { type LineState, MAX_LINE_CHARS, NO_SPAN, type Token } from "../../highlight/tokens";
 import { opaque } from "./opaque";
 
 /** Lines that the browser lays out as one box. */
@@ -19,7 +19,7 @@ export class CodeView {
   readonly #tokenizer;
   readonly #source: string[] = [];
   #box: HTMLElement = this.#code;
-  #state: State = NO_SPAN;
+  #state: LineState = NO_SPAN;
   #partial: HTMLElement | undefined;
   #partialText = "";
 
@@ -73,7 +73,7 @@ export class CodeView {
     }
   }
 
-  #append(parent: Node, line: string): State {
+  #append(parent: Node, line: string): LineState {
     if (!this.#tokenizer) {
       appendText(parent, line);
       return NO_SPAN;
@@ -112,6 +112,6 @@ export function codeBlock(code: string, language: string): HTMLElement {
       yield line.length + 1;
     }
   }
-  new Work(view.el, steps());
+  new PacedWork(view.el, steps());
   return view.el;
 }

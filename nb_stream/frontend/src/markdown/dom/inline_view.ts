@@ -2,7 +2,7 @@
 
 import { h } from "../../dom/build";
 import { appendText } from "../../dom/safe_text";
-import type { Inline } from "../parse/inline";
+import type { InlineText } from "../parse/inline";
 import type { InlineItem } from "../parse/inline_items";
 import type { Target } from "../parse/link_targets";
 import type { Cut } from "../parse/split_points";
@@ -26,7 +26,7 @@ interface OpenElement {
 /** Append the items between two cuts. A cut that is null stands for the beginning or the end. */
 export function appendItems(
   parent: Node,
-  { items }: Inline,
+  { items }: InlineText,
   from: Cut | null,
   to: Cut | null,
   services: Services,

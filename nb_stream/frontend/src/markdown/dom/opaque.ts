@@ -3,12 +3,12 @@
  * by its key and not by its content, and is kept or replaced as a whole.
  */
 
-type Key = string | (() => string);
+type OpaqueKey = string | (() => string);
 
-const keys = new WeakMap<Node, Key>();
+const keys = new WeakMap<Node, OpaqueKey>();
 
 /** Mark `el` as an element that stands for `key`. */
-export function opaque<T extends Node>(el: T, key: Key): T {
+export function opaque<T extends Node>(el: T, key: OpaqueKey): T {
   keys.set(el, key);
   return el;
 }

@@ -12,7 +12,7 @@ const CHILDREN_PER_GROUP = 32;
 /** Groups in a bundle. */
 const GROUPS_PER_BUNDLE = 8;
 
-export class Slots {
+export class ChildSlots {
   /** The elements that are not final. */
   readonly open: HTMLElement[];
   /** How many final elements stand before the open ones. */

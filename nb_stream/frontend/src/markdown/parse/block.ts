@@ -1,6 +1,6 @@
 /** The blocks of a text. `blocks.ts` builds them line by line, and `stream/block_view.ts` shows them. */
 
-interface Common<Kind extends string> {
+interface BlockOf<Kind extends string> {
   readonly kind: Kind;
   /** Whether lines may still be added to the block. */
   open: boolean;
@@ -10,20 +10,20 @@ interface Common<Kind extends string> {
   lastLine: number;
 }
 
-interface Parent<Kind extends string> extends Common<Kind> {
+interface ContainerOf<Kind extends string> extends BlockOf<Kind> {
   /** The children that the view has not shown as final. */
   children: Block[];
 }
 
-export type Root = Parent<"root">;
-export type Quote = Parent<"quote">;
+export type Root = ContainerOf<"root">;
+export type Quote = ContainerOf<"quote">;
 
 /** Whether blank lines separate the items of a list; shared by the parts of a list that was split. */
 export interface Spacing {
   loose: boolean;
 }
 
-export interface List extends Parent<"list"> {
+export interface List extends ContainerOf<"list"> {
   readonly ordered: boolean;
   /** The bullet, or the character behind the number. An item with another marker begins another list. */
   readonly marker: string;
@@ -34,13 +34,13 @@ export interface List extends Parent<"list"> {
   length: number;
 }
 
-export interface ListItem extends Parent<"item"> {
+export interface ListItem extends ContainerOf<"item"> {
   /** Columns by which the lines of the item are indented. */
   readonly indent: number;
   empty: boolean;
 }
 
-export interface Paragraph extends Common<"paragraph"> {
+export interface Paragraph extends BlockOf<"paragraph"> {
   text: string;
   /** Whether the last line of the paragraph is not complete. */
   isPartial: boolean;
@@ -50,7 +50,7 @@ export interface Paragraph extends Common<"paragraph"> {
   formula: string;
 }
 
-export interface Heading extends Common<"heading"> {
+export interface Heading extends BlockOf<"heading"> {
   readonly level: number;
   readonly text: string;
 }
@@ -61,7 +61,7 @@ export interface Fence {
   readonly indent: number;
 }
 
-export interface Code extends Common<"code"> {
+export interface Code extends BlockOf<"code"> {
   /** Null if indentation, and not a fence, makes the block code. */
   readonly fence: Fence | null;
   readonly info: string;
@@ -73,11 +73,11 @@ export interface Code extends Common<"code"> {
   partial: string;
 }
 
-export type Rule = Common<"rule">;
+export type Rule = BlockOf<"rule">;
 
 export type Alignment = "left" | "center" | "right" | null;
 
-export interface Table extends Parent<"table"> {
+export interface Table extends ContainerOf<"table"> {
   readonly alignments: readonly Alignment[];
   readonly header: readonly string[];
   length: number;
@@ -85,7 +85,7 @@ export interface Table extends Parent<"table"> {
   filled: number;
 }
 
-export interface TableRow extends Common<"row"> {
+export interface TableRow extends BlockOf<"row"> {
   readonly alignments: readonly Alignment[];
   readonly cells: readonly string[];
 }

@@ -13,7 +13,7 @@ import type {
   Rule,
   TableRow,
 } from "./block";
-import type { Cursor } from "./cursor";
+import type { LineCursor } from "./cursor";
 import { resolveEscapes } from "./escapes";
 
 const ATX = /^(#{1,6})(?:[ \t]+|$)/;
@@ -44,19 +44,19 @@ export function indentedCode(): Code {
   return { kind: "code", ...fresh, fence: null, info: "", lines: [], blanks: [], partial: "" };
 }
 
-export function startQuote(cursor: Cursor): boolean {
+export function startQuote(cursor: LineCursor): boolean {
   if (cursor.indented || cursor.text[cursor.next] !== ">") return false;
   skipQuoteMark(cursor);
   return true;
 }
 
-export function skipQuoteMark(cursor: Cursor): void {
+export function skipQuoteMark(cursor: LineCursor): void {
   cursor.skipSpace();
   cursor.skipColumns(1);
   if (cursor.atSpace) cursor.skipColumns(1);
 }
 
-export function startHeading(cursor: Cursor): Heading | null {
+export function startHeading(cursor: LineCursor): Heading | null {
   const match = cursor.indented ? null : ATX.exec(cursor.rest);
   if (!match) return null;
   const text = cursor.rest.slice(match[0].length).trim();
@@ -75,7 +75,7 @@ function headingBlock(level: number, text: string): Heading {
   return { kind: "heading", ...fresh, level, text };
 }
 
-export function startCode(cursor: Cursor): Code | null {
+export function startCode(cursor: LineCursor): Code | null {
   const match = cursor.indented ? null : FENCE.exec(cursor.rest);
   if (!match) return null;
   const ticks = match[1] ?? match[2]!;
@@ -85,22 +85,22 @@ export function startCode(cursor: Cursor): Code | null {
 }
 
 /** Whether the line closes the fence. */
-export function closes(fence: Fence, cursor: Cursor): boolean {
+export function closes(fence: Fence, cursor: LineCursor): boolean {
   if (cursor.indented || cursor.text[cursor.next] !== fence.mark) return false;
   const line = cursor.rest.trimEnd();
   return line.length >= fence.length && line === fence.mark.repeat(line.length);
 }
 
 /** Whether the line makes the paragraph above it a heading. */
-export function isSetext(cursor: Cursor): boolean {
+export function isSetext(cursor: LineCursor): boolean {
   return !cursor.indented && SETEXT.test(cursor.rest);
 }
 
-export function setextHeading(cursor: Cursor, text: string): Heading {
+export function setextHeading(cursor: LineCursor, text: string): Heading {
   return headingBlock(cursor.rest[0] === "=" ? 1 : 2, text);
 }
 
-export function startRule(cursor: Cursor): Rule | null {
+export function startRule(cursor: LineCursor): Rule | null {
   return !cursor.indented && RULE.test(cursor.rest) ? { kind: "rule", ...fresh } : null;
 }
 
@@ -111,7 +111,7 @@ export interface ListMarker {
 }
 
 /** The list item that begins here, if one does. It interrupts a paragraph only if it has text and its number is 1. */
-export function startItem(cursor: Cursor, container: Block): ListMarker | null {
+export function startItem(cursor: LineCursor, container: Block): ListMarker | null {
   if (cursor.indented) return null;
   const interrupts = container.kind === "paragraph";
   const bullet = BULLET.exec(cursor.rest);
@@ -131,7 +131,7 @@ export function startItem(cursor: Cursor, container: Block): ListMarker | null {
 }
 
 /** Skip the space behind a marker: up to four columns, but only one if code or nothing follows. Returns the columns. */
-function skipPadding(cursor: Cursor): number {
+function skipPadding(cursor: LineCursor): number {
   const back = cursor.mark();
   const from = cursor.column;
   while (cursor.column - from < 5 && cursor.atSpace) cursor.skipColumns(1);

@@ -17,7 +17,7 @@ import {
   type Table,
 } from "./block";
 import * as starts from "./block_starts";
-import { Cursor } from "./cursor";
+import { LineCursor } from "./cursor";
 import { type Definitions, MAX_DEFINITION_CHARS } from "./link_targets";
 import { alignments, cells, MAX_FILLED_CELLS } from "./tables";
 
@@ -51,7 +51,7 @@ export class BlockParser {
   add(text: string): void {
     this.#line++;
     this.#hasBegun = false;
-    const cursor = new Cursor(text);
+    const cursor = new LineCursor(text);
     const closed = this.#match(cursor);
     if (!closed) this.#take(cursor);
     this.#count(cursor);
@@ -85,7 +85,7 @@ export class BlockParser {
   }
 
   /** Find the open blocks that the line continues. True if the line closes a fence, and so has nothing else to say. */
-  #match(cursor: Cursor): boolean {
+  #match(cursor: LineCursor): boolean {
     this.#matched = 1;
     for (; this.#matched < this.#path.length; this.#matched++) {
       const block = this.#path[this.#matched]!;
@@ -99,7 +99,7 @@ export class BlockParser {
     return false;
   }
 
-  #take(cursor: Cursor): void {
+  #take(cursor: LineCursor): void {
     let container = this.#path[this.#matched - 1]!;
     const all = this.#matched === this.#path.length;
     while (container.kind !== "code" && this.#start(container, cursor, all)) {
@@ -122,7 +122,7 @@ export class BlockParser {
   }
 
   /** Open the block that the line begins here, if it begins one. Blocks that the line does not continue are closed. */
-  #start(container: Block, cursor: Cursor, all: boolean): boolean {
+  #start(container: Block, cursor: LineCursor, all: boolean): boolean {
     if (container.kind === "paragraph" && container.formula !== "" && !starts.startCode(cursor)) return false;
     if (cursor.blank) return false;
     if (cursor.indented) {
@@ -156,7 +156,7 @@ export class BlockParser {
     return container.kind === "paragraph" && all && this.#startTable(container, cursor);
   }
 
-  #startSetext(container: Block, cursor: Cursor): Block | null {
+  #startSetext(container: Block, cursor: LineCursor): Block | null {
     if (container.kind !== "paragraph" || !starts.isSetext(cursor)) return null;
     const text = this.definitions.take(container.text, false);
     if (text === "") return null;
@@ -167,7 +167,7 @@ export class BlockParser {
   }
 
   /** A line of dashes makes the last line of the paragraph above it the header of a table. */
-  #startTable(container: Paragraph, cursor: Cursor): boolean {
+  #startTable(container: Paragraph, cursor: LineCursor): boolean {
     const aligned = alignments(cursor.rest);
     if (!aligned) return false;
     const cut = container.text.lastIndexOf("\n") + 1;
@@ -183,7 +183,7 @@ export class BlockParser {
     this.#open({ ...common, alignments: aligned, header, length: 0, filled: 0 });
   }
 
-  #addRow(cursor: Cursor): boolean {
+  #addRow(cursor: LineCursor): boolean {
     this.#closeTo(this.#matched);
     let table = this.tip as Table;
     const found = cells(cursor.rest);
@@ -225,7 +225,7 @@ export class BlockParser {
     if (parent.kind === "list") parent.length++;
   }
 
-  #openParagraph(cursor: Cursor): void {
+  #openParagraph(cursor: LineCursor): void {
     const parent = this.tip;
     const begins = parent.kind === "item" && parent.empty;
     cursor.skipSpace();
@@ -253,7 +253,7 @@ export class BlockParser {
     starts.followFormula(block, line);
   }
 
-  #addCode(cursor: Cursor): void {
+  #addCode(cursor: LineCursor): void {
     const block = this.tip;
     if (block.kind !== "code") return;
     if (block.fence) cursor.skipColumns(Math.min(block.fence.indent, cursor.indent));
@@ -314,7 +314,7 @@ export class BlockParser {
    * Note that the line belongs to all open blocks. A blank line belongs only to quotes that it continues, and to fenced
    * code.
    */
-  #count(cursor: Cursor): void {
+  #count(cursor: LineCursor): void {
     let depth = this.#path.length;
     const isBlank = cursor.blank && !this.#hasBegun;
     if (isBlank && !(this.tip.kind === "code" && this.tip.fence && this.#matched === depth)) {
@@ -325,7 +325,7 @@ export class BlockParser {
 }
 
 /** Whether the line continues an open block. If it does, the cursor goes behind the marks that say so. */
-function continues(block: Block, cursor: Cursor): boolean {
+function continues(block: Block, cursor: LineCursor): boolean {
   switch (block.kind) {
     case "quote":
       return starts.startQuote(cursor);

@@ -1,6 +1,6 @@
 /** Reads texts in brackets: they become links and images if they refer to a target (CommonMark 6.3 and 6.4). */
 
-import type { Run } from "./delimiter_runs";
+import type { DelimiterRun } from "./delimiter_runs";
 import {
   type Definitions,
   isOpenTarget,
@@ -14,7 +14,7 @@ export interface Bracket {
   readonly index: number;
   readonly at: number;
   readonly isImage: boolean;
-  readonly bottom: Run | null;
+  readonly bottom: DelimiterRun | null;
   isActive: boolean;
   hasBracketBehind: boolean;
   /** Whether the text is closed and only its address is not complete. */

@@ -1,6 +1,6 @@
 /** A place in a line, in characters and in columns. A tab reaches to the next multiple of four columns. */
 
-export class Cursor {
+export class LineCursor {
   offset = 0;
   column = 0;
   /** The place of the next character that is no space. */

@@ -8,15 +8,15 @@ const WHITESPACE = /^\s$/u;
 const PUNCTUATION = /^[\p{P}\p{S}]$/u;
 
 /** A run of delimiters. It first closes tags, then shows the characters that stay text, then opens tags. */
-export class Run {
+export class DelimiterRun {
   readonly type = "run";
   readonly closes: EmphasisTag[] = [];
   /** The tags that the run opens; the outermost comes first. */
   readonly opens: EmphasisTag[] = [];
   /** Characters for which no other run was found; they stay text. */
   left: number;
-  previous: Run | null = null;
-  next: Run | null = null;
+  previous: DelimiterRun | null = null;
+  next: DelimiterRun | null = null;
 
   constructor(
     readonly at: number,
@@ -30,7 +30,7 @@ export class Run {
 }
 
 /** The run of `text` from `at` to `end`. */
-export function runAt(text: string, at: number, end: number): Run {
+export function runAt(text: string, at: number, end: number): DelimiterRun {
   const mark = text[at]!;
   const before = characterBefore(text, at);
   const after = String.fromCodePoint(text.codePointAt(end) ?? 32);
@@ -39,10 +39,16 @@ export function runAt(text: string, at: number, end: number): Run {
   const left = !spaceAfter && (!signAfter || spaceBefore || signBefore);
   const right = !spaceBefore && (!signBefore || spaceAfter || signAfter);
   if (mark === "_") {
-    return new Run(at, mark, end - at, left && (!right || signBefore), right && (!left || signAfter));
+    return new DelimiterRun(
+      at,
+      mark,
+      end - at,
+      left && (!right || signBefore),
+      right && (!left || signAfter),
+    );
   }
   const isRun = mark === "*" || end - at <= 2;
-  return new Run(at, mark, end - at, isRun && left, isRun && right);
+  return new DelimiterRun(at, mark, end - at, isRun && left, isRun && right);
 }
 
 function characterBefore(text: string, at: number): string {
@@ -52,25 +58,25 @@ function characterBefore(text: string, at: number): string {
 }
 
 /** The runs that wait for another run, in the order of the text: a linked list. */
-export class Runs {
-  last: Run | null = null;
+export class DelimiterRuns {
+  last: DelimiterRun | null = null;
 
-  push(run: Run): void {
+  push(run: DelimiterRun): void {
     run.previous = this.last;
     if (this.last) this.last.next = run;
     this.last = run;
   }
 
   /** Match the runs behind `bottom`, and forget the runs that are left over. */
-  match(bottom: Run | null): void {
+  match(bottom: DelimiterRun | null): void {
     this.matchAll(bottom);
     while (this.last !== bottom && this.last) this.#remove(this.last);
   }
 
   /** Match the runs behind `bottom`. Runs that could open something for a later run are kept. */
-  matchAll(bottom: Run | null): void {
+  matchAll(bottom: DelimiterRun | null): void {
     /** For each kind of closer, the run below which there is no opener for it. */
-    const bottoms = new Map<string, Run | null>();
+    const bottoms = new Map<string, DelimiterRun | null>();
     let closer = this.last;
     while (closer && closer.previous !== bottom) closer = closer.previous;
     while (closer) {
@@ -85,7 +91,7 @@ export class Runs {
         opener = opener.previous;
       if (!opener || opener === bottom || opener === floor) {
         bottoms.set(key, closer.previous);
-        const { next }: Run = closer;
+        const { next }: DelimiterRun = closer;
         if (!closer.canOpen) this.#remove(closer);
         closer = next;
         continue;
@@ -94,7 +100,7 @@ export class Runs {
       pair(opener, closer);
       if (opener.left === 0) this.#remove(opener);
       if (closer.left === 0) {
-        const { next }: Run = closer;
+        const { next }: DelimiterRun = closer;
         this.#remove(closer);
         closer = next;
       }
@@ -102,27 +108,27 @@ export class Runs {
   }
 
   /** The runs that could still open something, in the order of the text. */
-  openers(): Run[] {
-    const found: Run[] = [];
+  openers(): DelimiterRun[] {
+    const found: DelimiterRun[] = [];
     for (let run = this.last; run; run = run.previous) if (run.canOpen) found.push(run);
     return found.reverse();
   }
 
-  #remove(run: Run): void {
+  #remove(run: DelimiterRun): void {
     if (run.previous) run.previous.next = run.next;
     if (run.next) run.next.previous = run.previous;
     else this.last = run.previous;
   }
 }
 
-function fits(opener: Run, closer: Run): boolean {
+function fits(opener: DelimiterRun, closer: DelimiterRun): boolean {
   if (opener.mark !== closer.mark || !opener.canOpen) return false;
   if (opener.mark === "~") return opener.length === closer.length;
   const odd = (closer.canOpen || opener.canClose) && closer.length % 3 !== 0;
   return !(odd && (opener.length + closer.length) % 3 === 0);
 }
 
-function pair(opener: Run, closer: Run): void {
+function pair(opener: DelimiterRun, closer: DelimiterRun): void {
   const isDouble = opener.left >= 2 && closer.left >= 2;
   const used = opener.mark === "~" ? opener.left : isDouble ? 2 : 1;
   const tag: EmphasisTag = opener.mark === "~" ? "del" : isDouble ? "strong" : "em";
@@ -133,7 +139,7 @@ function pair(opener: Run, closer: Run): void {
 }
 
 /** Open the tags that a run would open if their end had come already: so a text that grows shows no markers. */
-export function openEarly(run: Run): void {
+export function openEarly(run: DelimiterRun): void {
   if (run.mark === "~") {
     run.opens.unshift("del");
   } else {

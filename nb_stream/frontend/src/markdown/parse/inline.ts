@@ -9,14 +9,14 @@
 import { type Address, BARE, bareAddress, bracketedAddress, isOpenAddress, mailAddress } from "./autolinks";
 import { Backticks, runLength } from "./backticks";
 import { type Bracket, isUndecided, referenceOf } from "./brackets";
-import { openEarly, type Run, Runs, runAt } from "./delimiter_runs";
+import { type DelimiterRun, DelimiterRuns, openEarly, runAt } from "./delimiter_runs";
 import { ESCAPABLE, referenceAt } from "./escapes";
 import { isLikely, mayBecomeLikely, openerAt, readFormula } from "./formulas";
 import { endWithout, shownCodeEnd, shownEnd, type TailKind } from "./idempotent_tail";
 import { type InlineItem, wordsOf } from "./inline_items";
 import type { Definitions, Target } from "./link_targets";
 
-export interface Inline {
+export interface InlineText {
   readonly items: readonly InlineItem[];
   readonly source: string;
   /** The place up to which no later text can change anything. */
@@ -38,15 +38,15 @@ export function readInline(
   definitions: Definitions,
   missing: Set<string>,
   isOpen: boolean,
-): Inline {
-  return new Reader(source, definitions, missing, isOpen).read();
+): InlineText {
+  return new InlineReader(source, definitions, missing, isOpen).read();
 }
 
-class Reader {
+class InlineReader {
   /** The source without the characters at its end that are not shown. */
   #text: string;
   readonly #items: InlineItem[] = [];
-  readonly #runs = new Runs();
+  readonly #runs = new DelimiterRuns();
   readonly #brackets: Bracket[] = [];
   #pos = 0;
   #settled: number;
@@ -64,7 +64,7 @@ class Reader {
     this.#settled = this.#text.length;
   }
 
-  read(): Inline {
+  read(): InlineText {
     while (this.#pos < this.#text.length) this.#step();
     this.#runs.matchAll(null);
     if (this.isOpen) {
@@ -294,7 +294,7 @@ class Reader {
     this.#pos = end;
   }
 
-  #openEarly(run: Run): void {
+  #openEarly(run: DelimiterRun): void {
     this.#settle(run.at);
     const isMarkup = !run.canClose && (run.mark !== "~" || run.length === 2);
     if (isMarkup && this.#text.length - run.at <= OPEN_WITHIN_CHARS) openEarly(run);

@@ -1,9 +1,9 @@
 /** The items of an inline text: a flat row, each with its place in the source. */
 
-import type { Run } from "./delimiter_runs";
+import type { DelimiterRun } from "./delimiter_runs";
 import type { Target } from "./link_targets";
 
-export interface Text {
+export interface TextItem {
   readonly type: "text";
   readonly at: number;
   text: string;
@@ -12,8 +12,8 @@ export interface Text {
 }
 
 export type InlineItem =
-  | Text
-  | Run
+  | TextItem
+  | DelimiterRun
   | { readonly type: "break"; readonly at: number }
   | { readonly type: "code"; readonly at: number; readonly text: string }
   | { readonly type: "formula"; readonly at: number; tex: string; display: boolean; isOpen: boolean }

@@ -8,7 +8,7 @@ export interface Target {
 }
 
 /** A value that was read from a text, and the place where its source ends. */
-interface Read<T> {
+interface ReadPart<T> {
   readonly value: T;
   readonly end: number;
 }
@@ -31,7 +31,7 @@ function endOfMatch(pattern: RegExp, text: string, at: number): number | null {
 }
 
 /** A label in its brackets. */
-export function readLabel(text: string, at: number): Read<string> | null {
+export function readLabel(text: string, at: number): ReadPart<string> | null {
   REFERENCE_LABEL.lastIndex = at;
   const match = REFERENCE_LABEL.exec(text);
   return match && { value: match[1]!, end: REFERENCE_LABEL.lastIndex };
@@ -42,7 +42,7 @@ export function normalizeLabel(label: string): string {
   return label.trim().replace(/\s+/g, " ").toLowerCase().toUpperCase();
 }
 
-function readDestination(text: string, at: number): Read<string> | null {
+function readDestination(text: string, at: number): ReadPart<string> | null {
   if (text[at] === "<") {
     BRACKETED.lastIndex = at;
     const match = BRACKETED.exec(text);
@@ -61,14 +61,14 @@ function readDestination(text: string, at: number): Read<string> | null {
   return { value: resolveEscapes(text.slice(at, end)), end };
 }
 
-function readTitle(text: string, at: number): Read<string> | null {
+function readTitle(text: string, at: number): ReadPart<string> | null {
   TITLE.lastIndex = at;
   const match = TITLE.exec(text);
   return match && { value: resolveEscapes(match[1] ?? match[2] ?? match[3]!), end: TITLE.lastIndex };
 }
 
 /** The target in parentheses behind the text of a link. The parentheses open at `at`. */
-export function readTarget(text: string, at: number): Read<Target> | null {
+export function readTarget(text: string, at: number): ReadPart<Target> | null {
   const destination = readDestination(text, endOfMatch(SPACE_AND_LINE_END, text, at + 1)!);
   if (!destination) return null;
   let end = endOfMatch(SPACE_AND_LINE_END, text, destination.end)!;
@@ -103,7 +103,7 @@ export function isOpenTarget(text: string, at: number): boolean {
   return read ? endOfMatch(SPACE_AND_LINE_END, text, read.end) === text.length : true;
 }
 
-function readDefinition(text: string, at: number): Read<Target & { label: string }> | null {
+function readDefinition(text: string, at: number): ReadPart<Target & { label: string }> | null {
   const label = readLabel(text, at);
   if (!label || text[label.end] !== ":") return null;
   const from = endOfMatch(SPACE_AND_LINE_END, text, label.end + 1)!;

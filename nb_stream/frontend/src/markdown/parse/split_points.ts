@@ -5,8 +5,8 @@
  * like the beginning of a line, and no later text reaches back over it.
  */
 
-import type { Inline } from "./inline";
-import type { InlineItem, Text } from "./inline_items";
+import type { InlineText } from "./inline";
+import type { InlineItem, TextItem } from "./inline_items";
 
 /** A place in a row of items, inside the text of the item at `index` or before that item. */
 export interface Cut {
@@ -19,7 +19,7 @@ export interface Cut {
 const IDEOGRAPH = /[\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff]/;
 
 /** The first cut at or behind the place `from` in the settled text. */
-export function cutAfter(inline: Inline, from: number): Cut | null {
+export function cutAfter(inline: InlineText, from: number): Cut | null {
   for (const [index, { at, text }] of openTexts(inline)) {
     const end = Math.min(text.length, inline.settled - at);
     for (let offset = Math.max(1, from - at); offset <= end; offset++) {
@@ -30,7 +30,7 @@ export function cutAfter(inline: Inline, from: number): Cut | null {
 }
 
 /** The last cut behind the place `from` in the settled text. */
-export function lastCut(inline: Inline, from: number): Cut | null {
+export function lastCut(inline: InlineText, from: number): Cut | null {
   let last: Cut | null = null;
   for (const [index, { at, text }] of openTexts(inline)) {
     if (at >= inline.settled) break;
@@ -45,7 +45,7 @@ export function lastCut(inline: Inline, from: number): Cut | null {
 }
 
 /** The texts outside of emphasis and links. */
-function* openTexts({ items }: Inline): Generator<[number, Text]> {
+function* openTexts({ items }: InlineText): Generator<[number, TextItem]> {
   let depth = 0;
   for (const [index, item] of items.entries()) {
     if (item.type === "text" && item.exact && depth === 0) yield [index, item];
@@ -59,7 +59,7 @@ function depthOf(item: InlineItem): number {
   return item.type === "link end" ? -1 : 0;
 }
 
-function isCut({ source }: Inline, at: number): boolean {
+function isCut({ source }: InlineText, at: number): boolean {
   const before = source[at - 1]!;
   const after = source[at];
   if (after === undefined) return false;

@@ -5,7 +5,7 @@
 
 import { CodeView } from "../dom/code_view";
 import * as elements from "../dom/elements";
-import { Slots } from "../dom/slots";
+import { ChildSlots } from "../dom/slots";
 import {
   type Block,
   type Code,
@@ -27,7 +27,7 @@ const MAX_HEADER_CHARS = 4000;
 
 interface ShownBlock {
   readonly el: HTMLElement;
-  readonly slots: Slots;
+  readonly slots: ChildSlots;
 }
 
 /** Owned by the writer of one text. */
@@ -49,7 +49,7 @@ export class BlockView {
     el: HTMLElement,
     private readonly reading: Reading,
   ) {
-    this.#root = { el, slots: new Slots(el) };
+    this.#root = { el, slots: new ChildSlots(el) };
   }
 
   /** Show the blocks that have become final, and take them off the tree. */
@@ -68,7 +68,7 @@ export class BlockView {
     if (this.#caret) elements.setClass(this.#caret, "nbs-open", true);
   }
 
-  #settle(parent: Container, slots: Slots): void {
+  #settle(parent: Container, slots: ChildSlots): void {
     const { children } = parent;
     const found = children.findIndex(({ final }) => !final);
     const count = found < 0 ? children.length : found;
@@ -86,7 +86,7 @@ export class BlockView {
     } else if (open.kind === "code" && open.lines.length > 0) slots.put(0, this.#code(open));
   }
 
-  #show(parent: Container, slots: Slots): void {
+  #show(parent: Container, slots: ChildSlots): void {
     for (const [index, child] of parent.children.entries()) {
       slots.put(index, this.#render(child, slots.open[index]));
     }
@@ -177,7 +177,7 @@ export class BlockView {
   #newContainer(block: Container, old: HTMLElement | undefined): ShownBlock {
     if (block.kind === "table") return this.#table(block, old);
     const el = elements.container(block, old);
-    return { el, slots: new Slots(el, block.kind === "list" ? 0 : undefined) };
+    return { el, slots: new ChildSlots(el, block.kind === "list" ? 0 : undefined) };
   }
 
   #addPart(shared: object, el: HTMLElement): HTMLElement[] {
@@ -196,7 +196,7 @@ export class BlockView {
   #table(block: Table, old: HTMLElement | undefined): ShownBlock {
     const el = elements.reuse(old, "table") ?? elements.table();
     this.#cells(elements.headerOf(el, block.alignments), block.header, true);
-    return { el, slots: new Slots(el.querySelector("tbody")!, 0) };
+    return { el, slots: new ChildSlots(el.querySelector("tbody")!, 0) };
   }
 
   #pendingTable(old: HTMLElement | undefined, text: string): HTMLElement {

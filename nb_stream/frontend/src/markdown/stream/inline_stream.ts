@@ -15,7 +15,7 @@ import { appendItems, type Services } from "../dom/inline_view";
 import { morphChildren } from "../dom/morph";
 import { keyOf } from "../dom/opaque";
 import { endWithout, type TailKind, WHITE } from "../parse/idempotent_tail";
-import { type Inline, readInline } from "../parse/inline";
+import { type InlineText, readInline } from "../parse/inline";
 import type { Definitions } from "../parse/link_targets";
 import { type Cut, cutAfter, lastCut } from "../parse/split_points";
 import { isPlainContinuation, mayStayUnread } from "./plain_continuation";
@@ -148,7 +148,7 @@ export class InlineStream {
     }
   }
 
-  #read(text: string, isOpen: boolean): Inline {
+  #read(text: string, isOpen: boolean): InlineText {
     this.reading.read += text.length;
     return readInline(text, this.reading.definitions, this.#missing, isOpen);
   }
@@ -167,7 +167,7 @@ export class InlineStream {
     return isPlainContinuation(text, added, this.#tail) && text.startsWith(this.#shown);
   }
 
-  #show(inline: Inline): void {
+  #show(inline: InlineText): void {
     let from: Cut | null = null;
     for (let cut = this.#partEnd(inline, from); cut; cut = this.#partEnd(inline, cut)) {
       morphChildren(this.#box, this.#nodes, this.#fragment(inline, from, cut));
@@ -190,12 +190,12 @@ export class InlineStream {
   }
 
   /** The cut at which the present box is full, or null. */
-  #partEnd(inline: Inline, from: Cut | null): Cut | null {
+  #partEnd(inline: InlineText, from: Cut | null): Cut | null {
     const { part } = this.reading;
     return from ? cutAfter(inline, from.at + part) : cutAfter(inline, Math.max(1, part - this.#length));
   }
 
-  #fragment(inline: Inline, from: Cut | null, to: Cut | null): DocumentFragment {
+  #fragment(inline: InlineText, from: Cut | null, to: Cut | null): DocumentFragment {
     const fragment = document.createDocumentFragment();
     if (from === null && this.#carry !== "") fragment.append(this.#carry);
     appendItems(fragment, inline, from, to, this.reading.services);

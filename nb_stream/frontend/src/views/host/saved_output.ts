@@ -67,11 +67,11 @@ export function updateSavedOutput(model: Model, connection: Connection, signal: 
       outputs.set(index, { output_type: "display_data", data: now.data, metadata });
     }
   };
-  connection.beside.add(receive);
+  connection.outOfBand.add(receive);
   model.on("change:left", ask);
   onAbort(signal, () => {
     model.off("change:left", ask);
-    connection.beside.delete(receive);
+    connection.outOfBand.delete(receive);
   });
   // If there was a run before, the page may be a reloaded one. Then the kernel has to send it each update from now on.
   if (connection.store.runs.length > 0) connection.send({ type: "saved_output", parts: look() });

@@ -12,7 +12,7 @@ import { asName } from "../../protocol/code_points";
 import type { CellHead } from "../../protocol/model";
 import type { AgentRow } from "../../protocol/protocol";
 
-type Group = "agent" | "kind";
+type FilterGroup = "agent" | "kind";
 type Wish = "only" | "hide";
 /** The two buttons of an agent or a kind: the name chooses it, the sign behind the name hides it. */
 type Chip = Record<Wish, HTMLButtonElement>;
@@ -20,9 +20,9 @@ type Chip = Record<Wish, HTMLButtonElement>;
 /** Owned by the tools of one view. */
 export class Filter {
   readonly el = h("div", "nbs-drawer nbs-filter");
-  #wishes: Record<Group, Map<string, Wish>> = { agent: new Map(), kind: new Map() };
-  #chips: Record<Group, Map<string, Chip>> = { agent: new Map(), kind: new Map() };
-  #rows: Record<Group, HTMLElement>;
+  #wishes: Record<FilterGroup, Map<string, Wish>> = { agent: new Map(), kind: new Map() };
+  #chips: Record<FilterGroup, Map<string, Chip>> = { agent: new Map(), kind: new Map() };
+  #rows: Record<FilterGroup, HTMLElement>;
   #status = h("span", "nbs-count");
   #clear: HTMLButtonElement;
 
@@ -62,13 +62,13 @@ export class Filter {
     setText(this.#status, isFree ? "All messages are shown." : `${shown} of ${count(all, "message")} shown`);
   }
 
-  #admits(group: Group, value: string): boolean {
+  #admits(group: FilterGroup, value: string): boolean {
     const wishes = this.#wishes[group];
     const wish = wishes.get(value);
     return wish ? wish === "only" : ![...wishes.values()].includes("only");
   }
 
-  #add(group: Group, value: string, label: string, colour = ""): void {
+  #add(group: FilterGroup, value: string, label: string, colour = ""): void {
     const name = asName(label);
     const part = (wish: Wish, className: string, words: string, hint: string) =>
       button(className, words, plain(hint), () => {

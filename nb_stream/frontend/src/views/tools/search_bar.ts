@@ -2,7 +2,7 @@
 
 import { onAbort } from "../../dom/abort";
 import { focusOn, h, isComposed, setName, setPolite } from "../../dom/build";
-import { type Icon, iconButton } from "../../dom/icons";
+import { type IconName, iconButton } from "../../dom/icons";
 import type { Search } from "./search";
 
 /** Milliseconds without a key after which the search begins. */
@@ -36,7 +36,7 @@ export class SearchBar {
       this.#walk(event.shiftKey ? -1 : 1);
     });
     setPolite(this.#status);
-    const way = (name: Icon, label: string, step: 1 | -1) =>
+    const way = (name: IconName, label: string, step: 1 | -1) =>
       iconButton(name, label, label, () => this.#walk(step));
     this.el.setAttribute("role", "search");
     this.el.append(

@@ -4,11 +4,11 @@ import type { Connection } from "../../comm/connection";
 import { focusedIn, focusOn, h, hasModifier, setChildren } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { duration } from "../../dom/format";
-import { type Icon, iconButton } from "../../dom/icons";
+import { type IconName, iconButton } from "../../dom/icons";
 import { Redraw } from "../../dom/redraw";
 import { svg } from "../../dom/svg";
 import type { Cell, CellHead, RunInfo } from "../../protocol/model";
-import { rowsOf, TimelineRow, type What } from "./timeline_row";
+import { type BarKind, rowsOf, TimelineRow } from "./timeline_row";
 
 /** Owned by the tools of one view; made when the module "extras" has come. */
 export class Timeline {
@@ -141,7 +141,7 @@ export class Timeline {
     event.preventDefault();
   }
 
-  #turn(label: string, name: Icon, step: number): HTMLButtonElement {
+  #turn(label: string, name: IconName, step: number): HTMLButtonElement {
     return iconButton(name, label, label, () => {
       const { runs } = this.connection.store;
       const at = runs.findIndex(({ id }) => id === this.#run);
@@ -152,7 +152,7 @@ export class Timeline {
   }
 }
 
-function legend(what: What, words: string = what): HTMLElement {
+function legend(what: BarKind, words: string = what): HTMLElement {
   const mark = svg("svg", {
     class: `nbs-legend`,
     viewBox: "0 0 14 14",

@@ -21,18 +21,18 @@ const PICTURE_HEIGHT = 14;
 /** The least width of a bar, so that the reader sees a bar for something that took no time. */
 const MIN_BAR_WIDTH = 4;
 /** The top and the height of each kind of bar. */
-const BAR_PLACES: Record<What, [number, number]> = {
+const BAR_PLACES: Record<BarKind, [number, number]> = {
   writing: [1, PICTURE_HEIGHT - 2],
   working: [PICTURE_HEIGHT / 2, PICTURE_HEIGHT / 2 - 1],
   waiting: [3, PICTURE_HEIGHT - 6],
 };
-export type What = "writing" | "working" | "waiting";
+export type BarKind = "writing" | "working" | "waiting";
 
 /** A cell; without its text if an agent still writes it. */
 type TimelineCell = CellHead & { text?: string };
 
 export interface Bar {
-  what: What;
+  what: BarKind;
   from: number;
   to: number;
   cell: TimelineCell;
@@ -58,7 +58,7 @@ export interface RowFacts {
 }
 
 /** What an agent does in a cell with this role; the look of a bar shows it. */
-function whatOf(role: CellRole): What {
+function whatOf(role: CellRole): BarKind {
   switch (role) {
     case "tool call":
     case "code":
@@ -177,7 +177,7 @@ export class TimelineRow {
   draw(facts: RowFacts, begin: number, end: number, kept?: Element): void {
     const scale = PICTURE_WIDTH / Math.max(end - begin, 0.1);
     const drawn: SVGElement[] = [];
-    const reached: Partial<Record<What, number>> = {};
+    const reached: Partial<Record<BarKind, number>> = {};
     for (const bar of facts.bars) {
       const { what, from, to, cell } = bar;
       const x = Math.min(Math.max(0, (from - begin) * scale), PICTURE_WIDTH - MIN_BAR_WIDTH);

@@ -1,11 +1,11 @@
 /** Shows the reader's tools: a row of signs, each with a name and a key. Some of them open drawers. */
 
 import { focusedIn, focusOn, h, setName, setPolite, uniqueId } from "../../dom/build";
-import { type Icon, iconButton } from "../../dom/icons";
+import { type IconName, iconButton } from "../../dom/icons";
 import { setText } from "../../dom/safe_text";
 
 export interface Tool {
-  icon: Icon;
+  icon: IconName;
   name: string;
   /** The key that presses the tool while the focus is in the panel. */
   key: string;
@@ -56,7 +56,7 @@ export class Toolbar {
   }
 
   /** Show the tool with the sign `name` as on or off, because something else than its button has changed it. */
-  reflect(name: Icon, on: boolean): void {
+  reflect(name: IconName, on: boolean): void {
     const el = this.#buttons[this.tools.findIndex((tool) => tool.icon === name)]!;
     el.setAttribute("aria-pressed", String(on));
   }

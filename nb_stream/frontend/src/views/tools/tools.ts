@@ -29,7 +29,7 @@ export interface PanelParts {
   scroller: HTMLElement;
   history: History;
   live: LiveArea;
-  tail: FollowOutput;
+  follow: FollowOutput;
 }
 
 /** Owned by one view of the panel. */
@@ -48,7 +48,7 @@ export class Tools {
     private readonly parts: PanelParts,
     private readonly signal: AbortSignal,
   ) {
-    const { root, scroller, history, tail } = parts;
+    const { root, scroller, history, follow } = parts;
     const search = new Search(history, (place) => this.#show(place));
     history.filled = (view) => search.mark(view);
     history.shown = (view) => {
@@ -115,7 +115,7 @@ export class Tools {
     listenForKeys(root, (key, target) => {
       if (key === "Escape") return bar.close(target) || screen.leave();
       if (key !== "l") return bar.press(key) || this.#press(key, target, bar);
-      tail.toEnd();
+      follow.toEnd();
       return true;
     });
     openForPrint(history, signal);
@@ -201,7 +201,7 @@ export class Tools {
   }
 
   #show(place: Element | Range): void {
-    this.parts.tail.release();
+    this.parts.follow.release();
     bringIntoView(place, this.parts.scroller);
   }
 

@@ -5,7 +5,7 @@ import { plain } from "../../dom/safe_text";
 import { type Cell, roleOf } from "../../protocol/model";
 import type { Command } from "../../protocol/protocol";
 
-type Send = (command: Command) => void;
+type SendCommand = (command: Command) => void;
 
 /** Whether `cell` is a question that waits for a person. */
 export function isAsking(cell: Cell): boolean {
@@ -13,11 +13,11 @@ export function isAsking(cell: Cell): boolean {
 }
 
 /** The form for `cell`. The reader may send it again: the kernel takes the first answer that it gets. */
-export function inputForm(cell: Cell, send: Send): HTMLFormElement {
+export function inputForm(cell: Cell, send: SendCommand): HTMLFormElement {
   return cell.kind === "approval" ? approvalForm(cell, send) : answerForm(cell, send);
 }
 
-function answerForm(cell: Cell, send: Send): HTMLFormElement {
+function answerForm(cell: Cell, send: SendCommand): HTMLFormElement {
   const request_id = requestOf(cell);
   const box = h("textarea", "nbs-box");
   box.rows = 2;
@@ -38,7 +38,7 @@ function answerForm(cell: Cell, send: Send): HTMLFormElement {
 }
 
 /** A form with two buttons. Enter in the box for the reason rejects, because only a rejection has a reason. */
-function approvalForm(cell: Cell, send: Send): HTMLFormElement {
+function approvalForm(cell: Cell, send: SendCommand): HTMLFormElement {
   const request_id = requestOf(cell);
   const reason = h("input", "nbs-box nbs-reason");
   reason.type = "text";
@@ -84,7 +84,7 @@ function requestOf(cell: Cell): string {
 }
 
 /** An element that says that a command was sent, and a function that sends a command and says so. */
-function sending(send: Send): [HTMLElement, Send] {
+function sending(send: SendCommand): [HTMLElement, SendCommand] {
   const sent = h("span", "nbs-pending");
   setPolite(sent);
   const submit = once((command: Command) => {

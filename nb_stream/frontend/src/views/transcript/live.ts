@@ -5,7 +5,7 @@ import type { LiveCell } from "../../comm/live_cell";
 import { focusedIn, h, setChildren, setName } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { count } from "../../dom/format";
-import { portions, Work } from "../../dom/portions";
+import { PacedWork, portions } from "../../dom/portions";
 import { plain, setText } from "../../dom/safe_text";
 import { TextWriter } from "../../dom/text_writer";
 import { MarkdownWriter } from "../../markdown/stream/markdown_writer";
@@ -26,7 +26,7 @@ export class LiveView {
   #scroll = h("div", "nbs-live-text");
   #writer: MarkdownWriter | TextWriter;
   #painted = 0;
-  #work: Work | undefined;
+  #work: PacedWork | undefined;
   #revision: number;
 
   constructor(
@@ -97,7 +97,7 @@ export class LiveView {
       this.#writer = this.#newWriter();
     }
     if (this.#painted === pieces.length) return;
-    if (!this.#work || this.#work.isDone) this.#work = new Work(this.text, this.#write());
+    if (!this.#work || this.#work.isDone) this.#work = new PacedWork(this.text, this.#write());
   }
 
   /** Write the text that has come, and the text that comes meanwhile. */

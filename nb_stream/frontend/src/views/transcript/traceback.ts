@@ -2,7 +2,7 @@
 
 import { withoutAnsi } from "../../ansi/ansi";
 import { h, setScrollBox } from "../../dom/build";
-import { Work } from "../../dom/portions";
+import { PacedWork } from "../../dom/portions";
 import { appendText } from "../../dom/safe_text";
 
 /** The cost of a line besides its characters, counted in characters. */
@@ -14,7 +14,7 @@ const LIBRARY = /[\\/](site-packages|dist-packages|lib[\\/]python\d)|^<frozen/;
 export function tracebackFold(traceback: string): HTMLElement {
   const pre = h("pre", "nbs-source nbs-traceback");
   setScrollBox(pre, "Traceback");
-  new Work(pre, lines(pre, withoutAnsi(traceback).trimEnd()));
+  new PacedWork(pre, lines(pre, withoutAnsi(traceback).trimEnd()));
   return h("details", "nbs-fold", h("summary", "", "Traceback"), pre);
 }
 

@@ -27,7 +27,7 @@ export interface VirtualItem {
 }
 
 /** Hears what becomes of blocks. `first` and `end` are the places of a block's first item and behind its last one. */
-export interface Watcher {
+export interface BlockWatcher {
   /** A block came near the screen, and is built. */
   approach(first: number, end: number): void;
   /** Some blocks were taken apart. */
@@ -49,7 +49,7 @@ export class VirtualList {
   constructor(
     private readonly el: HTMLElement,
     private readonly later: IdleQueue,
-    private readonly watcher: Watcher,
+    private readonly watcher: BlockWatcher,
   ) {
     for (const sign of ["pointermove", "wheel", "keydown", "focusin"]) {
       el.addEventListener(sign, () => this.#read.size > 0 && this.#buildNear(true), { passive: true });
