@@ -29,7 +29,7 @@ const ATTRIBUTES: Record<string, RegExp> = {
   checked: /^$/,
   class: /^(?:(?:nbs-[\w-]+|language-[\w+#.-]{1,20})(?: |$))*$/,
   decoding: /^async$/,
-  dir: /^auto$/,
+  dir: /^(?:auto|ltr|rtl)$/,
   disabled: /^$/,
   draggable: /^(?:true|false)$/,
   enterkeyhint: /^\w+$/,

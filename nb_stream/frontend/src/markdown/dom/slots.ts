@@ -17,6 +17,7 @@ export class ChildSlots {
   readonly open: HTMLElement[];
   /** How many final elements stand before the open ones. */
   #final = 0;
+  readonly #bundles: Element[] = [];
 
   /** Takes over the elements that stand in `el` behind the first `fixed` ones. */
   constructor(
@@ -79,8 +80,13 @@ export class ChildSlots {
     );
   }
 
+  /** The bundle number `index`. It is kept, because the browser counts the children anew after each change. */
   #bundle(index: number): Element {
-    return boxAt(this.el, this.fixed + DIRECT_CHILDREN + index, "nbs-bundle");
+    const known = this.#bundles[index];
+    if (known?.parentElement === this.el) return known;
+    const bundle = boxAt(this.el, this.fixed + DIRECT_CHILDREN + index, "nbs-bundle");
+    this.#bundles[index] = bundle;
+    return bundle;
   }
 }
 

@@ -26,6 +26,8 @@ export const CHARS_PER_PART = 4096;
 const MAX_UNCUT_PARTS = 4;
 /** Characters that may be read for each character that comes in. */
 const READ_PER_CHAR = 8;
+const LETTER = /\p{L}/u;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]|[\ud802\ud803\ud83a\ud83b]/;
 /** Elements in which a text may go on. */
 const RUNNING = "em, strong, del, code, .nbs-math, .nbs-coming-image";
 
@@ -84,6 +86,8 @@ export class InlineStream {
   /** The length of the text when it was read last. */
   #readTo = 0;
   #tail: TailKind = "other";
+  /** The direction of the text, as its first box has it: to find it by itself, the browser would read all boxes. */
+  #direction = "";
   #missing = new Set<string>();
 
   /** `fixed` nodes at the beginning of `el` are left alone. */
@@ -120,6 +124,7 @@ export class InlineStream {
     this.#box = this.el;
     this.#settled = this.#carry = this.#shown = this.#rest = "";
     this.#tail = "other";
+    this.#direction = "";
     this.#length = 0;
     this.#nodes = this.fixed;
   }
@@ -134,7 +139,7 @@ export class InlineStream {
       if (text.length <= end + 1) return; // one more, for the second half of a surrogate pair
       const box = this.#box;
       const inline = this.#read(text.slice(this.#settled.length, end), true);
-      if (inline.tail === "hidden") return;
+      if (inline.tail === "hidden" && 2 * inline.settled < inline.source.length) return;
       this.#show(inline);
       if (this.#box !== box) continue;
       const low = text.charCodeAt(end);
@@ -155,7 +160,10 @@ export class InlineStream {
 
   /** Go on in a new box. */
   #next(): void {
-    this.#box = this.el.appendChild(h("span", "nbs-part"));
+    const box = h("span", "nbs-part");
+    this.#direction ||= directionOf(this.el.textContent ?? "");
+    box.dir = this.#direction;
+    this.#box = this.el.appendChild(box);
     this.#nodes = this.#length = 0;
     this.#carry = "";
   }
@@ -217,6 +225,12 @@ export class InlineStream {
     while (isRunning(el.lastChild)) el = el.lastChild;
     appendText(el, seen);
   }
+}
+
+/** The direction of a text by its first letter, as `dir="auto"` finds it. */
+function directionOf(text: string): "ltr" | "rtl" {
+  const letter = LETTER.exec(text)?.[0] ?? "";
+  return RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
 }
 
 function isRunning(node: Node | null): node is HTMLElement {
