@@ -7,7 +7,7 @@
 import { h } from "./build";
 import { plain } from "./safe_text";
 
-const DATA_URI = /^data:(image\/(?:png|jpeg|gif|webp));base64,([a-z0-9+/]+={0,2})$/i;
+const DATA_URI = /^data:(image\/(?:png|jpeg|gif|webp));base64,([a-z0-9+/\s]+(?:=\s*){0,2})$/i;
 
 export interface RasterImage {
   readonly type: string;
