@@ -1,6 +1,6 @@
 /** A scripted kernel for tests and the dev page. It sends what it is told to, in frames as `wire/protocol.py` makes. */
 
-import type { Model } from "../src/comm/connection";
+import type { Model } from "../src/comm/host_model";
 import { codePoints, digest } from "../src/protocol/code_points";
 import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/protocol/model";
 import {

@@ -5,7 +5,8 @@
  * Other widgets of the page can read the transcript: `(await host.getWidget(ref)).exports` is `Exports`.
  */
 
-import { Connection, type Model } from "./comm/connection";
+import { Connection } from "./comm/connection";
+import type { Model } from "./comm/host_model";
 import { dress, type Sheet } from "./dom/style_sheets";
 import type { Cell, RunInfo, RunState } from "./protocol/model";
 import { hideSavedOutput } from "./views/host/hide_saved_output";

@@ -8,7 +8,7 @@
  */
 
 import { CommLines } from "./comm/comm_lines";
-import type { Model } from "./comm/connection";
+import type { Model } from "./comm/host_model";
 import { importSource } from "./comm/modules";
 import type { Exports, open } from "./index";
 import { type Command, type Frame, isSnapshot } from "./protocol/protocol";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { hasSequences, styled, withoutAnsi } from "../src/ansi/ansi";
-import { renderOutput } from "../src/ansi/terminal_view";
+import { renderOutput } from "../src/dom/terminal_view";
 import { renderText } from "../src/dom/text_writer";
 import { renderMarkdown } from "../src/markdown/stream/markdown_writer";
 import type { Cell } from "../src/protocol/model";

@@ -7,7 +7,8 @@
  */
 
 import { createInterface } from "node:readline";
-import { Connection, type Model } from "../src/comm/connection";
+import { Connection } from "../src/comm/connection";
+import type { Model } from "../src/comm/host_model";
 import type { Command, Frame, Snapshot } from "../src/protocol/protocol";
 
 type Line =

@@ -9,7 +9,7 @@
 
 import { onAbort } from "../dom/abort";
 import type { Command } from "../protocol/protocol";
-import type { Model } from "./connection";
+import type { Model } from "./host_model";
 
 /** Milliseconds without a message after which the panel asks for a sign of life. */
 export const SILENCE_MS = 2500;

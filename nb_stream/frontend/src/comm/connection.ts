@@ -13,6 +13,7 @@ import { safePolicy } from "../markdown/dom/policy";
 import { isActive } from "../protocol/model";
 import { type Command, type Frame, isSnapshot, type Op } from "../protocol/protocol";
 import { CommLines } from "./comm_lines";
+import type { Model } from "./host_model";
 import { onKernelGone } from "./kernel_liveness";
 import { Modules } from "./modules";
 import { Store } from "./store";
@@ -38,14 +39,6 @@ const GONE_SENTENCE = "The kernel cannot be reached: run the cell that shows thi
 const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
 /** Requests for a snapshot without an answer; then the panel waits until the kernel sends something. */
 const MAX_RESYNCS = 8;
-
-/** The part of an anywidget model that the panel uses. */
-export interface Model {
-  get(key: string): unknown;
-  on(event: string, callback: (content: unknown) => void): void;
-  off(event: string, callback: (content: unknown) => void): void;
-  send(content: unknown): void;
-}
 
 /** Owned by the widget's model, and shared by all views of it on the page. */
 export class Connection {

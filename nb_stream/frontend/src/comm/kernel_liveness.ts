@@ -6,7 +6,7 @@
  */
 
 import { onAbort } from "../dom/abort";
-import type { Model } from "./connection";
+import type { Model } from "./host_model";
 
 /** The states of a kernel that has lost what it held. A busy kernel, or one whose connection is cut, has not. */
 const GONE_STATES: readonly unknown[] = ["restarting", "autorestarting", "dead", "terminating"];

@@ -4,14 +4,7 @@
  */
 
 import temml from "temml";
-import { mathElement } from "../markdown/dom/mathml";
-
-export interface MathNode {
-  readonly tag: string;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly classes: readonly string[];
-  readonly children: readonly (MathNode | string)[];
-}
+import { type MathNode, mathElement } from "../markdown/dom/mathml";
 
 /** A node of Temml's: an element of MathML, a text, or a fragment. */
 interface TemmlNode {

@@ -4,7 +4,14 @@
  */
 
 import { appendText } from "../../dom/safe_text";
-import type { MathNode } from "../../modules/math";
+
+/** A node of MathML as the module "math" makes it. */
+export interface MathNode {
+  readonly tag: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly classes: readonly string[];
+  readonly children: readonly (MathNode | string)[];
+}
 
 const NAMESPACE = "http://www.w3.org/1998/Math/MathML";
 

@@ -1,6 +1,6 @@
 /** Hides the panel's saved output while the panel is on the page, because both show the same transcript. */
 
-import type { Model } from "../../comm/connection";
+import type { Model } from "../../comm/host_model";
 import type { Store } from "../../comm/store";
 import { onAbort } from "../../dom/abort";
 import { h } from "../../dom/build";

@@ -7,7 +7,8 @@
  * them in. From then on the kernel sends new parts unasked. Other hosts keep display ids, or their output stays old.
  */
 
-import type { Connection, Model } from "../../comm/connection";
+import type { Connection } from "../../comm/connection";
+import type { Model } from "../../comm/host_model";
 import { onAbort } from "../../dom/abort";
 import type { Op, SavedOutputOp } from "../../protocol/protocol";
 

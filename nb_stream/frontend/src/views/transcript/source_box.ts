@@ -1,7 +1,7 @@
 /** Shows text that is not prose, such as code, output and results, below a word that says which. */
 
-import { renderOutput } from "../../ansi/terminal_view";
 import { h, setScrollBox } from "../../dom/build";
+import { renderOutput } from "../../dom/terminal_view";
 import { renderText } from "../../dom/text_writer";
 
 /** Text in a box that scrolls by itself. `what` names the box for readers who cannot see it. */

@@ -1,10 +1,10 @@
 /** Shows what a program printed: with its colours, and in blocks, as `dom/text_writer.ts` shows other plain text. */
 
-import { h } from "../dom/build";
-import { PacedWork } from "../dom/portions";
-import { appendText } from "../dom/safe_text";
-import { BLOCK_CHARS, renderText } from "../dom/text_writer";
-import { hasSequences, overwritten, styled } from "./ansi";
+import { hasSequences, overwritten, styled } from "../ansi/ansi";
+import { h } from "./build";
+import { PacedWork } from "./portions";
+import { appendText } from "./safe_text";
+import { BLOCK_CHARS, renderText } from "./text_writer";
 
 /** Replace the content of `el` by the text `printed`. */
 export function renderOutput(el: HTMLElement, printed: string): void {
