@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import FRONTEND, ROOT
 
 PACKAGE = ROOT / "nb_stream"
 
@@ -109,6 +109,53 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         for name in free:
             del rest[name]
     assert {name: wanted & rest.keys() for name, wanted in rest.items()} == {}
+
+
+FRONTEND_FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"protocol", "ansi", "highlight", "markdown/parse"}),
+    frozenset({"dom"}),
+    frozenset({"markdown/dom"}),
+    frozenset({"markdown/stream"}),
+    frozenset({"comm"}),
+    frozenset({"views/transcript"}),
+    frozenset({"views/header", "views/host", "views/tools"}),
+    frozenset({"views"}),
+    frozenset({"modules", "."}),
+)
+"""The folders of the front end. A module imports from its own folder and from lower floors. A type may come from above,
+because types are gone in the bundle, but no two modules may import each other."""
+
+_IMPORT = re.compile(r'^(?:import|export) (type )?[^;"]*?from "(\.[^"]*)"', re.M)
+
+
+def frontend_imports(module: Path, *, types: bool) -> set[Path]:
+    """The modules of the front end that `module` imports; those that it imports for types alone only with `types`."""
+    found = _IMPORT.findall(module.read_text("utf-8"))
+    return {(module.parent / f"{name}.ts").resolve() for only_types, name in found if types or not only_types}
+
+
+FRONTEND_MODULES = {path.resolve(): path.parent.relative_to(FRONTEND / "src") for path in FRONTEND.glob("src/**/*.ts")}
+
+
+def test_folders_of_the_front_end_import_from_those_below_only() -> None:
+    floor = {name: level for level, names in enumerate(FRONTEND_FLOORS) for name in names}
+    assert {folder.as_posix() for folder in FRONTEND_MODULES.values()} == floor.keys()
+    wrong = []
+    for module, folder in FRONTEND_MODULES.items():
+        for other in frontend_imports(module, types=False):
+            below = FRONTEND_MODULES[other]
+            if below != folder and floor[below.as_posix()] >= floor[folder.as_posix()]:
+                wrong.append(f"{folder}/{module.name} imports {below}/{other.name}")
+    assert wrong == []
+
+
+def test_no_modules_of_the_front_end_import_each_other_in_a_circle() -> None:
+    rest = {module: frontend_imports(module, types=True) for module in FRONTEND_MODULES}
+    assert sum(map(len, rest.values())) > 200
+    while free := [name for name, wanted in rest.items() if not wanted & rest.keys()]:
+        for name in free:
+            del rest[name]
+    assert {name.name: {other.name for other in wanted & rest.keys()} for name, wanted in rest.items()} == {}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if package_of(name) == "core"])

@@ -2,8 +2,8 @@
 
 import MarkdownIt from "markdown-it";
 import * as smd from "streaming-markdown";
-import { Modules } from "../src/comm/modules";
 import { h } from "../src/dom/build";
+import { Modules } from "../src/dom/page_modules";
 import { isPartlyWritten } from "../src/dom/portions";
 import { Formulas } from "../src/markdown/dom/formula_view";
 import { safePolicy } from "../src/markdown/dom/policy";

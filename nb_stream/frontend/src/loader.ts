@@ -1,7 +1,7 @@
 /**
  * The module that anywidget loads for each panel. It is small, because it is sent with every widget and saved with the
  * state of every widget. The panel's own module comes once for each page, over the comm of a widget, as
- * `comm/modules.ts` says. Until it is there, the loader keeps what the kernel sends.
+ * `dom/page_modules.ts` says. Until it is there, the loader keeps what the kernel sends.
  *
  * A widget of a saved notebook has no kernel that answers. It shows nothing: the transcript stands in the output beside
  * it.
@@ -9,7 +9,7 @@
 
 import { CommLines } from "./comm/comm_lines";
 import type { Model } from "./comm/host_model";
-import { importSource } from "./comm/modules";
+import { importSource } from "./dom/page_modules";
 import type { Exports, open } from "./index";
 import { type Command, type Frame, isSnapshot } from "./protocol/protocol";
 

@@ -4,7 +4,7 @@ import * as panel from "../src/index";
 
 const NAME = "panel.test";
 const load = vi.hoisted(() => vi.fn());
-vi.mock("../src/comm/modules", async (original) => ({
+vi.mock("../src/dom/page_modules", async (original) => ({
   ...(await original<object>()),
   importSource: load,
 }));

@@ -5,8 +5,8 @@ import * as extras from "../src/modules/extras";
 import { one, painted } from "./helpers";
 
 const load = vi.hoisted(() => vi.fn());
-vi.mock("../src/comm/modules", async (original) => {
-  const { Modules, ...rest } = await original<typeof import("../src/comm/modules")>();
+vi.mock("../src/dom/page_modules", async (original) => {
+  const { Modules, ...rest } = await original<typeof import("../src/dom/page_modules")>();
   const Loading = class extends Modules {
     constructor(send: ConstructorParameters<typeof Modules>[0]) {
       super(send, load);

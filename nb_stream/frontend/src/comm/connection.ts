@@ -7,6 +7,7 @@
  */
 
 import { onAbort } from "../dom/abort";
+import { Modules } from "../dom/page_modules";
 import { Formulas } from "../markdown/dom/formula_view";
 import type { Services } from "../markdown/dom/inline_view";
 import { safePolicy } from "../markdown/dom/policy";
@@ -15,7 +16,6 @@ import { type Command, type Frame, isSnapshot, type Op } from "../protocol/proto
 import { CommLines } from "./comm_lines";
 import type { Model } from "./host_model";
 import { onKernelGone } from "./kernel_liveness";
-import { Modules } from "./modules";
 import { Store } from "./store";
 import { Switches } from "./switches";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../../dev/kernel";
-import { Modules, RETRY_MODULE_MS } from "../../src/comm/modules";
+import { Modules, RETRY_MODULE_MS } from "../../src/dom/page_modules";
 import { Formulas } from "../../src/markdown/dom/formula_view";
 import { safePolicy } from "../../src/markdown/dom/policy";
 import { renderMarkdown } from "../../src/markdown/stream/markdown_writer";

@@ -1,7 +1,7 @@
 /** Turns the writer's elements into the HTML of the specifications, to compare it with their examples. */
 
-import { Modules } from "../../src/comm/modules";
 import { h } from "../../src/dom/build";
+import { Modules } from "../../src/dom/page_modules";
 import { Formulas } from "../../src/markdown/dom/formula_view";
 import type { Services } from "../../src/markdown/dom/inline_view";
 import type { Policy } from "../../src/markdown/dom/policy";

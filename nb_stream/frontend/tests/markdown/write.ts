@@ -1,6 +1,6 @@
 /** Writes Markdown for tests. */
 
-import { Modules } from "../../src/comm/modules";
+import { Modules } from "../../src/dom/page_modules";
 import { Formulas } from "../../src/markdown/dom/formula_view";
 import type { Services } from "../../src/markdown/dom/inline_view";
 import { safePolicy } from "../../src/markdown/dom/policy";

@@ -3,8 +3,8 @@
  * its source; from then on, as MathML.
  */
 
-import { type Modules, RETRY_MODULE_MS } from "../../comm/modules";
 import { h, setScrollBox } from "../../dom/build";
+import { type Modules, RETRY_MODULE_MS } from "../../dom/page_modules";
 import type * as Renderer from "../../modules/math";
 import { opaque } from "./opaque";
 
