@@ -84,6 +84,16 @@ export function setScrollBox(el: HTMLElement, name: string): void {
   setGroup(el, name);
 }
 
+/** Tell readers, and the panel's keyboard, that `key` presses the control `el`. */
+export function setShortcut(el: Element, key: string): void {
+  el.setAttribute("aria-keyshortcuts", key);
+}
+
+/** Show whether the button `el` is pressed. */
+export function setPressed(el: Element, isOn: boolean): void {
+  el.setAttribute("aria-pressed", String(isOn));
+}
+
 /** Have a change of the text in `el` read out when the reader is idle. */
 export function setPolite(el: Element): void {
   el.setAttribute("aria-live", "polite");

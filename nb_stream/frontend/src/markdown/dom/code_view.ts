@@ -1,6 +1,6 @@
 /** Shows a block of code that may still grow. A complete line is coloured once and never touched again. */
 
-import { h, setScrollBox } from "../../dom/build";
+import { button, h, setPressed, setScrollBox } from "../../dom/build";
 import { copyButton } from "../../dom/copy";
 import { PacedWork } from "../../dom/portions";
 import { appendText, plain } from "../../dom/safe_text";
@@ -90,14 +90,10 @@ function appendToken(parent: Node, { kind, text }: Token): void {
 }
 
 function wrapButton(el: HTMLElement): HTMLButtonElement {
-  const wrap = h("button", "nbs-quiet", "Wrap");
-  wrap.type = "button";
-  wrap.title = "Break long lines";
-  wrap.setAttribute("aria-pressed", "false");
-  wrap.addEventListener("click", () => {
-    const isOn = el.classList.toggle("nbs-is-wrapped");
-    wrap.setAttribute("aria-pressed", String(isOn));
-  });
+  const wrap = button("nbs-quiet", "Wrap", "Break long lines", () =>
+    setPressed(wrap, el.classList.toggle("nbs-is-wrapped")),
+  );
+  setPressed(wrap, false);
   return wrap;
 }
 

@@ -1,7 +1,7 @@
 /** Shows one agent in the header: its checkbox, its status, and how much of its text is held back. */
 
 import type { Connection } from "../../comm/connection";
-import { h, uniqueId } from "../../dom/build";
+import { h, setShortcut, uniqueId } from "../../dom/build";
 import { placeClass } from "../../dom/colours";
 import { count } from "../../dom/format";
 import { plain, setText } from "../../dom/safe_text";
@@ -41,7 +41,7 @@ export class AgentSwitch {
     this.el.dataset.status = row.status;
     if (this.#check.checked !== on) this.#check.checked = on;
     this.#check.disabled = !row.can_stream;
-    if (index < 9) this.#check.setAttribute("aria-keyshortcuts", String(index + 1));
+    if (index < 9) setShortcut(this.#check, String(index + 1));
     else this.#check.removeAttribute("aria-keyshortcuts");
     setText(this.#name, row.name);
     setText(this.#status, !on && row.held > 0 ? `${count(row.held, "character")} held` : row.status);

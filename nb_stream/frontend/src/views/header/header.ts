@@ -4,7 +4,7 @@
  */
 
 import type { Connection } from "../../comm/connection";
-import { focusOn, h, setChildren, setGroup } from "../../dom/build";
+import { focusOn, h, setChildren, setGroup, setShortcut } from "../../dom/build";
 import { plain, setText } from "../../dom/safe_text";
 import { asName } from "../../protocol/code_points";
 import type { RunState } from "../../protocol/model";
@@ -42,7 +42,7 @@ export class Header {
     this.#cue.setAttribute("aria-hidden", "true");
     this.#all.type = "checkbox";
     this.#all.addEventListener("change", () => connection.switches.toggleAll(this.#all.checked));
-    this.#all.setAttribute("aria-keyshortcuts", "b");
+    setShortcut(this.#all, "b");
     this.#agents.addEventListener("keydown", (event) => this.#move(event));
     setGroup(this.#agents, "Stream tokens of");
     this.el.append(this.heading, this.#agents, this.#caution);

@@ -1,7 +1,18 @@
 /** Shows the box for the task, and the buttons that start and end a run. */
 
 import type { Connection } from "../../comm/connection";
-import { button, focusedIn, focusOn, h, once, onEnter, setGroup, setName, setPolite } from "../../dom/build";
+import {
+  button,
+  focusedIn,
+  focusOn,
+  h,
+  once,
+  onEnter,
+  setGroup,
+  setName,
+  setPolite,
+  setShortcut,
+} from "../../dom/build";
 import { setText } from "../../dom/safe_text";
 import { isActive, type RunState } from "../../protocol/model";
 
@@ -51,8 +62,8 @@ export class TaskBox {
     });
     this.#stop = button("nbs-button", "Stop", "Stop after the current turn (Shift+S)", end("stop"));
     this.#cancel = button("nbs-button", "Cancel", "Cancel now, in mid-turn (Shift+X)", end("cancel"));
-    this.#stop.setAttribute("aria-keyshortcuts", "Shift+S");
-    this.#cancel.setAttribute("aria-keyshortcuts", "Shift+X");
+    setShortcut(this.#stop, "Shift+S");
+    setShortcut(this.#cancel, "Shift+X");
     this.#reset = button("nbs-button", "Reset", "Let the team forget what was said", () => {
       if (store.runs.length + store.cells.length > 0) this.#askForReset();
       else connection.send({ type: "reset" });
@@ -68,7 +79,7 @@ export class TaskBox {
     this.#box.rows = 1;
     setName(this.#box, "Task");
     this.#box.title = "Enter runs the task, Shift+Enter begins a new line; the key N leads here";
-    this.#box.setAttribute("aria-keyshortcuts", "n");
+    setShortcut(this.#box, "n");
     this.#box.addEventListener("input", () => this.#grow());
     onEnter(this.#box, () => {
       if (this.#run.disabled) setText(this.#hint, BUSY[store.state] ?? "");

@@ -3,7 +3,7 @@
  * none is chosen, all are shown but the hidden ones.
  */
 
-import { button, focusOn, h, setGroup, setName, setPolite } from "../../dom/build";
+import { button, focusOn, h, setGroup, setName, setPolite, setPressed } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { count } from "../../dom/format";
 import { icon } from "../../dom/icons";
@@ -91,8 +91,7 @@ export class Filter {
     for (const group of ["agent", "kind"] as const) {
       for (const [value, chip] of this.#chips[group]) {
         const wish = this.#wishes[group].get(value);
-        for (const name of ["only", "hide"] as const)
-          chip[name].setAttribute("aria-pressed", String(wish === name));
+        for (const name of ["only", "hide"] as const) setPressed(chip[name], wish === name);
       }
     }
   }

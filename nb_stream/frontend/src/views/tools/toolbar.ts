@@ -1,6 +1,15 @@
 /** Shows the reader's tools: a row of signs, each with a name and a key. Some of them open drawers. */
 
-import { focusedIn, focusOn, h, setName, setPolite, uniqueId } from "../../dom/build";
+import {
+  focusedIn,
+  focusOn,
+  h,
+  setName,
+  setPolite,
+  setPressed,
+  setShortcut,
+  uniqueId,
+} from "../../dom/build";
 import { type IconName, iconButton } from "../../dom/icons";
 import { setText } from "../../dom/safe_text";
 
@@ -58,14 +67,14 @@ export class Toolbar {
   /** Show the tool with the sign `name` as on or off, because something else than its button has changed it. */
   reflect(name: IconName, on: boolean): void {
     const el = this.#buttons[this.tools.findIndex((tool) => tool.icon === name)]!;
-    el.setAttribute("aria-pressed", String(on));
+    setPressed(el, on);
   }
 
   #button(tool: Tool, index: number): HTMLButtonElement {
     const el = iconButton(tool.icon, tool.name, `${tool.name} (${tool.key})`, () => this.#pressed(index));
-    el.setAttribute("aria-keyshortcuts", tool.key === "?" ? "Shift+?" : tool.key);
+    setShortcut(el, tool.key === "?" ? "Shift+?" : tool.key);
     el.tabIndex = index === 0 ? 0 : -1;
-    if (tool.isSwitch) el.setAttribute("aria-pressed", "false");
+    if (tool.isSwitch) setPressed(el, false);
     if (tool.drawer) {
       tool.drawer.id = uniqueId("nbs-drawer");
       tool.drawer.hidden = true;
@@ -93,7 +102,7 @@ export class Toolbar {
     if (tool.drawer) this.#set(index, tool.drawer.hidden !== false);
     else if (tool.isSwitch) {
       const on = this.#buttons[index]!.getAttribute("aria-pressed") !== "true";
-      this.#buttons[index]!.setAttribute("aria-pressed", String(on));
+      setPressed(this.#buttons[index]!, on);
       tool.act(on);
     } else tool.act(true);
   }

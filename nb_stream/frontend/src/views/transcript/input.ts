@@ -1,6 +1,6 @@
 /** Makes the forms with which a team asks a person. The answer goes to the kernel, and the kernel ends the request. */
 
-import { button, h, once, onEnter, setName, setPolite } from "../../dom/build";
+import { button, h, once, onEnter, setName, setPolite, setShortcut } from "../../dom/build";
 import { plain } from "../../dom/safe_text";
 import { type Cell, roleOf } from "../../protocol/model";
 import type { Command } from "../../protocol/protocol";
@@ -53,8 +53,8 @@ function approvalForm(cell: Cell, send: SendCommand): HTMLFormElement {
     submit({ type: "answer", request_id, text: "approve" }),
   );
   const refuse = button("nbs-button", "Reject", "Reject, with the reason if there is one (Shift+R)", reject);
-  approve.setAttribute("aria-keyshortcuts", "Shift+A");
-  refuse.setAttribute("aria-keyshortcuts", "Shift+R");
+  setShortcut(approve, "Shift+A");
+  setShortcut(refuse, "Shift+R");
   const buttons = h("div", "nbs-buttons", approve, refuse, reason, sent);
   const form = h("form", "nbs-input", buttons);
   form.addEventListener("submit", (event) => event.preventDefault());
