@@ -42,7 +42,7 @@ interface PageLoader {
 
 const LOADER_KEY = Symbol.for(`nb_stream.${__PANEL__}`);
 
-function shared(): PageLoader {
+function pageLoader(): PageLoader {
   const page = globalThis as { [LOADER_KEY]?: PageLoader };
   page[LOADER_KEY] ??= newPage();
   return page[LOADER_KEY];
@@ -107,7 +107,7 @@ function initialize({ model, signal }: WidgetContext): Exports {
 function load(model: Model, signal: AbortSignal): Promise<Panel> {
   return new Promise((resolve) => {
     if (!isSnapshot(model.get("snapshot"))) return;
-    const page = shared();
+    const page = pageLoader();
     const early: unknown[] = [];
     let timer = 0;
     let asked = 0;

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { launch } from "puppeteer-core";
 
 const [executablePath, address, picture] = process.argv.slice(2);
-const TIMEOUT = 60_000;
+const TIMEOUT_MS = 60_000;
 const NAME = address.match(/[^/]+\.ipynb/)[0];
 const CELL = ".nbs-panel details.nbs-cell";
 const LIVE = ".nbs-live-cell";
@@ -16,7 +16,7 @@ const RESEARCHERS = ["historian", "physicist", "mechanic"];
 
 const browser = await launch({ browser: "firefox", executablePath, headless: true });
 const page = await browser.newPage();
-page.setDefaultTimeout(TIMEOUT);
+page.setDefaultTimeout(TIMEOUT_MS);
 await page.setViewport({ width: 1200, height: 900 });
 
 const errors = [];
@@ -32,7 +32,7 @@ page.on("dialog", (asked) => asked.accept());
 const until = (condition, ...values) => page.waitForFunction(condition, { polling: 50 }, ...values);
 
 async function open(url) {
-  await page.goto(url, { waitUntil: "domcontentloaded", timeout: TIMEOUT });
+  await page.goto(url, { waitUntil: "domcontentloaded", timeout: TIMEOUT_MS });
   await until(
     () => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === "idle",
   );

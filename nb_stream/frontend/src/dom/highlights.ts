@@ -17,18 +17,18 @@ export class Highlighter {
   mark(ranges: readonly Range[]): void {
     for (const range of ranges.slice(0, MAX_RANGES - this.#ranges.length)) {
       this.#ranges.push(range);
-      shared(HIT)?.add(range);
+      highlightOf(HIT)?.add(range);
     }
   }
 
   setCurrent(range: Range | undefined): void {
-    if (this.#current) shared(CURRENT)?.delete(this.#current);
+    if (this.#current) highlightOf(CURRENT)?.delete(this.#current);
     this.#current = range;
-    if (range) shared(CURRENT)?.add(range);
+    if (range) highlightOf(CURRENT)?.add(range);
   }
 
   clear(): void {
-    for (const range of this.#ranges) shared(HIT)?.delete(range);
+    for (const range of this.#ranges) highlightOf(HIT)?.delete(range);
     this.#ranges = [];
     this.setCurrent(undefined);
   }
@@ -69,7 +69,7 @@ export function findRanges(el: Element, pattern: RegExp): Range[] {
   });
 }
 
-function shared(name: string): Highlight | undefined {
+function highlightOf(name: string): Highlight | undefined {
   if (typeof Highlight === "undefined" || !CSS.highlights) return undefined;
   const known = CSS.highlights.get(name);
   if (known) return known;

@@ -24,7 +24,7 @@ interface KnownModule {
 type SharedModules = Map<string, KnownModule>;
 const MODULES_KEY = Symbol.for("nb_stream.modules.2");
 
-function shared(): SharedModules {
+function pageModules(): SharedModules {
   const page = globalThis as { [MODULES_KEY]?: SharedModules };
   page[MODULES_KEY] ??= new Map();
   return page[MODULES_KEY];
@@ -51,7 +51,7 @@ export class Modules {
    * `use` wants the module again and again, it is called once, and a module that did not come is asked for anew.
    */
   want(name: ModuleName, use: UseModule): void {
-    const known = shared().get(name);
+    const known = pageModules().get(name);
     if (known?.module) {
       use(known.module);
       return;
@@ -69,18 +69,18 @@ export class Modules {
 
   /** Take in the source of a module that the kernel sent. */
   receive({ name, source }: ModuleOp): void {
-    let known = shared().get(name);
+    let known = pageModules().get(name);
     if (!known) {
       const coming = this.load(source);
       const fresh: KnownModule = { coming };
       known = fresh;
-      shared().set(name, known);
+      pageModules().set(name, known);
       coming.then(
         (module) => {
           fresh.module = module;
         },
         (error) => {
-          shared().delete(name);
+          pageModules().delete(name);
           console.error(`nb_stream: the part "${name}" could not be loaded.`, error);
         },
       );

@@ -18,7 +18,7 @@ interface TemmlNode {
 
 /** `trust: false` refuses links, images, classes and styles. The limits end formulas that would never end. */
 const SAFE = { trust: false, throwOnError: true, maxExpand: 200, maxSize: [20, 500] as [number, number] };
-const MAX_TEX = 10_000;
+const MAX_RENDERED_CHARS = 10_000;
 const MAX_NODES = 20_000;
 
 /** The styles that a formula needs, as class names. */
@@ -39,7 +39,7 @@ export function element(tex: string, display: boolean): Node | null {
 
 /** The formula as a tree; null if Temml cannot read it. */
 export function render(tex: string, display: boolean): MathNode | null {
-  if (tex.length > MAX_TEX) return null;
+  if (tex.length > MAX_RENDERED_CHARS) return null;
   try {
     const tree: TemmlNode = temml.__renderToMathMLTree(tex, { ...SAFE, displayMode: display });
     const budget = { left: MAX_NODES };

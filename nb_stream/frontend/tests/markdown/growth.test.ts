@@ -3,7 +3,7 @@ import { ESSAY } from "../../dev/essay";
 import { begin } from "./write";
 
 /** Characters that come at once, as in a frame of the screen. */
-const PIECE = 64;
+const PIECE_CHARS = 64;
 
 const KINDS: Record<string, string> = {
   mixed: ESSAY,
@@ -33,7 +33,7 @@ describe("what is read grows as the text does", () => {
   });
 });
 
-function factorOf(unit: string, length: number, piece = PIECE): number {
+function factorOf(unit: string, length: number, piece = PIECE_CHARS): number {
   const text = unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
   const { writer } = begin();
   for (let at = 0; at < text.length; at += piece) writer.write(text.slice(at, at + piece));

@@ -63,9 +63,9 @@ function appendItem(
   const { el } = stack.at(-1)!;
   switch (item.type) {
     case "run":
-      for (const _ of item.closes) close(stack, services);
+      for (const _ of item.closes) closeElement(stack, services);
       appendText(stack.at(-1)!.el, item.mark.repeat(item.left));
-      for (const tag of item.opens) open(stack, h(tag), null);
+      for (const tag of item.opens) openElement(stack, h(tag), null);
       break;
     case "break":
       el.appendChild(h("br"));
@@ -79,11 +79,11 @@ function appendItem(
     case "link": {
       const isInLink = stack.some(({ link }) => link !== null);
       const link = isInLink ? null : services.policy.link(item.target);
-      open(stack, link, link && { el: link, target: item.target });
+      openElement(stack, link, link && { el: link, target: item.target });
       break;
     }
     case "link end":
-      close(stack, services);
+      closeElement(stack, services);
       break;
     case "image":
       if (item.target) el.appendChild(services.policy.image(item.target, item.alt));
@@ -95,13 +95,13 @@ function appendItem(
 }
 
 /** Go into the element `wanted`, or stay in the present one if it is null or too deep. */
-function open(stack: OpenElement[], wanted: HTMLElement | null, link: OpenElement["link"]): void {
+function openElement(stack: OpenElement[], wanted: HTMLElement | null, link: OpenElement["link"]): void {
   const { el } = stack.at(-1)!;
   const child = wanted && stack.length <= MAX_INLINE_DEPTH ? el.appendChild(wanted) : el;
   stack.push({ el: child, link: child === el ? null : link });
 }
 
-function close(stack: OpenElement[], { policy }: Services): void {
+function closeElement(stack: OpenElement[], { policy }: Services): void {
   const { link } = stack.pop()!;
   if (link) policy.endLink(link.el, link.target);
 }

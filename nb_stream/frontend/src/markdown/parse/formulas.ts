@@ -13,7 +13,7 @@ const CLOSERS = new Map([
   ["\\[", "\\]"],
 ]);
 /** Characters of a formula; a longer one is text. Between single dollars fewer are allowed: most of them are prices. */
-const MAX_TEX = 10_000;
+const MAX_TEX_CHARS = 10_000;
 const MAX_DOLLAR_TEX_CHARS = 400;
 
 /** The delimiter at `at` that can open a formula; empty if there is none. */
@@ -33,7 +33,7 @@ export function openerAt(text: string, at: number): string {
 export function readFormula(text: string, at: number, opener: string): Formula | "open" | null {
   const from = at + opener.length;
   const closer = CLOSERS.get(opener)!;
-  const limit = opener === "$" ? MAX_DOLLAR_TEX_CHARS : MAX_TEX;
+  const limit = opener === "$" ? MAX_DOLLAR_TEX_CHARS : MAX_TEX_CHARS;
   const body = text.slice(from, from + limit + closer.length);
   const length = opener === "$" ? closingDollar(body) : body.indexOf(closer);
   if (length === null || (length < 0 && body.length > limit)) return null;
