@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { hasSequences, styled, withoutAnsi } from "../src/ansi/ansi";
+import { finishIn } from "../src/dom/portions";
 import { renderOutput } from "../src/dom/terminal_view";
 import { renderText } from "../src/dom/text_writer";
 import { renderMarkdown } from "../src/markdown/stream/markdown_writer";
@@ -77,9 +78,12 @@ test.each([renderText, (el: HTMLElement, text: string) => renderMarkdown(el, tex
 test("plain output is left to the plain writer", () => {
   expect([hasSequences("a\r\nb"), hasSequences("a\x1b[0m")]).toEqual([false, true]);
   const el = document.createElement("pre");
-  renderOutput(el, `\x1b[32m${"line\n".repeat(1600)}`);
-  expect(el.children.length).toBe(2);
-  expect(el.textContent).toBe("line\n".repeat(1600));
+  const page = document.createElement("div");
+  page.append(el);
+  renderOutput(el, `\x1b[32m${"line\n".repeat(3000)}`);
+  finishIn(page);
+  expect(el.children.length).toBe(4);
+  expect(el.textContent).toBe("line\n".repeat(3000));
 });
 
 test("the output of code shows what was written last over a line", () => {

@@ -1,6 +1,6 @@
 """What streaming Markdown costs in Chromium: ours, streaming-markdown, and parsing all of it again for each piece.
 
-    python tests/benchmarks/browser/markdown.py [--short] [--part mixed|constructs|others]
+    python tests/benchmarks/browser/markdown.py [--short] [--part mixed|constructs|others|whole]
 
 One piece of 64 characters for each frame, frames as fast as they come, the end in view. Seconds are processor time of
 the main thread by Chromium's own count (`TaskDuration`), painting included; milliseconds of frames and tasks are of the
@@ -29,7 +29,9 @@ SAMPLES = 8
 UNCAPPED = ["--disable-frame-rate-limit", "--disable-gpu-vsync"]
 STEADY = ["fence", "list", "quote", "formulas"]
 GROWING = ["paragraph", "nested list", "table"]
-PARTS = ["mixed", "constructs", "others"]
+PARTS = ["mixed", "constructs", "others", "whole"]
+LONGEST_TASK_MS, MAX_TIMES = 100, 6
+"""For finished messages: what may hold the page, and how many times as much a message of four times the length costs."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,28 @@ class Bench:
         seconds = task_duration(chromium) - before
         page.close()
         return Cost(seconds, timing["frames"], max([0.0, *timing["tasks"]]))
+
+    def kinds(self) -> list[str]:
+        """The texts that the page can make."""
+        page = self._browser.new_page()
+        page.goto(f"{self._origin}/bench.html")
+        page.wait_for_function("window.bench")
+        kinds: list[str] = page.evaluate("bench.kinds")
+        page.close()
+        return kinds
+
+    def shown(self, kind: str, length: int) -> tuple[float, float, int]:
+        """Show a finished message: seconds of the main thread, milliseconds of its longest task, elements."""
+        page = self._browser.new_page(viewport={"width": 900, "height": 800})
+        page.goto(f"{self._origin}/bench.html")
+        page.wait_for_function("window.bench")
+        chromium = page.context.new_cdp_session(page)
+        chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before = task_duration(chromium)
+        answer = page.evaluate("([kind, length]) => bench.whole(kind, length)", [kind, length])
+        seconds = task_duration(chromium) - before
+        page.close()
+        return seconds, max([0.0, *answer["tasks"]]), answer["elements"]
 
     def whole(self, engine: str, kind: str, length: int) -> float:
         """Seconds of the main thread for a stream that would take too long, from samples of six pieces."""
@@ -146,6 +170,21 @@ def constructs(bench: Bench, length: int) -> None:
         )
 
 
+def whole(bench: Bench, length: int) -> None:
+    """Print what finished messages of every kind cost, hostile ones too; a star stands where a limit is exceeded."""
+    print(
+        f"\nFinished messages of {length // 4000} kB and {length // 1000} kB; limits: a task of {LONGEST_TASK_MS} ms,"
+    )
+    print(f"{MAX_TIMES} times the seconds\n")
+    print(f"{'':22s} {'small s':>8s} {'large s':>8s} {'times':>6s} {'task':>7s} {'elements':>9s}")
+    for kind in bench.kinds():
+        (first, _, _), (second, task, elements) = bench.shown(kind, length // 4), bench.shown(kind, length)
+        over = "*" if task > LONGEST_TASK_MS or second > MAX_TIMES * first else ""
+        print(
+            f"{kind:22s} {first:8.2f} {second:8.2f} {second / first:6.1f} {task:7.0f} {elements:9d} {over}", flush=True
+        )
+
+
 def main() -> None:
     """Run what is asked for, or all of it; `--short` with a tenth of the lengths, to see that it works."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -161,6 +200,8 @@ def main() -> None:
             mixed(bench, 200_000 // size, 1_000_000 // size)
         if "constructs" in parts:
             constructs(bench, 200_000 // size)
+        if "whole" in parts:
+            whole(bench, 1_000_000 // size)
         if "others" in parts:
             others(bench, 200_000 // size, 1_000_000 // size)
         browser.close()

@@ -8,9 +8,9 @@
 export const WRITTEN = "nbs-written";
 
 /** Characters of a portion. */
-const PORTION_CHARS = 4096;
+const PORTION_CHARS = 1024;
 /** Characters that are written at once, however long that takes: so most messages are complete at once. */
-const AT_ONCE_CHARS = 8192;
+const AT_ONCE_CHARS = 4096;
 /** Milliseconds of a frame that one text may take. */
 const BUDGET_MS = 8;
 /** The attribute of an element whose text is not complete. */

@@ -23,7 +23,7 @@ import { isPlainContinuation, mayStayUnread } from "./plain_continuation";
 /** Characters of a text in one box. */
 export const CHARS_PER_PART = 4096;
 /** A text without a place for a cut is cut all the same when it is so many parts long. */
-const MAX_UNCUT_PARTS = 4;
+const MAX_UNCUT_PARTS = 2;
 /** Characters that may be read for each character that comes in. */
 const READ_PER_CHAR = 8;
 const LETTER = /\p{L}/u;
