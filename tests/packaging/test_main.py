@@ -82,7 +82,8 @@ def test_a_missing_autogen_is_told_with_the_remedy() -> None:
     code = (
         "import sys; sys.modules['autogen_agentchat'] = None; sys.modules['autogen_agentchat.base'] = None\n"
         "from nb_stream import TeamStream\n"
-        "try: TeamStream(object())\n"
+        "class Team:\n    def run(self): ...\n    def run_stream(self): ...\n"
+        "try: TeamStream(Team())\n"
         "except ImportError as error: print(type(error).__name__, error)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

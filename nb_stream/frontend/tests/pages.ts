@@ -36,7 +36,12 @@ const clock = {
     timers.delete(timer);
   },
 };
-Object.assign(globalThis, { window: clock, document: { hidden: true }, cancelAnimationFrame: () => {} });
+Object.assign(globalThis, {
+  window: clock,
+  clearTimeout: (timer: number) => clock.clearTimeout(timer), // it is the window's, with or without its name
+  document: { hidden: true },
+  cancelAnimationFrame: () => {},
+});
 
 const pages = new Map<number, Page>();
 let sent: [number, Command][] = [];
