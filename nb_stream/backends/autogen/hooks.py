@@ -1,21 +1,28 @@
-"""Hooks: for the time of a run, what agents and teams say passes through our code, inside the team.
+"""Hooks: for the time of a run, everything that agents and teams say passes through our code, inside the team.
 
-Each method of an agent or a team is replaced once, by `hooked`. What may stand before it, from the inside out:
+`hooked` replaces each method of an agent or a team once. These layers may stand round the method, from the inside out:
 
-- before a team's own run, a team that an earlier failure has left unfit is made fit (`recovery`);
-- a turn that others begin goes through as if there were no run, and each turn of the run knows its agent (`turns`);
-- of a run by the `run` of the team or agent itself, everything that passes is heard (`own_run`).
+- The layer of `recovery` stands round the run of a team inside the tree. If an earlier failure has left the team unfit,
+  it makes the team fit first.
+- The layer of `turns` lets a turn that others begin go through as if there were no run. It tells each turn of the run
+  which agent it belongs to.
+- The layer of `own_run` is there only if the run is made by the `run` of the team or agent itself. It hears everything
+  that passes.
 
 An event of AutoGen 0.7.5 carries its agent's name and nothing else, and names are not unique. A hook stands where the
 event is made, so it knows the agent's path, the turn, and whether a message ends the turn.
 
-Tokens leave the team at the hook. They are for the eye alone, so they need not travel through the team's runtime, which
-costs ten times what making them costs, and they cannot end up where AutoGen lets them: an agent that calls other agents
+Tokens leave the team at the hook, for two reasons. They are for the eye alone, and the way through the team's runtime
+costs ten times what making them costs. And AutoGen lets them end up in wrong places: an agent that calls other agents
 as tools collects their chunks in `Response.inner_messages` (`_assistant_agent.py`), from where they reach termination
-conditions, selectors and the saved state. Everything else goes its ordinary way; a token waits until the messages that
-were said before it have come through, so the order stays that of the team. If code of the user's own stands round an
-agent (a class that reads the stream of an agent inside it, a team with its own `run_stream`, a runtime with
-intervention handlers), that code may want the tokens of an agent that was built to stream: these go the ordinary way.
+conditions, selectors and the saved state.
+
+Everything but tokens goes its ordinary way. A token waits until the messages that were said before it have come out of
+the team, so the order of the team is kept.
+
+Code of the user's own may stand round an agent: a class that reads the stream of an agent inside it, a team with its
+own `run_stream`, a runtime with intervention handlers. Such code may want the tokens of an agent that was built to
+stream, so these tokens go the ordinary way.
 """
 
 from __future__ import annotations
@@ -46,11 +53,12 @@ from .token_router import STREAM_BEGINS, Origin, TokenRouter, plain_chunk
 from .turns import Approve, Caller, Scope, Turns, asker, begins, called, calling, given_to
 
 YIELD_AFTER_S = 0.02
-"""Seconds after which a model client that never waits is made to: displays want to be painted."""
+"""Seconds of tokens after which a turn lets the loop run. A model client that never waits would keep displays from
+being painted."""
 
 Method = Callable[..., Any]
 Layer = Callable[[Method], Method]
-"""Takes a method, and gives what stands before it."""
+"""Takes a method, and gives the method that stands round it."""
 
 
 @contextlib.contextmanager
@@ -64,8 +72,11 @@ def hooked(
     renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]],
     own: OwnRun | None,
 ) -> Iterator[None]:
-    """For the time of a run of `root`, hook all agents and teams in the tree. `wanted` says by path who is to stream,
-    `renewed` hears of teams that were made fit in mid-run, and `own` listens, unless `run_stream` is what is run."""
+    """For the time of a run of `root`, hook all agents and teams in the tree. It belongs to the loop of the run.
+
+    `wanted` says by path whether an agent is to stream; a user may change it in mid-run. `renewed` is told of teams
+    that were rebuilt in mid-run. `own` listens to a run that is made by `root.run`; it is None for `root.run_stream`.
+    """
     scope = Scope(approve)
     turns.run = Caller("", _agent_name(root), scope, reach(tree, root))
     with contextlib.ExitStack() as stack:
@@ -77,11 +88,11 @@ def hooked(
         try:
             yield
         finally:
-            scope.approve = None
+            scope.approve = None  # background tasks of a tool keep the scope, and nobody answers them any more
 
 
 class _Layers:
-    """What stands before the methods of agents and teams in one run."""
+    """Makes the methods that take the place of agents' and teams' methods in one run. `hooked` owns it."""
 
     def __init__(
         self,
@@ -99,7 +110,8 @@ class _Layers:
         self._layers: dict[tuple[int, str], tuple[Any, list[Layer]]] = {}
 
     def methods(self) -> list[tuple[Any, str, Method]]:
-        """Each thing, with the name of a method and what takes its place."""
+        """Each agent or team, with the name of a method and the method that takes its place."""
+        # The order of these calls is the order of the layers: the first call adds the innermost one.
         self._of_agents_as_tools()
         self._of_teams_inside()
         self._of_turns()
@@ -110,7 +122,7 @@ class _Layers:
         ]
 
     def _add(self, thing: Any, name: str, layer: Layer) -> None:
-        """Put a layer outside of those that the method has already."""
+        """Put a layer round those that the method has already."""
         self._layers.setdefault((id(thing), name), (thing, []))[1].append(layer)
 
     def _of_agents_as_tools(self) -> None:
@@ -131,7 +143,7 @@ class _Layers:
             who = Caller(holder.path, _agent_name(agent), self._scope, reach(tree, agent) - {id(agent)})
             node = shown.get(id(agent)) if name == "on_messages_stream" else None
             self._add(agent, name, functools.partial(self._turn, agent, name, who, node))
-            if isinstance(agent, StandIn):  # its team runs, and it looks on
+            if isinstance(agent, StandIn):  # others ask the stand-in, but the team behind it must answer
                 for name in ("run", "reset"):
                     self._add(agent, name, functools.partial(self._whole_call, agent, name, who))
         for chat in tree.chats:
@@ -152,7 +164,8 @@ class _Layers:
     # --- whose turn it is --------------------------------------------------------------------------------------------
 
     def _turn(self, agent: Any, name: str, who: Caller, node: AgentNode | None, inner: Method) -> Method:
-        """The turns of an agent, or the runs of what stands in for a team. `node` is that of an agent that is shown."""
+        """The layer of an agent's turns, or of the runs of a stand-in for a team. `node` is None for an agent that is
+        not shown."""
         turns, built = self._turns, private.streams(agent)
         ours = inner if node is None else self._shown(node, built, inner)
         if behind(agent) is not agent:
@@ -169,7 +182,7 @@ class _Layers:
         return begin
 
     def _team_run(self, team: BaseGroupChat, inner: Method) -> Method:
-        """The runs of a team."""
+        """The layer of a team's runs."""
         turns = self._turns
 
         def begin(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
@@ -180,7 +193,7 @@ class _Layers:
         return begin
 
     def _whole_call(self, stand_in: StandIn, name: str, who: Caller, inner: Method) -> Method:
-        """What is asked of a stand-in that is no stream: in the run it is asked of what stands behind it."""
+        """The layer of a stand-in's method that is no stream. In the run, the team behind it gets the call."""
 
         async def begin(*args: Any, **options: Any) -> Any:
             if not self._turns.is_of_run(stand_in, given_to(args, options), self._scope):
@@ -193,9 +206,10 @@ class _Layers:
     # --- what is said ------------------------------------------------------------------------------------------------
 
     def _shown(self, node: AgentNode, built: bool | None, inner: Method) -> Method:
-        """The turns of the run: tokens leave the team here, and it is noted where each message was made."""
+        """The turns of the run, of an agent that is shown. Tokens leave the team here, and the router is told where
+        each message was made."""
         agent, path, out, wanted = node.agent, node.info.path, self._out, self._wanted
-        takes = node.direct or built is False  # nobody reckons with tokens of an agent that was built without
+        takes = node.direct or built is False  # nobody expects tokens of an agent that was built not to stream
 
         async def turn_of_the_run(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             with out.turn(agent.name, path) as turn:
@@ -203,13 +217,13 @@ class _Layers:
                 if built is not None and path in wanted:
                     private.set_streams(agent, wanted[path])
                 breath, kept = time.monotonic(), node.behind
-                given = {id_of(message) for message in given_to(args, options)}  # it may hand on: they are not its own
+                given = {id_of(message) for message in given_to(args, options)}  # it may pass on these of others
                 async with closing(inner(*args, **options)) as stream:
                     async for item in stream:
-                        if not out.open:
+                        if not out.open:  # the run was cut off, and this agent took no notice
                             raise asyncio.CancelledError
                         if item is STREAM_BEGINS:
-                            if not node.behind:
+                            if not node.behind:  # no workbench above this agent holds a message back
                                 continue
                         elif item.__class__ is ModelClientStreamingChunkEvent:
                             if takes and source_of(item) == agent.name:
@@ -236,7 +250,8 @@ class _Layers:
         return turn_of_the_run
 
     def _run_as_tool(self, agent: Any, inner: Method) -> Method:
-        """An agent that is run yields its task before its turn begins: that is under way, too."""
+        """The layer of an agent that is called as a tool. Its `run_stream` yields the task before the turn begins, so
+        no turn notes it. Tokens must wait for the task, too."""
 
         async def run_of_ours(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
             async with closing(inner(*args, **options)) as stream:
@@ -257,7 +272,8 @@ def _agent_name(thing: Any) -> str:
 
 
 def _without_chunks(response: Response) -> Response:
-    """A response of an agent whose inner agents' chunks could not be taken out where they were made."""
+    """The response without the chunks in its `inner_messages`. Those of agents with code of the user's own round them
+    went the ordinary way, and AutoGen has collected them."""
     inner = response.inner_messages
     if not inner or not any(isinstance(message, ModelClientStreamingChunkEvent) for message in inner):
         return response

@@ -1,8 +1,10 @@
-"""After a failure or a cancel: teams and agents fit for the next run, with all that they know.
+"""After a failure or a cancel: makes teams and agents fit for the next run, and keeps all that they know.
 
-A failed run leaves an exception in the team's runtime and speakers in its manager that nothing clears, so the next
-run hangs, or ends after one turn (AutoGen 0.7.5). A team therefore gets a new runtime, manager and containers, and what
-the old ones knew is carried over. The agents stay the same objects; only their model contexts are mended.
+A failed run leaves an exception in the team's runtime, and speakers in its manager. Nothing in AutoGen 0.7.5 clears
+them, so the next run hangs, or ends after one turn. A team therefore gets a new runtime, manager and containers, and
+the new ones learn what the old ones knew. The agents stay the same objects; only their model contexts are repaired.
+
+All of it runs on the loop of the stream that owns the team.
 """
 
 from __future__ import annotations
@@ -28,12 +30,13 @@ from .reading import id_of
 from .turns import Turns, caller
 
 PROGRESS = ("remaining", "enqueued_any", "ready", "active_nodes", "current_turn", "n_rounds", "n_stalls")
-"""What of a manager's state begins anew: the way through a graph, and the counts of turns."""
+"""The parts of a manager's state that begin anew: the way through a graph, and the counts of turns."""
 
 NO_RESULT = "The run ended before this call had a result."
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 64.0
-"""Seconds after which a task that did not end when it was cancelled is cancelled again, and for how long."""
+"""A task that does not end when it is cancelled is cancelled again: after this many seconds, then after twice as many
+each time, up to the last."""
 
 
 class _Known(NamedTuple):
@@ -46,8 +49,10 @@ class _Known(NamedTuple):
 
 
 async def repair(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
-    """Make a team fit for a run if an earlier one has left it unfit; returns the teams that were renewed. A team that
-    is called as a tool may fail without failing the run, and be called again."""
+    """Make a team fit for a run if an earlier run has left it unfit; returns the teams that were rebuilt.
+
+    A team may need it in mid-run: if it is called as a tool, it may fail without failing the run, and be called again.
+    """
     teams = _with_inner(team)
     fit = True
     for part in teams:
@@ -72,8 +77,8 @@ def _with_inner(team: BaseGroupChat) -> list[BaseGroupChat]:
 def healed(
     team: BaseGroupChat, turns: Turns, renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """What stands before the `run_stream` of a team inside the tree: in a run, it makes the team fit first. `renewed`
-    hears of the teams that needed it."""
+    """The layer round the `run_stream` of a team inside the tree (`hooks`). In a run, it makes the team fit first, and
+    tells `renewed` which teams were rebuilt: their hooks stand in the old managers."""
 
     def before(inner: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., Any]:
         async def first_healed(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
@@ -94,10 +99,12 @@ def healed(
 
 async def recover_teams(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
     """Make teams that failed or were cancelled fit for the next run. `teams` holds all of them, the outermost first;
-    `turns` are those of the run. The termination conditions begin anew.
+    `turns` are the turns of the run. The termination conditions begin anew.
 
-    Every team is renewed, whatever code of the user's own raises on the way; raises the first of that at the end.
+    Every team is rebuilt, even if code of the user's own raises on the way. The first such error is raised at the end.
     """
+    # All old parts are disarmed before the first team is rebuilt: rebuilding awaits, and messages may still be under
+    # way in the other teams.
     known = {
         id(team): _take_away(await private_runtime.parts(team))
         for team in teams
@@ -112,7 +119,7 @@ async def recover_teams(teams: Sequence[BaseGroupChat], turns: Turns) -> None:
         private_runtime.rebuild(team)
         if old is not None:
             errors += await _carry_over(old, await private_runtime.parts(team), turns, threads)
-    for team in teams:  # last, as it may hold up the rest
+    for team in teams:  # last, because a condition of the user's own may take long
         condition = private_runtime.condition(team)
         if condition is not None:
             errors.append(await attempted(f"The termination condition of {team.name}", condition.reset))
@@ -127,7 +134,7 @@ def _raise_first(errors: Iterable[BaseException | None]) -> None:
 
 
 def _take_away(parts: private_runtime.RuntimeAgents) -> _Known:
-    """Take what a manager and containers know, and all influence: something may still be under way to them."""
+    """Take what a manager and its containers know, and disarm them: messages may still be under way to them."""
     buffers = [private_runtime.buffer(container) for container in parts.containers]
     known = _Known(
         parts.manager, private_runtime.thread(parts.manager), buffers, private_runtime.selector_context(parts.manager)
@@ -141,8 +148,8 @@ def _take_away(parts: private_runtime.RuntimeAgents) -> _Known:
 async def _carry_over(
     old: _Known, new: private_runtime.RuntimeAgents, turns: Turns, threads: Mapping[int, Collection[str]]
 ) -> list[BaseException | None]:
-    """Let the new manager and containers of a team know what the old ones knew; returns what went wrong, if anything:
-    managers and agents may be of the user's own."""
+    """Let the new manager and containers of a team know what the old ones knew. Returns the errors, because managers
+    and agents may be of the user's own and raise anything."""
 
     async def take_up_state() -> None:
         state, fresh = await old.manager.save_state(), await new.manager.save_state()
@@ -161,6 +168,8 @@ async def _carry_over(
                 seen |= await _known_ids(agent, turns)
 
             errors.append(await attempted(f"What the agent {agent.name} knows", look))
+        # A container empties its buffer when a turn has ended. After a turn that broke off, the buffer still has what
+        # the agent has noted down already, and the agent would be told twice.
         private_runtime.set_buffer(container, [message for message in buffer if id_of(message) not in seen])
     return errors
 
@@ -168,8 +177,8 @@ async def _carry_over(
 async def _known_ids(agent: Any, turns: Turns) -> set[str]:
     """The ids of the messages that an agent was given in its last turn and knows.
 
-    AutoGen's own agents note down what they are given before anything else. Whether an agent of the user's own did so
-    before it failed is looked up in its attributes.
+    AutoGen's own agents note down what they are given before they do anything else. An agent of the user's own may
+    have failed before it did so, so its attributes are searched for the messages.
     """
     while (inner := private.wrapped_agent(agent)) is not None:
         agent = inner
@@ -195,11 +204,11 @@ async def _knows(agent: Any, message: BaseChatMessage) -> bool:
 
 
 async def mend(nodes: Sequence[AgentNode], turns: Turns) -> None:
-    """Give every tool call in the agents' contexts a result: model services refuse a context in which one is missing.
-    What an unfinished SocietyOfMindAgent was given is noted down, and its team forgets it, as at the end of a turn.
-    Raises the first of what agents inside one raise, when all is done."""
+    """Give every tool call in the agents' contexts a result, because model services refuse a context in which a result
+    is missing. End the turn of each unfinished SocietyOfMindAgent: it notes down what it was given, and its team
+    forgets it. When all is done, raises the first error of an agent inside such a team."""
     for context in _contexts(node.agent for node in nodes):
-        with contextlib.suppress(Exception):  # one of the user's own may keep its messages elsewhere
+        with contextlib.suppress(Exception):  # a context of the user's own may keep its messages elsewhere
             state = await context.save_state()
             messages = state.get("messages", [])
             answered = _answered(messages)
@@ -218,7 +227,7 @@ async def mend(nodes: Sequence[AgentNode], turns: Turns) -> None:
 async def _end_turn(mind: Any, turns: Turns) -> None:
     said = [message.to_model_message() for message in turns.given.get(id(mind), ())]
     known = await mind.model_context.get_messages()
-    if said and known[-len(said) :] != said:  # it was ended after it had noted them down
+    if said and known[-len(said) :] != said:  # else it was cut off after it had noted them down
         for message in said:
             await mind.model_context.add_message(message)
     team = private.inner_team(mind)
@@ -227,7 +236,7 @@ async def _end_turn(mind: Any, turns: Turns) -> None:
 
 
 def _contexts(agents: Iterable[Any]) -> list[ChatCompletionContext]:
-    """The model contexts of agents, and of those that they hold: a class of the user's own may ask another agent."""
+    """The model contexts of agents, and of the agents inside them: a class of the user's own may ask another agent."""
     found: list[ChatCompletionContext] = []
     left = list(agents)
     for agent in left:
@@ -240,7 +249,10 @@ def _contexts(agents: Iterable[Any]) -> list[ChatCompletionContext]:
 
 
 def _answered(messages: Sequence[Any]) -> list[Any]:
-    """The messages, with a result behind every call that has none. Some services give all calls the same id."""
+    """The messages, with a result behind every call that has none.
+
+    Some services give all calls the same id. So a result is paired with the earliest call of its id that still waits.
+    """
     waiting: list[tuple[int, Any]] = []
     for index, message in enumerate(messages):
         content = message.get("content")
@@ -268,8 +280,8 @@ def _answered(messages: Sequence[Any]) -> list[Any]:
 
 
 def chase(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel tasks, and see to it that they end, and end in silence: those that take no notice are cancelled again.
-    Tasks of another event loop are left alone."""
+    """Cancel tasks. A task that takes no notice is cancelled again, and what a task raises is not logged. Tasks of
+    another event loop are left alone, because only their own loop may cancel them. Returns at once."""
     here = asyncio.get_running_loop()
     left = set()
     for task in list(tasks):
@@ -287,7 +299,7 @@ def chase(tasks: Iterable[asyncio.Future[Any]]) -> None:
 
 
 def _bring_to_end(task: asyncio.Future[Any], here: asyncio.AbstractEventLoop) -> bool:
-    """Cancel a task of this loop; whether it is to be looked after."""
+    """Cancel a task if it is of this loop and has not ended. Says whether it did: then somebody must watch it."""
     if task.done() or task.get_loop() is not here:
         return False
     task.add_done_callback(_seen)
@@ -305,9 +317,9 @@ async def _chase(left: set[asyncio.Future[Any]]) -> None:
 
 
 def _seen(task: asyncio.Future[Any]) -> None:
-    """It may fail once more on its way out, which nobody is to read."""
+    """Read the exception of a task that has ended, because asyncio logs an exception that nobody has read."""
     if not task.cancelled():
         task.exception()
 
 
-_chasers: set[asyncio.Future[None]] = set()
+_chasers: set[asyncio.Future[None]] = set()  # asyncio itself holds a task by a weak reference only

@@ -1,4 +1,8 @@
-"""Ending a run of an AutoGen team: after the turn, or at once."""
+"""Ends a run of an AutoGen team: after the turn, by a cancellation token, or at once when an agent has failed.
+
+AutoGen 0.7.5 cannot be asked to end a run after a turn. Its cancel may stop half-way, and a failed team waits for its
+other agents. Each of the three has a class or a function here.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,8 @@ STOPPED = "Stopped after the turn."
 
 
 class StopCondition(TerminationCondition):
-    """A team's own condition, or none, and the wish to stop."""
+    """A team's own termination condition, if it has one, and the wish to stop. It stands in the manager for the time
+    of a run, and the manager asks it after each turn."""
 
     def __init__(self, inner: TerminationCondition | None, wished: Callable[[], bool]) -> None:
         self.inner = inner
@@ -48,11 +53,13 @@ class StopCondition(TerminationCondition):
 
 
 class RunToken(CancellationToken):
-    """A cancellation token that takes what it is given, forgets what is over, and always ends its cancel.
+    """A cancellation token that takes everything that is linked to it, forgets what has ended, and always cancels all.
 
-    AutoGen's own (0.7.5, `_cancellation_token.py`) keeps one future for every message: over a long run that is a
-    kilobyte a token of the model. And its cancel ends at the first thing that cannot be cancelled, such as the bare
-    coroutine that `McpWorkbench` links (`_workbench.py`). Any thread may use it.
+    AutoGen's own token (0.7.5, `_cancellation_token.py`) keeps one future for every message: over a long run that is a
+    kilobyte for each token of the model. And its cancel breaks off at the first linked thing that cannot be cancelled,
+    such as the bare coroutine that `McpWorkbench` links (`_workbench.py`).
+
+    The backend makes one for each run. Any thread may use it.
     """
 
     def __init__(self) -> None:
@@ -61,7 +68,7 @@ class RunToken(CancellationToken):
         self._used = False
         self._to_call: list[Callable[[], None]] = []
         self._linked: list[asyncio.Future[Any] | _Foreign] = []
-        self._room = 64
+        self._room = 64  # how many may be linked before those that have ended are dropped
 
     def is_cancelled(self) -> bool:
         return self._used
@@ -79,7 +86,7 @@ class RunToken(CancellationToken):
             if not self._used:
                 if len(self._linked) >= self._room:
                     self._linked = [one for one in self._linked if not _is_over(one)]
-                    self._room = max(64, 2 * len(self._linked))
+                    self._room = max(64, 2 * len(self._linked))  # doubled, so that a link costs O(1) on average
                 self._linked.append(linked)
                 return future
         if isinstance(linked, _Foreign):
@@ -95,6 +102,7 @@ class RunToken(CancellationToken):
             self._used = True
             to_call, self._to_call = self._to_call, []
             linked = list(self._linked)
+        # Outside of the lock: a callback may be of the user's own, and wait for another thread that links something.
         for callback in to_call:
             attempt("A callback of the cancellation token", callback)
         for one in linked:
@@ -102,16 +110,16 @@ class RunToken(CancellationToken):
 
     @property
     def pending(self) -> list[asyncio.Future[Any]]:
-        """What is linked to the token and has not ended; for what is no future, the task that linked it."""
+        """The linked futures that have not ended. In the place of a thing that is no future stands its task."""
         left = [one for one in list(self._linked) if not _is_over(one)]
         return [future for one in left if (future := one.task if isinstance(one, _Foreign) else one) is not None]
 
 
 class _Foreign:
-    """Something that was linked to a token and is no future of asyncio's.
+    """A thing that was linked to a token and is no future of asyncio's.
 
-    It is cancelled by its own `cancel`. If it has none, or that fails, the task that linked it is cancelled, for that
-    task is the one that waits for it. A coroutine that somebody awaits is never closed: it would fail, and not end.
+    It is cancelled by its own `cancel`. If it has no `cancel`, or its `cancel` fails, the task that linked it is
+    cancelled, because that task waits for it. A coroutine that somebody awaits is never closed: closing it would raise.
     """
 
     def __init__(self, thing: Any) -> None:
@@ -119,7 +127,7 @@ class _Foreign:
         self.task = asyncio.current_task() if event_loops.running_loop() is not None else None
 
     def done(self) -> bool:
-        """Whether it has ended, as far as it can be told."""
+        """Whether the thing has ended, as far as can be told from outside."""
         thing = self._thing
         if type(thing) in (CoroutineType, GeneratorType, AsyncGeneratorType):
             frames = (getattr(thing, name, None) for name in ("cr_frame", "gi_frame", "ag_frame"))
@@ -129,7 +137,7 @@ class _Foreign:
         return not hasattr(thing, "cancel") and (self.task is None or self.task.done())
 
     def cancel(self) -> None:
-        """Let it end."""
+        """Cancel the thing, or the task that waits for it."""
         if attempt(None, self._cancels_itself, False):
             return
         if self.task is None:
@@ -139,7 +147,8 @@ class _Foreign:
             _cancel(self.task)
 
     def refuse(self) -> None:
-        """It was linked too late. Raises CancelledError if it cannot be cancelled itself: nobody is to await it."""
+        """Cancel a thing that was linked after the cancel. Raises CancelledError if the thing cannot be cancelled, so
+        that the caller does not go on to await it."""
         if not attempt(None, self._cancels_itself, False):
             self._close()
             raise asyncio.CancelledError("The run was cancelled.")
@@ -148,18 +157,19 @@ class _Foreign:
         if not hasattr(self._thing, "cancel"):
             return False
         answer = self._thing.cancel()
-        if type(answer) is CoroutineType:  # it is to be awaited, for which there is no time
+        if type(answer) is CoroutineType:  # an asynchronous `cancel` has to be awaited, and nobody here can await it
             answer.close()
             return False
         return True
 
     def _close(self) -> None:
-        """A coroutine that was never begun complains, unless it is closed."""
+        """Close a coroutine that was never begun, because Python warns of one that is dropped like that."""
         if type(self._thing) is CoroutineType and inspect.getcoroutinestate(self._thing) == inspect.CORO_CREATED:
             self._thing.close()
 
 
-# There may be thousands of linked things. What they raise is told to nobody: there is nothing to be done about it.
+# What linked things raise is not logged (`attempt` without a name): there may be thousands of them, and nobody can do
+# anything about it.
 
 
 def _is_over(linked: asyncio.Future[Any] | _Foreign) -> bool:
@@ -167,7 +177,7 @@ def _is_over(linked: asyncio.Future[Any] | _Foreign) -> bool:
 
 
 def _cancel(future: asyncio.Future[Any]) -> None:
-    """Cancel a future, whatever loop it is of and whatever thread this is."""
+    """Cancel a future. It may belong to any loop, and the call may come from any thread."""
 
     def cancel() -> None:
         loop = future.get_loop()
@@ -180,16 +190,21 @@ def _cancel(future: asyncio.Future[Any]) -> None:
 
 
 END_TIMEOUT_S = 0.1
-"""Seconds that the other agents of a failed team have to end by themselves."""
+"""Seconds between two looks at the teams. The other agents of a failed team have at least this long to end by
+themselves, because a team is cut off at the second look that finds it failed."""
 
 
 @contextlib.contextmanager
 def prompt_failure(
     root: Any, teams: Callable[[], Sequence[BaseGroupChat]], cut_off: Callable[[BaseGroupChat], None]
 ) -> Iterator[None]:
-    """Let each of `teams()` that fails end at once. AutoGen waits until all its other agents have finished, although
-    nothing of what they say is used any more. That takes minutes, or for ever if one of them waits for a person or has
-    raised CancelledError."""
+    """For the time of a run, end each team of `teams()` soon after it has failed. Enter it on the loop of the run.
+
+    AutoGen waits until all other agents of the failed team have finished, although nothing of what they say is used any
+    more. That takes minutes. It takes for ever if one of them waits for a person or has raised CancelledError.
+
+    Raises RuntimeError, as AutoGen does, if `root` itself was ended by this.
+    """
     loop = asyncio.get_running_loop()
     seen: dict[int, int] = {}
     failed: dict[int, BaseException] = {}
@@ -199,6 +214,7 @@ def prompt_failure(
         nonlocal timer
         for team in teams():
             error = private_runtime.failure(team)
+            # The second look in a row cuts off: by then a team that can end by itself has ended.
             times = seen[id(team)] = 0 if error is None else seen.get(id(team), 0) + 1
             if error is not None and times == 2:
                 failed[id(team)] = error
@@ -219,16 +235,19 @@ def prompt_failure(
 
 
 class Stops:
-    """The wish to stop, in the managers of all teams of a run."""
+    """Puts the wish to stop into the managers of all teams of a run, and shields around what a cut may leave running.
+
+    The backend makes one for each run; it belongs to the loop of the run.
+    """
 
     def __init__(self, wished: Callable[[Any], bool]) -> None:
-        self._wished = wished  # of a team
+        self._wished = wished  # whether the run of this team is to stop
         self._conditions: dict[int, contextlib.ExitStack] = {}  # by the team's id()
         self._shields: dict[int, contextlib.ExitStack] = {}
 
     async def install(self, teams: Sequence[BaseGroupChat]) -> None:
-        """Let the run of these teams end after the current turn once it is wished. A team that was renewed in mid-run
-        comes again: its old parts, which are disarmed, stay as they are."""
+        """Let the run of these teams end after the current turn as soon as somebody wishes it. A team that was rebuilt
+        in mid-run is passed again. Its old parts are disarmed, so they are left as they are."""
         for team in teams:
             parts = await private_runtime.parts(team)
             shields = self._shields[id(team)] = contextlib.ExitStack()
@@ -239,12 +258,12 @@ class Stops:
             stack.enter_context(private_runtime.condition_replaced(parts.manager, condition))
 
     def remove(self) -> None:
-        """Give the managers back their conditions."""
+        """Give the managers their own conditions back."""
         for stack in self._conditions.values():
             stack.close()
 
     def unshield(self) -> None:
-        """The run has ended, and nothing is left of it. After a run that was cut off, what is left of it keeps its
-        shields."""
+        """Remove the shields, when a run has ended and nothing is left of it. Do not call it after a run that was cut
+        off: what is left of such a run needs the shields to end in silence."""
         for stack in self._shields.values():
             stack.close()

@@ -1,4 +1,8 @@
-"""What all hooks of a run share: where tokens go, where messages came from, and which tasks are at work."""
+"""What all hooks of a run share: where tokens go, where messages were made, and which tasks are at work.
+
+AutoGen's messages name an agent and nothing else. The router remembers what only a hook can know, the path and the turn
+of each message, until the message comes out of the team.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +27,15 @@ from .sequencer import MessageSequencer
 Hear = Callable[[Any, Chunk], None]
 
 STREAM_BEGINS = ModelClientStreamingChunkEvent(id="nb_stream", source="nb_stream", content="")
-"""What an agent sends when it begins to stream, once for each workbench on its way. AutoGen's workbench keeps what a
-tool yields until the tool yields something more (0.7.5, `_static_workbench.py`). As tokens do not pass it, the message
-before them would wait for the one behind them. The outermost agent that calls tools takes these out again."""
+"""A mark that an agent yields when it begins to stream, once for each workbench between the agent and the team.
+
+AutoGen's workbench holds each item that a tool yields until the tool yields the next one (0.7.5,
+`_static_workbench.py`). Tokens do not pass the workbench. Without the mark, the message before the tokens would stay in
+the workbench until the message behind them comes. The outermost agent that calls tools removes the marks."""
 
 _CURRENT_TURN: ContextVar[str | None] = ContextVar("nb_stream_turn", default=None)
-"""Set in the task of a turn, so in all that it runs: a turn that begins there lies inside it."""
+"""The turn that is at work in the current task. The tasks that it makes inherit it: a turn that begins there lies
+inside this turn."""
 
 _numbers = itertools.count(1)
 
@@ -39,14 +46,14 @@ def new_turn() -> str:
 
 
 def plain_chunk(item: Any, said: str) -> Any:
-    """A token that said this, as callers get it: with the marks of a thought that AutoGen writes."""
+    """The token `item` as callers get it: with the text `said`, and round a thought the marks that AutoGen writes."""
     text = think_tags.with_think_tags(said)
     return item if text == said else copied(item, text)
 
 
 class Origin(NamedTuple):
-    """Where a message was made: the path, the turn, whether it is the last one of the turn, and the name of the agent
-    at that path."""
+    """Where a message was made. `final` says that the message is the last one of its turn, and `name` is the name of
+    the agent at `path`."""
 
     path: str
     turn: str | None
@@ -55,7 +62,10 @@ class Origin(NamedTuple):
 
 
 class TokenRouter:
-    """The way out of a team for one run. `hear` gets the tokens, `emit` what the team does not yield."""
+    """The way out of a team for one run. `hear` gets the tokens; `emit` gets the events that the team does not yield.
+
+    The backend makes one for each run, and all hooks of the run write into it. It belongs to the loop of the run.
+    """
 
     def __init__(self, emit: Callable[[Event], None], hear: Hear) -> None:
         self.emit = emit
@@ -64,10 +74,10 @@ class TokenRouter:
         self._hear = hear
         self._origins: dict[str, Origin] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._unfinished: set[str] = set()  # turns whose last message was not said yet
-        self._under_way: set[str] = set()  # turns whose last message is to come out of the team
-        self._failures: list[tuple[str, str, str]] = []  # agent, path and text, the inner ones of a chain first
-        self._inside: dict[str, list[TurnEnded]] = {}  # by the turn in which they lie: how other turns end, if at all
+        self._unfinished: set[str] = set()  # turns that have not said their last message
+        self._under_way: set[str] = set()  # turns whose last message has not come out of the team
+        self._failures: list[tuple[str, str, str]] = []  # agent, path and text; an inner agent before the outer
+        self._inside: dict[str, list[TurnEnded]] = {}  # by the outer turn: the ends of the turns in it
 
     def begin(self, agent: str, path: str, turn: str) -> None:
         """A turn begins."""
@@ -76,7 +86,7 @@ class TokenRouter:
 
     @contextlib.contextmanager
     def turn(self, agent: str, path: str) -> Iterator[str]:
-        """A turn of an agent, which gets a name. Tells the reader if it ends without its last message."""
+        """One turn of an agent; gives the turn's name. If the turn ends without its last message, an event says so."""
         turn, outer = new_turn(), _CURRENT_TURN.get()
         if outer is not None:
             self._inside.setdefault(outer, []).append(TurnEnded(agent, path, 0.0, turn, CellStatus.DONE))
@@ -96,15 +106,15 @@ class TokenRouter:
                 _CURRENT_TURN.set(outer)
 
     def fails(self, agent: str, path: str, error: BaseException) -> None:
-        """A turn ends with an error, which may end the run."""
+        """Note that a turn ends with an error. Whether the error ends the run shows later."""
         if self.open and isinstance(error, Exception):
             self._failures.append((agent, path, unflattened(error)[0]))
 
     def failed_agent(self, error: BaseException) -> tuple[str, str]:
-        """Name and path of the agent whose turn ended the run with `error`, empty if it was nobody's.
+        """Name and path of the agent whose turn ended the run with `error`; both are empty if no turn did.
 
-        AgentChat hands an error on as a text. An agent inside another fails first; the other one hands on what it
-        failed of.
+        AgentChat hands an error on as a text, so texts are compared. If an agent inside another one fails, both note
+        the error. The inner agent is the one that failed, so the search goes from the outermost note inwards.
         """
         said, found = unflattened(error)[0], ("", "")
         for agent, path, text in reversed(self._failures):
@@ -113,20 +123,21 @@ class TokenRouter:
         return found
 
     def end_inside(self, turn: str) -> None:
-        """An agent is about to say its last message: the turns inside its own are over, also those whose messages it
-        has kept to itself."""
+        """An agent is about to say its last message, so the turns inside its turn are over. Some of them may have said
+        messages that the agent did not pass on."""
         inside = self._inside.pop(turn, ())
         if inside:
             self.order.after_all(functools.partial(self._end, inside), turn)
 
     def _end(self, turns: Sequence[TurnEnded]) -> None:
         for ended in turns:
+            # The outer agent kept the last message of this turn, so nothing else would tell that the turn has ended.
             if ended.turn in self._under_way:
                 self.order.lost(ended.turn)
                 self.emit(replace(ended, at=now()))
 
     def token(self, item: ModelClientStreamingChunkEvent, origin: Origin) -> None:
-        """A token leaves the team here."""
+        """Let a token out of the team, behind the messages that were said before it."""
         chunk = chunk_of(item, source_of(item, origin.name), origin.path, origin.turn)
         item = plain_chunk(item, chunk.text)
         if self.order.free:
@@ -135,8 +146,9 @@ class TokenRouter:
             self.order.after_all(functools.partial(self._hear, item, chunk), origin.turn)
 
     def mark(self, message: Any, origin: Origin, arrives: bool) -> None:
-        """Note where a message was made; the innermost hook that sees it knows. `arrives` says that the team will yield
-        it, so that tokens wait for it."""
+        """Note where a message was made. Only the first call for a message counts: it comes from the innermost hook,
+        which stands where the message was made. `arrives` says that the team will yield the message, so that tokens
+        wait for it."""
         self._origins.setdefault(id_of(message), origin)
         if origin.final and origin.turn is not None:
             self._unfinished.discard(origin.turn)
@@ -146,7 +158,8 @@ class TokenRouter:
             self.order.sent(id_of(message), origin.turn)
 
     def origin(self, message: Any) -> Origin | None:
-        """Where a message that the team yielded was made; None for what no hook has seen. Ask once for a chunk."""
+        """Where a message that the team yielded was made; None if no hook has seen it. A chunk can be asked for once:
+        there are many chunks, so its note is dropped."""
         if isinstance(message, ModelClientStreamingChunkEvent):
             return self._origins.pop(id_of(message), None)
         found = self._origins.get(id_of(message))
@@ -156,9 +169,9 @@ class TokenRouter:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """For the time that the current task is at work inside the team."""
+        """For its time, the current task counts as at work inside the team, so that `cut_off` finds it."""
         task = asyncio.current_task()
-        if task is None or task in self._tasks:  # a turn may lie inside another one of the same task
+        if task is None or task in self._tasks:  # an outer turn in the same task has added it
             yield
             return
         self._tasks.add(task)
@@ -168,9 +181,10 @@ class TokenRouter:
             self._tasks.discard(task)
 
     def cut_off(self) -> None:
-        """Cancel every task that is at work."""
+        """Cancel every task that is at work, and take no more tokens."""
         self.open = False
         for task in list(self._tasks):
+            # A task of another loop may only be cancelled from that loop's thread.
             if task.get_loop() is asyncio.get_running_loop():
                 task.cancel()
 

@@ -1,14 +1,15 @@
-"""Turns: for the time of a run, what is known of each agent at work: who it is, what it was given, in which task.
+"""Turns: for the time of a run, what is known of each agent at work: its path, what it was given, and its task.
 
-Tools and approvals ask on behalf of the agent whose turn it is; recovery must know what an agent has been told.
+A tool or an approval asks a person on behalf of the agent whose turn it is. Recovery must know what an agent was told.
 
-A turn belongs to the run that began it. Anybody may call an agent of the team while a run uses it: another team, code
-beside the run, a function tool within it. Such a turn goes through as if there were no run. Of the turns of a run
+A turn belongs to the run that began it. While a run uses an agent, others may call the agent, too: another team, code
+beside the run, a function tool inside the run. Such a turn goes through as if there were no run. The turns of a run are
+told from those by how they begin:
 
-- the container of a participant gives it the container's own buffer, the very list (AutoGen 0.7.5,
-  `_chat_agent_container.py`), and no other caller has that;
-- all others begin while something that holds the agent is at work: the run itself, a tool, an agent with an agent or a
-  team inside it. A context variable says what that may begin.
+- The container of a participant begins the turn with the container's own buffer, the very list (AutoGen 0.7.5,
+  `_chat_agent_container.py`). No other caller has that list.
+- Every other turn of the run begins while the thing that holds the agent is at work: the run itself, a tool, or an
+  agent with an agent or a team inside it. A context variable says what that thing may begin.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from . import private, private_runtime
 from .closing import closing
 
 Approve = Callable[[str, str, str, Mapping[str, Any]], Awaitable[Verdict]]
-"""Asks a person for an agent with a path and a name: with a prompt, and what is to be approved."""
+"""Asks a person on behalf of an agent. Takes the agent's path and name, a prompt, and what is to be approved."""
 
 
 class Scope:
-    """What the turns of a run have in common. It outlives the run in background tasks, so it is emptied at its end."""
+    """What the turns of a run have in common. `hooks` makes one for each run. Background tasks keep it after the run,
+    so the end of the run empties it: then nobody can be asked any more."""
 
     def __init__(self, approve: Approve) -> None:
         self.approve: Approve | None = approve
@@ -44,8 +46,8 @@ class Scope:
 
 
 class Caller(NamedTuple):
-    """The agent whose turn it is. `may_begin` has the `id()` of each agent and team whose turn or run, if it begins
-    now, belongs to the same run."""
+    """The agent whose turn it is. `may_begin` has the `id()` of agents and teams. If a turn or run of one of them
+    begins now, it belongs to the same run."""
 
     path: str
     name: str
@@ -53,31 +55,32 @@ class Caller(NamedTuple):
     may_begin: frozenset[int] = frozenset()
 
     async def approve(self, prompt: str, what: Mapping[str, Any]) -> Verdict:
-        """Ask a person, with a prompt and what is to be approved."""
+        """Ask a person, with a prompt and what is to be approved. Raises CancelledError if the run is over."""
         if self.scope.approve is None:
             raise asyncio.CancelledError
         return await self.scope.approve(self.path, self.name, prompt, what)
 
 
 _CALLER: ContextVar[Caller | None] = ContextVar("nb_stream_caller", default=None)
-"""Set while a turn is at work, so in all tasks that it makes: those of its tools."""
+"""Set while a turn is at work. The tasks that the turn makes inherit it, such as the tasks of its tools."""
 
 
 def caller() -> Caller | None:
-    """The agent whose turn it is; None outside all turns, and in a turn that others began. What is left of a run that
-    was cut off has its caller still."""
+    """The agent whose turn it is; None outside all turns, and in a turn that others began. A task that is left of a run
+    that was cut off still has its caller."""
     return _CALLER.get()
 
 
 def asker() -> Caller | None:
-    """The caller, if there is one whose run goes on: a person can be asked."""
+    """The caller, if its run goes on, so that a person can be asked; else None."""
     found = _CALLER.get()
     return found if found is not None and found.scope.open else None
 
 
 @contextlib.contextmanager
 def calling(who: Caller | None) -> Iterator[None]:
-    """For a moment of the current task, let `who` be the caller."""
+    """Let `who` be the caller in the current task for a time. The block must not yield to the reader of a generator:
+    the variable would be set in the reader, too."""
     before = _CALLER.set(who)
     try:
         yield
@@ -86,7 +89,10 @@ def calling(who: Caller | None) -> Iterator[None]:
 
 
 async def called(who: Caller | None, begin: Callable[[], AsyncIterator[Any]]) -> AsyncGenerator[Any, None]:
-    """Read a stream. `who` is the caller while the stream is at work, and not while its reader is."""
+    """Read a stream. `who` is the caller while the stream is at work, and not while its reader is.
+
+    A generator runs in the context of its reader, so the variable is set for each step and set back before each item.
+    """
     with calling(who):
         stream = begin().__aiter__()
     try:
@@ -104,24 +110,25 @@ async def called(who: Caller | None, begin: Callable[[], AsyncIterator[Any]]) ->
 
 
 def begins(thing: Any) -> bool:
-    """Whether a turn of an agent, or a run of a team, that begins now is one that the caller may begin."""
+    """Whether the caller may begin a turn of this agent, or a run of this team, now."""
     found = asker()
     return found is not None and id(thing) in found.may_begin
 
 
 def given_to(args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """What a turn gets, or a run of a team, however it was passed."""
+    """The messages that a turn is given, or the task of a run, whether it was passed by position or by name."""
     return args[0] if args else options.get("messages", options.get("task"))
 
 
 class Turns:
-    """The turns of one run."""
+    """The turns of one run. The backend makes one for each run; it belongs to the loop of the run."""
 
     def __init__(self) -> None:
         self.given: dict[int, list[BaseChatMessage]] = {}
-        """By the agent's `id()`, what it was given in its latest turn."""
+        """By the `id()` of an agent: the messages that it was given in its latest turn."""
         self.unfinished: set[int] = set()
-        """The SocietyOfMindAgents whose latest turn has not ended: what they were given they note down last of all."""
+        """By `id()`, the SocietyOfMindAgents whose latest turn has not ended. Such an agent notes down what it was
+        given at the very end of its turn, so after a cut its context lacks these messages (`recovery`)."""
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.run: Caller | None = None
         """The run itself, as a caller."""
@@ -129,23 +136,24 @@ class Turns:
         self._containers: dict[int, list[Any]] = {}
 
     def elsewhere(self, team: Any) -> bool:
-        """Whether a run that others began uses the team now."""
+        """Whether a run that is not ours uses the team now."""
         return any(team is one for one in self._elsewhere)
 
     async def know(self, teams: Sequence[BaseGroupChat]) -> None:
-        """Take note of the containers of these teams."""
+        """Note the containers of these teams, by whose buffers `is_of_run` knows the turns of the run."""
         for team in teams:
             self._containers[id(team)] = (await private_runtime.parts(team)).containers
 
     def note(self, agent: Any, given: Any) -> None:
-        """A turn of the run begins in this task, with what is given to the agent."""
+        """Note that a turn of the run begins in this task, and the messages that the agent is given. A copy is kept,
+        because the container empties its list after the turn."""
         self.given[id(agent)] = list(given) if isinstance(given, (list, tuple)) else []
         task = asyncio.current_task()
         if task is not None:
             self.tasks.add(task)
 
     def is_of_run(self, thing: Any, given: Any, scope: Scope) -> bool:
-        """Whether it is this run that begins a turn, or a run of a team, with what is given to it."""
+        """Whether this run begins a turn of an agent, or a run of a team, that is `given` this list or task."""
         if begins(thing):
             return True
         if not scope.open or not isinstance(given, list):
@@ -161,9 +169,10 @@ class Turns:
     async def of_others(
         self, thing: Any, built: bool | None, begin: Callable[[], AsyncIterator[Any]]
     ) -> AsyncGenerator[Any, None]:
-        """A turn, or a run of a team, with which this run has nothing to do."""
+        """Pass through a turn of an agent, or a run of a team, that others begin. `built` is the agent's own flag for
+        streaming, which a switch of ours may have changed."""
         if built is not None:
-            private.set_streams(thing, built)  # our own turns set it when they begin
+            private.set_streams(thing, built)  # each turn of ours sets it anew
         team = isinstance(thing, BaseGroupChat) and not private_runtime.is_running(thing)
         if team:
             self._elsewhere.append(thing)
@@ -176,7 +185,7 @@ class Turns:
                 self._elsewhere.remove(thing)
 
     async def to_its_end(self, agent: Any, stream: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-        """A turn of a SocietyOfMindAgent, which counts as unfinished until its end."""
+        """Pass through a turn of a SocietyOfMindAgent, and count it as unfinished until it has ended by itself."""
         self.unfinished.add(id(agent))
         async with contextlib.aclosing(stream):
             async for item in stream:
