@@ -55,12 +55,20 @@ class TranscriptParts:
         self._closed: tuple[Cell, ...] = ()  # the cells that have moved on and will not be written again
         self._begun = 0  # how many runs have their heads among these cells
         self._ended: tuple[RunInfo, ...] = ()  # the runs whose ends stand among them
+        self._goes_on_in = ""  # the run of the first cell behind these
         self._at = 0  # the index of the part with everything else
 
     def update(self, settled: Sequence[Cell], live: Sequence[Cell], runs: Sequence[RunInfo]) -> None:
-        """Bring the parts up to date. If a cell or a run that has moved on is different now, all parts begin anew."""
+        """Bring the parts up to date. If a cell or a run that has moved on is different now, all parts begin anew. They
+        do so too if a replay went back and another run goes on behind the cells that have moved on: the last cell of a
+        run is shown open."""
         settled, runs, parts = tuple(settled), tuple(runs), list(self.parts)
-        if settled[: len(self._closed)] != self._closed or runs[: len(self._ended)] != self._ended:
+        goes_on_in = next((cell.run for cell in (*settled[len(self._closed) :], *live)), "")
+        if (
+            (self._closed and goes_on_in != self._goes_on_in)
+            or settled[: len(self._closed)] != self._closed
+            or runs[: len(self._ended)] != self._ended
+        ):
             parts = [part.turned("", "") for part in parts]
             self._closed, self._begun, self._ended, self._renderer, self._at = (), 0, (), Renderer(), 0
         fresh = settled[len(self._closed) :]
@@ -77,6 +85,7 @@ class TranscriptParts:
             count = sum(entry.kind == "message" for entry in finished)
             self._renderer.drop(fresh[:count])
             self._closed = settled[: len(self._closed) + count]
+            self._goes_on_in = next((cell.run for cell in (*settled[len(self._closed) :], *live)), "")
             self._begun += sum(entry.kind == "head" for entry in finished)
             self._ended = runs[: max(0, self._begun - 1)]
         for place in range(len(parts) - 2, 0, -1):

@@ -14,7 +14,7 @@ import IPython.display
 import nbconvert
 import nbformat
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nbclient import NotebookClient
 
@@ -430,7 +430,13 @@ STEPS = st.tuples(
 """How many runs begin, what is said then and how far, and what becomes of the others."""
 
 
+SAID = [*[""] * 4, "x" * 200, ""]
+BACK = [*((0, text, CellStatus.DONE, "") for text in SAID), (1, "", CellStatus.DONE, "back")]
+"""A replay goes back, and another run begins behind a message that has moved on."""
+
+
 @given(st.lists(STEPS, max_size=30))
+@example(BACK)
 @settings(max_examples=60, deadline=None)
 def test_parts_that_are_brought_up_to_date_step_by_step_are_as_those_made_at_once(steps: list[Any]) -> None:
     """With equal messages, empty ones, messages that end late, runs without any, and a replay that goes back."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anywidget
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.support.browser.dev_page import FRONTEND
 from tests.support.browser.jupyter import Server
@@ -33,9 +33,14 @@ class BareHost:
         page = self._browser.new_page(viewport={"width": 900, "height": 800})
         self._pages.append(page)
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
-        page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+        page.on("console", self._heard)
         page.goto(f"http://127.0.0.1:{self._server.port}/static/index.html")
         return page
+
+    def _heard(self, line: ConsoleMessage) -> None:
+        # While a kernel starts, Jupyter's server answers the question for all kernels with an error; it is asked again.
+        if line.type == "error" and "/api/kernels?" not in line.location.get("url", ""):
+            self.errors.append(line.text)
 
     def run(self, page: Page, code: str, seconds: float = 60, *, stdin: bool = True) -> str:
         """What a cell printed or returned, once it has ended."""
