@@ -1,6 +1,6 @@
-"""AutoGen: its agents, messages and model clients as the events and agents of `core`.
+"""The backend for AutoGen: turns its teams, messages and model calls into the agents and events of `core`.
 
-This file alone imports nothing of AutoGen, so that `registry` can ask whether a team is one of AutoGen's.
+This file imports nothing of AutoGen, so that `registry` can ask whether a team is one of AutoGen's without loading it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..base import Backend, BackendEntry
 
 
 def _is_runner(thing: Any) -> bool:
-    """Whether a thing can be run as AgentChat runs a team or an agent: whatever its class, it has both methods."""
+    """Whether a thing has the two methods by which AgentChat runs a team or an agent. Its class does not matter."""
     return callable(getattr(thing, "run_stream", None)) and callable(getattr(thing, "run", None))
 
 

@@ -1,4 +1,8 @@
-"""The backend for AutoGen AgentChat: runs a team and says in events what it yields."""
+"""The backend for AutoGen AgentChat: runs a team, and turns everything that the team yields into events.
+
+It is the one class of this package that the rest of nb_stream sees. It decides in which order the parts of the package
+are set up for a run and taken down again.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +48,11 @@ from .reading import id_of, is_a, source_of, unflattened
 from .token_router import Origin, TokenRouter
 from .turns import Turns, called
 
-Team.register(StandIn)  # a container runs a participant as a team if it is of this class
+Team.register(StandIn)  # a container runs a participant as a team only if it is of this class
 
 
 def check_version() -> None:
-    """Warn once if AutoGen is not of the version that nb_stream was tested with."""
+    """Warn if the installed AutoGen is not of the version that nb_stream was tested with."""
     version = metadata.version("autogen-agentchat")
     if version.split(".")[:2] != private.TESTED_VERSION.split(".")[:2]:
         warnings.warn(
@@ -60,14 +64,17 @@ def check_version() -> None:
 
 
 class AutoGenBackend(Backend):
-    """Runs one AgentChat team or agent. Not thread-safe: all but `wanted` belongs to the stream's loop."""
+    """Runs one AgentChat team or agent. The stream that shows the team owns it.
+
+    It is not thread-safe: everything but `wanted` belongs to the stream's loop.
+    """
 
     cannot = MappingProxyType[Ability, str]({})
     input_type = "UserInputRequestedEvent"
 
     def __init__(self, root: Any, factory: Callable[[], Any] | None = None, *, approve_code: bool = False) -> None:
-        """`factory` is what has built `root`, if anything has. `approve_code` lets agents that run code without an
-        approval function ask first."""
+        """`root` is the team or agent. `factory` built it, or is None if the user did; it builds another if recovery
+        fails. `approve_code` lets agents that run code without an approval function ask first."""
         super().__init__()
         self.root = root
         self._factory = factory
@@ -78,7 +85,7 @@ class AutoGenBackend(Backend):
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
         self._stops = stopping.Stops(lambda team: False)
         self._stop_wished = self._refused = False
-        self._ours = False  # from the beginning of a run to its clean end: the team is busy, or not fit, through us
+        self._ours = False  # from the beginning of a run to its clean end, the team is busy, or unfit, because of us
         self._find()
 
     def _find(self) -> None:
@@ -97,7 +104,7 @@ class AutoGenBackend(Backend):
     # --- tasks -----------------------------------------------------------------------------------------------------
 
     def task_text(self, task: Any) -> str:
-        """The task's text for a reader. Raises EmptyTaskError for a text or a list without content."""
+        """The text of the task for a reader. Raises EmptyTaskError if the task is a text or list without content."""
         if task is None:
             return ""
         if isinstance(task, str):
@@ -118,17 +125,17 @@ class AutoGenBackend(Backend):
             raise self.busy(running)
 
     def closing(self, event: RunFinished) -> Iterable[Event]:
-        """What nobody has heard of the run's calls, which may have ended with it, and then `event`."""
+        """The events of model calls that no message came from, and then `event`: their tokens are to be counted."""
         return (*self._calls.unseen(), event)
 
     def claim(self) -> None:
-        """Take the team and its agents for the next run."""
+        """Take the team and its agents for the next run, so that nobody else can begin one with them."""
         super().claim()
         self._quiet.enter_context(quiet_runtime())
         self._token, self._stop_wished, self._refused = stopping.RunToken(), False, False
 
     def release(self) -> None:
-        """Let others have the team."""
+        """Give the team free for others."""
         self._quiet.close()
         super().release()
 
@@ -138,7 +145,7 @@ class AutoGenBackend(Backend):
         return [*self._teams, *(node.agent for node in self._tree.nodes)]
 
     def busy(self, thing: Any) -> AlreadyRunningError:
-        """A team, or an agent in it, runs elsewhere."""
+        """The error that says that a team, or an agent in it, runs elsewhere."""
         kind = "team" if isinstance(thing, BaseGroupChat) else "agent"
         return AlreadyRunningError(
             f"The {kind} {thing.name!r} is already running elsewhere: in another panel, or by a call of its own run(). "
@@ -157,8 +164,9 @@ class AutoGenBackend(Backend):
         hear: Callable[[Any, Chunk], None],
         ask: HumanInput,
     ) -> AsyncGenerator[Item | Outcome, None]:
-        """Run the team; each message comes with its event, and the `TaskResult` last."""
-        self._refused = True  # if a run of the team's own began since `claim`: it goes on
+        """Run the team. Yields each message with its event, and an `Outcome` with the team's own result last."""
+        # If `check_free` raises, others have begun a run since `claim`. That run goes on: `recover` must not touch it.
+        self._refused = True
         self.check_free()
         self._refused = False
         self._ours = True
@@ -187,7 +195,7 @@ class AutoGenBackend(Backend):
                             emit(Notice(now(), sentence))
             self._is_fit()
         except Exception:
-            if not begun and not self._turns.given:  # the task was refused before anything in the team could hear of it
+            if not begun and not self._turns.given:  # AutoGen refused the task before the team knew of it
                 self._refused = True
                 self._is_fit()
             raise
@@ -196,7 +204,8 @@ class AutoGenBackend(Backend):
                 emit(Notice(now(), sentence))
 
     def _event(self, message: Any, origin: Origin | None, faults: Faults) -> Event:
-        """What a message means, with the path of its agent. An author inside an agent without a hook is below it."""
+        """The event of a message, with the path of its author. If an agent passes on a message of another author that
+        has no hook, the author's path lies below the agent's."""
         source = source_of(message, "" if origin is None else origin.name)
         path, turn, final, name = origin or Origin(source, None, False, source)
         printed = path in self._programs and final
@@ -207,12 +216,13 @@ class AutoGenBackend(Backend):
         return event_of(message, path, turn, final, name=source, printed=printed, tell=faults.tell)
 
     def _is_fit(self) -> None:
-        """The run has come to a clean end: nothing is left of it, and the team can run again."""
+        """Note that the run has ended cleanly: nothing is left of it, and the team can run again."""
         self._stops.unshield()
         self._ours = False
 
     def _begun(self, task: Any, output_task_messages: bool, own: OwnRun | None) -> AsyncGenerator[Any, None]:
-        """What is said in the run: all that `run_stream` yields, or, if nobody reads that, what passes in `run`."""
+        """Begin the run, and give the stream of what is said in it: the stream of `run_stream`, or, if the run is made
+        by the `run` of the team or agent, what `OwnRun` hears."""
         options = {"cancellation_token": self._token, "output_task_messages": output_task_messages}
         run, root = self._turns.run, self.root
         if own is None or run is None:
@@ -222,8 +232,10 @@ class AutoGenBackend(Backend):
     async def _prepared(
         self, out: TokenRouter, calls: HeardCalls, ask: HumanInput, own: OwnRun | None
     ) -> contextlib.ExitStack:
-        """Agents, managers and tools, prepared for a run; leaving it puts all back. A run that is left behind leaves it
-        late, so `recover` does it first."""
+        """Prepare agents, managers and tools for a run. Leaving the stack that is returned puts everything back.
+
+        A run that was abandoned may leave the stack late, or never, so `recover` closes it first.
+        """
         nodes, turns, before = self._tree.nodes, Turns(), self._turns
         for team in self._teams:
             await recovery.repair(team, before)
@@ -250,16 +262,17 @@ class AutoGenBackend(Backend):
                 calls.hear_managers(managers, self.wanted, self.may_create, turns.elsewhere)
 
             hooks = hooked(self._tree, self.root, out, self.wanted, turns, approve, renewed, own)
-            stack.enter_context(hooks)  # behind all else: nobody comes in past it
+            stack.enter_context(hooks)  # last: a turn that passes them finds all else in place
             stack.enter_context(stopping.prompt_failure(self.root, self._own_teams, self._cut_off))
             self._stack = stack.pop_all()
         return self._stack
 
     def _own_teams(self) -> list[BaseGroupChat]:
-        """The teams, but for those that others run at the moment."""
+        """All teams of the tree except those that others run at the moment."""
         return [team for team in self._teams if not self._turns.elsewhere(team)]
 
     def _cut_off(self, team: BaseGroupChat) -> None:
+        """End the runtime of a team, and all its tasks."""
         recovery.chase(private_runtime.cut_off(team))
 
     def joined(self, first: Any, text: str) -> Any:
@@ -273,13 +286,13 @@ class AutoGenBackend(Backend):
         self._stop_wished = True
 
     def request_cancel(self) -> None:
-        """Cancel the run's token. What was said so far goes out first."""
+        """Cancel the run's token. The tokens that wait for a message go out first, so that no text is lost."""
         if self._out is not None:
             attempt("What was said last", self._out.order.close)
         self._token.cancel()
 
     def abandon(self) -> None:
-        """Cut off what did not follow the token: nothing of it may reach the agents any more."""
+        """Cut off the parts of the run that did not follow the token, so that they cannot reach the agents any more."""
         self._calls.close()
         out, self._out = self._out, None
         if out is not None:
@@ -290,7 +303,7 @@ class AutoGenBackend(Backend):
             attempt(f"The team {team.name}", functools.partial(self._cut_off, team))
 
     def failure(self, error: BaseException) -> Failure:
-        """What the run failed of, and the agent or the manager whose turn it broke off in."""
+        """The error of a run, with the agent or manager whose turn it broke off."""
         agent, path = ("", "") if self._out is None else self._out.failed_agent(error)
         return Failure(*unflattened(error), agent, path)
 
@@ -300,13 +313,13 @@ class AutoGenBackend(Backend):
         if isinstance(self.root, BaseGroupChat):
             said = private_runtime.thread(await private_runtime.manager(self.root))
         names = dict.fromkeys([*(team.name for team in self._teams), *(n.agent.name for n in self._tree.nodes)], True)
-        if isinstance(self.root, Swarm):  # it takes no handoff to anybody but its participants
+        if isinstance(self.root, Swarm):  # a Swarm takes a handoff to its participants only
             names = {**dict.fromkeys(names, False), **{part.name: True for part in private.participants(self.root)}}
         return human.handoff(said, names)
 
     async def recover(self) -> None:
-        """Make the team fit for the next run by renewing its parts. If that fails and there is a factory, build a new
-        team with the old one's state."""
+        """Make the team fit for the next run by rebuilding its runtime, manager and containers. If that fails and there
+        is a factory, build a new team with the state of the old one."""
         if self._refused:
             return
         self.abandon()
@@ -322,8 +335,8 @@ class AutoGenBackend(Backend):
         self._ours = False
 
     async def _build_anew(self, factory: Callable[[], Any]) -> None:
-        """Put a new team in the place of one that cannot be made fit, with its state. Raises RuntimeError if the state
-        is lost; the new team is fit all the same."""
+        """Put a new team in the place of one that cannot be made fit, and give it the state of the old team. Raises
+        RuntimeError if that state is lost; even then, the new team is fit for a run."""
         old = self.root
 
         async def take_over() -> None:
@@ -336,30 +349,31 @@ class AutoGenBackend(Backend):
             raise RuntimeError("Its factory has built it anew, but what it knew could not be carried over.")
 
     async def pause(self) -> None:
-        """Tell the team, or the agent, to pause; AutoGen's own agents take no notice."""
+        """Tell the team or agent to pause. AutoGen's own agents take no notice; agents of the user's own may."""
         await self._tell("pause")
 
     async def resume(self) -> None:
-        """Tell it to go on."""
+        """Tell the team or agent to go on."""
         await self._tell("resume")
 
     async def _tell(self, what: str) -> None:
+        """Call `pause` or `resume`, or, for a single agent, `on_pause` or `on_resume`."""
         own = getattr(self.root, what, None)
         await (own() if own is not None else getattr(self.root, f"on_{what}")(CancellationToken()))
 
     async def reset(self) -> None:
-        """Forget the conversation, as the team's or the agent's own reset does."""
+        """Let the team or agent forget the conversation, by its own `reset`."""
         if isinstance(self.root, Team):
             await self.root.reset()
         else:
             await self.root.on_reset(stopping.RunToken())
 
     async def save_state(self) -> dict[str, Any]:
-        """The team's own state, with what AutoGen leaves out of it."""
+        """The team's own state, and the parts that AutoGen leaves out of it (`states`)."""
         return await states.save_state(self.root)
 
     async def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a saved state. Raises StateError for one that the team refuses."""
+        """Load a saved state. Raises StateError if the team refuses it."""
         try:
             await states.load_state(self.root, state)
         except Exception as error:

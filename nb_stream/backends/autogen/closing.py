@@ -1,7 +1,7 @@
-"""Streams that are left early are closed by whoever left them.
+"""Closes a stream that is left early, in the task that read it.
 
-Python closes an abandoned generator some time later, in another task. AutoGen's generators hold spans of
-OpenTelemetry, which then complain with tracebacks that they are closed in the wrong context.
+Without that, Python closes an abandoned generator some time later, in another task. AutoGen's generators hold spans of
+OpenTelemetry, which complain with tracebacks if they are closed in another context.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ...concurrency.guarded_calls import passed_over
 
 @contextlib.asynccontextmanager
 async def closing(stream: Any) -> AsyncIterator[Any]:
-    """For the time that a stream is read; then close it, if it was left early and can be closed: not every iterator
-    can. What it was left for is raised, whatever the stream says to that. It is closed in the task that read it."""
+    """Surrounds the reading of a stream. If an exception ends the reading, the stream is closed in the task that read
+    it, unless it has no `aclose`. Then that exception goes on, even if closing raises another one."""
     try:
         yield stream
     except BaseException:
@@ -27,6 +27,6 @@ async def closing(stream: Any) -> AsyncIterator[Any]:
                 await close()
         except asyncio.CancelledError:
             pass
-        except BaseException:  # noqa: BLE001 - also what ends a process: there is another end to come to
+        except BaseException:  # noqa: BLE001 - SystemExit too: the exception that ended the reading comes first
             passed_over("A stream that was left early")
         raise

@@ -1,4 +1,8 @@
-"""Find the agents of an AutoGen team: participants, teams in teams, agents inside agents, agents used as tools."""
+"""Finds the agents of an AutoGen team: participants, teams in teams, agents inside agents, agents used as tools.
+
+AutoGen has no public way to list them. The panel needs them before a run begins, because each one has a row and a
+switch; the hooks need to know what may run what.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,11 @@ from . import private
 class AgentNode:
     """An agent with its place in the tree.
 
-    `agent` is the object that writes the messages: for a MessageFilterAgent the agent inside it. `direct` says that
-    nobody but the reader can want its tokens: all code round it is AutoGen's own, which only passes them on. `shown`
-    is false if nothing of what it says comes out of the team. `called` says that its `run_stream` is used: by us, or
-    because it is a tool. `behind` is how many workbenches its messages pass (`token_router.STREAM_BEGINS`).
+    `agent` is the object that writes the messages: for a MessageFilterAgent, the agent inside it. `direct` says that
+    nobody but the reader can want its tokens, because all code round it is AutoGen's own and only passes them on.
+    `shown` is false if nothing that it says comes out of the team. `called` says that its `run_stream` is used: by us,
+    or because the agent is a tool. `behind` counts the workbenches that its messages pass
+    (`token_router.STREAM_BEGINS`).
     """
 
     info: AgentInfo
@@ -34,8 +39,8 @@ class AgentNode:
 
 @dataclass(frozen=True)
 class TeamNode:
-    """A team with its place in the tree. `path` is where its manager speaks from; `info` is the manager's row, None
-    if it asks no model."""
+    """A team with its place in the tree. `path` is the path of its manager. `info` is the manager's row; it is None if
+    the manager asks no model."""
 
     team: BaseGroupChat
     path: str
@@ -46,7 +51,7 @@ class TeamNode:
 
 @dataclass(frozen=True)
 class Holder:
-    """An agent, or a team of a class of the user's own, and the agents and teams that it runs itself."""
+    """An agent, or a team of the user's own class, with the agents and teams that it runs itself."""
 
     thing: Any
     path: str
@@ -55,8 +60,9 @@ class Holder:
 
 @dataclass
 class TeamTree:
-    """The agents of a team in reading order, all its teams, the outermost first, and what runs agents and teams by
-    itself."""
+    """Everything that was found below a team or agent: `nodes` are its agents in reading order, `chats` its teams with
+    the outermost first, `rows` the rows of the panel, and `holders` the things that run agents and teams themselves.
+    The backend owns it, and makes a new one only if it gets a new team."""
 
     nodes: list[AgentNode] = field(default_factory=list)
     chats: list[TeamNode] = field(default_factory=list)
@@ -65,7 +71,7 @@ class TeamTree:
 
 
 def reach(tree: TeamTree, thing: Any) -> frozenset[int]:
-    """The `id()` of a thing, of what it runs itself, and of what that does."""
+    """The `id()` of an agent or team, of the things that it runs itself, of the things that those run, and so on."""
     found, left = {id(thing)}, [thing]
     for one in left:
         inside = [below for holder in tree.holders if holder.thing is one for below in holder.inside]
@@ -77,8 +83,9 @@ def reach(tree: TeamTree, thing: Any) -> frozenset[int]:
 def discover(root: Any) -> TeamTree:
     """The tree below a team or agent.
 
-    An object that is used in two places has one conversation and one switch, so it is listed once: in the place where
-    it takes part in the outermost team, else where it is found first, and last of all where nothing of it is shown.
+    An object that is used in two places has one conversation and one switch, so it is listed once. Its place as a
+    participant of the outermost team comes first, then the place in which it is found first. A place in which nothing
+    of it is shown counts only if there is no other.
     """
     search = _Search(root)
     search.visit(root, "", None, direct=True, called=True)
@@ -89,17 +96,17 @@ def discover(root: Any) -> TeamTree:
 
 
 class _Search:
-    """One walk through a team."""
+    """One walk through a team. `discover` makes it and drops it."""
 
     def __init__(self, root: Any) -> None:
         self.tree = TeamTree()
-        self.unseen: list[tuple[Any, str]] = []  # agents with tools that hand on nothing, and their paths
+        self.unseen: list[tuple[Any, str]] = []  # agents, with paths, whose hidden tools are visited last
         self._root = root
         self._claimed = {id(root)}
         self._paths: set[str] = set()
 
     def claim(self, things: Iterable[Any]) -> list[Any]:
-        """Those of `things` that nobody has claimed so far."""
+        """Claim `things`; returns those that had no place in the tree so far."""
         free = []
         for thing in things:
             if id(thing) not in self._claimed:
@@ -130,7 +137,7 @@ class _Search:
             self._hold(thing, prefix, private.inner_teams(thing))
             for team in self.claim(private.inner_teams(thing)):
                 self._team(team, prefix, False, shown, behind)
-            return  # its other agents are found when they speak
+            return  # agents inside it are found when they speak
         path, agent = self._unique(_join(prefix, thing.name)), thing
         direct = direct and (not called or _hands_on(agent, "run_stream"))
         while (wrapped := private.wrapped_agent(agent)) is not None:
@@ -150,13 +157,14 @@ class _Search:
             self._team(team, path, direct, shown, behind)
         tools = [used for used in private.tool_runners(agent) if used.shown and self.claim([used.runner])]
         for used in tools:
-            tool = getattr(used.tool, "tool", used.tool)  # one that asks first hands on what is in it
+            tool = getattr(used.tool, "tool", used.tool)  # an ApprovedTool hands on the stream of the tool in it
             passed = _hands_on(tool, "run_stream") and _hands_on(used.workbench, "call_tool_stream")
             self.visit(used.runner, path, path, direct and passed, shown, called=True, behind=behind + 1)
         self.unseen.append((agent, path))
 
     def _team(self, team: BaseGroupChat, path: str, direct: bool, shown: bool, behind: int) -> None:
-        """A team whose participants stand below `path`; all are claimed before what is inside them."""
+        """Visit a team whose participants stand below `path`. All participants are claimed before one is visited, so
+        that a participant keeps its place even if another participant holds it, too."""
         direct = direct and _hands_on(team, "run_stream") and not private.is_watched(team)
         at = len(self.tree.chats)
         for participant in self.claim(private.participants(team)):
@@ -168,11 +176,12 @@ class _Search:
             self.tree.rows.append(info)
 
     def _hold(self, thing: Any, path: str, inside: Iterable[Any]) -> None:
+        """Note once that a thing runs the agents or teams `inside` it."""
         if all(holder.thing is not thing for holder in self.tree.holders):
             self.tree.holders.append(Holder(thing, path, tuple(inside)))
 
     def _unique(self, path: str) -> str:
-        """The path, with a number if two teams or agents used as tools have the same name."""
+        """The path, with a number behind it if another team or agent has the same path."""
         tries: Iterator[str] = (path if n == 1 else f"{path}~{n}" for n in range(1, len(self._paths) + 2))
         found = next(one for one in tries if one not in self._paths)
         self._paths.add(found)
@@ -180,7 +189,7 @@ class _Search:
 
 
 def _hands_on(thing: Any, method: str) -> bool:
-    """Whether a method hands on the tokens from inside unread, as AutoGen's own do."""
+    """Whether a method is AutoGen's own or ours. Such a method hands on tokens from inside without reading them."""
     module = getattr(getattr(thing, method, None), "__module__", None) or ""
     return module.startswith(("autogen_agentchat.", "autogen_core.", "autogen_ext.", "nb_stream."))
 
@@ -216,7 +225,7 @@ _HIDDEN_ATTRIBUTES = (
 
 
 def _why_not(agent: Any) -> str:
-    """Why an agent cannot stream; an empty text if it can."""
+    """The reason for which an agent cannot stream; an empty text if it can."""
     if isinstance(agent, CodeExecutorAgent) and private.model_client(agent) is None:
         return "It runs code and calls no model."
     if private.streams(agent) is not None and not isinstance(agent, (UserProxyAgent, SocietyOfMindAgent)):
@@ -231,7 +240,7 @@ def _why_not(agent: Any) -> str:
 
 
 def _manager_info(team: BaseGroupChat, name: str, path: str, parent: str | None, shown: bool) -> AgentInfo | None:
-    """The row of a team's manager, None if it asks no model."""
+    """The row of a team's manager; None if the manager asks no model."""
     if isinstance(team, SelectorGroupChat):
         reason = "" if private.emits_events(team) else "It is seen only in a team with emit_team_events=True."
         description = f"Chooses who speaks next in {team.name}."

@@ -1,4 +1,8 @@
-"""Human input during a run: agents that would ask in the terminal, or nobody, ask through the stream instead."""
+"""Human input during a run: an agent that would ask in the terminal asks through the stream instead.
+
+AutoGen's default input function reads the terminal, which a notebook does not have. And an agent that runs code without
+an approval function asks nobody; if the user wants it, such an agent asks here, too.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +31,12 @@ NO_REASON = "The user did not say why."
 
 @contextlib.contextmanager
 def answering(nodes: Sequence[AgentNode], ask: HumanInput, approve: Approve | None) -> Iterator[None]:
-    """For the time of a run, let every agent with AutoGen's default input function ask by `ask`, and every agent that
-    runs code without an approval function by `approve`, unless that is None.
+    """For the time of a run, let every agent with AutoGen's default input function ask by `ask`. Unless `approve` is
+    None, let every agent that runs code without an approval function ask by `approve`.
 
-    An agent with an `input_func` or `approval_func` of the user's own keeps it. A plain approval function is called in
-    a thread, as AutoGen calls plain input functions: it may wait for a person, and would hold up everything else.
+    An agent with an `input_func` or `approval_func` of the user's own keeps it. An approval function that is not
+    asynchronous is called in a thread, as AutoGen calls such input functions. It may wait for a person, and would hold
+    up the whole loop.
     """
     with contextlib.ExitStack() as stack:
         for node in nodes:
@@ -48,7 +53,8 @@ def answering(nodes: Sequence[AgentNode], ask: HumanInput, approve: Approve | No
 
 
 def approving(ask: HumanInput, order: MessageSequencer) -> Approve:
-    """What asks for approvals, each after what was said before it has come out of the team."""
+    """The function that asks for approvals. It asks only when all messages that were said before the question have come
+    out of the team, so that the reader knows what the question is about."""
 
     async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
         arrived = asyncio.get_running_loop().create_future()
@@ -60,8 +66,8 @@ def approving(ask: HumanInput, order: MessageSequencer) -> Approve:
 
 
 def handoff(said: Sequence[Any], team: Mapping[str, bool]) -> Handoff | None:
-    """The handoff that was said last, if it goes to nobody in the team. `team` has the names of all its agents, and
-    whether each can be addressed by a task."""
+    """The handoff that was said last, if its target is nobody in the team; else None. `team` has the names of all
+    agents in the team, and says of each whether a task can be addressed to it."""
     last = next((message for message in reversed(said) if isinstance(message, BaseChatMessage)), None)
     if not isinstance(last, HandoffMessage):
         return None
@@ -102,8 +108,8 @@ _CODE_BLOCK = re.compile(r"^```(.*)\n((?:(?!```).*\n)*?(?!```).*)\n```$", re.MUL
 
 
 def code_blocks(request: str) -> list[dict[str, str]]:
-    """The blocks of code in a request for approval, as AutoGen joins them; none if the code has such fences itself,
-    so that no reader overlooks a part of it."""
+    """The blocks of code in a request for approval, taken apart where AutoGen has joined them. If the code has such
+    fences itself, the list is empty: a block that was cut wrongly could hide code from the reader."""
     blocks = _CODE_BLOCK.findall(request)
     if "\n\n".join(f"```{language}\n{code}\n```" for language, code in blocks) != request:
         return []
@@ -113,7 +119,7 @@ def code_blocks(request: str) -> list[dict[str, str]]:
 def _approval(node: AgentNode, approve: Approve) -> Any:
     async def approval_func(request: ApprovalRequest) -> ApprovalResponse:
         if caller() is None:
-            return ApprovalResponse(approved=True, reason="")  # as ever: it has no approval function of its own
+            return ApprovalResponse(approved=True, reason="")  # as outside of runs: this agent has no approval function
         what: dict[str, Any] = {"code": request.code}
         blocks = code_blocks(request.code)
         if blocks:

@@ -1,7 +1,8 @@
-"""AutoGen's runtime logs every failure of an agent once for each agent of the team, with tracebacks.
+"""Keeps copies of an agent's failure out of the log during a run.
 
-A run of ours raises the failure and shows it in its transcript, so the copies are left out for its duration. So is what
-OpenTelemetry logs of spans in generators of AutoGen's that were cancelled: it is no failure of anything.
+AutoGen's runtime logs every failure of an agent once for each agent of the team, with tracebacks. A run of ours raises
+the failure and shows it in its transcript, so the copies say nothing new. OpenTelemetry logs spans in cancelled
+generators of AutoGen's, which are no failure at all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_runtime() -> Iterator[None]:
-    """Leave the copies of an agent's failure out of the log; everything else stays in it."""
+    """Leave these copies out of the log for a time. Everything else stays in the log. Uses may be nested."""
 
     def wanted(record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith(("Error processing publish message", "Failed to detach context"))

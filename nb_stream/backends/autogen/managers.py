@@ -1,7 +1,8 @@
-"""What a team's manager says: hooked for the time of a run, as its agents are.
+"""Hooks on the managers of teams, for the time of a run, beside the hooks on agents (`hooks`).
 
-Managers write into their team's output queue with no path and no turn. If a selector's model streams, its tokens leave
-here, like those of agents.
+A manager writes its messages straight into the team's output queue, with no path and no turn. So the hook stands before
+the queue. If the model of a selector streams, its tokens leave the team here, as an agent's tokens leave it at the
+agent's hook.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from .turns import Turns, asker, calling
 def managers_hooked(
     managers: Sequence[tuple[TeamNode, Any]], out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
 ) -> Iterator[Callable[[Sequence[tuple[TeamNode, Any]]], None]]:
-    """For the time of a run, hook all managers that are shown; gives what hooks managers that come later."""
+    """For the time of a run, hook all managers that are shown. Gives a function that hooks the new managers of teams
+    that are rebuilt in mid-run."""
     with contextlib.ExitStack() as stack:
 
         def hook(managers: Sequence[tuple[TeamNode, Any]]) -> None:
@@ -45,7 +47,7 @@ def managers_hooked(
 
 
 class ManagerHook:
-    """The hook of one manager in one run."""
+    """The hook of one manager in one run. `managers_hooked` owns it; it belongs to the loop of the run."""
 
     def __init__(
         self, chat: TeamNode, manager: Any, out: TokenRouter, wanted: Mapping[str, bool], turns: Turns
@@ -62,7 +64,7 @@ class ManagerHook:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Stand before what the manager says, and before its choices."""
+        """For a time, stand before the manager's output queue and before its method that chooses a speaker."""
         manager = self._manager
         with contextlib.ExitStack() as stack:
             stack.enter_context(private.selector_streams_put_back(manager))
@@ -75,7 +77,7 @@ class ManagerHook:
         async def select_speaker(*args: Any, **options: Any) -> Any:
             path, built = self._chat.path, self._built
             if self._turns.elsewhere(self._chat.team):
-                if built is not None:
+                if built is not None:  # a switch of ours must not change the run of others
                     private.set_selector_streams(self._manager, built)
                 return await inner(*args, **options)
             with self._out.working(), calling(asker() or self._turns.run):
@@ -104,15 +106,16 @@ class ManagerHook:
         await self._queue.put(item)
 
     def _said(self, item: Any) -> bool:
-        """Take in what the manager itself said; true if it goes no further."""
+        """Deal with an item that the manager itself said. True if the item must not go into the queue."""
         origin = Origin(self._chat.path, self._turn, isinstance(item, SelectSpeakerEvent), self._name)
         takes = self._chat.direct or self._built is False
         if isinstance(item, ModelClientStreamingChunkEvent) and takes:
             self._out.token(item, origin)
             return True
         if isinstance(item, SelectorEvent) and self._built is False:
-            # AutoGen reports a choice in this event only if it was streamed, and no team above this one takes it
-            # (0.7.5, `messages`, MessageFactory): a switch must change neither the team's result nor its fate.
+            # AutoGen reports a choice in this event only if the choice was streamed, and no team above this one accepts
+            # the event (0.7.5, `messages`, MessageFactory). A switch must not change the team's result or make it fail,
+            # so the event goes to the reader alone.
             self._out.order.after_all(lambda: self._out.emit(event_of(item, *origin[:3], name=self._name)), self._turn)
             return True
         self._out.mark(item, origin, takes)
