@@ -1,9 +1,11 @@
-"""Model clients behind a proxy for the time of a run: text is told as it comes, and what a call reports is heard.
+"""Puts a proxy before each model client for the time of a run, to stream its text and to hear what its calls report.
 
-The proxy answers only calls of a turn of its agent. Everybody else who calls the same client, or the agent outside of
-the run, gets what AutoGen gives. A ticked box lets an agent call `create_stream` that was built to call `create`. If a
-shield knows the client (`shields`), `create` is still the call that is made, so it reports what it would have reported
-without the box. Other clients make the call that they are asked for, and their faults are mended here.
+The proxy acts on calls in a turn of its agent alone. If others call the same client, or the agent outside of the run,
+they get what AutoGen gives.
+
+A ticked box lets an agent that was built to call `create` call `create_stream`. If a shield knows the client
+(`shields`), the proxy makes the call by `create` all the same, so the call reports what it would have reported without
+the box. Every other client makes the call that it is asked for, and the proxy repairs what is missing in its answer.
 """
 
 from __future__ import annotations
@@ -24,35 +26,36 @@ from .proxy import Proxy
 from .shields import is_autogen_client, shielded
 
 _PATIENCE_S = 0.5
-"""How long a call that is left waits for its own end. One that takes no notice is left to itself."""
+"""Seconds that an abandoned call has to end after its cancel. A call that takes no notice is left to itself."""
 
 
 class Listener(Protocol):
-    """What a proxy tells of the calls of its agent or manager."""
+    """Hears from a proxy what happens to the calls of its agent or manager (`model_calls`)."""
 
     @property
     def unable(self) -> bool:
-        """Whether its client cannot stream."""
+        """Whether the client of the agent or manager cannot stream."""
 
     @property
     def is_at_work(self) -> Callable[[], bool]:
-        """Says whether a call that is made now belongs to a turn of the run."""
+        """A function that says whether a call that is made now belongs to a turn of the run."""
 
     def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
         """A call has its result."""
 
     def broken_off(self, hearing: Hearing, said: str) -> None:
-        """A stream ended with no result behind what it had `said`."""
+        """A stream ended without a result, after it had `said` a text."""
 
     def cannot_stream(self, why: str) -> None:
         """A call that should stream could not."""
 
 
 class ModelClientProxy(Proxy):
-    """Stands before a model client for the time of a run. Everything but the two calls goes through as it is.
+    """Stands before a model client for the time of a run. Everything but `create` and `create_stream` goes through as
+    it is. `HeardCalls` makes one for each agent and manager; it runs on the loop of the run.
 
-    `switched` says that its agent may be switched: then a streamed call reports what a whole one does. `whole` says
-    whether a stream is to have nothing but the whole answer.
+    `switched` says that the agent has a switch: then a streamed call must report what a whole answer reports. `whole`
+    says, at each call, whether the stream is to have nothing but the whole answer; None means never.
     """
 
     def __init__(
@@ -113,7 +116,8 @@ class ModelClientProxy(Proxy):
             self._listener.cannot_stream(hearing.refused)
 
     async def _own(self, shield: Any | None, args: Any, options: Any) -> AsyncGenerator[Any, None]:
-        """What the client's own `create_stream` gives; for an agent that may be switched, with what it lacks."""
+        """The stream of the client's own `create_stream`. For an agent that has a switch, what the stream lacks is
+        added: usage, the text of the answer, a result."""
         client = shield or self._real
         if not self._switched:
             async with closing(client.create_stream(*args, **options)) as stream:
@@ -144,13 +148,14 @@ class ModelClientProxy(Proxy):
             async for item in self._real.create_stream(*args, **options):  # the service does not know the option
                 yield item
             return
-        if result is None and said:  # AutoGen would raise, and a whole answer would have been one
+        if result is None and said:  # AutoGen would raise here, and would not have raised for a whole answer
             unknown = RequestUsage(prompt_tokens=0, completion_tokens=0)
             yield CreateResult(content="".join(said), finish_reason="unknown", usage=unknown, cached=False)
 
 
 class _Channel:
-    """The way of a call's text out of the task in which it is made; a piece waits until it was taken."""
+    """Takes the text of a call out of the task that makes the call. `tell` waits until its piece was taken, so that
+    text cannot pile up if the reader is slow. One call owns it; both ends are on the loop of the run."""
 
     def __init__(self) -> None:
         self._pieces: deque[Piece | str] = deque()
@@ -163,7 +168,7 @@ class _Channel:
         await self._taken.wait()
 
     async def read(self, call: Coroutine[Any, Any, CreateResult]) -> AsyncGenerator[str | CreateResult, None]:
-        """The text of a call as it comes, its thought between marks, and then its result."""
+        """The text of a call as it comes, with marks round the thought, and then the result of the call."""
         task = asyncio.ensure_future(call)
         task.add_done_callback(lambda _: self._come.set())
         in_thought = False
@@ -188,13 +193,13 @@ class _Channel:
                 task.cancel()
                 await asyncio.wait({task}, timeout=_PATIENCE_S)
             if task.done() and not task.cancelled():
-                task.exception()  # which is known, or of no interest any more
+                task.exception()  # the reader has got the exception, or does not want it any more
 
 
 async def _drained(
     stream: AsyncGenerator[Any, None], hearing: Hearing, tell: Callable[[Any], Coroutine[Any, Any, None]]
 ) -> CreateResult:
-    """The result of a stream whose text is told beneath it; or here, if a cache has it."""
+    """The result of a stream. The shield tells the text. If a cache answers, no shield is reached: it is told here."""
     result = None
     async with closing(stream):
         async for item in stream:
@@ -210,7 +215,7 @@ async def _drained(
 
 
 async def _begun_stream(client: Any, args: Any, options: Any) -> Any:
-    """A stream of a client. Raises NotImplementedError for a client that has none."""
+    """Begin the stream of a client. Raises NotImplementedError if the client has no `create_stream`."""
     method = getattr(client, "create_stream", None)
     if method is None:
         raise NotImplementedError
@@ -219,13 +224,14 @@ async def _begun_stream(client: Any, args: Any, options: Any) -> Any:
 
 
 def _with_its_text(result: CreateResult, said: str) -> CreateResult:
-    """The result of a stream, with the text that was said, if the client has lost it."""
+    """The result of a stream. If the client has lost the text that it streamed, the text is put in again."""
     if result.content or not said.strip() or said.strip() == (result.thought or "").strip():
         return result
     return result.model_copy(update={"content": said})
 
 
 def _takes(client: Any, name: str) -> bool:
+    """Whether the `create_stream` of a client has a parameter of this name."""
     try:
         return name in inspect.signature(client.create_stream).parameters
     except (AttributeError, TypeError, ValueError):

@@ -1,4 +1,8 @@
-"""What is heard of a model call beneath AutoGen's client."""
+"""What is heard of a model call beneath AutoGen's client.
+
+AutoGen's clients report less than servers send: whether a stream came to its end, a thought, usage that nobody asked
+for. A shield reads that between the client and the SDK and notes it here, where the client's proxy finds it.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +16,31 @@ TellPiece = Callable[[Piece], Awaitable[None]]
 
 
 class Hearing:
-    """What is heard of one model call beneath AutoGen's client.
+    """The notes of one model call. The `ModelClientProxy` makes it and the shield fills it, on the loop of the run.
 
-    `tell` gets the text as it comes; None if nobody may be told. `whole` says that AutoGen asks for a whole answer,
-    and `asks` that agents may see usage that nobody else asked for.
+    `tell` gets the text as it comes; it is None if nobody may be told. `whole` says that AutoGen's client asks for a
+    whole answer, which the shield reads as a stream. `asks` says that usage is handed on to AutoGen even if only the
+    shield has asked for it.
     """
 
     def __init__(self, tell: TellPiece | None = None, whole: bool = False, asks: bool = False) -> None:
         self.tell, self.whole, self.asks = tell, whole, asks
         self.reached = False
-        """Whether the call came by here: a cache may have answered it."""
+        """Whether the call has reached the shield. It has not if a cache answered it."""
         self.complete: bool | None = None
-        """Whether a stream said that the answer is complete; None if there was no stream."""
+        """Whether the stream has said that the answer is complete; None if there was no stream."""
         self.usage: Usage | None = None
         self.given: Any = None
         """The messages that the model was given."""
         self.thought: str | None = None
-        """The thought as a whole answer reports it to AutoGen."""
+        """The thought, as AutoGen gets it from a whole answer."""
         self.reasoned = False
+        """Whether the model has thought at all."""
         self.refused = ""
-        """Why the server does not stream, if it said so."""
+        """The reason for which the server does not stream; an empty text if it has not refused."""
 
     async def say(self, text: str | None, thought: bool = False) -> None:
-        """Tell a piece of text."""
+        """Tell a piece of text, unless it is empty."""
         if text:
             self.reasoned = self.reasoned or thought
             if self.tell is not None:

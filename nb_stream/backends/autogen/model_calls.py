@@ -1,9 +1,9 @@
-"""Model calls, heard for the time of a run: whether an answer was cut short, and whether anybody still waits for it.
+"""Hears the model calls of a run: what a call cost, whether its answer was cut short, whether anybody waits for it.
 
-Why a model stopped writing is not visible in AgentChat: an answer that reached the limit of tokens, or whose
-connection ended early, becomes an ordinary message (0.7.5, `_openai_client.py`: an end without `[DONE]` gives the
-finish reason "unknown"). And a client that does not follow its cancellation token answers when the run is over: its
-agent would note the answer down in the middle of the next run.
+AgentChat does not show why a model stopped writing. If an answer reached the limit of tokens, or its connection ended
+early, it becomes an ordinary message (0.7.5, `_openai_client.py`: an end without `[DONE]` gives the finish reason
+"unknown"). And a client that does not follow its cancellation token answers when the run is over. Its agent would note
+the answer down in the middle of the next run.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ class _OpenCall(NamedTuple):
 
 
 class HeardCalls:
-    """The model calls of one run. `unable` takes up, by path, which agents' clients cannot stream, and why."""
+    """The model calls of one run. The backend makes one for each run; it belongs to the loop of the run.
+
+    `unable` gets, by path, the reason for which the client of an agent cannot stream. The backend keeps it for
+    all runs.
+    """
 
     def __init__(self, unable: dict[str, str]) -> None:
         self.open = True
@@ -69,8 +73,9 @@ class HeardCalls:
         always: bool,
         elsewhere: Callable[[Any], bool],
     ) -> Iterator[None]:
-        """Listen to the model clients of these agents and managers. `wanted` says who is to stream, `always` that
-        agents that were built to stream may be switched, too, and `elsewhere` whether a team runs for others."""
+        """For a time, listen to the model clients of these agents and managers. `wanted` says by path whether an agent
+        is to stream. `always` says that agents that were built to stream have a switch, too. `elsewhere` says of a team
+        whether a run of others uses it."""
         with self._proxies:
             for node in nodes:
                 built = private.streams(node.agent)
@@ -87,10 +92,10 @@ class HeardCalls:
         always: bool,
         elsewhere: Callable[[Any], bool],
     ) -> None:
-        """Listen to managers that are made in mid-run, too.
+        """Listen to the model clients of managers. It is called again for managers that are made in mid-run.
 
-        Only a selector that streams says in an event what it chose. So one that was built to stream, and is to answer
-        whole, goes on reading a stream, which has the whole answer alone.
+        A selector says in an event what it chose only if it streams. So a selector that was built to stream, and is to
+        answer whole, goes on reading a stream. That stream has the whole answer and nothing else.
         """
         for chat, manager in managers:
             built = private.selector_streams(manager)
@@ -101,16 +106,16 @@ class HeardCalls:
             self._hear(manager, ModelClientProxy(private.model_client(manager), listener, switched, whole))
 
     def _hear(self, owner: Any, heard: ModelClientProxy) -> None:
-        if isinstance(heard, ChatCompletionClient):  # it says that it is what it stands for
+        if isinstance(heard, ChatCompletionClient):  # false if the owner has no client: see Proxy
             self._proxies.enter_context(private.model_client_replaced(owner, heard))
 
     def close(self) -> None:
-        """The run was cut off: nobody may take up an answer any more."""
+        """The run was cut off: from now on, no agent gets an answer."""
         self.open = False
 
     def marked(self, event: Event) -> Event:
-        """The event, with `cut_short` in its data if it is an answer that was cut short, with `only_thought` if it is
-        an empty one."""
+        """The event, with `cut_short` in its data if it is an answer that was cut short, or with `only_thought` if the
+        answer is empty because the model has only thought."""
         if not isinstance(event, Message):
             return event
         event = self._counted(event)
@@ -123,23 +128,23 @@ class HeardCalls:
         return event
 
     def _counted(self, event: Message) -> Message:
-        """The event with the usage of the call that it came from, and of its agent's calls before, which have no
-        message."""
+        """The event, with the usage of the call that it came from. The usage of earlier calls of the same agent that
+        became no message is added, so that no token is lost from the sum."""
         if event.kind in (CellKind.THOUGHT, CellKind.INPUT, CellKind.APPROVAL):
             return event
         own = [call for call in self._uncounted if call.path == event.path]
         found = next((n for n, call in enumerate(own) if tried(partial(_is_said, call.content, event), False)), None)
-        if found is None:  # AutoGen has made another text of it
+        if found is None:  # AutoGen has made another text of the answer, so the usage must tell
             found = next((n for n, call in enumerate(own) if event.usage is None or call.usage == event.usage), None)
         if found is None:
             return event
         taken = own[: found + 1]
-        gone = set(map(id, taken))  # two calls may say the same
+        gone = set(map(id, taken))  # by identity, because two calls may be equal
         self._uncounted = [call for call in self._uncounted if id(call) not in gone]
         return replace(event, usage=sum((call.usage for call in taken), Usage()))
 
     def unseen(self) -> list[ModelCalls]:
-        """At the end of the run: the calls that no message came from, together for each agent and manager."""
+        """The calls that no message came from, as one event for each agent and manager. Ask at the end of the run."""
         own: dict[tuple[str, str], list[Usage]] = {}
         for call in self._uncounted:
             own.setdefault((call.name, call.path), []).append(call.usage)
@@ -147,7 +152,7 @@ class HeardCalls:
         return [ModelCalls(*who, now(), sum(usages, Usage()), len(usages)) for who, usages in own.items()]
 
     def notices(self, last: bool = False) -> list[str]:
-        """What the reader is to know since the last call; the `last` time also of answers that became no message."""
+        """The sentences for the reader since the last call. With `last`, answers that became no message count, too."""
         notices, self._notices = self._notices, []
         if last:
             notices += [_SAYS[cut.reason].format(cut.name) for cut in self._cuts]
@@ -161,7 +166,7 @@ class HeardCalls:
         tried(lambda: self._take(listener, result, hearing), None)  # a client of the user's own may give anything
 
     def _take(self, listener: _Listener, result: CreateResult, hearing: Hearing) -> None:
-        """Note what a result says of its call."""
+        """Note the usage of a call, and whether its answer was cut short."""
         usage = hearing.usage or Usage(result.usage.prompt_tokens, result.usage.completion_tokens)
         said = result.content if isinstance(result.content, str) else [str(call) for call in result.content]
         usage = usage if usage or result.cached else _estimated(hearing.given, said, result.thought)
@@ -169,20 +174,21 @@ class HeardCalls:
             self._uncounted.append(_OpenCall(listener.name, listener.path, result.content, usage))
         reason: str = result.finish_reason
         if reason == "unknown" and hearing.complete is not False:
-            return  # a word that AutoGen does not know, or no word from a server that sent the end
+            return  # the server sent the end, with no reason or with one that AutoGen does not know
         if reason not in _SAYS and not result.content and (result.thought or hearing.reasoned):
             reason = "thought"
         if reason in _SAYS:
             self._cuts.append(_Cut(listener.path, listener.name, result.content, reason))
 
     def broken_off(self, listener: _Listener, hearing: Hearing, said: str) -> None:
-        """A model was cut off in the middle of its answer: servers charge for what it has read and written."""
+        """Note a call that was cut off in the middle of its answer. Servers charge for what the model has read and
+        written until then."""
         usage = hearing.usage or _estimated(hearing.given, said)
         self._uncounted.append(_OpenCall(listener.name, listener.path, said, usage))
 
 
 class _Listener:
-    """Hears the calls of one agent or manager."""
+    """Hears the calls of one agent or manager for `HeardCalls`, which owns it."""
 
     def __init__(self, calls: HeardCalls, path: str, name: str, is_at_work: Callable[[], bool]) -> None:
         self._calls, self.path, self.name, self.is_at_work = calls, path, name, is_at_work
@@ -202,7 +208,7 @@ class _Listener:
 
 
 def _estimated(given: Any, *said: Any) -> Usage:
-    """The tokens of a call that nobody counted: about one for four bytes of text."""
+    """The tokens of a call that nobody counted. Estimated as one token for four bytes of text."""
     asked = [getattr(message, "content", "") for message in (given if isinstance(given, (list, tuple)) else ())]
     return Usage(_tokens(asked), _tokens(said), about=True)
 
@@ -218,6 +224,7 @@ def _is_here(elsewhere: Callable[[Any], bool], team: Any) -> bool:
 
 
 def _is_said(content: Any, event: Message) -> bool:
+    """Whether an event shows the content that a model call returned."""
     if event.kind is CellKind.TOOL_CALL:
         return isinstance(content, list) and [call.id for call in content] == [call.id for call in event.tool_calls]
     if not isinstance(content, str):

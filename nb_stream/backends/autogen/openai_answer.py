@@ -1,11 +1,12 @@
 """The answer of a chat-completions server, put together from the pieces of its stream.
 
-Servers that speak OpenAI's protocol differ in what a piece looks like: a choice without a `delta` (Azure's
-asynchronous content filter), text and tool calls in one piece, tool calls without an index or all with the same one,
-arguments as an object, the finish reason in any piece or in several, usage at the beginning, in every piece or behind
-the end. Whatever the pieces are, `whole()` is the answer that the same server gives without streaming.
+Servers that speak OpenAI's protocol differ in what a piece looks like. A choice may have no `delta` (Azure's
+asynchronous content filter). Text and tool calls may come in one piece. Tool calls may have no index, or all the same
+one, and their arguments may be an object. The finish reason may come in any piece, or in several. Usage may come at the
+beginning, in every piece, or behind the end. Whatever the pieces are, `whole()` is the answer that the same server
+gives without streaming.
 
-Pure: it takes the decoded JSON of each piece, of any shape, and raises nothing.
+The module is pure: it takes the decoded JSON of each piece, whatever its shape, and raises nothing.
 """
 
 from __future__ import annotations
@@ -17,29 +18,31 @@ from typing import Any, NamedTuple
 Body = dict[str, Any]
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
-"""Where a model's thought stands: DeepSeek and vLLM before 0.9; OpenRouter, Ollama and vLLM since. Some send both."""
+"""The fields that have a model's thought. DeepSeek sends the first, and vLLM did before 0.9. OpenRouter, Ollama and
+newer versions of vLLM send the second. Some servers send both."""
 
 
 class Piece(NamedTuple):
-    """A piece of a model's text as it comes: of its thought or of its answer."""
+    """A piece of a model's text as it comes. It is a part of the thought or of the answer."""
 
     text: str
     thought: bool = False
 
 
 class OpenAIAnswer:
-    """One answer. `add` takes the pieces in order; everything else is what they say so far."""
+    """One answer. `add` takes the pieces in order; the properties say what the pieces so far amount to. The reader of
+    one stream owns it."""
 
     def __init__(self) -> None:
         self._frame: Body = {}
         self._choices: dict[int, _Choice] = {}
         self._usage: Body = {}
         self.usage_beside = False
-        """Whether usage came in a piece without content behind the finish reason: so it comes only if it was asked
-        for. Usage in a piece with content was sent unasked."""
+        """Whether usage came behind the finish reason, in a piece without content. A server sends such a piece only if
+        usage was asked for. It sends usage in a piece with content unasked."""
 
     def add(self, body: Any) -> list[Piece]:
-        """What a piece adds to the text of the first choice."""
+        """Take a piece. Returns the text that it adds to the first choice."""
         if not isinstance(body, Mapping):
             return []
         for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
@@ -62,7 +65,7 @@ class OpenAIAnswer:
         return pieces
 
     def add_whole(self, body: Any) -> list[Piece]:
-        """Take an answer that came in one piece although a stream was asked for."""
+        """Take an answer that came whole, although a stream was asked for. Returns its text."""
         if not isinstance(body, Mapping):
             return []
         choices = body.get("choices")
@@ -70,14 +73,16 @@ class OpenAIAnswer:
         return self.add({**body, "choices": [{**one, "delta": one.get("message")} for one in parts]})
 
     def end(self) -> list[Piece]:
-        """What is known at the end only: a message that came as such, or a choice with another number than 0."""
+        """The text that only the end can tell: of a message that came whole in a piece, or of the lowest choice if no
+        choice has the number 0."""
         if not self._choices:
             return []
         late = self._first.end()
         return late if 0 in self._choices else self._first.pieces
 
     def _count(self, usage: Any, empty: bool) -> None:
-        """Take the greater of two counts: some servers count on, some say 0 in all other pieces."""
+        """Keep the greatest of all counts, because some servers count on from piece to piece, and others say 0 in all
+        pieces but one."""
         if not isinstance(usage, Mapping):
             return
         counts = {name: count for name, count in usage.items() if _is_count(count)}
@@ -98,40 +103,40 @@ class OpenAIAnswer:
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the model stopped, as the server says it; None as long as it has said nothing."""
+        """Why the model stopped, in the words of the server; None as long as the server has not said it."""
         return self._first.finish_reason
 
     @property
     def usage(self) -> Body | None:
-        """What the server counted, None if nothing."""
+        """The tokens that the server counted; None if it counted none."""
         return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, **self._usage} if self._usage else None
 
     @property
     def message(self) -> Body:
-        """The message, as in an answer that is not streamed."""
+        """The message, in the form that it has in an answer that is not streamed."""
         return self._first.message()
 
     @property
     def reasoning(self) -> str:
-        """The thought, under whatever name it came."""
+        """The thought, whatever the name of its field was."""
         return "".join(self._first.reasoning)
 
     @property
     def thinks_as_autogen_knows(self) -> bool:
-        """Whether the thought came under the name that AutoGen's client reads."""
+        """Whether the thought came in the field that AutoGen's client reads."""
         return "reasoning_content" in self._first.named
 
     @property
     def logprobs(self) -> Body | None:
-        """The probabilities of its tokens, None if the server sent none."""
+        """The probabilities of the answer's tokens; None if the server sent none."""
         return {"content": self._first.logprobs, "refusal": None} if self._first.logprobs else None
 
     def frame(self, kind: str, model: str) -> Body:
-        """What stands round the choices."""
+        """The members of an answer or a piece beside its choices and its usage."""
         return {"id": "", "created": 0, "model": model, **self._frame, "object": kind}
 
     def whole(self, model: str, usage: bool = True) -> Body:
-        """The answer as the server gives it without streaming; `usage` as far as it is to be told."""
+        """The answer as the server gives it without streaming. Without `usage`, the count is left out."""
         choice = {"index": 0, "message": self.message, "finish_reason": self.finish_reason, "logprobs": self.logprobs}
         return {
             **self.frame("chat.completion", model),
@@ -141,24 +146,24 @@ class OpenAIAnswer:
 
 
 class _Choice:
-    """One of the answers that a request asked for."""
+    """One of the choices that a request asked for, which OpenAI's `n` sets."""
 
     def __init__(self) -> None:
         self.content: list[str] = []
         self.refusal: list[str] = []
         self.reasoning: list[str] = []
-        self.named: dict[str, list[str]] = {}  # the thought by the names under which it came
+        self.named: dict[str, list[str]] = {}  # the thought, by the names of its fields
         self.calls: list[_ToolCallParts] = []
-        self.function: _ToolCallParts | None = None  # what tool calls were before 2023-11
+        self.function: _ToolCallParts | None = None  # the form of tool calls before 2023-11
         self.finish_reason: str | None = None
         self.logprobs: list[Any] = []
         self._complete: Mapping[str, Any] = {}
 
     def add(self, choice: Mapping[str, Any]) -> tuple[list[Piece], bool]:
-        """The pieces of text that a part adds, and whether it adds nothing at all."""
+        """The pieces of text that a part adds, and whether the part adds nothing at all."""
         delta = choice.get("delta")
         if isinstance(choice.get("message"), Mapping) and not delta:
-            self._complete = choice["message"]  # some servers send the message again, or only so
+            self._complete = choice["message"]  # whole: repeated by some servers, sent alone by others
         delta = delta if isinstance(delta, Mapping) else {}
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason and self.finish_reason is None:
@@ -179,13 +184,13 @@ class _Choice:
         return pieces, not (pieces or entries or function or reason or delta.get("refusal"))
 
     def end(self) -> list[Piece]:
-        """Take the message that came as such, if nothing else came."""
+        """Take the message that came whole, if nothing else came. Returns its text."""
         whole, self._complete = self._complete, {}
         return [] if self.pieces or self.calls or not whole else self.add({"delta": whole})[0]
 
     @property
     def pieces(self) -> list[Piece]:
-        """All of its text, in one piece each."""
+        """The whole thought and the whole answer, in one piece each."""
         texts = (Piece("".join(self.reasoning), thought=True), Piece("".join(self.content)))
         return [piece for piece in texts if piece.text]
 
@@ -196,7 +201,7 @@ class _Choice:
         thought = said[0][1] if said else ""
         content = delta.get("content")
         answer = content if isinstance(content, str) else ""
-        for part in content if isinstance(content, list) else ():  # Mistral: texts and thoughts in a list
+        for part in content if isinstance(content, list) else ():  # Mistral sends a list of texts and thoughts
             inner = _member(part, "thinking")
             if isinstance(inner, list):
                 thought += "".join(text for one in inner if isinstance(text := _member(one, "text"), str))
@@ -210,7 +215,7 @@ class _Choice:
             yield Piece(answer)
 
     def _call(self, entry: Mapping[str, Any], place: int | None) -> None:
-        """Add a part of a tool call to the call that it belongs to."""
+        """Add a part of a tool call to the call that it belongs to. `place` stands for an index that is missing."""
         index = entry.get("index")
         index = index if isinstance(index, int) else place
         name, begun = entry.get("id"), [call for call in self.calls if index is None or call.index == index]
@@ -239,7 +244,8 @@ class _Choice:
 
 
 class _ToolCallParts:
-    """A tool call. A part belongs to it as long as it is not complete, whatever ids the parts have."""
+    """One tool call, put together from its parts. Some servers give each part another id, so a part belongs to the call
+    as long as the call is not complete."""
 
     def __init__(self, index: int | None, id: str | None) -> None:
         self.index, self.id = index, id
@@ -251,10 +257,10 @@ class _ToolCallParts:
         if isinstance(name, str) and name != self._name and not self._arguments:
             self._name += name
         if arguments and not (arguments.strip() == self._arguments.strip() and self._complete):
-            self._arguments += arguments  # once more the same: some servers end with the whole call
+            self._arguments += arguments  # else they are a repetition: some servers end with the whole call
 
     def is_over_before(self, id: Any, function: Mapping[str, Any]) -> bool:
-        """Whether what comes is another call, although nothing else says so."""
+        """Whether the part that comes next begins another call, although its index does not say so."""
         name, arguments = function.get("name"), _arguments_text(function.get("arguments"))
         if id and self.id and id != self.id and (name or self._complete):
             return True
@@ -278,7 +284,7 @@ class _ToolCallParts:
 
 
 def _arguments_text(arguments: Any) -> str:
-    """Arguments as text: some servers send the object itself."""
+    """The arguments as a text. Some servers send the object itself."""
     if arguments is None or isinstance(arguments, str):
         return arguments or ""
     return json.dumps(arguments)

@@ -1,7 +1,7 @@
-"""The shield beneath AutoGen's OpenAI client: every answer comes as a stream, and is handed over as it was asked for.
+"""The shield beneath AutoGen's OpenAI client. It asks the server for a stream, and hands over what was asked for.
 
-It stands for the SDK's `AsyncOpenAI`, with the one method changed through which all calls of chat completions go:
-`post`. So what the SDK makes of an answer (structured output, errors, retries) stays the SDK's.
+It stands for the SDK's `AsyncOpenAI`. One method is changed, `post`, through which all calls of chat completions go. So
+structured output, errors and retries stay the work of the SDK.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COMPLETIONS_PATH = "/chat/completions"
 
 
 class ShieldedOpenAI(Proxy):
-    """Stands for `AsyncOpenAI` in one call of AutoGen's client."""
+    """Stands for `AsyncOpenAI` in one call of AutoGen's client. That call owns it (`shields.shielded`)."""
 
     def __init__(self, sdk: Any, hearing: Hearing) -> None:
         super().__init__(sdk)
@@ -31,7 +31,7 @@ class ShieldedOpenAI(Proxy):
         self.chat, self.beta = AsyncChat(self), AsyncBeta(self)  # type: ignore[arg-type]
 
     async def post(self, path: str, *, body: Any = None, stream: bool = False, **rest: Any) -> Any:
-        """A request as the SDK makes it."""
+        """Make a request of the SDK. Requests for other things than chat completions go through as they are."""
         if path != _COMPLETIONS_PATH or not isinstance(body, Mapping):
             return await self._real.post(path, body=body, stream=stream, **rest)
         hearing = self._hearing
@@ -42,20 +42,20 @@ class ShieldedOpenAI(Proxy):
             answer = await self._whole(body, rest)
             if answer is not None:
                 return answer
-        plain = {name: value for name, value in body.items() if name != "stream_options"}  # servers refuse it here
+        plain = {name: value for name, value in body.items() if name != "stream_options"}  # refused without stream
         answer = await self._real.post(path, body=plain, stream=False, **rest)
         self._read(answer)
         return answer
 
     def _read(self, answer: Any) -> None:
-        """Note that a whole answer has a thought, wherever it stands."""
+        """Note whether a whole answer has a thought, in any of the fields for it."""
         message = getattr(next(iter(getattr(answer, "choices", None) or ()), None), "message", None)
         extra = getattr(message, "model_extra", None) or {}
         self._hearing.reasoned = any(extra.get(name) for name in ("reasoning_content", "reasoning"))
 
     async def _stream(self, body: Mapping[str, Any], rest: Mapping[str, Any]) -> _Events:
-        """Ask for a stream that ends with its usage. Some servers refuse to be asked for that: older ones of Azure's
-        do, and those that check every name."""
+        """Ask for a stream that ends with its usage. Some servers refuse the option for usage: older ones of Azure, and
+        those that check every name. They are asked again without it."""
         options = {name: value for name, value in rest.get("options", {}).items() if name != "post_parser"}
         given = body.get("stream_options")
         given = dict(given) if isinstance(given, Mapping) else {}
@@ -71,7 +71,7 @@ class ShieldedOpenAI(Proxy):
         return stream
 
     async def _whole(self, body: Mapping[str, Any], rest: Mapping[str, Any]) -> Any | None:
-        """The whole answer, told while it comes; None if the server does not stream it."""
+        """The whole answer, whose text is told while it comes. None if the server does not stream it."""
         hearing, answer = self._hearing, OpenAIAnswer()
         try:
             stream = await self._stream(body, rest)
@@ -90,8 +90,8 @@ class ShieldedOpenAI(Proxy):
 
 
 class _Events(AsyncStream[object]):
-    """A stream of JSON as it is, which knows whether its end was sent. A server may send what is no event, or answer
-    with the JSON of a whole answer."""
+    """A stream of decoded JSON that notes whether the server has sent the end. The server may send lines that are no
+    events, or a whole answer as one JSON text in place of a stream."""
 
     ended = False
 
@@ -102,7 +102,7 @@ class _Events(AsyncStream[object]):
                 yield event
 
     async def whole(self) -> Any | None:
-        """The answer if it came in one piece of JSON."""
+        """The answer, if it came as one JSON text; else None."""
         if "json" not in self.response.headers.get("content-type", ""):
             return None
         text = (await self.response.aread()).lstrip()
@@ -110,7 +110,7 @@ class _Events(AsyncStream[object]):
 
 
 async def _text_pieces(stream: _Events, answer: OpenAIAnswer, hearing: Hearing) -> AsyncIterator[Piece]:
-    """The text of an answer as it comes; at its end `hearing` knows the rest."""
+    """The text of an answer as it comes. When the stream has ended, everything else is noted in `hearing`."""
     hearing.complete = False
     try:
         whole = await stream.whole()
@@ -133,8 +133,8 @@ async def _text_pieces(stream: _Events, answer: OpenAIAnswer, hearing: Hearing) 
 
 
 class _Chunks:
-    """A stream as AutoGen's `create_stream` reads it without a mistake: text alone, then the tool calls with their
-    indices, then the finish reason, then the usage."""
+    """A stream in the one order that AutoGen's `create_stream` reads without a mistake: text alone, then the tool calls
+    with their indices, then the finish reason, then the usage."""
 
     def __init__(self, events: _Events, hearing: Hearing, body: Mapping[str, Any]) -> None:
         self._events, self._hearing, self._answer = events, hearing, OpenAIAnswer()
@@ -181,5 +181,5 @@ class _Chunks:
 
 
 def _is_about(error: APIStatusError, *words: str) -> bool:
-    """Whether a server says that it refuses one of these parts of a request."""
+    """Whether the error of a server names one of these parts of the request as its cause."""
     return 400 <= error.status_code < 500 and any(word in str(error) for word in words)

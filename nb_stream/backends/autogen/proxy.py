@@ -1,4 +1,4 @@
-"""One transparent proxy, which everything extends that stands before an object of AutoGen's or of an SDK's."""
+"""One transparent proxy. Every class that stands before an object of AutoGen's or of an SDK's extends it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 
 class Proxy:
-    """Stands for an object: everything but what a subclass says goes through as it is. It also says that it is of the
-    object's class, because code of the user's own, and AutoGen's, may ask what it is."""
+    """Stands for an object. Everything that a subclass does not define goes through to the object. The proxy also gives
+    the object's class as its own, because AutoGen and code of the user's own may ask for the class."""
 
     def __init__(self, real: Any) -> None:
         self._real = real

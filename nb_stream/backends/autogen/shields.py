@@ -1,14 +1,15 @@
-"""Shields: what stands between AutoGen's model clients and the SDKs that they call, for the time of one call of ours.
+"""Shields: each stands between a model client of AutoGen's and the SDK that the client calls, for one call of ours.
 
-AutoGen 0.7.5 reads a stream less carefully than a whole answer: tool calls beside text, several of them without an
-index, the finish reason beside usage, a thought in two parts and more are lost or mixed up (`_openai_client.py`,
-`create_stream`; `_ollama_client.py`). So a call that is to stream although its agent asks for a whole answer stays
-AutoGen's `create`: the shield asks the server for a stream, tells the text as it comes, and hands over the whole
-answer. For an agent that was built to stream the call is AutoGen's `create_stream`, and the shield hands over pieces
-that it cannot misread.
+AutoGen 0.7.5 reads a stream less carefully than a whole answer. It loses or mixes up tool calls beside text, several
+tool calls without an index, the finish reason beside usage, a thought in two parts, and more (`_openai_client.py`,
+`create_stream`; `_ollama_client.py`).
 
-The client is not touched: a twin of it makes the call (`private.twin`). Whoever calls the same client beside
-us calls it as it is.
+So an agent that was built to ask for a whole answer, and is to stream, still calls AutoGen's `create`. The shield asks
+the server for a stream, tells the text as it comes, and hands over the whole answer. An agent that was built to stream
+calls AutoGen's `create_stream`, and the shield hands over pieces that AutoGen cannot misread.
+
+The client is not changed, because a twin of it makes the call (`private.twin`). If others call the same client at the
+same time, they get the client as it is.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from .proxy import Proxy
 
 
 def is_autogen_client(client: Any) -> bool:
-    """Whether both kinds of calls of a client are AutoGen's own code, and so ask the same."""
+    """Whether `create` and `create_stream` of a client are AutoGen's own code, so that both ask the model the same."""
     for name in ("create", "create_stream"):
         module = getattr(getattr(type(client), name, None), "__module__", "")
         if not module.startswith("autogen_ext.models.") or name in getattr(client, "__dict__", ()):
             return False
-    inner = getattr(client, "client", None)  # of a cache
+    inner = getattr(client, "client", None)  # a cache calls this client
     return not hasattr(inner, "create_stream") or is_autogen_client(inner)
 
 
 def shielded(client: Any, hearing: Hearing) -> Any | None:
-    """What makes one call in the place of a client; None for a client that no shield is for. A cache, or another client
-    round a client, stays in front of it."""
+    """A twin of a client that makes one call through a shield; None if there is no shield for the client. A cache, or
+    another client round a client, gets a twin, too, so that it stays in front of the shield."""
     with contextlib.suppress(TypeError, AttributeError):  # a class of the user's own that cannot have a twin
         for kind in type(client).__mro__:
             if (made := _SHIELDS.get(f"{kind.__module__}.{kind.__name__}")) is not None:
@@ -49,7 +50,7 @@ def shielded(client: Any, hearing: Hearing) -> Any | None:
     return None
 
 
-# --- OpenAI, and all who speak its protocol ---------------------------------------------------------------------------
+# --- OpenAI, and all servers of its protocol --------------------------------------------------------------------------
 
 
 def _openai(sdk: Any, client: Any, hearing: Hearing) -> Any | None:
@@ -64,7 +65,7 @@ def _openai(sdk: Any, client: Any, hearing: Hearing) -> Any | None:
 
 
 class _Ollama(Proxy):
-    """Stands for `ollama.AsyncClient`."""
+    """Stands for `ollama.AsyncClient` in one call of AutoGen's client."""
 
     def __init__(self, sdk: Any, client: Any, hearing: Hearing) -> None:
         super().__init__(sdk)
@@ -92,6 +93,7 @@ class _Ollama(Proxy):
         return last.model_copy(update={"message": message})
 
     async def _told(self, stream: Any) -> AsyncIterator[Any]:
+        """The parts of a stream as they are, whose text is told."""
         self._hearing.complete = False
         async for part in stream:
             await self._hearing.say(getattr(part.message, "thinking", None), thought=True)
@@ -100,7 +102,7 @@ class _Ollama(Proxy):
             yield part
 
     async def _pieces(self, stream: Any) -> AsyncIterator[Any]:
-        """The stream with a last part that has no text: AutoGen drops a text that comes in one part, with its usage."""
+        """The stream, with a part without text at its end. AutoGen drops text and usage of an answer of one part."""
         part, called = None, False
         async for part in self._told(stream):
             called = called or bool(part.message.tool_calls)
@@ -117,7 +119,7 @@ class _Ollama(Proxy):
 
 
 class _Anthropic(Proxy):
-    """Stands for `anthropic.AsyncAnthropic`, whose thoughts and texts AutoGen streams as one."""
+    """Stands for `anthropic.AsyncAnthropic` in one call of AutoGen's client, which mixes thoughts and texts."""
 
     def __init__(self, sdk: Any, client: Any, hearing: Hearing) -> None:
         super().__init__(sdk)
@@ -155,7 +157,7 @@ class _AnthropicMessages(Proxy):
 
 
 def _grow(message: Any, event: Any, inputs: dict[int, str]) -> None:
-    """Add an event of a stream to the message that it is about."""
+    """Add an event of a stream to the message that the stream makes. `inputs` has the JSON of tool calls so far."""
     if event.type == "content_block_start":
         message.content.append(event.content_block)
     elif event.type == "content_block_delta":
@@ -181,4 +183,5 @@ _SHIELDS: dict[str, Callable[[Any, Any, Hearing], Any | None]] = {
     "autogen_ext.models.ollama._ollama_client.BaseOllamaChatCompletionClient": _Ollama,
     "autogen_ext.models.anthropic._anthropic_client.BaseAnthropicChatCompletionClient": _Anthropic,
 }
-"""By the class of AutoGen 0.7.5 whose calls it knows. No import: each class needs a package that may be missing."""
+"""The shields, by the class of AutoGen 0.7.5 whose calls they know. The classes are named and not imported, because
+each needs a package that may be missing."""

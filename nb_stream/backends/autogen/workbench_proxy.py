@@ -1,8 +1,10 @@
-"""Tool calls: one that dies must not take its agent with it, and what it begins belongs to the run.
+"""Puts a proxy before each workbench for the time of a run, so that a tool that dies does not hang its agent.
 
-An AssistantAgent waits for its tools without end if one of them ends by anything but a result or an ordinary exception
-inside a workbench of AutoGen's own: a workbench of the user's that raises, a tool that raises CancelledError (0.7.5,
-`_assistant_agent.py`, step 4B). For the time of a run, such an end becomes the error result that it should be.
+An AssistantAgent expects each tool to end by a result, or by an ordinary exception inside a workbench of AutoGen's own.
+If a workbench of the user's raises, or a tool raises CancelledError, the agent waits for ever (0.7.5,
+`_assistant_agent.py`, step 4B). For the time of a run, such an end becomes an error result.
+
+The proxy also notes which agent calls a tool, so that an agent or team that the tool runs belongs to the run (`turns`).
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from .turns import Caller, called, caller, calling
 
 @contextlib.contextmanager
 def guarded(tree: TeamTree, goes_on: Callable[[], bool], tasks: MutableSet[asyncio.Task[Any]]) -> Iterator[None]:
-    """Guard the tools of these agents while `goes_on()`: if a run is cut off, its tools are to die. `tasks` takes the
-    tasks in which they work: an agent that is cancelled leaves them behind."""
+    """For the time of a run, guard the tools of the agents in the tree. `goes_on` says whether the run goes on: if it
+    was cut off, its tools shall die. The tasks in which tools work are added to `tasks`, because an agent that is
+    cancelled leaves them behind."""
     with contextlib.ExitStack() as stack:
         for node in tree.nodes:
             benches = private.workbenches(node.agent)
@@ -35,13 +38,13 @@ def guarded(tree: TeamTree, goes_on: Callable[[], bool], tasks: MutableSet[async
 
 
 def _runs(tree: TeamTree, bench: Any) -> dict[str, frozenset[int]]:
-    """By the names of the tools that run an agent or a team, what they may begin."""
+    """For each tool that runs an agent or a team, by its name: the `id()` of everything that the tool may begin."""
     return {used.tool.name: reach(tree, used.runner) for used in private.runners_in(bench)}
 
 
 class WorkbenchProxy(Proxy):
-    """Stands before a workbench. Everything but tool calls goes through as it is, and so do calls in turns that do not
-    belong to the run."""
+    """Stands before a workbench for the time of a run; `guarded` owns it. Everything but tool calls goes through as it
+    is, and so do the tool calls of turns that do not belong to the run."""
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class WorkbenchProxy(Proxy):
         try:
             with calling(self._for_tool(who, args, options)):
                 result: ToolResult = await self._real.call_tool(*args, **options)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the agent waits, whatever was raised
             result = self._result(error, args, options)
         return result
 
@@ -79,19 +82,21 @@ class WorkbenchProxy(Proxy):
             async with closing(called(who, lambda: self._real.call_tool_stream(*args, **options))) as stream:
                 async for item in stream:
                     yield item
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, the agent waits
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the agent waits, whatever was raised
             yield self._result(error, args, options)
 
     def _begins(self) -> None:
+        """Note that a tool works in the current task."""
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
 
     def _for_tool(self, who: Caller, args: Sequence[Any], options: Mapping[str, Any]) -> Caller:
-        """The caller, as one of its tools: that may begin what it was made for, and nothing else."""
+        """The caller for the time of a tool call. It may begin what the tool runs, and nothing else."""
         return who._replace(may_begin=self._runs.get(_call_argument(0, "name", args, options), frozenset()))
 
     def _result(self, error: BaseException, args: Sequence[Any], options: Mapping[str, Any]) -> ToolResult:
+        """The error result for the agent. Raises `error` again if the run or the call itself was cancelled."""
         cancelled = isinstance(error, asyncio.CancelledError)
         token = _call_argument(2, "cancellation_token", args, options)
         if cancelled and (not self._goes_on() or (token is not None and token.is_cancelled())):
@@ -102,5 +107,5 @@ class WorkbenchProxy(Proxy):
 
 
 def _call_argument(at: int, name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """An argument of `call_tool`, however it was passed."""
+    """An argument of `call_tool`, whether it was passed by position or by name."""
     return args[at] if len(args) > at else options.get(name)
