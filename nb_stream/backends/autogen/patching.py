@@ -1,4 +1,7 @@
-"""Attributes of objects that are not ours: replaced for a time, and put back."""
+"""Replaces attributes of objects that are not ours for a time, and puts them back.
+
+All hooks of a run use it, so that after the run every agent, manager and container is what it was.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ _NONE = object()
 
 
 class patched(AbstractContextManager[None]):
-    """Gives a thing these attributes for a time: `with patched(agent, name=value):`. Then each of them is what it was
-    before, whatever was written to it meanwhile. What only the class had is the class's own again.
+    """Gives a thing these attributes for a time: `with patched(agent, name=value):`. At the exit, each of them is what
+    it was before, whatever was written to it meanwhile. An attribute that only the class had is removed from the thing.
 
-    An attribute is written into the thing itself, past any `__setattr__` of the user's; a property is written as one.
-    One that is dropped without its exit puts nothing back: that is how the parts of a run that was cut off stay as they
-    are.
+    An attribute is written into the thing's own `__dict__`, past any `__setattr__` of the user's. A property with a
+    setter is set through the setter. If a `patched` is dropped without its exit, nothing is put back: that is how the
+    parts of a run that was cut off stay as they are.
     """
 
     def __init__(self, thing: Any, **values: Any) -> None:

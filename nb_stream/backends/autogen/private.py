@@ -1,8 +1,9 @@
 """Every private attribute of AutoGen's agents and teams that nb_stream touches, each behind a named function.
 
-Read from autogen-agentchat and autogen-core 0.7.5. AutoGen is in maintenance mode and has no public way to list the
-participants of a team or to switch streaming. What its runtime has stands in `private_runtime`. A missing attribute
-raises a `BackendError` that names it, so that a new release fails in words and not in silence.
+They were read from autogen-agentchat and autogen-core 0.7.5. AutoGen is in maintenance mode and has no public way to
+list the participants of a team or to switch streaming. The attributes of its runtime, managers and containers stand in
+`private_runtime`. A missing attribute raises a `BackendError` that names it, so that a new release fails in words and
+not in silence.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ TESTED_VERSION = "0.7.5"
 
 
 def attribute(owner: Any, name: str) -> Any:
-    """A private attribute. Raises BackendError if the installed AutoGen does not have it."""
+    """The value of a private attribute. Raises BackendError if the installed AutoGen does not have it."""
     try:
         return getattr(owner, name)
     except AttributeError:
@@ -40,7 +41,7 @@ def attribute(owner: Any, name: str) -> Any:
 
 
 def is_autogen_class(thing: Any) -> bool:
-    """Whether an agent or team is of a class of AutoGen's, whose attributes are known."""
+    """Whether the class of an agent or team is AutoGen's own, so that its attributes are known."""
     return type(thing).__module__.startswith(("autogen_agentchat.", "autogen_ext."))
 
 
@@ -56,13 +57,13 @@ def inner_team(agent: Any) -> Any | None:
 
 
 def inner_stand_in(agent: Any) -> StandIn | None:
-    """What stands in for the team inside a SocietyOfMindAgent, if anything does."""
+    """The stand-in for the team inside a SocietyOfMindAgent; None if there is none."""
     team = getattr(agent, "_team", None) if is_autogen_class(agent) else None
     return team if isinstance(team, StandIn) else None
 
 
 def inner_teams(thing: Any) -> list[BaseGroupChat]:
-    """The teams that an agent or team runs itself. One of the user's own may keep them under any name."""
+    """The teams that an agent or team runs itself. A class of the user's own may keep them in any attribute."""
     if is_autogen_class(thing):
         return [team] if (team := inner_team(thing)) is not None else []
     found: list[BaseGroupChat] = []
@@ -79,7 +80,7 @@ def wrapped_agent(agent: Any) -> Any | None:
 
 class ToolRunner(NamedTuple):
     """An agent or team that is called as a tool, with the tool and its workbench. `shown` says whether the workbench
-    lets anything of it be seen: only a streaming one does."""
+    hands on the messages of the agent or team. Only a streaming workbench does."""
 
     runner: Any
     tool: Any
@@ -96,7 +97,7 @@ def tool_runners(agent: Any) -> Iterator[ToolRunner]:
 
 
 def runners_in(workbench: Any) -> Iterator[ToolRunner]:
-    """The same for one workbench."""
+    """The agents and teams that the tools of one workbench call."""
     for tool in getattr(workbench, "_tools", ()):
         runner = getattr(tool, "_task_runner", None)
         if runner is not None:
@@ -104,18 +105,18 @@ def runners_in(workbench: Any) -> Iterator[ToolRunner]:
 
 
 def manager_name(team: BaseGroupChat) -> str:
-    """The name with which the manager of a team signs (`_base_group_chat.py`)."""
+    """The name that the manager of a team puts on its messages (`_base_group_chat.py`)."""
     return str(attribute(team, "_group_chat_manager_name"))
 
 
 def emits_events(team: BaseGroupChat) -> bool:
-    """Whether a team gives out what its manager does (`_base_group_chat.py`)."""
+    """Whether a team yields the events of its manager (`_base_group_chat.py`)."""
     return bool(getattr(team, "_emit_team_events", False))
 
 
 def is_watched(team: BaseGroupChat) -> bool:
-    """Whether code of the user's own looks at all that goes through a team's runtime: intervention handlers
-    (`_single_threaded_agent_runtime.py`)."""
+    """Whether a team's runtime has intervention handlers, by which code of the user's own sees all that goes through
+    the runtime (`_single_threaded_agent_runtime.py`)."""
     return bool(getattr(getattr(team, "_runtime", None), "_intervention_handlers", None))
 
 
@@ -130,19 +131,19 @@ def streams(agent: Any) -> bool | None:
 
 
 def set_streams(agent: Any, on: bool) -> None:
-    """Let the agent's next turn stream, or not. A plain write: any thread may do it."""
+    """Let the agent's next turn stream, or not. Any thread may call it, because it is a plain write."""
     agent._model_client_stream = on
 
 
 def streams_put_back(agent: Any) -> contextlib.AbstractContextManager[None]:
-    """Let an agent's flag be, in the end, what it is now."""
+    """At the exit, give an agent's flag the value that it has at the call."""
     built = streams(agent)
     return contextlib.nullcontext() if built is None else patched(agent, _model_client_stream=built)
 
 
 def selector_streams(selector: Any) -> bool | None:
-    """Whether a SelectorGroupChat, or its manager, streams its choices; None for others
-    (`_selector_group_chat.py`). The manager copies the team's flag when it is made, and reads it for each choice."""
+    """Whether a SelectorGroupChat, or its manager, streams its choices; None for other teams and managers
+    (`_selector_group_chat.py`). The manager copies the team's flag when it is made, and reads it at each choice."""
     flag = getattr(selector, "_model_client_streaming", None)
     return flag if isinstance(flag, bool) else None
 
@@ -153,7 +154,7 @@ def set_selector_streams(manager: Any, on: bool) -> None:
 
 
 def selector_streams_put_back(manager: Any) -> contextlib.AbstractContextManager[None]:
-    """Let a manager's flag be, in the end, what it is now."""
+    """At the exit, give a manager's flag the value that it has at the call."""
     built = selector_streams(manager)
     return contextlib.nullcontext() if built is None else patched(manager, _model_client_streaming=built)
 
@@ -175,14 +176,16 @@ def model_client(owner: Any) -> Any | None:
 
 
 def runs_code_only(agent: Any) -> bool:
-    """Whether an agent runs the code of others and asks no model: its messages are what programs printed
+    """Whether an agent runs the code of others and asks no model. Programs have printed the text of its messages
     (`_code_executor_agent.py`, `on_messages_stream`)."""
     return isinstance(agent, CodeExecutorAgent) and model_client(agent) is None
 
 
 def model_name(client: Any) -> str | None:
-    """The name of the model that a client calls (`_openai_client.py`, `_create_args`; a cache has the `client` that it
-    is for), or at least of its family; None if it says neither."""
+    """The name of the model that a client calls, else the name of the model's family, else None.
+
+    The name stands in `_create_args` (`_openai_client.py`). A cache has the client that it stands before as `client`.
+    """
     known = (_item(getattr(client, "_create_args", None), "model"), getattr(client, "model", None))
     inner = getattr(client, "client", None)
     name = next((name for name in known if isinstance(name, str)), None) or (model_name(inner) if inner else None)
@@ -199,14 +202,17 @@ def model_client_replaced(owner: Any, client: Any) -> patched:
     return patched(owner, _model_client=client)
 
 
-_TWINS: dict[tuple[type, str], Any] = {}
+_TWINS: dict[tuple[type, str], Any] = {}  # the classes of twins, by the client's class and the name of the attribute
 
 
 def twin(client: Any, name: str, value: Any) -> Any:
-    """The same client once more, with another value of one attribute: what either of the two notes down (usage, the
-    number of tool calls) both have, as they have one `__dict__`. Raises TypeError for a client without one.
+    """A second object of the same client, in which one attribute has another value. The client itself is not changed.
 
-    For `_client` of AutoGen's clients, which is the SDK's client (`_openai_client.py`, `_ollama_client.py`,
+    The two share one `__dict__`. So what either of them notes down (usage, the number of tool calls) both have. The
+    attribute is a property of the twin's class, which goes before the `__dict__`. Raises TypeError if the client cannot
+    have a twin.
+
+    It is used for `_client` of AutoGen's clients, which is the SDK's client (`_openai_client.py`, `_ollama_client.py`,
     `_anthropic_client.py`), and for `client` of a ChatCompletionCache.
     """
     kind: Any = type(client)
@@ -217,7 +223,7 @@ def twin(client: Any, name: str, value: Any) -> Any:
             "__slots__": (slot,),
             "__module__": kind.__module__,
             "__qualname__": kind.__qualname__,
-            "__del__": lambda self: None,  # the client goes on when its twin is forgotten
+            "__del__": lambda self: None,  # else dropping the twin would close the client, which goes on
             name: property(operator.attrgetter(slot)),
         }
         made = _TWINS[kind, name] = type(kind)(kind.__name__, (kind,), own)
@@ -228,19 +234,20 @@ def twin(client: Any, name: str, value: Any) -> Any:
 
 
 def sdk_client(client: Any) -> Any | None:
-    """The SDK's client that one of AutoGen's model clients calls, None if there is none."""
+    """The client of an SDK that a model client of AutoGen's calls; None if there is none."""
     return getattr(client, "_client", None)
 
 
 def tool_name(name: str) -> str:
-    """The name of a tool as `create` of the OpenAI client corrects it, and `create_stream` does not."""
+    """The name of a tool, corrected. `create` of AutoGen's OpenAI client corrects it, and `create_stream` does not."""
     from autogen_ext.models.openai._openai_client import normalize_name
 
     return normalize_name(name)
 
 
 def next_tool_id(client: Any) -> None:
-    """Count on the ids of tool calls, which `create` of the Ollama client does and `create_stream` forgets."""
+    """Advance the number in the ids of tool calls. `create` of AutoGen's Ollama client does so, and `create_stream`
+    forgets it."""
     client._tool_id = attribute(client, "_tool_id") + 1
 
 
@@ -253,8 +260,8 @@ def reads_terminal(agent: UserProxyAgent) -> bool:
 
 
 def input_of(agent: UserProxyAgent) -> Callable[..., Awaitable[str]]:
-    """What asks as a UserProxyAgent does now, with a prompt and a cancellation token (`_user_proxy_agent.py`,
-    `_get_input`)."""
+    """A function that asks as a UserProxyAgent asks now. It takes a prompt and a cancellation token
+    (`_user_proxy_agent.py`, `_get_input`)."""
     function, is_async = agent.input_func, attribute(agent, "_is_async")
 
     async def ask(prompt: str, cancellation_token: Any) -> str:
@@ -268,8 +275,8 @@ def input_of(agent: UserProxyAgent) -> Callable[..., Awaitable[str]]:
 
 
 def input_function(agent: UserProxyAgent, function: Any) -> patched:
-    """For a time, let an agent ask by the coroutine function `function` (`_user_proxy_agent.py`; `_is_async` is decided
-    when the agent is made)."""
+    """For a time, let an agent ask by the coroutine function `function` (`_user_proxy_agent.py`). `_is_async` is
+    set only when the agent is made, so it is replaced, too."""
     attribute(agent, "_is_async")
     return patched(agent, input_func=function, _is_async=True)
 
@@ -285,7 +292,7 @@ def approval_is_async(agent: CodeExecutorAgent) -> bool:
 
 
 def approval_function(agent: CodeExecutorAgent, function: Any) -> patched:
-    """For a time, let an agent ask the coroutine function `function` before it runs code (`_code_executor_agent.py`;
-    `_approval_func_is_async` is decided when the agent is made)."""
+    """For a time, let an agent ask by the coroutine function `function` before it runs code
+    (`_code_executor_agent.py`). `_approval_func_is_async` is set when the agent is made, so it is replaced, too."""
     attribute(agent, "_approval_func"), attribute(agent, "_approval_func_is_async")
     return patched(agent, _approval_func=function, _approval_func_is_async=True)

@@ -1,7 +1,11 @@
-"""Every private attribute of AutoGen's runtime, managers and containers that nb_stream touches: how teams run.
+"""Every private attribute of AutoGen's runtime, managers and containers that nb_stream touches, by named functions.
 
-Read from autogen-agentchat and autogen-core 0.7.5, as `private`, which has those of agents. AutoGen has no public way
-to end a run after a turn, or to use a team again after a failure.
+They were read from autogen-agentchat and autogen-core 0.7.5. AutoGen has no public way to end a run after a turn, or to
+use a team again after a failure. The attributes of agents and clients stand in `private`.
+
+A team keeps each participant in a container, which collects messages in a buffer and gives them to the participant in
+its next turn. The manager chooses whose turn is next. Both are agents of a runtime, which is the team's own
+("embedded") or one that the user has passed in. All functions belong to the loop of the run.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ def is_running(team: Any) -> bool:
 
 
 async def manager(team: BaseGroupChat) -> Any:
-    """The group chat manager of a team. Sets the team up as `save_state` does, if it has not run yet."""
+    """The group chat manager of a team. If the team has not run yet, it is set up first, as `save_state` does."""
     runtime = attribute(team, "_runtime")
     if not attribute(team, "_initialized"):
         await team._init(runtime)
@@ -41,13 +45,13 @@ async def manager(team: BaseGroupChat) -> Any:
 
 
 def output_queue(manager: Any) -> Any:
-    """Where a manager puts the messages that its team yields (`_base_group_chat_manager.py`)."""
+    """The queue into which a manager puts the messages that its team yields (`_base_group_chat_manager.py`)."""
     return attribute(manager, "_output_message_queue")
 
 
 def output_queue_replaced(manager: Any, queue: Any) -> patched:
-    """For a time, replace where a manager puts its team's messages. The team itself goes on reading from the old
-    one."""
+    """For a time, replace the queue into which a manager puts messages. The team itself goes on reading from the old
+    queue."""
     return patched(manager, _output_message_queue=queue)
 
 
@@ -66,7 +70,7 @@ def condition_replaced(manager: Any, value: TerminationCondition) -> patched:
 
 
 class RuntimeAgents(NamedTuple):
-    """The agents that a team's runtime has for it: the manager, and a container for each participant."""
+    """The agents of a team in its runtime: the manager, and a container for each participant."""
 
     manager: Any
     containers: list[Any]
@@ -88,39 +92,40 @@ async def parts(team: BaseGroupChat) -> RuntimeAgents:
 
 
 def thread(manager: Any) -> list[Any]:
-    """All that a manager has heard (`_base_group_chat_manager.py`)."""
+    """All messages that a manager knows (`_base_group_chat_manager.py`)."""
     messages: list[Any] = attribute(manager, "_message_thread")
     return messages
 
 
 def set_thread(manager: Any, messages: list[Any]) -> None:
-    """Replace what a manager has heard."""
+    """Replace the messages that a manager knows."""
     manager._message_thread = messages
 
 
 def selector_context(manager: Any) -> Any | None:
-    """What a selector's model is shown of the conversation, None for other managers (`_selector_group_chat.py`; it is
-    no part of the saved state)."""
+    """The model context of a selector; None for other managers. It is not saved (`_selector_group_chat.py`)."""
     return getattr(manager, "_model_context", None)
 
 
 def set_selector_context(manager: Any, context: Any) -> None:
-    """Replace what a selector's model is shown."""
+    """Replace the model context of a selector."""
     manager._model_context = context
 
 
 def speaking_in_graph(manager: Any) -> list[str]:
-    """Who has a turn in a GraphFlow; empty for other managers. They are no part of the saved state: they have left the
-    queue of those who are ready (`_digraph_group_chat.py`)."""
+    """The names of the agents that have a turn in a GraphFlow; empty for other managers. AutoGen does not save them:
+    they have left the queue of agents that are ready, and only that queue is saved (`_digraph_group_chat.py`)."""
     return list(attribute(manager, "_active_speakers")) if isinstance(manager, GraphFlowManager) else []
 
 
 def resume_graph(manager: Any, speaking: Sequence[str]) -> None:
-    """Let the manager of a GraphFlow that has loaded a state go on where it was saved; does nothing for others.
+    """Let the manager of a GraphFlow that has loaded a state go on where it was saved. Does nothing for other managers.
 
-    `speaking` had a turn. What led to a node is forgotten again when the node is given its turn, and AutoGen keeps a
-    list of what is to be forgotten then, which it does not save (`_triggered_activation_groups`): in a loaded graph no
-    node of a loop came to its second turn. The list follows from the rest of the state.
+    `speaking` are the agents that had a turn. They are put at the front of the queue again.
+
+    When a node gets its turn, AutoGen forgets the edges that led to it. It keeps a list of what to forget then,
+    `_triggered_activation_groups`, and does not save that list. Without the list, no node of a loop would get a second
+    turn in a loaded graph. The list follows from the rest of the state, so it is made anew here.
     """
     if not isinstance(manager, GraphFlowManager):
         return
@@ -133,7 +138,7 @@ def resume_graph(manager: Any, speaking: Sequence[str]) -> None:
             left = remaining.get(node, {}).get(group, 1)
             if left <= 0 if activation == "all" else enqueued.get(node, {}).get(group, False):
                 triggered.setdefault(node, set()).add(group)
-        if node not in ready:  # a bare team has loaded the state before
+        if node not in ready:  # left by a bare team that loaded the state without the list
             manager._reset_triggered_activation_groups(node)
 
 
@@ -143,21 +148,23 @@ def agent_of_container(container: Any) -> Any:
 
 
 def buffer(container: Any) -> list[Any]:
-    """What waits to be given to a container's agent in its next turn."""
+    """The messages that a container's agent is given in its next turn."""
     messages: list[Any] = attribute(container, "_message_buffer")
     return messages
 
 
 def set_buffer(container: Any, messages: list[Any]) -> None:
-    """Replace what waits for a container's agent."""
+    """Replace the messages that a container's agent is given in its next turn."""
     container._message_buffer = messages
 
 
 def shields(team: BaseGroupChat, parts: RuntimeAgents) -> list[patched]:
-    """What lets the rest of a run that is cut off end in silence. A manager and containers on a runtime of the user's
-    fail in silence once they are disarmed: such a runtime may end on any exception. A runtime of the team's own takes
-    a new queue when it is stopped, where what goes on would report work that the queue does not know
-    (`_single_threaded_agent_runtime.py`)."""
+    """Replacements that let the rest of a run that was cut off end in silence (`_single_threaded_agent_runtime.py`).
+
+    A runtime of the user's may end on any exception. So on such a runtime, a manager or container that is disarmed
+    raises nothing. A runtime of the team's own takes a new queue when it is stopped. Tasks that go on would report to
+    that queue that they have done work which it does not know, and fail. So the new queue takes such reports.
+    """
     if attribute(team, "_embedded_runtime"):
         runtime = attribute(team, "_runtime")
         return [patched(runtime, stop_when_idle=_lenient(runtime, runtime.stop_when_idle))]
@@ -188,13 +195,13 @@ def _shielded(part: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def disarm_container(container: Any) -> None:
-    """Cut a container off from its agent: a message that was under way must not give it a turn any more."""
+    """Cut a container off from its agent, so that a message that is still under way gives the agent no turn."""
     container._agent, container._message_buffer = _Nobody(container._agent), []
     container._disarmed = True
 
 
 def disarm_manager(manager: Any) -> None:
-    """Cut a manager off from what its successor shares with it."""
+    """Cut a manager off from the objects that the team's new manager takes over."""
     manager._termination_condition, manager._message_thread = None, []
     manager._disarmed = True
     if getattr(manager, "_model_context", None) is not None:
@@ -202,7 +209,7 @@ def disarm_manager(manager: Any) -> None:
 
 
 class _Nobody:
-    """In the place of an agent that has left."""
+    """Stands in a disarmed container in the place of its agent. Its turn raises CancelledError."""
 
     def __init__(self, agent: Any) -> None:
         self.name, self.description = agent.name, agent.description
@@ -213,8 +220,8 @@ class _Nobody:
 
 
 def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
-    """End a runtime that a team has for its own (`_single_threaded_agent_runtime.py`); returns the tasks that are left
-    to be cancelled. A runtime of the user's goes on: others may use it."""
+    """End the runtime of a team, if it is the team's own and of this loop (`_single_threaded_agent_runtime.py`).
+    Returns its tasks, which the caller must cancel. A runtime of the user's goes on, because others may use it."""
     runtime = attribute(team, "_runtime")
     if not (attribute(team, "_embedded_runtime") and isinstance(runtime, SingleThreadedAgentRuntime)):
         return []
@@ -222,34 +229,34 @@ def cut_off(team: BaseGroupChat) -> list[asyncio.Task[Any]]:
     if context is None or context._run_task.get_loop() is not asyncio.get_running_loop():
         return []
     queue = attribute(runtime, "_message_queue")
-    context._stopped.set()  # in this order: its loop would spin on a queue that is shut while it is not stopped
-    runtime._background_exception = None  # raised there, a CancelledError would take the place of the failure
+    context._stopped.set()  # first: until it is stopped, its loop would spin on a queue that is shut
+    runtime._background_exception = None  # else its CancelledError would hide the failure
     queue.shutdown(immediate=True)
-    queue.task_done = lambda: None  # nobody waits for those who take no notice
+    queue.task_done = lambda: None  # tasks that take no notice may report later
     queue._unfinished_tasks = 0
     queue._finished.set()
     return list(getattr(runtime, "_background_tasks", ()))
 
 
 def failure(team: BaseGroupChat) -> BaseException | None:
-    """What has ended the runtime of a team that runs (`_single_threaded_agent_runtime.py`), None while it goes on.
-    The team's own report of it may be lost, or wait until all other agents have finished."""
+    """The error that has ended the runtime of a team in a run (`_single_threaded_agent_runtime.py`); None while the
+    runtime goes on. The team's own report of the error may be lost, or wait until all other agents have finished."""
     runtime = attribute(team, "_runtime")
     if not is_running(team) or not isinstance(runtime, SingleThreadedAgentRuntime):
         return None
     context = getattr(runtime, "_run_context", None)
-    if context is None:  # it ended; and if nothing is left to be read, it did so without a report
+    if context is None:  # the runtime has ended; an empty queue means that it made no report
         lost = bool(attribute(team, "_embedded_runtime")) and attribute(team, "_output_message_queue").empty()
         return asyncio.CancelledError("An agent raised it.") if lost else None
     if context._run_task.done():
         return asyncio.CancelledError() if context._run_task.cancelled() else context._run_task.exception()
-    found: BaseException | None = getattr(runtime, "_background_exception", None)  # others follow the first one
+    found: BaseException | None = getattr(runtime, "_background_exception", None)  # errors of other agents follow it
     return found
 
 
 def is_stale(team: BaseGroupChat, parts: RuntimeAgents) -> bool:
-    """Whether an earlier failure or cancel has left a team that does not run unfit for the next run: with an exception
-    in its runtime, or with speakers in its manager."""
+    """Whether an earlier failure or cancel has left a team unfit for the next run. Such a team has an exception in its
+    runtime, or speakers in its manager. Ask only for a team that does not run."""
     poisoned = getattr(attribute(team, "_runtime"), "_background_exception", None) is not None
     return (poisoned and bool(attribute(team, "_embedded_runtime"))) or bool(
         getattr(parts.manager, "_active_speakers", ())
@@ -257,15 +264,16 @@ def is_stale(team: BaseGroupChat, parts: RuntimeAgents) -> bool:
 
 
 def fail(team: BaseGroupChat, error: BaseException) -> None:
-    """Let the `run_stream` of a team raise what a failed run raises (`_base_group_chat.py`)."""
+    """Let the `run_stream` of a team raise `error` in the way in which it raises errors of agents
+    (`_base_group_chat.py`)."""
     message = StopMessage(content="An exception occurred in the runtime.", source=manager_name(team))
     report = GroupChatTermination(message=message, error=SerializableException.from_exception(error))  # type: ignore[arg-type]
     attribute(team, "_output_message_queue").put_nowait(report)
 
 
 async def retire(team: BaseGroupChat) -> None:
-    """Take a team's agents out of a runtime of the user's, so that nothing reaches them any more; and let the runtime
-    go on if a failure has ended it."""
+    """Take a team's manager and containers out of a runtime of the user's, so that no message reaches them any more. If
+    a failure has ended the runtime, start it again. Does nothing for a runtime of the team's own."""
     runtime = attribute(team, "_runtime")
     if attribute(team, "_embedded_runtime") or not isinstance(runtime, SingleThreadedAgentRuntime):
         return
@@ -287,8 +295,9 @@ async def retire(team: BaseGroupChat) -> None:
 
 
 def rebuild(team: BaseGroupChat) -> None:
-    """Give a team a new runtime and queue, and no manager, as if it had just been built. On a runtime of the user's
-    the team takes a new id, so that nothing of the old one is taken for its own."""
+    """Put a team into the state of one that was just built: with a new queue, and no manager or containers. A runtime
+    of the team's own is replaced. On a runtime of the user's the team gets a new id, so that no message to the old
+    containers reaches the new ones."""
     if attribute(team, "_embedded_runtime"):
         team._runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
     else:
