@@ -1,19 +1,23 @@
-"""What AutoGen's messages mean: each message class of AgentChat as an `Event`.
+"""Turns each message of AgentChat into an `Event`, so that nothing else must know AutoGen's message classes.
 
-The events of AutoGen 0.7.5 come in orders of its own, which `core.message_matching` makes sense of. A chunk's id
-(`full_message_id`) is that of its message, but a thought takes the id away from its answer (`_assistant_agent.py`,
-step 4), the calls of a tool loop share one id, and CodeExecutorAgent and selectors give none. OpenAI's client reports
-text before a tool call as a thought. It writes `<think>` marks round `reasoning_content`, and takes them off again by
-stripping characters, which eats letters of the thought (`_openai_client.py`). A selector that streams reports its
-model's words (SelectorEvent) and then the choice (SelectSpeakerEvent). It reports no usage of streamed calls that
-nobody asked to count, nor of those of a selector or an orchestrator, nor of code drafts.
+This is the only module that knows the fields of the message classes. A message of a class that is not listed is shown
+by its own `to_text()`. Nothing that a team yields is dropped, even if reading it raises (`reading`).
 
-The only module that knows the message classes' fields. A class that is not listed is shown by its own `to_text()`:
-nothing that a team yields is dropped, whatever reading it raises (`reading`).
+AutoGen 0.7.5 says less than a reader needs, and `core.message_matching` makes sense of the rest:
 
-Text that no model wrote (what a program printed, what a tool gave) has `preformatted` in its event's data: it is shown
-as it is, and never read as Markdown. A class of the user's own says so by an attribute, `preformatted = True`, and a
-single message by its `metadata={"preformatted": "true"}`.
+- The id of a chunk (`full_message_id`) is the id of its message. But a thought takes the id away from its answer
+  (`_assistant_agent.py`, step 4), the calls of a tool loop share one id, and the chunks of CodeExecutorAgent and of
+  selectors have no id.
+- The client for OpenAI reports text before a tool call as a thought. It writes `<think>` marks round
+  `reasoning_content`, and takes them off again by stripping characters, which eats letters of the thought
+  (`_openai_client.py`).
+- A selector that streams reports the words of its model (SelectorEvent) and then the choice (SelectSpeakerEvent).
+- AutoGen reports no usage of streamed calls if nobody asked to count, of calls of a selector or an orchestrator, and of
+  drafts of code.
+
+Some text was written by no model: a program printed it, or a tool gave it. Its event has `preformatted` in its data. It
+is shown as it is, and never read as Markdown. A message class of the user's own says so by an attribute,
+`preformatted = True`, and a single message by its `metadata={"preformatted": "true"}`.
 """
 
 from __future__ import annotations
@@ -51,9 +55,9 @@ from .reading import NEVER_CAUGHT, brief, class_name, is_a, json_form, reason, s
 ReportFault = Callable[[str], None]
 
 _MAX_TOKENS = 2**53
-"""From there on, JSON's numbers are not exact."""
+"""From this count on, many readers of JSON do not read a number exactly."""
 
-_MAX_FAULTS = 20  # that one run tells
+_MAX_FAULTS = 20  # sentences in one run
 
 
 def event_of(
@@ -66,9 +70,9 @@ def event_of(
     printed: bool = False,
     tell: ReportFault = lambda sentence: None,
 ) -> Event:
-    """The event that a message of a team stands for, as said by the agent at `path`, whose `name` is taken if the
-    message names none. `printed` says that a program wrote it. `tell` gets a sentence on each part that could not be
-    read."""
+    """The event of a message that the agent at `path` said. `name` is taken as the author if the message names none.
+    `final` says that the message is the last one of its `turn`, and `printed` that a program wrote its text. `tell`
+    gets a sentence for each part that could not be read. Raises nothing but KeyboardInterrupt and CancelledError."""
     reader = _Reader(message)
     said: dict[str, Any] = {
         "agent": source_of(message, name),
@@ -81,7 +85,7 @@ def event_of(
         event = _event_from(reader, said, final, printed)
     except NEVER_CAUGHT:
         raise
-    except BaseException as error:  # noqa: BLE001 - whatever it is: the message must not be lost for it
+    except BaseException as error:  # noqa: BLE001 - the message must not be lost, whatever its class raises
         text = f"{reader.name} could not be shown: {brief(error)}"
         event = Message(kind=CellKind.OTHER, text=text, type=reader.name, final=final, **said)
         reader.faults.clear()
@@ -97,7 +101,8 @@ def text_of(message: Any) -> str:
 
 
 class Faults:
-    """What could not be read in one run, each told once: a class that fails may be said a thousand times."""
+    """The sentences on what could not be read in one run. Each is told once, because a team may yield a thousand
+    messages of a class that fails. The backend makes one for each run."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -110,7 +115,7 @@ class Faults:
             self._news.append(sentence)
 
     def news(self) -> list[str]:
-        """What was noted since the last call."""
+        """The sentences that were noted since the last call."""
         news, self._news = self._news, []
         return news
 
@@ -147,7 +152,7 @@ class _Reader:
         return words(value) if is_a(value, str) else None
 
     def parts(self, name: str) -> Iterable[Any]:
-        """The members of a list."""
+        """The items of a member that is a list; nothing for every other value."""
         value = self.get(name, ())
         return value if is_a(value, (list, tuple)) else ()
 
@@ -177,7 +182,7 @@ def _event_from(reader: _Reader, said: dict[str, Any], final: bool, printed: boo
 
 
 def chunk_of(message: Any, agent: str, path: str, turn: str | None) -> Chunk:
-    """The chunk that a streamed piece of text stands for."""
+    """The chunk of a streamed piece of text. There are many of these, so plain strings take the short way."""
     text = tried(lambda: message.content, "")
     message_id = tried(lambda: message.full_message_id, None)
     return Chunk(
@@ -202,14 +207,14 @@ def is_chunk(message: Any) -> bool:
 
 
 def _is_preformatted(message: Any) -> bool:
-    """Whether a message says that no model wrote its text. What tools gave is in a ToolCallSummaryMessage."""
+    """Whether no model wrote the text of a message. The text of a ToolCallSummaryMessage comes from tools."""
     if is_a(message, ToolCallSummaryMessage) or tried(lambda: message.preformatted is True, False):
         return True
     return tried(lambda: str(message.metadata["preformatted"]).lower() in ("true", "yes", "1"), False)
 
 
 def _usage_of(usage: Any) -> Usage | None:
-    """The tokens of a message; None if nobody counted, for which AutoGen writes 0 and 0, too."""
+    """The tokens of a message; None if nobody counted them. AutoGen may say that by 0 and 0, too."""
     counted = Usage(
         _token_count(tried(lambda: usage.prompt_tokens, 0)), _token_count(tried(lambda: usage.completion_tokens, 0))
     )
@@ -239,7 +244,7 @@ def _content(reader: _Reader) -> tuple[CellKind, str, dict[str, Any]]:
 
 
 def _as_text(reader: _Reader) -> str:
-    """A message by its own `to_text`, else by its content."""
+    """The text of a message by its own `to_text`. If that fails, a sentence that says so, and the content."""
     try:
         text = reader.message.to_text()
         if not is_a(text, str):
@@ -298,7 +303,7 @@ def _speakers(reader: _Reader) -> tuple[CellKind, str, dict[str, Any]]:
 
 
 def _with(kind: CellKind, *names: str) -> _Read:
-    """Reads the content, and these members into the data."""
+    """A reader that takes the content as the text, and puts the members with these names into the data."""
     return lambda reader: (kind, reader.text("content"), {name: reader.text(name) for name in names})
 
 

@@ -1,8 +1,9 @@
-"""A run by the `run` of the team or agent itself, read as a stream.
+"""Reads a run as a stream, although the run is made by the `run` of the team or agent itself.
 
-`run` need not give what `run_stream` gives. An agent's asks `on_messages` (AutoGen 0.7.5, `_base_chat_agent.py`): that
-of a SocietyOfMindAgent has the answer alone, and a class of the user's own may override each of them. So the result is
-that of `run`, and what is said on the way is heard where it passes: in the outermost stream that `run` reads.
+A user who calls `run` must get the result of `run`, and `run` need not give what `run_stream` gives. The `run` of an
+agent calls `on_messages` (AutoGen 0.7.5, `_base_chat_agent.py`). The `on_messages` of a SocietyOfMindAgent returns the
+answer alone, and a class of the user's own may override each of these methods. So `run` itself is called for the
+result. What is said on the way is heard where it passes: in the outermost stream that `run` reads.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from .turns import Caller, Turns, begins, called, caller, calling, given_to
 
 
 class OwnRunResult(NamedTuple):
-    """What `run` has returned; it comes last."""
+    """The value that `run` has returned. It is the last item of the stream."""
 
     result: Any
 
 
 def reads_its_stream(root: Any) -> bool:
-    """Whether the `run` of a team or agent is AutoGen's own, which gives what `run_stream` gives."""
+    """Whether the `run` of a team or agent is AutoGen's own and gives the result of `run_stream`. Then `run_stream` can
+    be read in its place."""
     kind, own = type(root), vars(root)
     if "run" in own:
         return False
@@ -39,16 +41,19 @@ def reads_its_stream(root: Any) -> bool:
 
 
 class OwnRun:
-    """One run of `root` by its own `run`. `hooks` lets it hear what passes in the streams that the run may begin.
-    `sent` is told the id of each message of the task when it sets out: a turn begins behind it."""
+    """One run of `root` by its own `run`. The backend makes it; it belongs to the loop of the run.
+
+    `hooks` puts `listening` round the streams that the run may begin. `sent` is told the id of each message of the task
+    when the message sets out, so that the tokens of the turn wait for it.
+    """
 
     def __init__(self, root: Any, sent: Callable[[str], None]) -> None:
         self._root, self._sent = root, sent
         self._heard: asyncio.Queue[Any] = asyncio.Queue()
 
     async def read(self, run: Caller, task: Any, options: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """Run it; yields what is said on the way, what of the result was not said, and the OwnRunResult. `run` is the
-        run as a caller."""
+        """Make the run. Yields the messages that are said on the way, then the messages of the result that were not
+        said, then the OwnRunResult. `run` is the run as a caller."""
         said: set[str] = set()
         end = object()
         with calling(run):
@@ -64,15 +69,15 @@ class OwnRun:
                 work.cancel()
                 await asyncio.wait([work])
                 if not work.cancelled():
-                    work.exception()  # nobody is to read it
+                    work.exception()  # the reader has left, so nobody else reads the exception
         for message in getattr(result, "messages", ()):
             if id_of(message) not in said:
                 yield message
         yield OwnRunResult(result)
 
     def listening(self, thing: Any, turns: Turns, inner: Callable[..., Any]) -> Callable[..., Any]:
-        """Hears what passes in a stream of an agent or a team, unless it lies inside another one, or belongs to
-        somebody else."""
+        """The layer that hears what passes in a stream of an agent or a team. It does not listen to a stream inside
+        another one, which would be heard twice, nor to a stream of others."""
 
         def begin(*args: Any, **options: Any) -> Any:
             run = turns.run
@@ -81,7 +86,7 @@ class OwnRun:
             return listened(run, args, options)
 
         async def listened(run: Caller, args: Any, options: Any) -> AsyncGenerator[Any, None]:
-            inside = Caller(*run)  # another one than `run`: what begins in there is heard here
+            inside = Caller(*run)  # not `run` itself, so a stream that begins inside is not heard again
             async with contextlib.aclosing(called(inside, lambda: inner(*args, **options))) as stream:
                 async for item in stream:
                     if not is_a(item, TaskResult):
@@ -91,7 +96,7 @@ class OwnRun:
         return begin
 
     def hearing_task(self, turns: Turns, inner: Callable[..., Any]) -> Callable[..., Any]:
-        """Hears the task of an agent's `run`, which shows it nowhere but in the result."""
+        """The layer that hears the task of an agent's `run`. `run` shows the task in its result only."""
 
         async def on_messages(*args: Any, **options: Any) -> Any:
             if turns.run is not None and caller() is turns.run:

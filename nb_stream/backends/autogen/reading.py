@@ -1,8 +1,8 @@
-"""Reading what others wrote: messages, events and values of any class, whatever their members do.
+"""Reads messages, events and values of any class, even if their members fail.
 
-A panel only looks on. So nothing that reading raises may reach the run: not a property, a serialiser or a `__repr__`
-that fails, is of 100 MB or never ends. What can be read is shown, and the rest is told in a sentence. Only what ends a
-program or a task goes through.
+A panel only looks on, so nothing that happens while it reads may reach the run. A property, a serialiser or a
+`__repr__` may raise, give 100 MB, or never end. The parts that can be read are shown, and a sentence tells of the rest.
+Only KeyboardInterrupt and CancelledError go through, because they end a program or a task.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from ...errors import described
 T = TypeVar("T")
 
 NEVER_CAUGHT = (KeyboardInterrupt, asyncio.CancelledError)
-"""What no reading may keep from its way."""
+"""Exceptions that no reading may catch."""
 
 MAX_REPR_CHARS = 2_000
-"""Characters of a text that stands for a value which has none of its own. What is a text already is never cut."""
+"""Characters of a text that we make for a value that is no text. A value that is a text is never cut."""
 
-_MAX_NESTING = 64  # values inside of values: programs that read JSON go no deeper for long
-_MAX_MEMBERS = 10_000  # members of a container of another's class, which may have no end
-_BITS = 10_000  # of a whole number: Python writes none of more than 4,300 digits
+_MAX_NESTING = 64  # values inside of values; programs that read JSON do not go much deeper
+_MAX_MEMBERS = 10_000  # of a container of a class that is not Python's: it may have no end
+_BITS = 10_000  # of a whole number; Python writes no number of more than 4,300 digits
 
 PLAIN_TYPES = (str, bytes, bytearray, int, float, dict, list, tuple, set, frozenset)
 
 
 def tried(read: Callable[[], T], otherwise: T) -> T:
-    """What `read` returns, or something else if it raises."""
+    """The value that `read` returns, or `otherwise` if it raises."""
     try:
         return read()
     except NEVER_CAUGHT:
@@ -46,7 +46,7 @@ def tried(read: Callable[[], T], otherwise: T) -> T:
 
 
 def is_a(thing: object, kind: type | tuple[type, ...]) -> bool:
-    """Whether an object is of a class, without asking the object, which `isinstance` does too."""
+    """Whether an object is of a class. Unlike `isinstance`, it does not read the `__class__` of the object."""
     return issubclass(type(thing), kind)
 
 
@@ -56,7 +56,7 @@ def class_name(thing: object) -> str:
 
 
 def id_of(message: Any) -> str:
-    """The id of a message. If it has none that is a text, an id that tells the object from all others."""
+    """The id of a message. If the message has no id that is a text, an id is made from its class and its address."""
     found = tried(lambda: message.id, None)
     return _exact(found) if is_a(found, str) else f"{class_name(message)}@{id(message):x}"
 
@@ -70,10 +70,10 @@ def source_of(message: Any, otherwise: str = "") -> str:
 
 
 def unflattened(error: BaseException) -> tuple[str, str]:
-    """What went wrong in a run, as `errors.described` says it: a text, and the traceback.
+    """The text and the traceback of an error that ended a run, as `errors.described` gives them.
 
     AgentChat flattens an agent's exception into the text of a RuntimeError, traceback included (0.7.5,
-    `_base_group_chat.py`). It is taken apart again here.
+    `_base_group_chat.py`). That text is taken apart again here.
     """
     text, trace = described(error)
     said, mark, flattened = tried(lambda: str(error), "").partition("\nTraceback:\n")
@@ -81,18 +81,18 @@ def unflattened(error: BaseException) -> tuple[str, str]:
 
 
 def bounded(text: str) -> str:
-    """The beginning of a text that we have made."""
+    """A text that we have made, cut to MAX_REPR_CHARS if it is longer. The cut text says how long it was."""
     return text if len(text) <= MAX_REPR_CHARS else f"{text[:MAX_REPR_CHARS]}… ({len(text):,} characters)"
 
 
 def brief(error: BaseException) -> str:
-    """An error in a few words: its class, and what it says."""
+    """An error in a few words: its class and its text."""
     said = reason(error)
     return said if said == class_name(error) else f"{class_name(error)}: {said}"
 
 
 def reason(error: BaseException) -> str:
-    """What an error says; the name of its class if it says nothing."""
+    """The text of an error; the name of its class if the text is empty."""
     return tried(lambda: bounded(_exact(str(error))), "") or class_name(error)
 
 
@@ -105,11 +105,12 @@ def words(value: Any) -> str:
 
 
 def json_form(value: Any) -> Any:
-    """A value as JSON values, of any class and any content: what JSON has no form for stands as text."""
+    """A value of any class as JSON values. A part that JSON has no form for becomes a text."""
     return _json_form(value, ())
 
 
 def _json_form(value: Any, around: tuple[int, ...]) -> Any:
+    """As `json_form`. `around` has the `id()` of each value that the value lies in, so that a value in itself ends."""
     try:
         return _read_value(value, around)
     except NEVER_CAUGHT:
@@ -150,11 +151,12 @@ def _read_value(value: Any, around: tuple[int, ...]) -> Any:
 
 
 def _some(items: Iterable[T], exact: bool) -> Iterable[T]:
+    """All items of a container of Python's own (`exact`); of another, the first ones only."""
     return items if exact else itertools.islice(items, _MAX_MEMBERS)
 
 
 def _model(value: BaseModel, around: tuple[int, ...]) -> Any:
-    """A model as it writes itself as JSON; if that fails, field by field."""
+    """A pydantic model as it writes itself as JSON. If that fails, its fields are read one by one."""
     dumped = tried(lambda: value.model_dump(mode="json"), None)
     if dumped is not None:
         return _json_form(dumped, around)
@@ -171,7 +173,7 @@ def _model(value: BaseModel, around: tuple[int, ...]) -> Any:
 
 
 def _exact(text: str) -> str:
-    """A text without the methods of a class of somebody's own."""
+    """A plain `str` of a text whose class may override its methods. Raises TypeError for a value that is no text."""
     if not is_a(text, str):
         raise TypeError(f"it is no text, but {class_name(text)}")
     return str.__str__(text)

@@ -1,10 +1,12 @@
-"""A team's own state, with what AutoGen 0.7.5 leaves out of it or takes up wrong.
+"""Saves and loads a team's own state, and repairs what AutoGen 0.7.5 leaves out of it or loads wrongly.
 
 `save_state` of AgentChat leaves out the conversation of an agent inside a MessageFilterAgent, the contexts of
-SocietyOfMindAgent and CodeExecutorAgent, the agents and teams that are called as tools, and, in the middle of a run,
-who speaks in a graph. These stand in the state under the key `KEY`, which a bare team overlooks. `load_state` forgets
-which edges led to the next speakers of a graph, so that a loop ends early, and lets a selector remember what it knew
-before; both are put right for states of bare teams, too.
+SocietyOfMindAgent and CodeExecutorAgent, and the agents and teams that are called as tools. In the middle of a run, it
+leaves out which agents speak in a graph. These parts are saved in the state under `STATE_KEY`, which a bare team
+ignores.
+
+`load_state` of AgentChat forgets which edges led to the next speakers of a graph, so that a loop ends early. And it
+lets a selector remember what the selector knew before. Both are repaired, for states of bare teams, too.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ async def save_state(root: Any) -> dict[str, Any]:
 
 
 async def load_state(root: Any, state: Mapping[str, Any]) -> None:
-    """Let a team or an agent take up a state of `save`, or one of a bare team's. The state stays as it is."""
+    """Load a state of `save_state`, or of a bare team, into a team or an agent. The mapping itself is not changed."""
     own = _copied(dict(state))
     more: Mapping[str, Any] = own.pop(STATE_KEY, {})
     known, speaking = more.get("left_out", {}), more.get("speaking", {})
@@ -64,16 +66,16 @@ async def load_state(root: Any, state: Mapping[str, Any]) -> None:
 
 
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    """A copy: a graph's state shares its inner parts with the graph. An agent of the user's may not let itself be
-    copied."""
+    """A deep copy, because a graph's state shares its inner parts with the graph. If an object of the user's own cannot
+    be copied, the copy is a shallow one."""
     try:
         return copy.deepcopy(state)
-    except Exception:  # noqa: BLE001 - whatever the user's own object says to it
+    except Exception:  # noqa: BLE001 - an object of the user's own may raise anything
         return dict(state)
 
 
 def _participants(root: Any) -> Iterator[tuple[str, Any]]:
-    """A team or an agent and all that takes part in it, with their paths, each once."""
+    """A team or an agent and everything that takes part in it, each once, with its path."""
     seen: set[int] = set()
 
     def visit(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -92,7 +94,7 @@ def _participants(root: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _apart(thing: Any) -> list[tuple[str, Any]]:
-    """The agents and teams in an agent of AutoGen's that it does not save."""
+    """The agents and teams in an agent of AutoGen's that the agent does not save."""
     apart = [(f"tool {used.tool.name}", used.runner) for used in private.tool_runners(thing)]
     if isinstance(thing, MessageFilterAgent):
         apart.append(("filtered", private.wrapped_agent(thing)))
@@ -100,7 +102,7 @@ def _apart(thing: Any) -> list[tuple[str, Any]]:
 
 
 def _left_out(parts: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Who has a state that nobody else saves: agents, teams and contexts, with paths."""
+    """The agents, teams and contexts whose state nobody else saves, with their paths."""
     for path, thing in parts:
         saving = getattr(type(thing), "save_state", None)
         if not getattr(saving, "__module__", "").startswith("autogen_agentchat."):
@@ -119,7 +121,7 @@ def _teams(parts: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, BaseGroupCha
 
 
 def _ready(teams: Iterable[tuple[str, BaseGroupChat]]) -> Iterator[tuple[str, BaseGroupChat]]:
-    """Those that have a manager."""
+    """The teams that have a manager."""
     return ((path, team) for path, team in teams if private_runtime.is_initialized(team))
 
 
