@@ -118,7 +118,7 @@ class AutoGenBackend(Backend):
         return "\n".join(map(text_of, _messages(task)))
 
     def check_free(self) -> None:
-        """Raises AlreadyRunningError while the team, or an agent or team inside it, runs somewhere else."""
+        """Raise AlreadyRunningError if the team, or an agent or team inside it, runs somewhere else."""
         super().check_free()
         running = None if self._ours else next((team for team in self._teams if private_runtime.is_running(team)), None)
         if running is not None:
@@ -308,7 +308,7 @@ class AutoGenBackend(Backend):
         return Failure(*unflattened(error), agent, path)
 
     async def handoff(self, result: Any) -> Handoff | None:
-        """The handoff that was said last, if it goes to nobody in the team."""
+        """The handoff that was said last, if its target is nobody in the team; else None."""
         said = getattr(result, "messages", ())
         if isinstance(self.root, BaseGroupChat):
             said = private_runtime.thread(await private_runtime.manager(self.root))

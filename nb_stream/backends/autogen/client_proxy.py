@@ -41,13 +41,13 @@ class Listener(Protocol):
         """A function that says whether a call that is made now belongs to a turn of the run."""
 
     def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
-        """A call has its result."""
+        """A call of `client` has returned its result."""
 
     def broken_off(self, hearing: Hearing, said: str) -> None:
         """A stream ended without a result, after it had `said` a text."""
 
     def cannot_stream(self, why: str) -> None:
-        """A call that should stream could not."""
+        """A call should have streamed and could not. `why` is a sentence for the reader."""
 
 
 class ModelClientProxy(Proxy):

@@ -168,7 +168,7 @@ class _Layers:
         not shown."""
         turns, built = self._turns, private.streams(agent)
         ours = inner if node is None else self._shown(node, built, inner)
-        if behind(agent) is not agent:
+        if behind(agent) is not agent:  # looked up at the call, because the team of a stand-in is hooked, too
             ours = lambda *args, **options: getattr(behind(agent), name)(*args, **options)  # noqa: E731
 
         def begin(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
@@ -216,8 +216,9 @@ class _Layers:
                 here, last = Origin(path, turn, False, agent.name), Origin(path, turn, True, agent.name)
                 if built is not None and path in wanted:
                     private.set_streams(agent, wanted[path])
+                # `kept`: how many workbenches hold a message back and need a mark before tokens pass (STREAM_BEGINS).
                 breath, kept = time.monotonic(), node.behind
-                given = {id_of(message) for message in given_to(args, options)}  # it may pass on these of others
+                given = {id_of(message) for message in given_to(args, options)}  # of others, and it may pass them on
                 async with closing(inner(*args, **options)) as stream:
                     async for item in stream:
                         if not out.open:  # the run was cut off, and this agent took no notice

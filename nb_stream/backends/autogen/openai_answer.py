@@ -93,7 +93,7 @@ class OpenAIAnswer:
 
     @property
     def _first(self) -> _Choice:
-        """The choice that AutoGen takes: the one with index 0, or the lowest if a server counts differently."""
+        """The choice that AutoGen takes. It has the index 0, or the lowest one if a server counts differently."""
         return self._choices[min(self._choices)] if self._choices else _Choice()
 
     @property

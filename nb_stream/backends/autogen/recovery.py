@@ -40,12 +40,12 @@ each time, up to the last."""
 
 
 class _Known(NamedTuple):
-    """What a team's manager and containers knew."""
+    """What the manager and the containers of a team knew before they were rebuilt."""
 
     manager: Any
     thread: list[Any]
     buffers: list[list[BaseChatMessage]]
-    context: Any  # what a selector reads, None for other managers
+    context: Any  # the model context of a selector, None for other managers
 
 
 async def repair(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
@@ -67,7 +67,7 @@ async def repair(team: BaseGroupChat, turns: Turns) -> list[BaseGroupChat]:
 def _with_inner(team: BaseGroupChat) -> list[BaseGroupChat]:
     """A team and the teams that take part in it."""
     found = [team]
-    for one in found:
+    for one in found:  # the list grows while it is read
         for part in private.participants(one):
             inner = [part] if isinstance(part, BaseGroupChat) else private.inner_teams(part)
             found += [below for below in inner if below not in found]
@@ -239,7 +239,7 @@ def _contexts(agents: Iterable[Any]) -> list[ChatCompletionContext]:
     """The model contexts of agents, and of the agents inside them: a class of the user's own may ask another agent."""
     found: list[ChatCompletionContext] = []
     left = list(agents)
-    for agent in left:
+    for agent in left:  # the list grows while it is read
         for value in vars(agent).values():
             if isinstance(value, ChatCompletionContext) and value not in found:
                 found.append(value)

@@ -80,7 +80,7 @@ class TokenRouter:
         self._inside: dict[str, list[TurnEnded]] = {}  # by the outer turn: the ends of the turns in it
 
     def begin(self, agent: str, path: str, turn: str) -> None:
-        """A turn begins."""
+        """Tell the reader that a turn begins, behind everything that was said before it."""
         self._unfinished.add(turn)
         self.order.after_all(functools.partial(self.emit, TurnStarted(agent, path, now(), turn)), turn)
 
@@ -103,7 +103,7 @@ class TokenRouter:
                     self.order.after_all(functools.partial(self.emit, ended), turn)
                 raise
             finally:
-                _CURRENT_TURN.set(outer)
+                _CURRENT_TURN.set(outer)  # `reset` would raise if the generator is closed in another context
 
     def fails(self, agent: str, path: str, error: BaseException) -> None:
         """Note that a turn ends with an error. Whether the error ends the run shows later."""
@@ -189,6 +189,6 @@ class TokenRouter:
                 task.cancel()
 
     def close(self) -> None:
-        """The run is over."""
+        """Note that the run is over, and let out everything that still waits."""
         self.open = False
         self.order.close()

@@ -104,6 +104,7 @@ async def called(who: Caller | None, begin: Callable[[], AsyncIterator[Any]]) ->
                     return
             yield item
     except BaseException:
+        # The reader has left, or the stream has failed. What the stream does at its close is still a part of the turn.
         with calling(who):
             async with closing(stream):
                 raise
