@@ -63,8 +63,12 @@ class Manager extends ManagerBase {
   }
 }
 
+/** Milliseconds between two tries to reach a kernel: Jupyter's server may refuse a kernel that is starting. */
+const RECONNECT_EVERY_MS = 10_000;
+
 async function ready(kernel) {
-  await kernel.info;
+  const again = setInterval(() => void kernel.reconnect().catch(() => {}), RECONNECT_EVERY_MS);
+  await kernel.info.finally(() => clearInterval(again));
   host.kernel = kernel;
   host.manager = new Manager(kernel);
   return kernel.id;

@@ -38,8 +38,10 @@ class BareHost:
         return page
 
     def _heard(self, line: ConsoleMessage) -> None:
-        # While a kernel starts, Jupyter's server answers the question for all kernels with an error; it is asked again.
-        if line.type == "error" and "/api/kernels?" not in line.location.get("url", ""):
+        # While a kernel starts, Jupyter's server may answer the list of kernels, or a connection to one, with an error.
+        # Both are tried again.
+        is_starting = "/api/kernels" in line.location.get("url", "") or "/api/kernels/" in line.text
+        if line.type == "error" and not is_starting:
             self.errors.append(line.text)
 
     def run(self, page: Page, code: str, seconds: float = 60, *, stdin: bool = True) -> str:
