@@ -8,7 +8,7 @@
 export const WRITTEN = "nbs-written";
 
 /** Characters of a portion. */
-const PORTION_CHARS = 1024;
+const PORTION_CHARS = 2048;
 /** Characters that are written at once, however long that takes: so most messages are complete at once. */
 const AT_ONCE_CHARS = 4096;
 /** Milliseconds of a frame that one text may take. */
