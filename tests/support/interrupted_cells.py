@@ -43,7 +43,7 @@ def begin(kernel: Kernel, code: str) -> str:
         ]
         ops = [(frame["seq"], op) for frame in frames for op in frame.get("ops", ())]
         begun = min((seq for seq, op in ops if op["op"] == "state" and op["state"] == "running"), default=math.inf)
-        return any(op["op"] == "append" and seq >= begun for seq, op in ops)
+        return any(op["op"] == "append" and seq > begun for seq, op in ops)
 
     kernel.wait_for(lambda: writes() or cell in kernel.replies, "the first words")
     assert cell not in kernel.replies, kernel.replies[cell]["content"]
