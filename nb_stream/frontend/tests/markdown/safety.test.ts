@@ -12,7 +12,8 @@ const TAGS = new Set(
 );
 const ATTRIBUTES: Record<string, RegExp> = {
   class: /^(?:nbs-[\w-]+|language-[\w+#.-]{1,20})(?: nbs-[\w-]+)*$/,
-  dir: /^auto$/,
+  dir: /^(?:auto|ltr|rtl)$/,
+  "data-unfinished": /^$/,
   role: /^group$/,
   tabindex: /^0$/,
   start: /^\d{1,9}$/,
