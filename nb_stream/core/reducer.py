@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import message_matching, think_tags
+from .embedded_images import without_images
 from .encodable_text import clean_start, cleaned
 from .metrics import figures_of, first_token
 from .model import (
@@ -55,7 +56,7 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
         return draft.result()
     event = cleaned(event)
     if isinstance(event, Message):
-        _on_message(draft, event)
+        _on_message(draft, _with_images(event))
     elif isinstance(event, ToolResults):
         _tool_results(draft, event)
     elif isinstance(event, CodeResult):
@@ -116,6 +117,15 @@ def _call_of(draft: TranscriptBuilder, event: Chunk) -> StreamingCall:
 
 
 # --- whole messages -----------------------------------------------------------------------------------------
+
+
+def _with_images(event: Message) -> Message:
+    """The message with the images in its text taken out, if a tool gave it that text."""
+    if not event.data.get("preformatted"):
+        return event
+    known = event.data.get("images", [])
+    text, images = without_images(event.text, len(known) + 1)
+    return replace(event, text=text, data={**event.data, "images": [*known, *images]}) if images else event
 
 
 def _on_message(draft: TranscriptBuilder, event: Message) -> None:
@@ -289,14 +299,28 @@ def _tool_results(draft: TranscriptBuilder, event: ToolResults) -> None:
         if calls == cell.tool_calls:
             continue
         cell = replace(cell, tool_calls=calls, data={**cell.data, "result_message_id": event.message_id})
+        cell = _with_tool_images(cell)
         if all(call.result is not None for call in calls):
             cell = replace(cell, status=CellStatus.DONE, ended_at=event.at)
         draft.put(index, cell)
     if results:
         cell = draft.new(CellKind.TOOL_CALL, event, event.at, CellStatus.DONE)
         cell = replace(cell, type=event.type, message_id=event.message_id, ended_at=event.at)
-        draft.place(replace(cell, tool_calls=tuple(results)))
+        draft.place(_with_tool_images(replace(cell, tool_calls=tuple(results))))
     draft.mark(event.turn, event.at)
+
+
+def _with_tool_images(cell: Cell) -> Cell:
+    """The cell with the images in the results of its calls taken out."""
+    images = list(cell.data.get("images", ()))
+    before, calls = len(images), []
+    for call in cell.tool_calls:
+        result, found = without_images(call.result or "", len(images) + 1)
+        images += found
+        calls.append(replace(call, result=result) if found else call)
+    if len(images) == before:
+        return cell
+    return replace(cell, tool_calls=tuple(calls), data={**cell.data, "images": images})
 
 
 def _paired(call: ToolCall, results: list[ToolCall]) -> ToolCall:

@@ -12,7 +12,17 @@ import time
 from typing import Any
 
 NUMBER = {"type": "number"}
-TOOLS = {"add": ("Add two numbers.", {"a": NUMBER, "b": NUMBER}), "wait": ("Wait.", {"seconds": NUMBER})}
+TOOLS = {
+    "add": ("Add two numbers.", {"a": NUMBER, "b": NUMBER}),
+    "wait": ("Wait.", {"seconds": NUMBER}),
+    "plot": ("Draw a picture.", {}),
+}
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAHgAAAA8CAIAAAAiz+n/AAAAo0lEQVR4nO3QQRHAIADAMEDNNOFfABKmYuWxREGv8+xn8L11O+AvjI4YHTE6"
+    "YnTE6IjREaMjRkeMjhgdMTpidMToiNERoyNGR4yOGB0xOmJ0xOiI0RGjI0ZHjI4YHTE6YnTE6IjREaMjRkeMjhgdMTpidMToiNERoyNGR4yO"
+    "GB0xOmJ0xOiI0RGjI0ZHjI4YHTE6YnTE6IjREaMjRkeMjhgdeQF42gHqSLXeRgAAAABJRU5ErkJggg=="
+)
+"""A PNG of 120 by 60 points."""
 
 
 def main() -> None:
@@ -35,7 +45,9 @@ def _result(method: str, params: dict[str, Any]) -> dict[str, Any]:
     if method == "tools/list":
         return {"tools": [_tool(name) for name in TOOLS]}
     if method == "tools/call":
-        return {"content": [{"type": "text", "text": _call(params["name"], params["arguments"])}], "isError": False}
+        text = {"type": "text", "text": _call(params["name"], params["arguments"])}
+        image = {"type": "image", "data": PICTURE, "mimeType": "image/png"}
+        return {"content": [text, image] if params["name"] == "plot" else [text], "isError": False}
     return {}
 
 
@@ -48,6 +60,8 @@ def _tool(name: str) -> dict[str, Any]:
 def _call(name: str, arguments: dict[str, Any]) -> str:
     if name == "add":
         return str(arguments["a"] + arguments["b"])
+    if name == "plot":
+        return "drawn"
     time.sleep(arguments["seconds"])
     return "waited"
 
