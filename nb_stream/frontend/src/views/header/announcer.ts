@@ -3,12 +3,13 @@
  * not speak, because it would read each piece of a text; here, a few sentences come at a time.
  */
 
+import { EndedRuns } from "../../comm/ended_runs";
 import type { Change, Store } from "../../comm/store";
 import { onAbort } from "../../dom/abort";
 import { h, setPolite } from "../../dom/build";
 import { plain } from "../../dom/safe_text";
 import { firstWords } from "../../protocol/code_points";
-import { type RunInfo, USER } from "../../protocol/model";
+import { USER } from "../../protocol/model";
 import { isAsking } from "../transcript/input";
 import { headline } from "../transcript/summary";
 
@@ -21,8 +22,7 @@ export class Announcer {
   readonly el = h("div", "nbs-hidden");
   #waiting: string[] = [];
   #timer = 0;
-  /** The ids of the runs whose end was seen. */
-  #ended = new Set<string>();
+  #ended: EndedRuns;
 
   constructor(
     private readonly store: Store,
@@ -31,7 +31,7 @@ export class Announcer {
     this.el.setAttribute("role", "status");
     setPolite(this.el);
     onAbort(signal, () => clearTimeout(this.#timer));
-    this.#newlyEnded();
+    this.#ended = new EndedRuns(store);
   }
 
   hear(changes: readonly Change[]): void {
@@ -48,17 +48,9 @@ export class Announcer {
           this.#say(`${cell.agent} finished: ${words}`);
         else if (cell.kind === "error") this.#say(`Error: ${words}`);
       } else if (change.what === "snapshot" || change.what === "run") {
-        for (const { status } of this.#newlyEnded()) this.#say(`The run has ended: ${status}`);
+        for (const { status } of this.#ended.take()) this.#say(`The run has ended: ${status}`);
       }
     }
-  }
-
-  #newlyEnded(): RunInfo[] {
-    const ended = this.store.runs.filter(({ ended_at }) => ended_at !== null);
-    const before = this.#ended;
-    // A replay may begin a run anew, and end it once more.
-    this.#ended = new Set(ended.map(({ id }) => id));
-    return ended.filter(({ id }) => !before.has(id));
   }
 
   #say(sentence: string): void {

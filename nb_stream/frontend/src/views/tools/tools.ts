@@ -9,6 +9,7 @@ import type { FollowOutput } from "../transcript/follow_output";
 import type { History } from "../transcript/history";
 import type { LiveArea } from "../transcript/live";
 import { openForPrint } from "../transcript/open_for_print";
+import { Bell } from "./bell";
 import type { FiguresTable } from "./figures";
 import { Filter } from "./filter";
 import { Fullscreen } from "./fullscreen";
@@ -73,6 +74,7 @@ export class Tools {
     this.#roving = new RovingTabStop(history, scroller);
     history.scrolled = () => this.#roving.update();
     const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
+    const bell = new Bell(connection.store, (words) => bar.say(words), signal);
     const tools: Tool[] = [
       {
         icon: "search",
@@ -101,6 +103,13 @@ export class Tools {
           if (on) this.#figures.part?.draw();
         },
       },
+      {
+        icon: "bell",
+        name: "Notify me while the page is hidden",
+        key: "N",
+        act: (on) => void bell.set(on),
+        isSwitch: true,
+      },
       { icon: "fullscreen", name: "Full screen", key: "F", act: () => void screen.toggle() },
     ];
     this.#help = this.#later("nbs-help", ({ showKeys }) => {
@@ -110,6 +119,7 @@ export class Tools {
     const name = "Keyboard shortcuts";
     tools.push({ icon: "keys", name, key: "?", drawer: this.#help.el, act: () => {} });
     const bar = new Toolbar(tools);
+    bar.reflect("bell", bell.isOn);
     this.el = bar.el;
     this.drawers = bar.drawers;
     listenForKeys(root, (key, target) => {
