@@ -1,6 +1,24 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
-import { all, type Mounted, mount, one, painted } from "./helpers";
+import { all, type Mounted, mount, one, painted as paintedOnce } from "./helpers";
+
+/** The panel's observers of sizes. Browsers call them when the page is laid out; here, each frame does. */
+const sizes = new Set<() => void>();
+vi.stubGlobal(
+  "ResizeObserver",
+  class {
+    constructor(told: () => void) {
+      sizes.add(told);
+    }
+    observe(): void {}
+    disconnect(): void {}
+  },
+);
+
+async function painted(): Promise<void> {
+  await paintedOnce();
+  for (const told of sizes) told();
+}
 
 let kernel: ScriptedKernel;
 let panel: Mounted;
@@ -35,7 +53,10 @@ beforeEach(async () => {
   });
   await grow(500);
 });
-afterEach(() => panel.close());
+afterEach(() => {
+  panel.close();
+  sizes.clear();
+});
 
 const jump = () => one(panel.el, ".nbs-jump");
 

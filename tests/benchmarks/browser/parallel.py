@@ -21,7 +21,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -355,9 +354,8 @@ def trace(server: Server, browser: Browser, agents: int, kilobytes: float) -> No
         print(f"{len(found.forced) - len(forced)} in other scripts; own milliseconds:\n")
         for name, value in found.milliseconds().most_common(20):
             print(f"{name:40s} {value:8.0f}  {value / span:5.1%}")
-        asked = Counter((part.name, part.asked_by) for part in forced)
-        for (name, asked_by), count in asked.most_common(10):
-            print(f"{count:5d} {name} by {asked_by}")
+        for what, count in found.asked().most_common(10):
+            print(f"{count:5d} {what}")
 
 
 def main() -> None:

@@ -57,6 +57,10 @@ class Trace:
         """Those of them that ran inside of a callback of the screen's frame."""
         return self._inside({FRAME}, LAYOUT)
 
+    def asked(self) -> Counter[str]:
+        """Which functions forced them in frames, and how often."""
+        return Counter(f"{part.name} by {part.asked_by}" for part in self.forced_in_frames)
+
     @property
     def frames(self) -> list[Slice]:
         """The callbacks of the screen's frames."""

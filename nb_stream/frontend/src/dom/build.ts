@@ -132,14 +132,23 @@ export function focusTranscript(el: Element): void {
   focusOn(el.closest(".nbs-root")?.querySelector<HTMLElement>(".nbs-scroller"));
 }
 
+let mayBeSelected = true;
+document.addEventListener("selectionchange", () => {
+  mayBeSelected = true;
+});
+
+/** The selection, if text is selected. To look at it, the browser lays the page out: so it is looked at if it changed. */
+export function selected(): Selection | undefined {
+  if (!mayBeSelected) return undefined;
+  const selection = document.getSelection();
+  mayBeSelected = selection?.type === "Range";
+  return mayBeSelected ? selection! : undefined;
+}
+
 /** Whether a part of the selected text lies inside `el`. */
 export function holdsSelection(el: Element): boolean {
-  const selection = document.getSelection();
-  return (
-    selection !== null &&
-    !selection.isCollapsed &&
-    (el.contains(selection.anchorNode) || el.contains(selection.focusNode))
-  );
+  const selection = selected();
+  return selection !== undefined && (el.contains(selection.anchorNode) || el.contains(selection.focusNode));
 }
 
 /** Whether the reader works inside `el`: it holds the focus or a part of the selection. */
@@ -152,7 +161,7 @@ export function isInUse(el: Element): boolean {
  * are.
  */
 export function takePlace(old: Element, el: Element): void {
-  const selection = document.getSelection();
+  const selection = selected();
   const { anchorNode, anchorOffset = 0, focusNode, focusOffset = 0 } = selection ?? {};
   const parent = old.parentElement as
     | (Element & { moveBefore?: (el: Element, next: Element) => void })

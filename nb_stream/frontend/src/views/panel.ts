@@ -62,7 +62,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     live.update();
     tools.update(now);
     empty.hidden = history.length > 0 || store.live.size > 0;
-    follow.update();
+    follow.painted();
   };
 
   setName(root, "nb_stream panel");

@@ -1,7 +1,7 @@
 /** Follows the end of the transcript, in the panel's own scroller, unless the reader has gone to another place. */
 
 import { onAbort } from "../../dom/abort";
-import { button, focusedIn, focusOn, h, holdsSelection } from "../../dom/build";
+import { button, focusedIn, focusOn, h, holdsSelection, selected } from "../../dom/build";
 import { count } from "../../dom/format";
 import { setText } from "../../dom/safe_text";
 import type { History } from "./history";
@@ -23,8 +23,8 @@ export class FollowOutput {
   #visible = 0;
   /** An element that stands scrolled. If it does so no longer, the panel was taken off the page and put back. */
   #sign = h("div", "nbs-sign", h("div"));
-  /** Whether the end was followed when everything was painted last. */
-  #follows = true;
+  /** Whether the end was followed when the scroller was looked at last. */
+  #follows = false;
 
   constructor(
     private readonly scroller: HTMLElement,
@@ -33,7 +33,7 @@ export class FollowOutput {
     signal: AbortSignal,
   ) {
     this.jump.hidden = true;
-    const observer = new ResizeObserver(() => this.update());
+    const observer = new ResizeObserver(() => this.#update());
     for (const el of [scroller, ...scroller.children]) observer.observe(el);
     scroller.append(this.#sign);
     onAbort(signal, () => observer.disconnect());
@@ -50,8 +50,15 @@ export class FollowOutput {
     this.#atEnd = false;
   }
 
-  /** Call when everything is painted. */
-  update(): void {
+  /**
+   * Call when everything is painted. While the end is followed, nothing is measured here: the browser would have to lay
+   * the page out for it. It tells the observer of sizes when it has done so anyway, before the reader sees the page.
+   */
+  painted(): void {
+    if (!this.#follows || !this.follows) this.#update();
+  }
+
+  #update(): void {
     if (this.scroller.clientHeight === 0) return; // hidden, or taken off the page
     this.#return();
     // The observer of sizes may call this before the event that tells of the scrolling.
@@ -62,16 +69,17 @@ export class FollowOutput {
       this.#seen = this.history.cells;
     }
     this.#seen = Math.min(this.#seen, this.history.cells);
-    this.scroller.classList.toggle("nbs-follows", this.#follows);
     this.#remember();
     this.#showJump();
+    this.scroller.classList.toggle("nbs-follows", this.#follows);
   }
 
   #showJump(): void {
+    const isThere = this.#follows || this.#isNearEnd(); // measured before anything changes
     const fresh = this.history.shownBehind(this.#seen);
     const label = fresh > 0 ? `Jump to latest · ${count(fresh, "new message")}` : "Jump to latest";
     setText(this.jump, label);
-    this.jump.hidden = this.#follows || this.#isNearEnd();
+    this.jump.hidden = isThere;
   }
 
   #isNearEnd(): boolean {
@@ -81,7 +89,7 @@ export class FollowOutput {
 
   /** Whether the reader selects text, or has the focus on an element that is not the last one. */
   #isReading(): boolean {
-    if (holdsSelection(this.scroller) && this.#isInSight(document.getSelection()!.getRangeAt(0))) return true;
+    if (holdsSelection(this.scroller) && this.#isInSight(selected()!.getRangeAt(0))) return true;
     const focused = focusedIn(this.history.el);
     return focused !== null && this.history.last?.contains(focused) !== true && this.#isInSight(focused);
   }
