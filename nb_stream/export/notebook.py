@@ -1,8 +1,9 @@
 """Writes a transcript as a notebook (nbformat 4.5), with a Markdown cell for each message.
 
 The notebook has no code cells: code that a model wrote stays text, which "Run all" does not run. Messages are shown as
-Markdown. If a message has HTML, or could load something from the network, the whole message stands in a code block, as
-it was written.
+Markdown, in which HTML is text and the image of an address is a link. If a message could still be read in another way,
+for example by a macro of TeX, the whole message stands in a code block, as it was written. Tool calls are folded, and
+images are attachments.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from ..core import cell_content as content
 from ..core.model import Cell, RunInfo, TextForm
 from ..core.text_safety import visible
 from ..errors import unreachable
-from .contained import code_span, contained_markdown, fenced, inline, outside_code
-from .html import marks
+from .contained import code_span, contained_markdown, fenced, folded, inline, outside_code_spans, without_pictures
+from .html import figures, marks
 from .runs import by_run
 from .text import ending
 
 # Images, HTML, link definitions, and the macros of TeX with which MathJax sets styles and links.
 _DOUBTFUL = re.compile(
-    r"!\[|<[A-Za-z/!?]|^[ >\t*+-]*\[[^\]]*\]:|\\(?:style|class|cssId|data|href|includegraphics)",
+    r"(?<!\\)(?:\\\\)*(?:!\[|<[A-Za-z/!?])|^[ >\t*+-]*\[[^\]]*\]:|\\(?:style|class|cssId|data|href|includegraphics)",
     re.MULTILINE,
 )
 # JupyterLab draws these, and a drawing may hold pictures.
@@ -63,6 +64,7 @@ def _notebook_cell(cell: Cell) -> dict[str, Any]:
         parts.extend(_notebook_section(section))
         if isinstance(section, content.Image) and section.raster:
             attachments[f"image-{section.number}"] = dict([section.raster])
+    parts.append(f"*{about}*" if (about := figures(cell)) else "")
     row = _cell_of_markdown("\n\n".join(part for part in parts if part))
     return {**row, "attachments": attachments} if attachments else row
 
@@ -79,8 +81,8 @@ def _notebook_section(section: content.Section) -> Iterator[str]:
             yield fenced(code, language)
         case content.ToolUse(call):
             yield code_span(call.name) + (" failed" if call.is_error else "")
-            yield fenced(call.arguments, "json")
-            yield fenced(call.result or "")
+            said = fenced(call.arguments, "json"), fenced(call.result or "")
+            yield folded("Arguments and result", "\n\n".join(filter(None, said)))
         case content.Output(text) | content.Traceback(text):
             yield fenced(text)
         case content.Ending(_, answer):
@@ -107,8 +109,10 @@ def _notebook_said(text: str, form: TextForm) -> str:
 def _safe(text: str) -> str:
     """A message as Markdown if it can do no harm; else as it was written, in a code block."""
     text = visible(text)
-    doubtful = _DRAWN.search(text) or _DOUBTFUL.search(outside_code(text))
-    return fenced(text) if doubtful else contained_markdown(text)
+    if _DRAWN.search(text):
+        return fenced(text)
+    said = contained_markdown(without_pictures(text))
+    return fenced(text) if _DOUBTFUL.search(outside_code_spans(said)) else said
 
 
 def _cell_of_markdown(source: str) -> dict[str, Any]:

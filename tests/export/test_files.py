@@ -154,7 +154,7 @@ def test_a_notebook_is_valid_and_has_a_cell_for_each_message(name: str, transcri
 
 
 def test_a_hostile_notebook_is_valid_and_nothing_in_it_loads(hostile) -> None:
-    """Rendered as CommonMark: no HTML of the text's own, and no image but an attachment."""
+    """Rendered as CommonMark: no HTML but the folds, and no image but an attachment."""
     import mistune
 
     made = notebook(hostile.cells, hostile.runs)
@@ -162,9 +162,12 @@ def test_a_hostile_notebook_is_valid_and_nothing_in_it_loads(hostile) -> None:
     parse = mistune.create_markdown(renderer=None, plugins=["table", "math"])
     for cell in made["cells"]:
         for token in _tokens(parse(cell["source"])):
-            assert token["type"] not in ("inline_html", "block_html"), cell["source"]
+            assert token["type"] not in ("inline_html", "block_html") or token["raw"] in FOLDS, cell["source"]
             assert token["type"] != "image" or token["attrs"]["url"].startswith("attachment:"), cell["source"]
             assert token["type"] != "block_code" or token.get("attrs", {}).get("info", "").strip() != "mermaid"
+
+
+FOLDS = ("<details><summary>Arguments and result</summary>\n", "</details>\n", "</details>")
 
 
 def _tokens(found):
@@ -174,25 +177,36 @@ def _tokens(found):
 
 
 @pytest.mark.parametrize(
-    ("text", "shown_as_markdown"),
+    ("text", "shown"),
     [
-        ("Some **bold** words, a [link](https://example.org), and `code`.", True),
-        ("| a | b |\n|---|---|\n| 1 | 2 |\n\n$x^2$", True),
-        ("Look:\n\n```cpp\n#include <vector>\nvector<int> a = vec![1];\n```\n\nDone.", True),
-        ("Look at <b>this</b>.", False),
-        ("![x](https://evil.example/x.png)", False),
-        ("```html\n<b>\n```\nand <b>this</b>", False),
-        *((text, False) for text in OWN[:11]),
+        ("Some **bold** words, a [link](https://example.org), and `code`.", ""),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n\n$x^2$", ""),
+        ("Look:\n\n```cpp\n#include <vector>\nvector<int> a = vec![1];\n```\n\nDone.", ""),
+        ("The type is `list<int>`, and `vec![1]` is a macro.", ""),
+        ("Look at <b>this</b>.", r"Look at \<b>this\</b>."),
+        ("![x](https://evil.example/x.png) and `![y](z)`", r"\![x](https://evil.example/x.png) and `![y](z)`"),
+        ("```html\n<b>\n```\nand <b>this</b>", "```html\n<b>\n```\nand \\<b>this\\</b>"),
+        ("$\\href{javascript:alert(1)}{x}$", "```\n$\\href{javascript:alert(1)}{x}$\n```"),
+        ("```mermaid\nA-->B\n```", "````\n```mermaid\nA-->B\n```\n````"),
+        ("`` ` <b>`", "```\n`` ` <b>`\n```"),
     ],
 )
-def test_messages_are_markdown_where_that_is_safe_and_source_where_it_is_not(
-    text: str, shown_as_markdown: bool
+def test_messages_are_markdown_in_which_html_and_images_are_text_and_source_where_that_is_not_certain(
+    text: str, shown: str
 ) -> None:
     cell = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, text)
     [_, made, _] = notebook([cell], [RunInfo("r1", "task")])["cells"]
-    assert made["source"].startswith("### ann\n\n")
-    rest = made["source"].removeprefix("### ann\n\n")
-    assert rest == text if shown_as_markdown else rest.startswith("```") and rest != text
+    assert made["source"] == f"### ann\n\n{shown or text}"
+
+
+def test_a_tool_call_is_folded_and_figures_stand_below() -> None:
+    call = ToolCall("1", "look_up", '{"q": 1}', "42")
+    cell = Cell("c1", "r1", "ann", "ann", CellKind.TOOL_CALL, tool_calls=(call,), started_at=1.0, ended_at=3.5)
+    [_, made, _] = notebook([cell], [RunInfo("r1", "task")])["cells"]
+    assert made["source"] == (
+        "### ann *(tool call)*\n\n`look_up`\n\n<details><summary>Arguments and result</summary>\n\n"
+        '```json\n{"q": 1}\n```\n\n```\n42\n```\n\n</details>\n\n*2.5 s*'
+    )
 
 
 def test_an_image_of_a_message_is_an_attachment() -> None:

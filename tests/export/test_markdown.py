@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from mdit_py_plugins.footnote import footnote_plugin
 
 from nb_stream.core.model import Cell, CellKind, CellStatus, RunInfo, ToolCall
 from nb_stream.core.text_safety import visible
@@ -35,7 +37,7 @@ def test_runs_and_cells_have_headings() -> None:
     text = markdown([cell(CellKind.TEXT, "Hello"), Cell("c2", "r2", "", "", CellKind.NOTICE, "Sorry.")], [RUN, failed])
     assert text == (
         "## Run 1: Plan a trip.\n\n### ann\n\nHello\n\n*Done: Enough.*\n\n"
-        "## Run 2\n\n### nb_stream (notice)\n\nSorry.\n\n*Failed.*\n"
+        "## Run 2\n\n### nb_stream (notice)\n\nSorry.\n\n*Failed*\n"
     )
 
 
@@ -64,6 +66,30 @@ def test_a_message_stands_as_it_was_written() -> None:
     assert body(cell(CellKind.TEXT, text)) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> [!NOTE]\n> This stays an alert.",
+        "- [x] done\n- [ ] not done",
+        "A line of more than a hundred characters, " * 20,
+        "Nobody said so.[^1]\n\nNobody.",
+        "`[^1]`",
+    ],
+)
+def test_what_github_knows_stays_as_it_was_written(text: str) -> None:
+    assert body(cell(CellKind.TEXT, text)) == text
+
+
+def test_footnotes_of_two_messages_do_not_meet() -> None:
+    said = "So it was.[^1] And why?[^why]\n\n[^1]: The source of {name}.\n[^why]: https://example.org\n\n```\n[^1]: code\n```"
+    cells = [Cell(f"c{n}", "r1", n, n, CellKind.TEXT, said.replace("{name}", n)) for n in ("ann", "ben")]
+    html = MarkdownIt("gfm-like", {"linkify": False}).use(footnote_plugin).render(markdown(cells, [RUN]))
+    places = [html.index(words) for words in ("ann</h3>", "ben</h3>", "source of ann", "source of ben")]
+    assert places == sorted(places)
+    assert html.count('class="footnote-item"') == 4
+    assert "[^1]: code" in html
+
+
 def test_a_thought_is_a_quotation() -> None:
     assert body(cell(CellKind.THOUGHT, "one\n\ntwo")) == "> one\n>\n> two"
 
@@ -89,8 +115,10 @@ def test_a_tool_call_shows_its_arguments_and_its_result() -> None:
         ToolCall("3", "f", ""),
     )
     assert body(cell(CellKind.TOOL_CALL, tool_calls=calls)) == (
-        '`look_up`\n\n```json\n{"q": 1}\n```\n\n```text\n42\n```\n\n'
-        "`fail` failed\n\n```json\n{}\n```\n\n```text\nno\n```\n\n`f`"
+        '`look_up`\n\n```json\n{"q": 1}\n```\n\n'
+        "<details><summary>Result</summary>\n\n```text\n42\n```\n\n</details>\n\n"
+        "`fail` failed\n\n```json\n{}\n```\n\n"
+        "<details><summary>Error</summary>\n\n```text\nno\n```\n\n</details>\n\n`f`"
     )
 
 
@@ -114,7 +142,7 @@ def test_backticks_in_a_result_do_not_end_its_block(text: str) -> None:
     fence = re.search(r"^(`+)text$", shown, re.MULTILINE)
     assert fence is not None
     assert fence[1] not in text
-    assert shown.endswith(f"{text}\n{fence[1]}")
+    assert shown.endswith(f"{text}\n{fence[1]}\n\n</details>")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +175,7 @@ def test_every_message_result_and_output_of_a_run_is_in_it(r: random.Random) -> 
     text.encode("utf-8")
     for one in transcript.cells:
         if one.kind not in (CellKind.THOUGHT, CellKind.STRUCTURED, CellKind.ERROR):
-            assert contained_markdown(one.text) in text
+            assert contained_markdown(one.text, 1) in text
         for call in one.tool_calls:
             assert visible(call.result or "").rstrip() in text
         assert visible(one.data.get("output", "")).rstrip() in text

@@ -85,13 +85,19 @@ def test_nor_in_a_terminal_wherever_the_text_is_cut(pieces: list[str]) -> None:
     assert not whole.strip() or quoted(visible(whole)).strip() in out.getvalue()
 
 
+FOLDS = [f"<details><summary>{label}</summary>\n" for label in ("Result", "Error", "Arguments and result")]
+"""The only HTML of a document, beside its ends."""
+
+
 def headings(source: str) -> list[str]:
     """The headings of a document, also those inside of other blocks, as a reader sees them."""
     tokens = MarkdownIt("commonmark").enable("table").parse(source)
     inside = [
         tokens[place + 1] for place, token in enumerate(tokens) if token.type == "heading_open" and token.tag <= "h3"
     ]
-    assert not [token for token in tokens if token.type == "html_block"], source
+    html = [token.content for token in tokens if token.type == "html_block"]
+    assert set(html) <= {*FOLDS, "</details>\n", "</details>"}, source
+    assert sum(part in FOLDS for part in html) == sum(part not in FOLDS for part in html), source
     for token in tokens:
         assert not [child for child in token.children or () if child.type == "html_inline"], source
     return ["".join(child.content for child in token.children or ()) for token in inside]
