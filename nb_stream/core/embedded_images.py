@@ -11,10 +11,10 @@ import re
 _TYPES = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
 """The letters with which each type of image begins in base64."""
 
-_LETTER = "[A-Za-z0-9+/]"
+_BASE64 = "[A-Za-z0-9+/]"
 _DATA = (
-    rf"(?:(?:iVBORw0KGgo|R0lGOD[ld]h|UklGR{_LETTER}{{6}}XRUJQ){_LETTER}{{24}}|/9j/(?:4A|4Q|2w|7g){_LETTER}{{200}})"
-    rf"{_LETTER}*={{0,2}}"
+    rf"(?:(?:iVBORw0KGgo|R0lGOD[ld]h|UklGR{_BASE64}{{6}}XRUJQ){_BASE64}{{24}}|/9j/(?:4A|4Q|2w|7g){_BASE64}{{200}})"
+    rf"{_BASE64}*={{0,2}}"
 )
 _EMBEDDED = re.compile(
     rf"\[Image: (?P<shown>{_DATA})\]|(?<![A-Za-z0-9+/=])(?:data:image/[a-z]+;base64,)?(?P<bare>{_DATA})"

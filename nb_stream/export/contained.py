@@ -2,8 +2,8 @@
 
 In the document, a heading of the third level names the agent of each message. Headings inside a message are lowered
 below this level. HTML becomes text. Definitions of links are escaped, so that they hold for no other message, footnotes
-get labels of their own, and an open code block is closed. All else stays as it was written. If a message could still reach out of itself, for example
-by a macro of TeX, it stands in a code block as a whole.
+get labels of their own, and an open code block is closed. All else stays as it was written. If a message could still
+reach out of itself, for example by a macro of TeX, it stands in a code block as a whole.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from nb_stream.export import SUFFIXES, export
 from nb_stream.export.agui import events
 from nb_stream.export.notebook import notebook
 from nb_stream.recording.reader import load_transcript
-from tests.support.hostile_texts import OWN, cells_of, corpus, run_of
+from tests.support.hostile_texts import cells_of, corpus, run_of
 from tests.support.paths import ROOT
 from tests.support.recordings import record
 
