@@ -76,7 +76,7 @@ function serialize(node: Node): string {
     const list = node.closest("ul, ol")!;
     const direct =
       node.parentElement!.matches("li") || node.parentElement!.matches("li > .nbs-bundle > .nbs-blocks");
-    if (direct && list.matches(".nbs-tight")) return `${inner(node)}\n`;
+    if (direct && list.matches(".nbs-tight:not(.nbs-notes)")) return `${inner(node)}\n`;
   }
   if (node.matches("br")) return "<br>\n";
   if (node.matches("input")) {

@@ -7,7 +7,7 @@ import { begin, write } from "./write";
 const TAGS = new Set(
   (
     "P H1 H2 H3 H4 H5 H6 UL OL LI BLOCKQUOTE PRE CODE EM STRONG DEL A TABLE THEAD TBODY TR TH TD BR WBR HR " +
-    "DIV SPAN BUTTON INPUT IMG"
+    "SUP DIV SPAN BUTTON INPUT IMG"
   ).split(" "),
 );
 const ATTRIBUTES: Record<string, RegExp> = {

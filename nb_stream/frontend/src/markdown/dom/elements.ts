@@ -4,7 +4,16 @@
  */
 
 import { h, setName, setScrollBox } from "../../dom/build";
-import type { Alignment, List, ListItem, Quote, Root } from "../parse/block";
+import { appendText } from "../../dom/safe_text";
+import {
+  type Alert,
+  type Alignment,
+  type List,
+  type ListItem,
+  NOTE_MARKER,
+  type Quote,
+  type Root,
+} from "../parse/block";
 
 /** Added to the level of a heading, so that a message does not compete with the notebook's own headings. */
 const HEADING_SHIFT = 2;
@@ -57,15 +66,29 @@ export function paragraphBox(task: boolean | null): HTMLElement {
 /** The element of a quote, a list or an item. */
 export function container(block: Root | Quote | List | ListItem, old: HTMLElement | undefined): HTMLElement {
   if (block.kind === "list") return listElement(block, old);
+  if (block.kind === "quote" && block.alert) return alertElement(block.alert, old);
   const tag = block.kind === "item" ? "li" : "blockquote";
   return reuse(old, tag) ?? shaped(h(tag), tag);
 }
 
-function listElement({ ordered, start, continued }: List, old: HTMLElement | undefined): HTMLElement {
-  const shape = `list ${ordered} ${start} ${continued}`;
+/** The box of a quote that draws attention to something, with its title. */
+function alertElement({ kind, title }: Alert, old: HTMLElement | undefined): HTMLElement {
+  const shape = `alert ${kind} ${title}`;
   const known = reuse(old, shape);
   if (known) return known;
-  const el = h(ordered ? "ol" : "ul", continued ? "nbs-continued" : "");
+  const head = h("p", "nbs-alert-title");
+  head.dir = "auto";
+  appendText(head, title);
+  return shaped(h("div", `nbs-alert nbs-alert-${kind}`, head), shape);
+}
+
+function listElement({ ordered, marker, start, continued }: List, old: HTMLElement | undefined): HTMLElement {
+  const isNotes = marker === NOTE_MARKER;
+  const shape = `list ${isNotes} ${ordered} ${start} ${continued}`;
+  const known = reuse(old, shape);
+  if (known) return known;
+  const classes = [isNotes ? "nbs-notes" : "", continued ? "nbs-continued" : ""];
+  const el = h(ordered ? "ol" : "ul", classes.filter(Boolean).join(" "));
   if (ordered && start !== 1) el.setAttribute("start", String(start));
   return shaped(el, shape);
 }

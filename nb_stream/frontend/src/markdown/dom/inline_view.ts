@@ -70,6 +70,9 @@ function appendItem(
     case "break":
       el.appendChild(h("br"));
       break;
+    case "note":
+      el.appendChild(h("sup", "nbs-note", String(item.number)));
+      break;
     case "code":
       el.appendChild(h("code", "nbs-c", item.text));
       break;

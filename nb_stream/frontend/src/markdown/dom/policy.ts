@@ -26,13 +26,15 @@ export interface Policy {
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
 /** Bytes of an image inside the text. */
 const MAX_IMAGE_BYTES = 1_000_000;
+/** Characters of an address that is no link and is said behind the text of one. */
+const MAX_SAID_CHARS = 200;
 /** Addresses of images that the reader has asked for on this page. */
 const allowedAddresses = new Set<string>();
 
 export const safePolicy: Policy = {
   link({ href }) {
     const url = absolute(href);
-    if (!url) return null;
+    if (!url) return isWorthSaying(href) ? h("span", "nbs-target") : null;
     const el = h("a", "nbs-link");
     el.href = url.href;
     el.rel = "noopener noreferrer nofollow";
@@ -43,8 +45,11 @@ export const safePolicy: Policy = {
 
   endLink(el, { href }) {
     const url = absolute(href);
-    if (!url || saysItself(el.textContent, url)) return;
-    el.append(h("span", "nbs-host", ` (${destinationOf(url)})`));
+    const said = url ? destinationOf(url) : href;
+    if (url ? saysItself(el.textContent, url) : el.textContent.trim() === href) return;
+    const host = h("span", "nbs-host");
+    appendText(host, ` (${said})`);
+    el.append(host);
   },
 
   image({ href }, alt) {
@@ -67,6 +72,13 @@ function absolute(href: string): URL | null {
   } catch {
     return null;
   }
+}
+
+/** Whether a reader learns something from an address that is no link: from the path of a file, and not from pixels. */
+function isWorthSaying(href: string): boolean {
+  return (
+    href !== "" && !href.startsWith("#") && href.length <= MAX_SAID_CHARS && !/^(?:data|blob):/i.test(href)
+  );
 }
 
 /** The host or the mail address to which `url` leads, as the browser reads it. */

@@ -16,7 +16,19 @@ interface ContainerOf<Kind extends string> extends BlockOf<Kind> {
 }
 
 export type Root = ContainerOf<"root">;
-export type Quote = ContainerOf<"quote">;
+
+/** What a quote draws attention to, as GitHub has it: `> [!NOTE]`. */
+export interface Alert {
+  readonly kind: string;
+  readonly title: string;
+}
+
+export interface Quote extends ContainerOf<"quote"> {
+  readonly alert: Alert | null;
+}
+
+/** The marker of a list of footnotes. */
+export const NOTE_MARKER = "^";
 
 /** Whether blank lines separate the items of a list; shared by the parts of a list that was split. */
 export interface Spacing {
@@ -25,7 +37,7 @@ export interface Spacing {
 
 export interface List extends ContainerOf<"list"> {
   readonly ordered: boolean;
-  /** The bullet, or the character behind the number. An item with another marker begins another list. */
+  /** The bullet, the character behind the number, or `NOTE_MARKER`. An item with another marker begins another list. */
   readonly marker: string;
   readonly start: number;
   readonly spacing: Spacing;
@@ -71,6 +83,8 @@ export interface Code extends BlockOf<"code"> {
   blanks: string[];
   /** A line that is not complete. */
   partial: string;
+  /** How many fences are open in the block: it holds Markdown with fences as long as its own. */
+  nested: number;
 }
 
 export type Rule = BlockOf<"rule">;

@@ -1,20 +1,23 @@
 /** Reads the beginnings of blocks: a line that no open block continues may begin one (CommonMark 0.31.2, appendix). */
 
-import type {
-  Alignment,
-  Block,
-  Code,
-  Fence,
-  Heading,
-  List,
-  ListItem,
-  Paragraph,
-  Quote,
-  Rule,
-  TableRow,
+import {
+  type Alert,
+  type Alignment,
+  type Block,
+  type Code,
+  type Fence,
+  type Heading,
+  type List,
+  type ListItem,
+  NOTE_MARKER,
+  type Paragraph,
+  type Quote,
+  type Rule,
+  type TableRow,
 } from "./block";
 import type { LineCursor } from "./cursor";
 import { resolveEscapes } from "./escapes";
+import { BEGIN, closerOf } from "./formulas";
 
 const ATX = /^(#{1,6})(?:[ \t]+|$)/;
 const FENCE = /^(?:(`{3,})[^`]*$|(~{3,}))/;
@@ -23,13 +26,19 @@ const SETEXT = /^(?:=+|-+)[ \t]*$/;
 const BULLET = /^[-+*](?=[ \t]|$)/;
 const ORDERED_MARKER = /^(\d{1,9})([.)])(?=[ \t]|$)/;
 const TASK = /^\[([ xX])\](?=[ \t])/;
+const NOTE = /^\[\^([^\s\]]{1,200})\]:[ \t]*/;
+/** Columns by which the lines of a footnote are indented. */
+const NOTE_INDENT = 4;
+const ALERT = /^\[!(note|tip|important|warning|caution)\](.*)/i;
+/** Names of Markdown behind a fence. A fence in the block opens another block if it names a language. */
+const MARKDOWN = /^(?:markdown|md|mdx|[rq]md)(?![\w-])/i;
 /** A line on which a display formula begins and does not end. */
 const FORMULA = /^(\$\$|\\\[)[ \t]*(?:\\begin\b.*)?$/;
 
 const fresh = { open: true, final: false, lastLine: 0 };
 
-export function quote(): Quote {
-  return { kind: "quote", ...fresh, children: [] };
+export function quote(alert: Alert | null): Quote {
+  return { kind: "quote", ...fresh, children: [], alert };
 }
 
 export function paragraph(): Paragraph {
@@ -41,7 +50,7 @@ export function row(alignments: readonly Alignment[], cells: readonly string[]):
 }
 
 export function indentedCode(): Code {
-  return { kind: "code", ...fresh, fence: null, info: "", lines: [], blanks: [], partial: "" };
+  return { kind: "code", ...fresh, fence: null, info: "", lines: [], blanks: [], partial: "", nested: 0 };
 }
 
 export function startQuote(cursor: LineCursor): boolean {
@@ -54,6 +63,15 @@ export function skipQuoteMark(cursor: LineCursor): void {
   cursor.skipSpace();
   cursor.skipColumns(1);
   if (cursor.atSpace) cursor.skipColumns(1);
+}
+
+/** What the first line of a quote draws attention to; null if it does not. The line has no other text. */
+export function takeAlert(cursor: LineCursor): Alert | null {
+  const [, kind, title] = (!cursor.indented && ALERT.exec(cursor.rest)) || [];
+  if (kind === undefined) return null;
+  cursor.skipColumns(Number.POSITIVE_INFINITY);
+  const name = kind[0]!.toUpperCase() + kind.slice(1).toLowerCase();
+  return { kind: kind.toLowerCase(), title: title!.trim() || name };
 }
 
 export function startHeading(cursor: LineCursor): Heading | null {
@@ -91,6 +109,14 @@ export function closes(fence: Fence, cursor: LineCursor): boolean {
   return line.length >= fence.length && line === fence.mark.repeat(line.length);
 }
 
+/** Whether `line`, in a block of Markdown, opens a fence that the next closing line would close. */
+export function nests({ fence, info }: Code, line: string): boolean {
+  if (!fence || !MARKDOWN.test(info)) return false;
+  const [, ticks, tildes] = FENCE.exec(line.trimStart()) ?? [];
+  const mark = ticks ?? tildes ?? "";
+  return mark[0] === fence.mark && mark.length >= fence.length && line.trim() !== mark;
+}
+
 /** Whether the line makes the paragraph above it a heading. */
 export function isSetext(cursor: LineCursor): boolean {
   return !cursor.indented && SETEXT.test(cursor.rest);
@@ -108,11 +134,21 @@ export function startRule(cursor: LineCursor): Rule | null {
 export interface ListMarker {
   readonly list: Pick<List, "ordered" | "marker" | "start">;
   readonly item: ListItem;
+  /** The label of a footnote. */
+  readonly label?: string;
 }
 
 /** The list item that begins here, if one does. It interrupts a paragraph only if it has text and its number is 1. */
 export function startItem(cursor: LineCursor, container: Block): ListMarker | null {
   if (cursor.indented) return null;
+  const note = NOTE.exec(cursor.rest);
+  if (note) {
+    cursor.skipSpace();
+    cursor.skipColumns(note[0].length);
+    cursor.skipSpace();
+    const item: ListItem = { kind: "item", ...fresh, children: [], indent: NOTE_INDENT, empty: true };
+    return { list: { ordered: true, marker: NOTE_MARKER, start: 0 }, item, label: note[1]! };
+  }
   const interrupts = container.kind === "paragraph";
   const bullet = BULLET.exec(cursor.rest);
   const number = bullet ? null : ORDERED_MARKER.exec(cursor.rest);
@@ -161,5 +197,9 @@ export function followFormula(block: Paragraph, line: string): void {
     return;
   }
   const [, opening] = FORMULA.exec(line) ?? [];
-  if (opening) block.formula = opening === "$$" ? "$$" : "\\]";
+  BEGIN.lastIndex = 0;
+  const opener = opening ?? BEGIN.exec(line)?.[0];
+  if (!opener) return;
+  const closer = closerOf(opener);
+  if (!line.slice(opener.length).includes(closer)) block.formula = closer;
 }

@@ -37,6 +37,8 @@ export class BlockParser {
   /** Whether the present line began a block. */
   #hasBegun = false;
   #isPreview = false;
+  /** How many footnotes were defined so far. */
+  #notes = 0;
 
   constructor(
     private readonly definitions: Definitions,
@@ -62,7 +64,7 @@ export class BlockParser {
     const saved = this.#path.map((block) => ({ ...block }));
     const children = this.#path.map((block) => (isContainer(block) ? [...block.children] : null));
     const spacings = this.#path.map((block) => (block.kind === "list" ? block.spacing.loose : null));
-    const [path, line] = [[...this.#path], this.#line];
+    const [path, line, notes] = [[...this.#path], this.#line, this.#notes];
     this.#isPreview = true;
     try {
       this.add(text);
@@ -71,6 +73,7 @@ export class BlockParser {
       this.#isPreview = false;
       this.#path = path;
       this.#line = line;
+      this.#notes = notes;
       path.forEach((block, depth) => {
         Object.assign(block, saved[depth]);
         if (isContainer(block)) block.children = children[depth]!;
@@ -90,6 +93,10 @@ export class BlockParser {
     for (; this.#matched < this.#path.length; this.#matched++) {
       const block = this.#path[this.#matched]!;
       if (block.kind === "code" && block.fence && starts.closes(block.fence, cursor)) {
+        if (block.nested > 0) {
+          block.nested--;
+          continue;
+        }
         block.lastLine = this.#line;
         this.#closeTo(this.#matched);
         return true;
@@ -133,7 +140,9 @@ export class BlockParser {
     }
     const isDeep = this.#path.length > MAX_BLOCK_DEPTH;
     if (!isDeep && starts.startQuote(cursor)) {
-      this.#open(starts.quote());
+      const alert = starts.takeAlert(cursor);
+      this.#open(starts.quote(alert));
+      if (alert) this.#open(starts.paragraph());
       return true;
     }
     const leaf =
@@ -209,11 +218,17 @@ export class BlockParser {
     return true;
   }
 
-  #openItem({ list, item }: starts.ListMarker): void {
+  #openItem({ list, item, label }: starts.ListMarker): void {
     this.#closeTo(this.#matched);
     let parent = this.tip;
-    const same = parent.kind === "list" && parent.ordered === list.ordered && parent.marker === list.marker;
-    if (!same) this.#open(starts.list(list));
+    let same = parent.kind === "list" && parent.ordered === list.ordered && parent.marker === list.marker;
+    let start = list.start;
+    if (label !== undefined) {
+      start = ++this.#notes;
+      if (!this.#isPreview) this.definitions.addNote(label, start);
+      same &&= parent.kind === "list" && parent.start + parent.length === start;
+    }
+    if (!same) this.#open(starts.list({ ...list, start }));
     else if ((parent as List).length >= this.part) {
       const before = parent as List;
       this.#noteGap(before);
@@ -258,6 +273,7 @@ export class BlockParser {
     if (block.kind !== "code") return;
     if (block.fence) cursor.skipColumns(Math.min(block.fence.indent, cursor.indent));
     const line = cursor.remainder;
+    if (starts.nests(block, line)) block.nested++;
     if (this.#isPreview) block.partial = [...block.blanks, line].join("\n");
     else if (!block.fence && cursor.blank) block.blanks = [...block.blanks, line];
     else {

@@ -6,6 +6,15 @@ export type EmphasisTag = "em" | "strong" | "del";
 
 const WHITESPACE = /^\s$/u;
 const PUNCTUATION = /^[\p{P}\p{S}]$/u;
+/** Characters of Chinese, Japanese and Korean texts: those of East Asian width (UAX 11) that are no emoji. */
+const WIDE =
+  "(?!\\p{Emoji_Presentation})[\\u1100-\\u11ff\\u20a9\\u2329\\u232a\\u2630-\\u2637\\u268a-\\u268f\\u2e80-\\u303e" +
+  "\\u3041-\\u3247\\u3250-\\ua4cf\\ua960-\\ua97f\\uac00-\\ud7ff\\uf900-\\ufaff\\ufe10-\\ufe1f\\ufe30-\\ufe6f\\uff01-\\ufff8" +
+  "\\u{16fe0}-\\u{1bbff}\\u{1d300}-\\u{1d376}\\u{1f200}-\\u{1f2ff}\\u{20000}-\\u{3ffff}]";
+export const CJK = new RegExp(`^${WIDE}`, "u");
+/** The same with a variation selector behind the character. One selector makes a quotation mark a wide one. */
+const CJK_BEFORE = new RegExp(`^${WIDE}|^[\\u{e0100}-\\u{e01ef}]|^[‘’“”]\\ufe01`, "u");
+const SELECTOR = /^[\ufe00-\ufe0e]$/;
 
 /** A run of delimiters. It first closes tags, then shows the characters that stay text, then opens tags. */
 export class DelimiterRun {
@@ -29,25 +38,25 @@ export class DelimiterRun {
   }
 }
 
-/** The run of `text` from `at` to `end`. */
+/** The run of `text` from `at` to `end`. Next to a character of CJK, a sign does not matter (`markdown-it-cjk-friendly`). */
 export function runAt(text: string, at: number, end: number): DelimiterRun {
   const mark = text[at]!;
   const before = characterBefore(text, at);
+  const beforeSelector = SELECTOR.test(before) ? characterBefore(text, at - 1) : null;
+  const main = beforeSelector !== null && !WHITESPACE.test(beforeSelector) ? beforeSelector : before;
   const after = String.fromCodePoint(text.codePointAt(end) ?? 32);
-  const [spaceBefore, spaceAfter] = [WHITESPACE.test(before), WHITESPACE.test(after)];
-  const [signBefore, signAfter] = [PUNCTUATION.test(before), PUNCTUATION.test(after)];
-  const left = !spaceAfter && (!signAfter || spaceBefore || signBefore);
-  const right = !spaceBefore && (!signBefore || spaceAfter || signAfter);
-  if (mark === "_") {
-    return new DelimiterRun(
-      at,
-      mark,
-      end - at,
-      left && (!right || signBefore),
-      right && (!left || signAfter),
-    );
-  }
-  const isRun = mark === "*" || end - at <= 2;
+  const [spaceBefore, spaceAfter] = [WHITESPACE.test(main), WHITESPACE.test(after)];
+  const [signBefore, signAfter] = [PUNCTUATION.test(main), PUNCTUATION.test(after)];
+  const isEnclosed = !spaceBefore && !spaceAfter;
+  const isCjk =
+    isEnclosed &&
+    mark !== "_" &&
+    (CJK.test(after) || CJK_BEFORE.test(beforeSelector === null ? before : beforeSelector + before));
+  // A run of underscores that could both open and close stands inside a word, and does neither.
+  const isWord = mark === "_" && isEnclosed;
+  const left = !spaceAfter && (spaceBefore || signBefore || isCjk || (!signAfter && !isWord));
+  const right = !spaceBefore && (spaceAfter || signAfter || isCjk || (!signBefore && !isWord));
+  const isRun = mark !== "~" || end - at <= 2;
   return new DelimiterRun(at, mark, end - at, isRun && left, isRun && right);
 }
 

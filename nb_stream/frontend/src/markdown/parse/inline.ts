@@ -11,10 +11,11 @@ import { Backticks, runLength } from "./backticks";
 import { type Bracket, isUndecided, referenceOf } from "./brackets";
 import { type DelimiterRun, DelimiterRuns, openEarly, runAt } from "./delimiter_runs";
 import { ESCAPABLE, referenceAt } from "./escapes";
-import { isLikely, mayBecomeLikely, openerAt, readFormula } from "./formulas";
+import { isDisplay, isLikely, isOpenBegin, mayBecomeLikely, openerAt, readFormula } from "./formulas";
 import { endWithout, shownCodeEnd, shownEnd, type TailKind } from "./idempotent_tail";
 import { type InlineItem, wordsOf } from "./inline_items";
-import type { Definitions, Target } from "./link_targets";
+import { type Definitions, noteKey, type Target } from "./link_targets";
+import { pathLength } from "./windows_paths";
 
 export interface InlineText {
   readonly items: readonly InlineItem[];
@@ -31,15 +32,24 @@ const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
 const INDEXED = /[\w\])]/;
 /** Characters after which an item that does not end is shown as its source. */
 const OPEN_WITHIN_CHARS = 400;
+/** A line break as models write it in the cell of a table, and its beginning. */
+const BREAK = /<br\s*\/?>/iy;
+const OPEN_BREAK = /^<(?:b(?:r\s{0,9}\/?)?)?$/i;
+const NOTE = /\[\^([^\s\]]{1,200})\]/y;
+const OPEN_NOTE = /^\[\^[^\s\]]{0,200}\]?$/;
 
-/** Read `source`. If it `isOpen`, more may follow. Labels that have no definition are added to `missing`. */
+/**
+ * Read `source`. If it `isOpen`, more may follow. In a cell of a table, `<br>` is a line break. Labels that have no
+ * definition are added to `missing`.
+ */
 export function readInline(
   source: string,
   definitions: Definitions,
   missing: Set<string>,
   isOpen: boolean,
+  isCell = false,
 ): InlineText {
-  return new InlineReader(source, definitions, missing, isOpen).read();
+  return new InlineReader(source, definitions, missing, isOpen, isCell).read();
 }
 
 class InlineReader {
@@ -59,6 +69,7 @@ class InlineReader {
     private readonly definitions: Definitions,
     private readonly missing: Set<string>,
     private readonly isOpen: boolean,
+    private readonly isCell: boolean,
   ) {
     this.#text = source.slice(0, shownEnd(source, isOpen));
     this.#settled = this.#text.length;
@@ -103,7 +114,7 @@ class InlineReader {
         this.#run();
         break;
       case "[":
-        this.#openBracket(false);
+        if (!this.#note()) this.#openBracket(false);
         break;
       case "!":
         if (this.#text[this.#pos + 1] === "[") this.#openBracket(true);
@@ -214,7 +225,16 @@ class InlineReader {
   }
 
   #backslash(): void {
+    const path = pathLength(this.#text, this.#pos);
+    if (path > 0) {
+      this.#literal(path);
+      return;
+    }
     if (this.#formula()) return;
+    if (this.isOpen && isOpenBegin(this.#text, this.#pos)) {
+      this.#holdBack("other");
+      return;
+    }
     const next = this.#text[this.#pos + 1] ?? "";
     if (next === "\n") {
       this.#items.push({ type: "break", at: this.#pos });
@@ -271,12 +291,12 @@ class InlineReader {
     this.#settle(at);
     const rest = this.#text.slice(at + opener.length);
     if (!isLikely(opener, rest)) {
-      if (!mayBecomeLikely(rest)) return false;
+      if (!mayBecomeLikely(opener, rest)) return false;
       this.#holdBack("other");
       return true;
     }
-    const display = opener === "$$" || opener === "\\[";
-    this.#items.push({ type: "formula", at, tex: rest.trim(), display, isOpen: true });
+    const tex = opener.startsWith("\\b") ? opener + rest : rest.trim();
+    this.#items.push({ type: "formula", at, tex, display: isDisplay(opener), isOpen: true });
     this.#pos = this.#text.length;
     this.#tail = "formula";
     return true;
@@ -298,6 +318,26 @@ class InlineReader {
     this.#settle(run.at);
     const isMarkup = !run.canClose && (run.mark !== "~" || run.length === 2);
     if (isMarkup && this.#text.length - run.at <= OPEN_WITHIN_CHARS) openEarly(run);
+  }
+
+  /** A reference to a footnote. Without a definition it is a text in brackets. */
+  #note(): boolean {
+    if (this.#text[this.#pos + 1] !== "^") return false;
+    NOTE.lastIndex = this.#pos;
+    const [source = "", label = ""] = NOTE.exec(this.#text) ?? [];
+    const number = this.definitions.note(label);
+    if (number === undefined) {
+      if (this.isOpen && OPEN_NOTE.test(this.#text.slice(this.#pos, this.#pos + 204))) {
+        this.#holdBack("other");
+        return true;
+      }
+      if (label === "") return false;
+      this.missing.add(noteKey(label));
+      return false;
+    }
+    this.#items.push({ type: "note", at: this.#pos, number });
+    this.#pos += source.length;
+    return true;
   }
 
   #openBracket(isImage: boolean): void {
@@ -369,10 +409,23 @@ class InlineReader {
   }
 
   #angle(): void {
+    if (this.isCell && this.#cellBreak()) return;
     const address = bracketedAddress(this.#text, this.#pos);
     if (address) this.#address(address, 0);
     else if (this.isOpen && isOpenAddress(this.#text, this.#pos)) this.#holdBack("hidden");
     else this.#literal(1);
+  }
+
+  #cellBreak(): boolean {
+    BREAK.lastIndex = this.#pos;
+    const [source] = BREAK.exec(this.#text) ?? [];
+    if (source) {
+      this.#items.push({ type: "break", at: this.#pos });
+      this.#pos += source.length;
+    } else if (this.isOpen && OPEN_BREAK.test(this.#text.slice(this.#pos, this.#pos + 16))) {
+      this.#holdBack("other");
+    } else return false;
+    return true;
   }
 
   #reference(): void {

@@ -15,6 +15,7 @@ export type InlineItem =
   | TextItem
   | DelimiterRun
   | { readonly type: "break"; readonly at: number }
+  | { readonly type: "note"; readonly at: number; readonly number: number }
   | { readonly type: "code"; readonly at: number; readonly text: string }
   | { readonly type: "formula"; readonly at: number; tex: string; display: boolean; isOpen: boolean }
   | { readonly type: "link"; readonly at: number; readonly target: Target }

@@ -126,9 +126,32 @@ export function isOpenDefinition(text: string): boolean {
   return isOpenTarget(text, label.end);
 }
 
-/** The definitions of a text, by label. If a label has two, the first one counts. Shared by all views of the text. */
+/** The key under which a text waits for the footnote `label`. */
+export function noteKey(label: string): string {
+  return `^${label}`;
+}
+
+/**
+ * The definitions of a text, by label, and the numbers of its footnotes. If a label has two definitions, the first one
+ * counts. Shared by all views of the text.
+ */
 export class Definitions {
   #targets = new Map<string, Target>();
+  #notes = new Map<string, number>();
+
+  /** The number of a footnote; undefined if it is not defined so far. */
+  note(label: string): number | undefined {
+    return this.#notes.get(label);
+  }
+
+  addNote(label: string, number: number): void {
+    if (!this.#notes.has(label)) this.#notes.set(label, number);
+  }
+
+  /** Whether `key` is defined: a label in the form in which labels are compared, or the key of a footnote. */
+  has(key: string): boolean {
+    return this.#targets.has(key) || (key.startsWith("^") && this.#notes.has(key.slice(1)));
+  }
 
   get(label: string): Target | undefined {
     return this.#targets.get(label);

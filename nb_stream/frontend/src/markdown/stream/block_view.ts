@@ -177,7 +177,8 @@ export class BlockView {
   #newContainer(block: Container, old: HTMLElement | undefined): ShownBlock {
     if (block.kind === "table") return this.#table(block, old);
     const el = elements.container(block, old);
-    return { el, slots: new ChildSlots(el, block.kind === "list" ? 0 : undefined) };
+    const fixed = block.kind === "quote" && block.alert ? 1 : 0;
+    return { el, slots: new ChildSlots(el, block.kind === "list" ? 0 : undefined, fixed) };
   }
 
   #addPart(shared: object, el: HTMLElement): HTMLElement[] {

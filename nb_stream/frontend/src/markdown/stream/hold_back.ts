@@ -4,8 +4,9 @@ import type { Block } from "../parse/block";
 
 /** The marks of containers at the beginning of a line. */
 const CONTAINERS = /^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t])))*[ \t]*/;
-/** Beginnings of bullets, rules, underlines, fences, lines of tables, boxes, numbers and formulas. */
-const UNDECIDED_LINE = /^(?:[-=*_#+|~`:$\s]*|(?:`{3,}|~{3,})[^`]*|\d{1,9}[.)]?|\[[ xX]?\]?\s*|\\\[?)$/;
+/** Beginnings of bullets, rules, underlines, fences, lines of tables, boxes, numbers, formulas, alerts and footnotes. */
+const UNDECIDED_LINE =
+  /^(?:[-=*_#+|~`:$\s]*|(?:`{3,}|~{3,})[^`]*|\d{1,9}[.)]?|\[[ xX]?\]?\s*|\\\[?|\[![a-z]*|\[\^[^\s\]]*\]?:?\s*)$/i;
 
 /** The marks of quotes, in which a fence can stand. */
 const QUOTES = /^[ \t>]*/;

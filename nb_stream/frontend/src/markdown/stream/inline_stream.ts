@@ -89,6 +89,7 @@ export class InlineStream {
   /** The direction of the text, as its first box has it: to find it by itself, the browser would read all boxes. */
   #direction = "";
   #missing = new Set<string>();
+  readonly #isCell: boolean;
 
   /** `fixed` nodes at the beginning of `el` are left alone. */
   constructor(
@@ -96,6 +97,7 @@ export class InlineStream {
     private readonly reading: Reading,
     private readonly fixed = 0,
   ) {
+    this.#isCell = el.matches("th, td");
     this.#box = el;
     this.#nodes = fixed;
   }
@@ -111,7 +113,7 @@ export class InlineStream {
       this.#append(text);
       return;
     }
-    const inline = readInline(rest, this.reading.definitions, this.#missing, !final);
+    const inline = readInline(rest, this.reading.definitions, this.#missing, !final, this.#isCell);
     this.#show(inline);
     this.#shown = text;
     this.#readTo = text.length;
@@ -155,7 +157,7 @@ export class InlineStream {
 
   #read(text: string, isOpen: boolean): InlineText {
     this.reading.read += text.length;
-    return readInline(text, this.reading.definitions, this.#missing, isOpen);
+    return readInline(text, this.reading.definitions, this.#missing, isOpen, this.#isCell);
   }
 
   /** Go on in a new box. */

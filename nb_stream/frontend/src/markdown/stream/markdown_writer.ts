@@ -90,7 +90,7 @@ export class MarkdownWriter {
   #resolve(): void {
     const els = new Set<HTMLElement>();
     for (const [label, waiting] of this.#reading.waiting) {
-      if (this.definitions.get(label)) for (const el of waiting) els.add(el);
+      if (this.definitions.has(label)) for (const el of waiting) els.add(el);
     }
     this.#reading.waiting.clear();
     for (const el of els) {

@@ -1,0 +1,194 @@
+import { describe, expect, test } from "vitest";
+import { CJK } from "../../src/markdown/parse/delimiter_runs";
+import { all, texts } from "../helpers";
+import { Chance } from "./documents";
+import { htmlOf } from "./html";
+import { oracleOf } from "./oracle";
+import { shownOf, write } from "./write";
+
+/** A text that is cut in two at any place, or into single characters, must end as the whole text does. */
+function expectSame(text: string): void {
+  const whole = write([text]).el;
+  for (let at = 0; at <= text.length; at++) {
+    const { el } = write([text.slice(0, at), text.slice(at)]);
+    if (!el.isEqualNode(whole)) throw new Error(`Cut at ${at}: ${JSON.stringify(text)}`);
+  }
+  expect(write(new Chance(1).cut(text, 1)).el.isEqualNode(whole)).toBe(true);
+}
+
+describe("what markdown-it and its plugins make of a text, the panel makes of it, too", () => {
+  test.each([
+    // Emphasis in Chinese, Japanese and Korean.
+    "**注意：**请保存",
+    "**(괄호)**는 쓴다",
+    "**“引号”**后",
+    "これは**「強調」**です",
+    "太郎は*「こんにちは」*といった",
+    "~~（旧）~~新",
+    "**[リンク](https://a.example)**です **`コード`**です",
+    "a**(b)**c 、_「x」_y",
+    "**葛󠄀。**葛城市と**“”︁**x",
+    // Addresses in such texts.
+    "见 https://example.org/b。次に",
+    "「https://example.org/a」と（https://example.org/b）、https://example.org/c！",
+    "https://ja.wikipedia.org/wiki/日本語 と https://example.org/a…b",
+    "https://example.org、次 https://example.org。",
+    "a https://example.org/x–y and https://example.org/a_b~c*d “https://example.org/q”",
+    // Bars in code in tables.
+    "| a | b |\n|---|---|\n| `a \\| b` | c |\n| `x \\\\| y` | d \\| e |",
+    // Notes below the text.
+    "A[^1] and B[^n].\n\n[^1]: One.\n[^n]: Two *b*.",
+    "A[^1]\n\n[^1]: One\n    goes on\n\n    and on\n\n    - a\n    - b",
+    "None[^2] and [^].\n\nmore",
+    "A[^1]B[^1]\n[^1]: One",
+    "- A[^x]\n\n> B[^y]\n\n[^x]: X\n\n[^y]: Y",
+    "A[^`a`] [^b](https://a.example)\n\n[^`a`]: x",
+    "`[^1]` \\[^1] [^1][]\n\n[^1]: One",
+    // Alerts.
+    "> [!NOTE]\n> Text *b*",
+    "> [!tip] My title\n> Text\n>\n> - a\n\nend",
+    "> [!WARNING]\n> - a\n> - b",
+    "> [!CAUTION]\n>\n> Text\nlazy",
+    "> [!IMPORTANT]\nlazy",
+    "> [!NOPE]\n> Text",
+    "[!NOTE]\ntext",
+    "- > [!NOTE]\n  > a",
+  ])("%j", (text) => {
+    // Where an alert has no text in its first paragraph, the plugin leaves an empty one.
+    expect(htmlOf(text)).toBe(oracleOf(text).replaceAll("<p></p>", ""));
+    expectSame(text);
+  });
+
+  test("for all characters of East Asian width", async () => {
+    const { eastAsianWidthType } = await import("get-east-asian-width");
+    const wrong: string[] = [];
+    for (let code = 0x80; code < 0x40000; code++) {
+      const character = String.fromCodePoint(code);
+      if (!/\p{Assigned}/u.test(character)) continue;
+      const width = eastAsianWidthType(code);
+      const isWide = ["wide", "fullwidth", "halfwidth"].includes(width);
+      const isHangul = width === "neutral" && code >= 0x1100 && /\p{sc=Hangul}/u.test(character);
+      const expected = (isWide && !/\p{Emoji_Presentation}/u.test(character)) || isHangul;
+      if (expected !== CJK.test(character)) wrong.push(code.toString(16));
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("brackets, dollars and backslashes", () => {
+  test.each([
+    ["arr\\[0\\] and arr\\[i\\]", "arr[0] and arr[i]"],
+    ["cmd \\[optional\\] \\[--force\\]", "cmd [optional] [--force]"],
+    ["see \\[1\\] and \\(see below\\)", "see [1] and (see below)"],
+    ["\\[[RFC 2616](https://a.example/x_1)\\]", "[RFC 2616 (a.example)]"],
+    ["from $5 to 10$", "from $5 to 10$"],
+    ["$20 or 30$, and $1,000 for 2$", "$20 or 30$, and $1,000 for 2$"],
+  ])("%j holds no formula", (text, shown) => {
+    const { el } = write([text]);
+    expect([all(el, ".nbs-math").length, el.textContent]).toEqual([0, shown]);
+    expectSame(text);
+    // Nor did it look like one while it came.
+    for (let at = 1; at < text.length; at++) expect(all(shownOf(text.slice(0, at)), ".nbs-math")).toEqual([]);
+  });
+
+  test.each([
+    ["\\[ E = mc^2 \\]", "E = mc^2"],
+    ["so\\[x = 1\\]", "x = 1"],
+    ["对于\\(x\\)有", "x"],
+    ["\\(f(x)\\)", "f(x)"],
+    ["$10^3$", "10^3"],
+    ["$3x + 2$", "3x + 2"],
+    ["$5$", "5"],
+    [
+      "\\begin{align}\na &= b \\\\\n- c &= d\n\\end{align}",
+      "\\begin{align}\na &= b \\\\\n- c &= d\n\\end{align}",
+    ],
+    ["so \\begin{pmatrix}1\\end{pmatrix} x", "\\begin{pmatrix}1\\end{pmatrix}"],
+    ["> \\begin{align*}\n> a\n> \\end{align*}", "\\begin{align*}\na\n\\end{align*}"],
+  ])("%j holds a formula", (text, tex) => {
+    expect(texts(write([text]).el, ".nbs-math")).toEqual([tex]);
+    expectSame(text);
+  });
+
+  test.each(["\\begin{document}\nx\n\\end{document}", "\\begin{align}\nx", "`\\begin{align}x\\end{align}`"])(
+    "%j holds no formula",
+    (text) => expect(all(write([text]).el, ".nbs-math")).toEqual([]),
+  );
+
+  test.each([
+    ["C:\\Users\\me\\.config\\_x\\[1]", "C:\\Users\\me\\.config\\_x\\[1]"],
+    ["see (C:\\__pycache__\\), or **C:\\my_dir\\a_b**", "see (C:\\__pycache__\\), or C:\\my_dir\\a_b"],
+    ["%APPDATA%\\_a and \\\\server\\share$\\_b", "%APPDATA%\\_a and \\\\server\\share$\\_b"],
+    ["del C:\\tmp\\*.txt C:\\tmp\\*.log", "del C:\\tmp\\*.txt C:\\tmp\\*.log"],
+    ["**C:\\Users\\**", "C:\\Users\\"],
+    ["abc:\\_x\\_ and a \\\\ b", "abc:_x_ and a \\ b"],
+  ])("%j keeps the backslashes of paths", (text, shown) => {
+    expect(write([text]).el.textContent).toBe(shown);
+    expectSame(text);
+  });
+});
+
+describe("tables", () => {
+  test("have line breaks where models write them, and nothing else of HTML", () => {
+    const text = "| a<br>b |\n|---|\n| c<br/>*d<br />e* `<br>` <b>f</b> |\n\ng<br>h";
+    expect(htmlOf(text)).toBe(
+      "<table><thead><tr><th>a<br>b</th></tr></thead><tbody><tr><td>c<br><em>d<br>e</em> " +
+        "<code>&lt;br&gt;</code> &lt;b&gt;f&lt;/b&gt;</td></tr></tbody></table><p>g&lt;br&gt;h</p>",
+    );
+    expectSame(text);
+  });
+});
+
+describe("a fence in a fence", () => {
+  test("of the same length closes nothing, if the block is Markdown and the fence names a language", () => {
+    const text = "```markdown\n# A\n```python\nx\n```\nmore\n```\n\nend";
+    const { el } = write([text]);
+    expect(texts(el, "code")).toEqual(["# A\n```python\nx\n```\nmore\n"]);
+    expect(texts(el, "p")).toEqual(["end"]);
+    expectSame(text);
+    expectSame("~~~md\n~~~js\nx\n~~~\n~~~\nend\n> ```md\n> ```a\n> ```\n> ```\nend");
+  });
+
+  test("is text in all other blocks", () => {
+    for (const text of [
+      "```\n```python\nx\n```\nend",
+      "```markdown\nx ```python\n```\nend",
+      "````md\n```py\n````\nend",
+    ]) {
+      expect(texts(write([text]).el, "p")).toEqual(["end"]);
+    }
+  });
+});
+
+describe("a link that leads nowhere", () => {
+  test.each([
+    ["[docs](docs/x.md)", "docs (docs/x.md)"],
+    ["[docs/x.md](docs/x.md)", "docs/x.md"],
+    ["[*a*](/api)", "a (/api)"],
+    ["[a](#b)", "a"],
+    ["[a]()", "a"],
+    ["[a](<x\u202ey>)", "a (xU+202Ey)"],
+    ["[a](data:text/html,x)", "a"],
+  ])("%j says %j", (text, said) => {
+    const { el } = write([text]);
+    expect([el.textContent, all(el, "a").length]).toEqual([said, 0]);
+    expectSame(text);
+  });
+});
+
+describe("while a text grows, it does not become less than it was", () => {
+  test.each([
+    ["A[^1", "A"],
+    ["A[^1]", "A"],
+    ["A[^1] x", "A[^1] x"],
+    ["[^1]: No", "No"],
+    ["[^1]", ""],
+    ["> [!NO", ""],
+    ["> [!NOTE]", "Note"],
+    ["> [!NOTE]\n> Te", "NoteTe"],
+    ["so \\beg", "so"],
+    ["so \\begin{ali", "so"],
+    ["a \\[op", "a"],
+    ["a \\[opt", "a [opt"],
+  ])("%j is shown as %j", (text, shown) => expect(shownOf(text).textContent.trimEnd()).toBe(shown));
+});
