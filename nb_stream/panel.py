@@ -28,6 +28,7 @@ from .notebook.saved_output import LEAVE_OPTIONS, SavedOutput, instead
 from .notebook.widget import STATIC, FrameWidget, caution, deliver_commands, show_in_boxes
 from .recording.redaction import Redact
 from .recording.replay import steer
+from .runtime.grants import Grant, GrantScope
 from .runtime.human_input import Question
 from .runtime.must_await import needs_await
 from .runtime.options import names_options
@@ -46,6 +47,7 @@ from .wire.commands import (
     Hello,
     Reset,
     Resync,
+    Revoke,
     SendModule,
     SendSavedOutput,
     SendState,
@@ -263,9 +265,18 @@ class TeamPanel(FrameWidget):
         """Call `callback(question)` for each question, and answer with its value. See `TeamStream.on_question`."""
         return self.stream.on_question(callback)
 
-    def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
+    def answer(self, request_id: str, text: str | bool, reason: str = "", *, always: GrantScope | None = None) -> None:
         """Answer a question of the team; see `TeamStream.answer`."""
-        self.stream.answer(request_id, text, reason)
+        self.stream.answer(request_id, text, reason, always=always)
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The tools that need no question any more; see `TeamStream.grants`."""
+        return self.stream.grants
+
+    def revoke(self, path: str, tool: str) -> None:
+        """Ask about an agent's calls of a tool again; see `TeamStream.revoke`."""
+        self.stream.revoke(path, tool)
 
     def dismiss(self, request_id: str) -> None:
         """End a question without an answer; see `TeamStream.dismiss`."""
@@ -349,8 +360,10 @@ class TeamPanel(FrameWidget):
                 self._toggle(command)
             case Start(task):
                 self.start(task)
-            case Answer(request_id, text):
-                self.stream.answer(request_id, text)
+            case Answer(request_id, text, always):
+                self.stream.answer(request_id, text, always=always)
+            case Revoke(path, tool):
+                self.stream.revoke(path, tool)
             case Dismiss(request_id):
                 self.stream.dismiss(request_id)
             case Steer(act, value):

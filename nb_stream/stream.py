@@ -30,6 +30,7 @@ from .recording.redaction import Redact
 from .recording.replay import Replay
 from .runtime.callbacks import name_of
 from .runtime.event_hub import EventHub, Watcher
+from .runtime.grants import Grant, GrantScope
 from .runtime.human_input import Question
 from .runtime.options import names_options
 from .runtime.run import MessageQueue, Run, is_within
@@ -495,13 +496,28 @@ class TeamStream(StandIn):
         team. Each of them also stands in a waiting cell of the transcript. Any thread."""
         return self._supervisor.questions.listed
 
-    def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
+    def answer(self, request_id: str, text: str | bool, reason: str = "", *, always: GrantScope | None = None) -> None:
         """Answer a question. The answer to an approval is "approve" or True, or "reject" or False; a refusal may have a
-        `reason`. The answer to a handoff starts the run that goes on with it. Any thread.
+        `reason`. A tool runs with other arguments if they follow as JSON: `'approve: {"amount": 3}'`. The answer to a
+        handoff starts the run that goes on with it. Any thread.
 
-        Raises NotRunningError if the question is not open, and ValueError if `text` is no answer to it.
+        `always` approves the agent's next calls of the same tool, too, and those that wait: "run" until the run ends,
+        "tool" until `revoke`. `grants` lists what was approved so.
+
+        Raises NotRunningError if the question is not open, and ValueError if `text` is no answer to it, or if the tool
+        cannot run with the arguments.
         """
-        self._supervisor.questions.answer(request_id, text, reason)
+        self._supervisor.questions.answer(request_id, text, reason, always)
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The tools that agents may call without being asked about, because a person said "always": the agent's `path`,
+        the `tool`, and the `scope`, "run" or "tool"."""
+        return tuple(self._supervisor.questions.grants)
+
+    def revoke(self, path: str, tool: str) -> None:
+        """Ask about an agent's calls of a tool again. Any thread. Raises ValueError if they were not granted."""
+        self._supervisor.questions.revoke(path, tool)
 
     def dismiss(self, request_id: str) -> None:
         """End a question without an answer: the input is empty, the approval is refused. Any thread. Raises

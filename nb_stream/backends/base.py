@@ -11,6 +11,7 @@ shows it. Going back to an earlier point of a conversation needs no method: `loa
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,15 +55,25 @@ class Rewound:
 
 
 class Verdict(NamedTuple):
-    """A person's answer to an approval. `reason` is empty if the person gave none."""
+    """A person's answer to an approval. `reason` is empty if the person gave none. `arguments` are those with which the
+    tool is to run if the person changed them; else None."""
 
     approved: bool
     reason: str = ""
+    arguments: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
-        """The verdict as transcripts and recordings keep it: "approve", "reject", or "reject: " with the reason."""
-        word = "approve" if self.approved else "reject"
-        return f"{word}: {self.reason}" if self.reason and not self.approved else word
+        """The verdict as transcripts and recordings keep it: "approve", "reject", "reject: " with the reason, or
+        "approve: " with the changed arguments as JSON."""
+        if not self.approved:
+            return f"reject: {self.reason}" if self.reason else "reject"
+        if self.arguments is None:
+            return "approve"
+        return f"approve: {json.dumps(dict(self.arguments), ensure_ascii=False, default=str)}"
+
+
+Check = Callable[[Mapping[str, Any]], None]
+"""Raises ValueError, with a sentence for the person, if a tool cannot run with these arguments."""
 
 
 class HumanInput(Protocol):
@@ -72,7 +83,9 @@ class HumanInput(Protocol):
     async def text(self, path: str, agent: str, request_id: str, prompt: str) -> str:
         """Ask for a text. Raises EOFError if the person is asked at standard input, and that has ended."""
 
-    async def approval(self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
+    async def approval(
+        self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any], check: Check | None = None
+    ) -> Verdict:
         """Ask whether something may be done. `what` is a tool with its arguments, or code."""
 
 

@@ -13,7 +13,7 @@ import math
 import types
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 Decode = Callable[[Any], Any]
 
@@ -94,6 +94,8 @@ def _decoder(name: str, hint: Any) -> Decode:
     if get_origin(hint) is tuple:
         item = _decoder(name, get_args(hint)[0])
         return lambda value: tuple(map(item, _list(value)))
+    if get_origin(hint) is Literal:
+        return functools.partial(_one_of, get_args(hint))
     if dataclasses.is_dataclass(hint):
         return functools.partial(decoded, hint)  # type: ignore[arg-type]
     if hint is str:
@@ -113,6 +115,12 @@ def _word(kind: type[Enum], value: object) -> Enum:
     if type(value) is not str:
         raise ValueError(f"{_named(value)} is no text")
     return kind(value)
+
+
+def _one_of(words: tuple[str, ...], value: object) -> str:
+    if value not in words or type(value) is not str:
+        raise ValueError(f"it is none of {', '.join(map(repr, words))}")
+    return value
 
 
 def _flag(value: object) -> bool:

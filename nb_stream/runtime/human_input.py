@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
-from ..backends.base import Verdict
+from ..backends.base import Check, Verdict
 from ..concurrency import event_loops
 from ..concurrency.clock import now
 from ..core.model import CellKind, InputResolved, Message, Notice
 from ..errors import NotRunningError
 from . import standard_input
 from .callbacks import is_async, name_of
+from .grants import Grant, Grants, GrantScope
 
 log = logging.getLogger("nb_stream")
 
@@ -61,6 +63,7 @@ class _Open:
     question: Question
     settle: Callable[[str, GivenAnswer | None], None]
     of_run: bool
+    check: Check | None = None  # of changed arguments; None if they cannot be changed
     unreported: Message | None = None
     reported: asyncio.Event = field(default_factory=asyncio.Event)
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
@@ -97,6 +100,7 @@ class Questions:
         self._timeout, self._default, self._input_type = timeout, default, input_type
         self._open: dict[str, _Open] = {}
         self._hooks: list[Callable[[Question], Any]] = []
+        self.grants = Grants()
         self.stopping = False  # the run ends after the turn, so new questions are dismissed
         self._terminal = asyncio.Lock()
 
@@ -125,13 +129,17 @@ class Questions:
         assert isinstance(answer, str)
         return answer
 
-    async def approval(self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
-        """Wait for the verdict on `what`. A cancel of the run raises CancelledError."""
-        answer = await self._ask(Question(request_id, agent, path, prompt, CellKind.APPROVAL, what))
+    async def approval(
+        self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any], check: Check | None = None
+    ) -> Verdict:
+        """Wait for the verdict on `what`. A tool that was granted is approved at once; the transcript says so. `check`
+        raises ValueError if the tool cannot run with arguments that the person changed; without it, the arguments
+        cannot be changed. A cancel of the run raises CancelledError."""
+        answer = await self._ask(Question(request_id, agent, path, prompt, CellKind.APPROVAL, what), check)
         assert isinstance(answer, Verdict)
         return answer
 
-    async def _ask(self, question: Question) -> GivenAnswer:
+    async def _ask(self, question: Question, check: Check | None = None) -> GivenAnswer:
         request_id, at_once = question.request_id, question.kind is CellKind.APPROVAL
         future: asyncio.Future[tuple[str, GivenAnswer]] = asyncio.get_running_loop().create_future()
 
@@ -146,7 +154,7 @@ class Questions:
                 future.set_result((how, answer))
 
         how, answer = "cancelled", None
-        entry = _Open(question, settle, of_run=True)
+        entry = _Open(question, settle, of_run=True, check=check)
         self._add(entry, at_once)
         try:
             how, answer = await future
@@ -178,18 +186,44 @@ class Questions:
 
     # --- answering -------------------------------------------------------------------------------------------------
 
-    def answer(self, request_id: str, text: str | bool, reason: str = "") -> None:
+    def answer(self, request_id: str, text: str | bool, reason: str = "", always: GrantScope | None = None) -> None:
         """Answer a question. Raises NotRunningError if it is not open, and ValueError if `text` cannot be the answer: a
-        request for input takes a str; an approval takes a bool, "approve" or "reject"."""
-        question = self._known(request_id).question
+        request for input takes a str; an approval takes a bool, "approve", "approve: " with changed arguments as JSON,
+        or "reject". `always` approves the next calls of the tool, too."""
+        entry = self._known(request_id)
+        question = entry.question
         answer: GivenAnswer
         if question.kind is CellKind.APPROVAL:
             answer = _as_verdict(text, reason)
+            _check_arguments(entry, answer)
         elif isinstance(text, str):
             answer = text
         else:
             raise ValueError(f"The answer to a request for input is a text, not {text!r}.")
-        self._call(lambda: self._settle(request_id, "answered", answer))
+        grant = None if always is None else _grant(question, answer, always)
+
+        def settle() -> None:
+            if grant is not None:
+                self._give(grant, but=request_id)
+            self._settle(request_id, "answered", answer)
+
+        self._call(settle)
+
+    def revoke(self, path: str, tool: str) -> None:
+        """Ask about the calls of a tool again. Raises ValueError if they were not granted."""
+        if not self.grants.covers(path, tool):
+            raise ValueError(f"{tool!r} of {path!r} was not granted; `grants` lists what was.")
+        self._call(lambda: self._changed() if self.grants.revoke(path, tool) else None)
+
+    def _give(self, grant: Grant, but: str) -> None:
+        """Grant the calls of a tool, and approve those that wait. The question `but` has its own answer."""
+        self.grants.give(grant)
+        for request_id, entry in list(self._open.items()):
+            if request_id != but and self._is_granted(entry.question):
+                entry.settle("granted", Verdict(True))
+
+    def _is_granted(self, question: Question) -> bool:
+        return self.grants.covers(question.path, question.what.get("tool"))
 
     def dismiss(self, request_id: str) -> None:
         """End a question without an answer: the input is empty, the approval is refused. Raises NotRunningError if the
@@ -202,6 +236,8 @@ class Questions:
     def begin(self, answer: str | None) -> None:
         """A run begins: its task answers the question that was asked between runs (`answer`), or replaces it (None)."""
         self._terminal = asyncio.Lock()
+        if self.grants.end_run():
+            self._changed()
         for request_id in list(self._open):
             self._remove(request_id, "cancelled" if answer is None else "answered", answer)
 
@@ -247,6 +283,9 @@ class Questions:
         self._changed()
         if self.stopping and entry.of_run:
             self.dismiss(question.request_id)
+            return
+        if self._is_granted(question):
+            entry.settle("granted", Verdict(True))
             return
         for hook in list(self._hooks):
             entry.tasks.append(loop.create_task(self._consult(hook, question)))
@@ -329,13 +368,43 @@ class Questions:
 
 
 def _as_verdict(text: str | bool, reason: str) -> Verdict:
-    """The verdict for an answer: "approve", "reject", "reject: " with the reason, or a bool. Raises ValueError for
-    anything else."""
+    """The verdict for an answer: "approve", "approve: " with the changed arguments as JSON, "reject", "reject: " with
+    the reason, or a bool. Raises ValueError for anything else."""
     if isinstance(text, bool):
         return Verdict(text, "" if text else reason)
     word, _, rest = text.partition(":")
     if word.strip().lower() in _YES:
-        return Verdict(True)
+        return Verdict(True, arguments=_arguments(rest) if rest.strip() else None)
     if word.strip().lower() in _NO:
         return Verdict(False, reason or rest.strip())
     raise ValueError(f'The answer to an approval is "approve" or "reject", not {text!r}.')
+
+
+def _arguments(text: str) -> Mapping[str, Any]:
+    """The arguments that a person wrote as JSON. Raises ValueError, which says what is wrong with them."""
+    try:
+        arguments = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"The changed arguments are no JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+        ) from None
+    if not isinstance(arguments, dict):
+        raise ValueError('The changed arguments are no JSON object, such as {"amount": 3}.')
+    return arguments
+
+
+def _check_arguments(entry: _Open, verdict: Verdict) -> None:
+    if verdict.arguments is None:
+        return
+    if entry.check is None:
+        raise ValueError("Only the arguments of a tool can be changed: approve or reject this as it is.")
+    entry.check(verdict.arguments)
+
+
+def _grant(question: Question, answer: GivenAnswer, always: GrantScope) -> Grant:
+    tool = question.what.get("tool")
+    if tool is None or not isinstance(answer, Verdict) or not answer.approved:
+        raise ValueError("Only a tool that is approved can be approved for its next calls, too.")
+    if always not in ("run", "tool"):
+        raise ValueError(f'A grant is for this "run" or for this "tool", not {always!r}.')
+    return Grant(question.path, tool, always)

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..backends.base import Backend, Handoff, Outcome, Rewound, Verdict
+from ..backends.base import Backend, Check, Handoff, Outcome, Rewound, Verdict
 from ..concurrency import comm_interceptor
 from ..concurrency.clock import counting, now
 from ..concurrency.event_loops import OwnerLoop, discard_result, ended, keep_alive
@@ -62,9 +62,11 @@ class _Asking:
         self._check()
         return await self._questions.text(path, agent, request_id, prompt)
 
-    async def approval(self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
+    async def approval(
+        self, path: str, agent: str, request_id: str, prompt: str, what: Mapping[str, Any], check: Check | None = None
+    ) -> Verdict:
         self._check()
-        return await self._questions.approval(path, agent, request_id, prompt, what)
+        return await self._questions.approval(path, agent, request_id, prompt, what, check)
 
     def _check(self) -> None:
         if not self._counts():
@@ -453,7 +455,8 @@ class RunSupervisor:
         self._home.call(self._hub.tell_state)
 
     def _asked(self) -> None:
-        """Follow questions that came or went: the state says whether the run waits for a person."""
+        """Follow questions and grants that came or went: the state says whether the run waits for a person."""
+        self._hub.tell_agents()
         waiting = self.questions.of_run
         if waiting and self.state in (RunState.RUNNING, RunState.WAITING):
             self._set_state(RunState.WAITING, f"{waiting[0].agent} asks: {waiting[0].text}".strip())

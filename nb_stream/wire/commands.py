@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Union
+from typing import Literal, Union
 
 from ..core.typed_json import decoded
 
@@ -61,10 +61,12 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer a question."""
+    """Answer a question. `always` approves the next calls of the tool, too: "run" until the run ends, "tool" until
+    they are revoked."""
 
     request_id: str
     text: str = ""
+    always: Literal["run", "tool"] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,14 @@ class Dismiss:
     """Refuse to answer a question."""
 
     request_id: str
+
+
+@dataclass(frozen=True)
+class Revoke:
+    """Ask about the calls of `tool` by the agent at `path` again."""
+
+    path: str
+    tool: str
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,7 @@ Command = Union[
     Cancel,
     Answer,
     Dismiss,
+    Revoke,
     Steer,
     Resync,
     Acknowledge,
@@ -155,6 +166,7 @@ COMMANDS: dict[str, type[Command]] = {
     "cancel": Cancel,
     "answer": Answer,
     "dismiss": Dismiss,
+    "revoke": Revoke,
     "replay": Steer,
     "resync": Resync,
     "ack": Acknowledge,

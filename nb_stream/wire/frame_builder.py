@@ -7,7 +7,7 @@ is long and browsers have it already. Of the text behind a closed gate, only the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,6 +63,8 @@ class FrameSource(Protocol):
     def detail(self) -> str: ...
     @property
     def replay(self) -> Player | None: ...
+    @property
+    def grants(self) -> Iterable[tuple[str, str, str]]: ...
     def drain(self) -> None: ...
     def note(self, path: str) -> str: ...
 
@@ -233,6 +235,9 @@ class FrameBuilder:
 
     def _rows(self, held: dict[str, int]) -> list[AgentRow]:
         statuses, gate = self._source.statuses, self._source.gate
+        grants: dict[str, dict[str, str]] = {}
+        for path, tool, scope in self._source.grants:
+            grants.setdefault(path, {})[tool] = scope
         return [
             {
                 "path": agent.path,
@@ -245,6 +250,7 @@ class FrameBuilder:
                 "note": self._source.note(agent.path),
                 "status": statuses.get(agent.path, AgentStatus.IDLE).value,
                 "held": held.get(agent.path, 0),
+                "grants": grants.get(agent.path, {}),
             }
             for agent in self._source.agents
         ]

@@ -28,7 +28,8 @@ PROTOCOL_VERSION = 1
 
 class AgentRow(TypedDict):
     """An agent in the panel's header. `note` is a sentence that says how its switch acts, or why it cannot. `model` is
-    the name of its model, empty if that is not known. `held` is how many code points its closed gate holds."""
+    the name of its model, empty if that is not known. `held` is how many code points its closed gate holds. `grants`
+    has the tools that it may call without being asked about, each with the scope: "run" or "tool"."""
 
     path: str
     name: str
@@ -40,6 +41,7 @@ class AgentRow(TypedDict):
     note: str
     status: str
     held: int
+    grants: dict[str, str]
 
 
 class AgentsOp(TypedDict):

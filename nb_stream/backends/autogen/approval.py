@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from autogen_core.tools import BaseTool, FunctionTool, StreamTool
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from .human import NO_REASON
 from .turns import asker
@@ -23,7 +23,8 @@ def needs_approval(tool: Any) -> Any:
 
     Use it as in `AssistantAgent("clerk", client, tools=[needs_approval(pay), look_up])`. The question stands in the
     TeamPanel or TeamStream that runs the team. If the person refuses, the model gets the refusal as the tool's result,
-    with the reason if the person gave one. A question that nobody answers in time counts as refused. If no TeamStream
+    with the reason if the person gave one. The person may also change the arguments: then the tool runs with these, and
+    the model is told. A question that nobody answers in time counts as refused. If no TeamStream
     or TeamPanel runs the agent, nobody can be asked, and the tool does not run.
 
     Raises TypeError if `tool` is neither a function nor a tool.
@@ -42,6 +43,13 @@ class _Refused(str):
     """The result of a call that was not approved. It is a class so that a tool's own text is never taken for one."""
 
 
+class _Changed(NamedTuple):
+    """The result of a call with arguments that a person changed."""
+
+    arguments: Mapping[str, Any]
+    result: Any
+
+
 class ApprovedTool(BaseTool[BaseModel, Any]):
     """Stands before another tool, and asks a person before each call, on the loop of the agent that calls it."""
 
@@ -56,16 +64,31 @@ class ApprovedTool(BaseTool[BaseModel, Any]):
 
     async def run(self, args: BaseModel, *rest: Any, **options: Any) -> Any:
         """Ask, and run the tool if the person agrees."""
-        refused = await self._refused(args.model_dump(mode="json"))
-        return refused or await self.tool.run(args, *rest, **options)
+        said = await self._ask(args.model_dump(mode="json"))
+        if isinstance(said, _Refused):
+            return said
+        if said is None:
+            return await self.tool.run(args, *rest, **options)
+        return _Changed(said, await self.tool.run(self.args_type().model_validate(said), *rest, **options))
 
     async def run_json(self, args: Mapping[str, Any], *rest: Any, **options: Any) -> Any:
         """Ask, and run the tool if the person agrees."""
-        return await self._refused(args) or await self.tool.run_json(args, *rest, **options)
+        said = await self._ask(args)
+        if isinstance(said, _Refused):
+            return said
+        if said is None:
+            return await self.tool.run_json(args, *rest, **options)
+        return _Changed(said, await self.tool.run_json(said, *rest, **options))
 
     def return_value_as_string(self, value: Any) -> str:
-        """The result as the text that the model gets."""
-        return str(value) if isinstance(value, _Refused) else self.tool.return_value_as_string(value)
+        """The result as the text that the model gets. If a person changed the arguments, the model is told: it reasons
+        with what was done, not with what it asked for."""
+        if isinstance(value, _Refused):
+            return str(value)
+        if isinstance(value, _Changed):
+            arguments = json.dumps(dict(value.arguments), ensure_ascii=False, default=str)
+            return f"A person changed the arguments to {arguments}.\n{self.tool.return_value_as_string(value.result)}"
+        return self.tool.return_value_as_string(value)
 
     async def save_state_json(self) -> Mapping[str, Any]:
         """The state of the tool itself."""
@@ -80,7 +103,8 @@ class ApprovedTool(BaseTool[BaseModel, Any]):
         """The agent or team that the tool runs, under the name by which `private.runners_in` looks for it."""
         return getattr(self.tool, "_task_runner", None)
 
-    async def _refused(self, args: Mapping[str, Any]) -> _Refused | None:
+    async def _ask(self, args: Mapping[str, Any]) -> Mapping[str, Any] | _Refused | None:
+        """The arguments if the person changed them; None if the tool is to run with its own."""
         who = asker()
         if who is None:
             return _Refused(
@@ -88,10 +112,24 @@ class ApprovedTool(BaseTool[BaseModel, Any]):
                 "TeamPanel runs this agent."
             )
         prompt = f"May {self.name} be called with these arguments?\n\n{_fenced(args)}"
-        said = await who.approve(prompt, {"tool": self.name, "arguments": dict(args)})
+        said = await who.approve(prompt, {"tool": self.name, "arguments": dict(args)}, self._check)
         if said.approved:
-            return None
+            return None if said.arguments == dict(args) else said.arguments
         return _Refused(f"{self.name} was not called: it was not approved. Reason: {said.reason or NO_REASON}")
+
+    def _check(self, args: Mapping[str, Any]) -> None:
+        known = self.schema.get("parameters", {}).get("properties", {})
+        unknown = [name for name in args if name not in known]
+        if unknown:
+            ours, theirs = (", ".join(map(repr, names)) for names in (known, unknown))
+            raise ValueError(f"{self.name} takes no {theirs}; it takes {ours}.")
+        try:
+            self.args_type().model_validate(args)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc'])) or 'the arguments'}: {fault['msg']}" for fault in error.errors()
+            )
+            raise ValueError(f"{self.name} cannot run with these arguments: {faults}.") from None
 
 
 class ApprovedStreamTool(ApprovedTool):
@@ -99,13 +137,21 @@ class ApprovedStreamTool(ApprovedTool):
 
     async def run_json_stream(self, args: Mapping[str, Any], *rest: Any, **options: Any) -> AsyncGenerator[Any, None]:
         """Ask, and run the tool if the person agrees."""
-        refused = await self._refused(args)
-        if refused is not None:
-            yield refused
+        said = await self._ask(args)
+        if isinstance(said, _Refused):
+            yield said
             return
         run: Callable[..., AsyncGenerator[Any, None]] = self.tool.run_json_stream  # type: ignore[attr-defined]
-        async for item in run(args, *rest, **options):
-            yield item
+        if said is None:
+            async for item in run(args, *rest, **options):
+                yield item
+            return
+        result: Any = None
+        async for item in run(said, *rest, **options):
+            if result is not None:
+                yield result
+            result = item
+        yield _Changed(said, result)  # the last item is the result
 
 
 def _fenced(args: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from autogen_agentchat.messages import BaseChatMessage, HandoffMessage, TextMess
 from autogen_core import CancellationToken
 
 from ...concurrency import event_loops
-from ..base import Handoff, HumanInput, Verdict
+from ..base import Check, Handoff, HumanInput, Verdict
 from . import private
 from .discovery import AgentNode
 from .messages import text_of
@@ -56,11 +56,11 @@ def approving(ask: HumanInput, order: MessageSequencer) -> Approve:
     """The function that asks for approvals. It asks only when all messages that were said before the question have come
     out of the team, so that the reader knows what the question is about."""
 
-    async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any]) -> Verdict:
+    async def approve(path: str, name: str, prompt: str, what: Mapping[str, Any], check: Check | None) -> Verdict:
         arrived = asyncio.get_running_loop().create_future()
         order.after_all(lambda: None if arrived.done() else arrived.set_result(None))
         await arrived
-        return await ask.approval(path, name, str(uuid.uuid4()), prompt, what)
+        return await ask.approval(path, name, str(uuid.uuid4()), prompt, what, check)
 
     return approve
 
@@ -124,7 +124,7 @@ def _approval(node: AgentNode, approve: Approve) -> Any:
         blocks = code_blocks(request.code)
         if blocks:
             what["code_blocks"] = blocks
-        said = await approve(node.info.path, node.agent.name, f"May this code run?\n\n{request.code}", what)
+        said = await approve(node.info.path, node.agent.name, f"May this code run?\n\n{request.code}", what, None)
         return ApprovalResponse(approved=said.approved, reason=said.reason or NO_REASON)
 
     return approval_func

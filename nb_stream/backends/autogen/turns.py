@@ -24,12 +24,13 @@ from typing import Any, NamedTuple
 from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 
-from ..base import Verdict
+from ..base import Check, Verdict
 from . import private, private_runtime
 from .closing import closing
 
-Approve = Callable[[str, str, str, Mapping[str, Any]], Awaitable[Verdict]]
-"""Asks a person on behalf of an agent. Takes the agent's path and name, a prompt, and what is to be approved."""
+Approve = Callable[[str, str, str, Mapping[str, Any], Check | None], Awaitable[Verdict]]
+"""Asks a person on behalf of an agent. Takes the agent's path and name, a prompt, what is to be approved, and the check
+of arguments that the person changes; None if they cannot be changed."""
 
 
 class Scope:
@@ -54,11 +55,12 @@ class Caller(NamedTuple):
     scope: Scope
     may_begin: frozenset[int] = frozenset()
 
-    async def approve(self, prompt: str, what: Mapping[str, Any]) -> Verdict:
-        """Ask a person, with a prompt and what is to be approved. Raises CancelledError if the run is over."""
+    async def approve(self, prompt: str, what: Mapping[str, Any], check: Check | None = None) -> Verdict:
+        """Ask a person, with a prompt, what is to be approved, and the check of arguments that the person changes.
+        Raises CancelledError if the run is over."""
         if self.scope.approve is None:
             raise asyncio.CancelledError
-        return await self.scope.approve(self.path, self.name, prompt, what)
+        return await self.scope.approve(self.path, self.name, prompt, what, check)
 
 
 _CALLER: ContextVar[Caller | None] = ContextVar("nb_stream_caller", default=None)

@@ -118,6 +118,7 @@ export class ScriptedKernel {
       note: "",
       status: "idle",
       held: 0,
+      grants: {},
       ...more,
     };
     this.agents.push(row);

@@ -221,6 +221,7 @@ export const scenes: Record<string, () => ScriptedKernel> = {
         },
       },
     );
+    Object.assign(kernel.agents[1]!, { grants: { look_up: "tool", count_words: "run" } });
     kernel.setState("waiting for input", "poet and critic ask");
     return kernel;
   },

@@ -79,6 +79,75 @@ test("a double click answers once", () => {
   expect(kernel.commands.length).toBe(1);
 });
 
+describe("a tool that asks", () => {
+  const what = { tool: "pay", arguments: { to: "Ann\u202e", amount: 7 } };
+  const form = () => all(panel.el, ".nbs-input").at(-1)!;
+  const field = () => one<HTMLTextAreaElement>(form(), ".nbs-arguments");
+  const press = (name: string) =>
+    all(form(), "button")
+      .find(({ textContent }) => textContent === name)!
+      .click();
+  const write = (text: string) => {
+    field().value = text;
+    field().dispatchEvent(new Event("input"));
+  };
+
+  beforeEach(async () => {
+    const data = { request_id: "q2", what };
+    kernel.put("c2", "clerk", "approval", "May pay be called?", { status: "waiting", data });
+    await painted();
+  });
+
+  test("shows its arguments, with hidden characters as escapes, and is approved as it is", () => {
+    expect(field().value).toBe('{\n  "to": "Ann\\u202e",\n  "amount": 7\n}');
+    press("Approve");
+    expect(kernel.commands).toEqual([{ type: "answer", request_id: "q2", text: "approve" }]);
+  });
+
+  test("runs with what is shown", () => {
+    write('{"to": "Ann", "amount": 3}');
+    press("Approve");
+    expect(kernel.commands).toEqual([
+      { type: "answer", request_id: "q2", text: 'approve: {"to": "Ann", "amount": 3}' },
+    ]);
+  });
+
+  test.each([
+    ['{"to": ', /^This is no JSON: /],
+    ["[3]", /^Arguments are a JSON object/],
+  ])("says at once what is wrong with %s, and sends nothing", (text, sentence) => {
+    write(text);
+    expect(one(form(), ".nbs-is-error").textContent).toMatch(sentence);
+    press("Approve");
+    expect([kernel.commands, document.activeElement]).toEqual([[], field()]);
+    write("{}");
+    expect(one(form(), ".nbs-is-error").textContent).toBe("");
+  });
+
+  test.each([
+    ["for this run", "run"],
+    ["for this tool", "tool"],
+  ])("can be approved always %s", (name, always) => {
+    press(name);
+    expect(kernel.commands).toEqual([{ type: "answer", request_id: "q2", text: "approve", always }]);
+  });
+
+  test("stands in its agent's row once it is granted, until that is taken back", async () => {
+    Object.assign(kernel.agent("clerk"), { grants: { "pay\u202e": "run" } });
+    kernel.sendAgents();
+    await painted();
+    const chip = one(panel.el, ".nbs-grants button");
+    expect(chip.textContent).toMatch(/^pay.*: approved for this run ×$/);
+    expect(chip.textContent).not.toContain("\u202e");
+    chip.click();
+    expect(kernel.commands).toEqual([{ type: "revoke", path: "clerk", tool: "pay\u202e" }]);
+    kernel.agents[0]!.grants = {};
+    kernel.sendAgents();
+    await painted();
+    expect(panel.el.querySelector(".nbs-grants button")).toBeNull();
+  });
+});
+
 test("a request that timed out says so", async () => {
   kernel.put("c1", "editor", "human input", "Shall it stay?", {
     status: "cancelled",
@@ -108,13 +177,21 @@ describe("an approval", () => {
     expect(body.split(code).length).toBe(2);
   });
 
-  test("shows the tool and its arguments as fields", async () => {
+  test("shows the tool and its arguments as fields once it is decided", async () => {
     kernel.put("c3", "coder", "approval", "May send be called with these arguments?\n\n```json\n{}\n```", {
-      status: "waiting",
-      data: { request_id: "q3", what: { tool: "send", arguments: { to: "ann", lines: 12 } } },
+      data: {
+        request_id: "q3",
+        what: { tool: "send", arguments: { to: "ann", lines: 12 } },
+        how: "answered",
+        answer: 'approve: {"to": "bo"}',
+      },
     });
     await painted();
-    const body = one(panel.el, "[data-kind=approval]:last-child .nbs-content");
+    const cell = one(panel.el, "[data-kind=approval]:last-child");
+    if (!(cell as HTMLDetailsElement).open) one(cell, ".nbs-line").click();
+    expect(one(cell, ".nbs-line").textContent).toContain("approved");
+    const body = one(cell, ".nbs-content");
+    expect(texts(body, ".nbs-field")).toEqual(['answered: approve: {"to": "bo"}']);
     expect(one(body, ".nbs-call-name").textContent).toBe("send");
     expect(texts(body, ".nbs-tree li")).toEqual(["to ann", "lines 12"]);
     expect(body.textContent).not.toContain("```");
@@ -133,9 +210,7 @@ describe("an approval", () => {
       },
     );
     await painted();
-    expect(one(panel.el, "[data-kind=approval]:last-child .nbs-content").textContent).toContain(
-      "12345678901234567890",
-    );
+    expect(one<HTMLTextAreaElement>(panel.el, ".nbs-arguments").value).toBe(json);
   });
 
   test("shows each block of code by itself", async () => {

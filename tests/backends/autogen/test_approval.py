@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_agentchat.tools import AgentTool
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock, CodeExecutor, CodeResult
-from autogen_core.tools import FunctionTool
+from autogen_core.tools import BaseStreamTool, FunctionTool
 from pydantic import BaseModel
 
 from nb_stream import Cell, CellKind, CellStatus, RunState, TeamStream, needs_approval
 from nb_stream.backends.autogen.human import code_blocks
 from nb_stream.demo import Call, Say, ScriptedClient
+from nb_stream.runtime.grants import Grant
 from nb_stream.runtime.human_input import Question
 from tests.support.wait_until import until
 
@@ -34,6 +36,27 @@ async def asked(stream: TeamStream, count: int = 1) -> tuple[Question, ...]:
 
 def approvals(stream: TeamStream) -> list[Cell]:
     return [cell for cell in stream.transcript if cell.kind is CellKind.APPROVAL]
+
+
+class PayArguments(BaseModel):
+    to: str
+    amount: float
+
+
+class StreamingPay(BaseStreamTool[PayArguments, BaseModel, str]):
+    """The same as a tool that yields."""
+
+    def __init__(self, bank: Payments) -> None:
+        super().__init__(PayArguments, str, "pay", "Pay somebody.")
+        self._bank = bank
+
+    async def run(self, args: PayArguments, cancellation_token: CancellationToken) -> str:
+        return self._bank.pay(args.to, args.amount)
+
+    async def run_stream(
+        self, args: PayArguments, cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseModel | str, None]:
+        yield self._bank.pay(args.to, args.amount)
 
 
 class Payments:
@@ -427,3 +450,106 @@ async def test_a_plain_approval_function_of_ones_own_does_not_hold_up_the_event_
     await run
     assert len(executor.ran) == 1
     assert team._participants[0]._approval_func is own
+
+
+# --- changed arguments, and approvals in advance ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["function", "stream"])
+async def test_a_tool_runs_with_the_arguments_that_the_person_changed_and_the_model_is_told(kind: str) -> None:
+    bank = Payments()
+    stream = TeamStream(clerk(needs_approval(bank.pay if kind == "function" else StreamingPay(bank))))
+    run = stream.start("go")
+    question = (await asked(stream))[0]
+    stream.answer(question.request_id, 'approve: {"to": "Ann", "amount": 3}')
+    await run
+    assert bank.paid == [("Ann", 3)]
+    assert result_of(stream) == ('A person changed the arguments to {"to": "Ann", "amount": 3}.\n' + "Paid 3.0 to Ann.")
+    cell = approvals(stream)[0]
+    assert cell.data["what"]["arguments"] == {"to": "Ann", "amount": 7.5}
+    assert cell.data["answer"] == 'approve: {"to": "Ann", "amount": 3}'
+
+
+async def test_arguments_that_were_not_changed_are_no_news_for_the_model() -> None:
+    stream = TeamStream(clerk(needs_approval(Payments().pay)))
+    stream.on_question(lambda question: "approve: " + json.dumps(question.what["arguments"]))
+    await stream.run("go")
+    assert result_of(stream) == "Paid 7.5 to Ann."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ('{"to": "Ann", "amount": 3', r"no JSON: Expecting ',' delimiter \(line 1, column 27\)"),
+        ("[3]", "no JSON object"),
+        ('{"to": "Ann"}', "pay cannot run with these arguments: amount: Field required"),
+        ('{"to": "Ann", "amount": "much"}', "amount: Input should be a valid number"),
+        ('{"to": "Ann", "amount": 3, "tip": 1}', "pay takes no 'tip'; it takes 'to', 'amount'"),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_refused_in_a_sentence_and_the_question_stays(
+    arguments: str, sentence: str
+) -> None:
+    bank = Payments()
+    stream = TeamStream(clerk(needs_approval(bank.pay)))
+    run = stream.start("go")
+    question = (await asked(stream))[0]
+    with pytest.raises(ValueError, match=sentence):
+        stream.answer(question.request_id, f"approve: {arguments}")
+    assert (stream.questions, bank.paid) == ((question,), [])
+    stream.answer(question.request_id, True)
+    await run
+    assert bank.paid == [("Ann", 7.5)]
+
+
+async def test_code_cannot_be_changed() -> None:
+    stream = TeamStream(coder(Executor()), approve_code=True)
+    run = stream.start("go")
+    question = (await asked(stream))[0]
+    with pytest.raises(ValueError, match="Only the arguments of a tool can be changed"):
+        stream.answer(question.request_id, 'approve: {"code": "1"}')
+    with pytest.raises(ValueError, match="Only a tool that is approved"):
+        stream.answer(question.request_id, True, always="run")
+    stream.answer(question.request_id, False)
+    await run
+
+
+THREE = [Call("pay", {"to": name, "amount": 1}) for name in ("Ann", "Bo", "Cy")]
+
+
+async def test_always_for_this_run_approves_the_calls_that_wait_and_ends_with_the_run() -> None:
+    bank = Payments()
+    stream = TeamStream(clerk(needs_approval(bank.pay), calls=tuple(THREE)))
+    run = stream.start("go")
+    first, *_ = await asked(stream, 3)
+    stream.answer(first.request_id, True, always="run")
+    await run
+    assert sorted(to for to, _ in bank.paid) == ["Ann", "Bo", "Cy"]
+    assert sorted(cell.data["how"] for cell in approvals(stream)) == ["answered", "granted", "granted"]
+    assert stream.grants == (Grant("clerk", "pay", "run"),)
+    run = stream.start("again")
+    await asked(stream, 3)
+    assert stream.grants == ()
+    await stream.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+
+async def test_always_for_a_tool_holds_until_it_is_taken_back() -> None:
+    bank = Payments()
+    stream = TeamStream(clerk(needs_approval(bank.pay)))
+    run = stream.start("go")
+    stream.answer((await asked(stream))[0].request_id, True, always="tool")
+    await run
+    await stream.run("again")
+    assert len(bank.paid) == 2
+    last = approvals(stream)[-1]
+    assert (last.status, last.data["how"], last.data["answer"]) == (CellStatus.DONE, "granted", "approve")
+    stream.revoke("clerk", "pay")
+    assert stream.grants == ()
+    run = stream.start("once more")
+    stream.answer((await asked(stream))[0].request_id, False)
+    await run
+    assert len(bank.paid) == 2
+    with pytest.raises(ValueError, match="'pay' of 'clerk' was not granted"):
+        stream.revoke("clerk", "pay")

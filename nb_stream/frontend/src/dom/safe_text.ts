@@ -105,6 +105,15 @@ export function setText(el: HTMLElement, text: string): void {
   appendText(el, asLabel(text));
 }
 
+/** JSON for a field that can be written in, which holds no marks: hidden characters stand there as escapes. */
+export function escapeHidden(json: string): string {
+  return json.replace(HIDDEN, (character) =>
+    [...Array(character.length).keys()]
+      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
+
 /** Whether `text` holds characters that a reader cannot see. */
 export function hides(text: string): boolean {
   for (const [, hidden] of cut(text)) if (hidden !== undefined) return true;

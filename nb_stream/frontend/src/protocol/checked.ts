@@ -68,6 +68,7 @@ const ROW_FIELDS = new Map([
   ...all(isText, "path", "name", "description", "model", "note", "status"),
   ...all(isFlag, "can_stream", "on"),
   ...all(isNumber, "held"),
+  ...all(isObject, "grants"),
 ]);
 
 /** The fields of `said` that have their type. Fields that are in no list stay as they are. */
@@ -97,7 +98,7 @@ export function runOf(said: RunInfo): RunInfo {
 
 export function checkedRow(said: AgentRow): AgentRow {
   const empty = { path: "", name: "", description: "", model: "", parent: null, note: "", status: "" };
-  return { ...empty, can_stream: false, on: false, held: 0, ...fitting(said, ROW_FIELDS) };
+  return { ...empty, can_stream: false, on: false, held: 0, grants: {}, ...fitting(said, ROW_FIELDS) };
 }
 
 function callOf(said: ToolCall): ToolCall {

@@ -21,6 +21,8 @@ export interface AgentRow {
   note: string;
   status: string;
   held: number;
+  /** The tools that the agent may call without a question, with the scope: "run" or "tool". */
+  grants: Record<string, string>;
 }
 
 export interface AgentsOp {
@@ -165,8 +167,9 @@ export type Command =
   | { type: "stop"; run?: string | undefined }
   | { type: "cancel"; run?: string | undefined }
   | { type: "reset" }
-  | { type: "answer"; request_id: string; text: string }
+  | { type: "answer"; request_id: string; text: string; always?: "run" | "tool" }
   | { type: "dismiss"; request_id: string }
+  | { type: "revoke"; path: string; tool: string }
   | { type: "replay"; act: "pause" | "resume" | "step" }
   | { type: "replay"; act: "seek"; value: number }
   | { type: "replay"; act: "speed"; value: number | null }

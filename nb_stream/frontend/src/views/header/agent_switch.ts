@@ -1,10 +1,11 @@
 /** Shows one agent in the header: its checkbox, its status, and how much of its text is held back. */
 
 import type { Connection } from "../../comm/connection";
-import { h, setShortcut, uniqueId } from "../../dom/build";
+import { button, h, setShortcut, uniqueId } from "../../dom/build";
 import { placeClass } from "../../dom/colours";
 import { count } from "../../dom/format";
 import { plain, setText } from "../../dom/safe_text";
+import { asName } from "../../protocol/code_points";
 import type { AgentRow } from "../../protocol/protocol";
 
 /** Owned by the header. */
@@ -17,6 +18,8 @@ export class AgentSwitch {
   #status = h("span", "nbs-agent-status");
   #pending = h("span", "nbs-pending");
   #note = h("p", "nbs-note");
+  #shown = "{}";
+  #grants = h("div", "nbs-grants");
   #label: HTMLElement;
 
   constructor(
@@ -30,7 +33,7 @@ export class AgentSwitch {
     this.#note.id = uniqueId("nbs-note");
     this.#label = h("label", "nbs-agent-label", this.#check, h("span", "nbs-dot"), this.#name);
     const line = h("div", "nbs-agent-line", this.#label, this.#status, this.#pending, this.#note);
-    this.el.append(line, this.list);
+    this.el.append(line, this.#grants, this.list);
   }
 
   update(row: AgentRow, index: number): void {
@@ -48,10 +51,31 @@ export class AgentSwitch {
     setText(this.#pending, switches.isUnconfirmed(row) ? "not confirmed yet" : "");
     setText(this.#note, row.note);
     this.#note.hidden = row.note === "";
+    this.#showGrants();
     if (row.note === "") this.#check.removeAttribute("aria-describedby");
     else this.#check.setAttribute("aria-describedby", this.#note.id);
     this.#label.title = plain(
       [row.path, row.description, index < 9 && `Key ${index + 1}`].filter(Boolean).join("\n"),
+    );
+  }
+
+  /** The tools that the agent may call without a question, each with a button that takes this back. */
+  #showGrants(): void {
+    const { path, grants } = this.row;
+    const wanted = JSON.stringify(grants);
+    if (this.#shown === wanted) return;
+    this.#shown = wanted;
+    this.#grants.replaceChildren(
+      ...Object.entries(grants).map(([tool, scope]) => {
+        const until = scope === "run" ? "until the run ends" : "any more";
+        const words = `${plain(asName(tool))}: approved${scope === "run" ? " for this run" : ""} ×`;
+        return button(
+          "nbs-quiet",
+          words,
+          `You are not asked about it ${until}. Click to be asked again.`,
+          () => this.connection.send({ type: "revoke", path, tool }),
+        );
+      }),
     );
   }
 }

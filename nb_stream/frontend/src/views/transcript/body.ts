@@ -12,6 +12,7 @@ import { type ApprovalSubject, type Cell, type TextForm, unreachable } from "../
 import { searchText } from "./cell_text";
 import { dataView, parseData } from "./data_view";
 import { imageView } from "./images";
+import { askedArguments, isAsking } from "./input";
 import { field, label, output, source } from "./source_box";
 import { toolArguments, toolCall } from "./tool_call";
 import { tracebackFold } from "./traceback";
@@ -34,7 +35,7 @@ function parts(section: Section, cell: Cell, services: Services): Iterable<HTMLE
     case "text":
       return [said(section.text, section.form, cell, services)];
     case "approval":
-      return asked(section.text, section.what);
+      return asked(section.text, section.what, isAsking(cell));
     case "code":
       return [codeBlock(section.code, section.language)];
     case "tool use":
@@ -86,8 +87,11 @@ function structured(text: string, parsed: unknown): HTMLElement {
   return typeof value === "object" && value !== null ? dataView(value) : source(text, "Structured output");
 }
 
-/** A question for approval, and its subject: code, or a tool with its arguments. The question repeats them as text. */
-function* asked(text: string, what: ApprovalSubject): Generator<HTMLElement> {
+/**
+ * A question for approval, and its subject: code, or a tool with its arguments. The question repeats them as text. While
+ * it waits, its form has the arguments.
+ */
+function* asked(text: string, what: ApprovalSubject, waits: boolean): Generator<HTMLElement> {
   const { tool, arguments: given } = what;
   const blocks = codeOf(what);
   const isKnown = tool !== undefined || blocks.length > 0;
@@ -96,17 +100,8 @@ function* asked(text: string, what: ApprovalSubject): Generator<HTMLElement> {
   for (const { code, language } of blocks) yield codeBlock(code, language);
   if (tool !== undefined) {
     yield h("p", "nbs-call-head", h("code", "nbs-call-name", asName(tool)));
-    yield* toolArguments(givenTo(text, given));
+    if (!waits) yield* toolArguments(askedArguments(text, given));
   }
-}
-
-/**
- * The arguments for a tool as JSON. If numbers lost digits on the way to the page, the JSON in the question is taken.
- */
-function givenTo(text: string, given: unknown): string {
-  const json = /\n\n(`{3,})json\n([\s\S]*)\n\1$/.exec(text)?.[2];
-  if (json !== undefined && !isExact(json)) return json;
-  return typeof given === "string" ? given : JSON.stringify(given ?? {});
 }
 
 function ending(how: string, answer: string | null): HTMLElement {
