@@ -125,7 +125,7 @@ FRONTEND_FLOORS: tuple[frozenset[str], ...] = (
 """The folders of the front end. A module imports from its own folder and from lower floors. A type may come from above,
 because types are gone in the bundle, but no two modules may import each other."""
 
-_IMPORT = re.compile(r'^(?:import|export) (type )?[^;"]*?from "(\.[^"]*)"', re.M)
+_IMPORT = re.compile(r'^(?:import|export) (type )?[^;"]*?from "(\.[^"]*(?<!\.json))"', re.M)
 
 
 def frontend_imports(module: Path, *, types: bool) -> set[Path]:

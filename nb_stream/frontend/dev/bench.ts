@@ -5,6 +5,7 @@ import * as smd from "streaming-markdown";
 import { h } from "../src/dom/build";
 import { Modules } from "../src/dom/page_modules";
 import { isPartlyWritten } from "../src/dom/portions";
+import { Emojis } from "../src/markdown/dom/emoji_view";
 import { Formulas } from "../src/markdown/dom/formula_view";
 import { safePolicy } from "../src/markdown/dom/policy";
 import { MarkdownWriter, renderMarkdown } from "../src/markdown/stream/markdown_writer";
@@ -21,7 +22,7 @@ const modules: Modules = new Modules((command) => {
     .then((answer) => answer.text())
     .then((source) => modules.receive({ op: "module", name: command.name, source }));
 });
-const services = { policy: safePolicy, formulas: new Formulas(modules) };
+const services = { policy: safePolicy, formulas: new Formulas(modules), emojis: new Emojis(modules) };
 
 const engines: Record<string, (el: HTMLElement) => Engine> = {
   ours: (el) => new MarkdownWriter(el, services),

@@ -8,6 +8,7 @@
 
 import { onAbort } from "../dom/abort";
 import { Modules } from "../dom/page_modules";
+import { Emojis } from "../markdown/dom/emoji_view";
 import { Formulas } from "../markdown/dom/formula_view";
 import type { Services } from "../markdown/dom/inline_view";
 import { safePolicy } from "../markdown/dom/policy";
@@ -45,8 +46,12 @@ export class Connection {
   readonly store = new Store();
   readonly switches = new Switches(this.store, (command) => this.send({ ...command, page: this.#page }));
   readonly modules = new Modules((command) => this.send(command));
-  /** How its texts are shown: what links and images may become, and who renders formulas. */
-  readonly services: Services = { policy: safePolicy, formulas: new Formulas(this.modules) };
+  /** How its texts are shown: what links and images may become, and who renders formulas and emoji. */
+  readonly services: Services = {
+    policy: safePolicy,
+    formulas: new Formulas(this.modules),
+    emojis: new Emojis(this.modules),
+  };
   /** The name by which the kernel tells this page from other pages. */
   readonly #page = Math.random().toString(36).slice(2);
   /** Called with the operations of frames that have no number in the sequence. */

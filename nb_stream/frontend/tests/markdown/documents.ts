@@ -31,6 +31,8 @@ const PIECES = [
   "\\begin{align}",
   "\\end{align}",
   "```md\n",
+  ":tada:",
+  ":",
   "https://a.example/b",
   "m@a.example",
   "&amp;",

@@ -1,10 +1,15 @@
+import { nameToEmoji } from "gemoji";
 import { describe, expect, test } from "vitest";
+import emoji from "../../../export/emoji.json";
+import { Modules } from "../../src/dom/page_modules";
+import { Emojis } from "../../src/markdown/dom/emoji_view";
 import { CJK } from "../../src/markdown/parse/delimiter_runs";
+import { renderMarkdown } from "../../src/markdown/stream/markdown_writer";
 import { all, texts } from "../helpers";
 import { Chance } from "./documents";
 import { htmlOf } from "./html";
 import { oracleOf } from "./oracle";
-import { shownOf, write } from "./write";
+import { services, shownOf, write } from "./write";
 
 /** A text that is cut in two at any place, or into single characters, must end as the whole text does. */
 function expectSame(text: string): void {
@@ -72,6 +77,45 @@ describe("what markdown-it and its plugins make of a text, the panel makes of it
       if (expected !== CJK.test(character)) wrong.push(code.toString(16));
     }
     expect(wrong).toEqual([]);
+  });
+});
+
+describe("short names of emoji", () => {
+  const shown = (text: string) => texts(write([text]).el, ".nbs-emoji");
+
+  test.each([
+    [
+      "done :tada:, :+1: and :white_check_mark::rocket:",
+      [":tada:", ":+1:", ":white_check_mark:", ":rocket:"],
+    ],
+    ["完了:tada:です **:x:** [:link:](https://a.example)", [":tada:", ":x:", ":link:"]],
+    ["| a |\n|---|\n| :x: |", [":x:"]],
+    ["at 10:100:30, std::key::value and a:b:c", []],
+    ["`:tada:` \\:tada: https://a.example/:tada: :_a_: :tada", []],
+  ])("are found in %j", (text, names) => {
+    expect(shown(text)).toEqual(names);
+    expectSame(text);
+  });
+
+  test("are emoji once the table has come, in what was shown before, too", () => {
+    const load = async () => ({ emoji });
+    const modules = new Modules(() => {}, load);
+    const each = { ...services(), emojis: new Emojis(modules) };
+    const before = document.createElement("div");
+    renderMarkdown(before, "a :tada: :nosuch: :constructor:", each);
+    modules.receive({ op: "module", name: "extras.test", source: "" });
+    return expect
+      .poll(() => before.textContent)
+      .toBe("a 🎉 :nosuch: :constructor:")
+      .then(() => {
+        const after = document.createElement("div");
+        renderMarkdown(after, ":+1:", each);
+        expect(after.textContent).toBe("👍");
+      });
+  });
+
+  test("are those of gemoji, which the table has by a script", () => {
+    expect(emoji).toEqual(nameToEmoji);
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../../dev/kernel";
 import { Modules, RETRY_MODULE_MS } from "../../src/dom/page_modules";
+import { Emojis } from "../../src/markdown/dom/emoji_view";
 import { Formulas } from "../../src/markdown/dom/formula_view";
 import { safePolicy } from "../../src/markdown/dom/policy";
 import { renderMarkdown } from "../../src/markdown/stream/markdown_writer";
@@ -27,7 +28,7 @@ function kernelSide() {
     modules.receive({ op: "module", name: "math", source: "export …" });
     for (let turn = 0; turn < 9; turn++) await null;
   };
-  const services = { policy: safePolicy, formulas: new Formulas(modules) };
+  const services = { policy: safePolicy, formulas: new Formulas(modules), emojis: new Emojis(modules) };
   const show = (text: string) => {
     const el = document.createElement("div");
     renderMarkdown(el, text, services);

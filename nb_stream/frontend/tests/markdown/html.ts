@@ -1,11 +1,10 @@
 /** Turns the writer's elements into the HTML of the specifications, to compare it with their examples. */
 
 import { h } from "../../src/dom/build";
-import { Modules } from "../../src/dom/page_modules";
-import { Formulas } from "../../src/markdown/dom/formula_view";
 import type { Services } from "../../src/markdown/dom/inline_view";
 import type { Policy } from "../../src/markdown/dom/policy";
 import { MarkdownWriter } from "../../src/markdown/stream/markdown_writer";
+import { services } from "./write";
 
 const BLOCKS = "p|h[1-6]|ul|ol|li|blockquote|pre|hr|table|thead|tbody|tr|th|td|div|section|br";
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
@@ -33,8 +32,8 @@ function encode(href: string): string {
 }
 
 export const plainServices: Services = {
+  ...services(),
   policy: plainPolicy,
-  formulas: new Formulas(new Modules(() => {})),
 };
 
 /** The HTML for `markdown`, written in one piece. */

@@ -1,6 +1,7 @@
 /** Writes Markdown for tests. */
 
 import { Modules } from "../../src/dom/page_modules";
+import { Emojis } from "../../src/markdown/dom/emoji_view";
 import { Formulas } from "../../src/markdown/dom/formula_view";
 import type { Services } from "../../src/markdown/dom/inline_view";
 import { safePolicy } from "../../src/markdown/dom/policy";
@@ -8,7 +9,8 @@ import { MarkdownWriter, type WriterParts } from "../../src/markdown/stream/mark
 
 /** The services of a panel whose kernel never sends a module. */
 export function services(): Services {
-  return { policy: safePolicy, formulas: new Formulas(new Modules(() => {})) };
+  const modules = new Modules(() => {});
+  return { policy: safePolicy, formulas: new Formulas(modules), emojis: new Emojis(modules) };
 }
 
 export interface Written {

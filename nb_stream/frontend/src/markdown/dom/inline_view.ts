@@ -6,6 +6,7 @@ import type { InlineText } from "../parse/inline";
 import type { InlineItem } from "../parse/inline_items";
 import type { Target } from "../parse/link_targets";
 import type { Cut } from "../parse/split_points";
+import type { Emojis } from "./emoji_view";
 import type { Formulas } from "./formula_view";
 import type { Policy } from "./policy";
 
@@ -13,6 +14,7 @@ import type { Policy } from "./policy";
 export interface Services {
   readonly policy: Policy;
   readonly formulas: Formulas;
+  readonly emojis: Emojis;
 }
 
 /** How deep elements stand in elements. Deeper ones are left out, and their text stays. */
@@ -72,6 +74,9 @@ function appendItem(
       break;
     case "note":
       el.appendChild(h("sup", "nbs-note", String(item.number)));
+      break;
+    case "emoji":
+      el.appendChild(services.emojis.element(item.name));
       break;
     case "code":
       el.appendChild(h("code", "nbs-c", item.text));

@@ -27,7 +27,10 @@ export interface InlineText {
   readonly tail: TailKind;
 }
 
-const PLAIN = /[^\n`[\]\\!<&*_~$@]+/y;
+const PLAIN = /[^\n`[\]\\!<&*_~$@:]+/y;
+/** Short names of emoji, one or several in a row. No letter stands beside them, as in the time `10:30:45`. */
+const EMOJI = /(?<![A-Za-z0-9_:])(?::(?:[+-]1|[a-z0-9]+(?:[_-][a-z0-9]+)*):)+(?![A-Za-z0-9_:])/y;
+const OPEN_EMOJI = /^:[a-z0-9_+:-]{0,60}$/;
 /** A character behind which a bracket is an index, as in `a[0]`, and no link. */
 const INDEXED = /[\w\])]/;
 /** Characters after which an item that does not end is shown as its source. */
@@ -132,6 +135,9 @@ class InlineReader {
       case "@":
         this.#mail();
         break;
+      case ":":
+        this.#colon();
+        break;
       default:
         this.#plain();
     }
@@ -207,6 +213,24 @@ class InlineReader {
     const local = address.text.indexOf("@");
     before.text = before.text.slice(0, -local);
     this.#address(address, local);
+  }
+
+  #colon(): void {
+    EMOJI.lastIndex = this.#pos;
+    const [source] = EMOJI.exec(this.#text) ?? [];
+    if (source) {
+      if (this.isOpen && this.#pos + source.length === this.#text.length) this.#settle(this.#pos);
+      for (const [named] of source.matchAll(/:[^:]+:/g)) {
+        this.#items.push({ type: "emoji", at: this.#pos, name: named.slice(1, -1) });
+        this.#pos += named.length;
+      }
+    } else if (this.isOpen && this.#mayBecomeEmoji()) this.#holdBack("other");
+    else this.#literal(1);
+  }
+
+  #mayBecomeEmoji(): boolean {
+    const before = this.#text[this.#pos - 1] ?? "";
+    return !/[A-Za-z0-9_:]/.test(before) && OPEN_EMOJI.test(this.#text.slice(this.#pos, this.#pos + 62));
   }
 
   #break(): void {

@@ -16,6 +16,7 @@ export type InlineItem =
   | DelimiterRun
   | { readonly type: "break"; readonly at: number }
   | { readonly type: "note"; readonly at: number; readonly number: number }
+  | { readonly type: "emoji"; readonly at: number; readonly name: string }
   | { readonly type: "code"; readonly at: number; readonly text: string }
   | { readonly type: "formula"; readonly at: number; tex: string; display: boolean; isOpen: boolean }
   | { readonly type: "link"; readonly at: number; readonly target: Target }
@@ -36,6 +37,8 @@ export function wordsOf(item: InlineItem): string {
       return item.tex;
     case "image":
       return item.alt;
+    case "emoji":
+      return `:${item.name}:`;
     default:
       return "";
   }

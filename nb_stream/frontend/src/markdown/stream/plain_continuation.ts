@@ -6,7 +6,7 @@
 import type { TailKind } from "../parse/idempotent_tail";
 
 const NEUTRAL: Record<TailKind, RegExp> = {
-  text: /^[^\n`[\]\\!<>&*_~$@/]+$/,
+  text: /^[^\n`[\]\\!<>&*_~$@/:]+$/,
   address: /^[^\s`[\]\\!<>&*_~$@]+$/,
   code: /^[^\n`]+$/,
   formula: /^(?:[^`$\\]|\\[a-zA-Z])*\\?$/,
