@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -43,11 +45,13 @@ def test_questions_are_answered_in_the_panel_whatever_the_cell_does(notebook: Op
         book.run(number, wait=False)
         expect(forms).to_have_count(3, timeout=20_000)
         panel.state("waiting for input")
-        ann, ben = (open_cells.filter(has_text=name) for name in ("ann", "ben"))
-        expect(ann).to_contain_text("12345678901234567890")
-        ann.get_by_role("button", name="Approve").focus()
+        tools = open_cells.filter(has=book.page.locator(".nbs-arguments"))
+        ann, ben = tools.first, tools.last
+        expect(ann.locator(".nbs-arguments")).to_have_value(re.compile('"ann",\n  "account": 12345678901234567890'))
+        ann.get_by_role("button", name="Approve", exact=True).focus()
         book.page.keyboard.press("Enter")
-        reason = ben.get_by_role("textbox")
+        expect(tools).to_have_count(1)
+        reason = ben.get_by_label("Reason, if you reject")
         reason.fill("not him")
         reason.press("Enter")
         expect(forms).to_have_count(1)
@@ -60,3 +64,29 @@ def test_questions_are_answered_in_the_panel_whatever_the_cell_does(notebook: Op
         assert answers == "['approve', 'forty-two', 'reject: not him']"
     assert book.evaluate("paid == [('ann', 12345678901234567890)] * 3") == "True"
     assert book.evaluate("len(result.messages) > 3") == "True"
+
+
+def test_a_tool_is_approved_with_changed_arguments_for_all_its_calls_and_asks_again_when_that_is_taken_back(
+    notebook: Open,
+) -> None:
+    book = notebook([TEAM])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    panel.ask("go")
+    field = panel.root.locator(".nbs-arguments").first
+    expect(field).to_have_value(re.compile("ann"))
+    field.fill('{"to": "ann", "account": "mine"}')
+    form = panel.root.locator("form.nbs-input", has=book.page.locator(".nbs-arguments")).first
+    form.get_by_role("button", name="for this tool").click()
+    expect(panel.root.locator(".nbs-notice")).to_contain_text("pay cannot run with these arguments: account: ")
+    field.fill('{"to": "ann", "account": 7}')
+    form.get_by_role("button", name="for this tool").click()
+    grant = panel.root.get_by_role("button", name="pay: approved")
+    expect(grant).to_be_visible()
+    panel.root.get_by_label("Answer to human").fill("fine")
+    panel.root.get_by_label("Answer to human").press("Enter")
+    panel.ended()
+    assert book.evaluate("sorted(paid)") == "[('ann', 7), ('ben', 12345678901234567890)]"
+    grant.click()
+    expect(grant).to_have_count(0)
+    assert book.evaluate("panel.grants") == "()"
