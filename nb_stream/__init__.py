@@ -24,6 +24,7 @@ _HOMES = {
     "Transcript": "export",
     "Question": "runtime.human_input",
     "Replay": "recording.replay",
+    "Remote": "remote.address",
     "needs_approval": "backends.autogen.approval",
 }
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .export import Transcript as Transcript
     from .panel import TeamPanel as TeamPanel
     from .recording.replay import Replay as Replay
+    from .remote.address import Remote as Remote
     from .runtime.human_input import Question as Question
     from .runtime.run import Run as Run
     from .stream import TeamStream as TeamStream

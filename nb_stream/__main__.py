@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 
 from . import cli
+from .serve.command import add_command
 
 _NOTIFICATION = "@jupyterlab/apputils-extension:notification"
 """JupyterLab's settings for its notifications (4.6, `schemas/@jupyterlab/apputils-extension/notification.json`)."""
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
     demo.set_defaults(run=_demo)
     cli.add_commands(commands)
+    add_command(commands)
     return top
 
 

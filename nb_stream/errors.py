@@ -13,6 +13,8 @@ NbStreamError
 ├── LoopError (RuntimeError)        the event loop cannot be used this way
 ├── RecordingError (ValueError)     a file is no recording, or cannot be written
 ├── ReplayedError (RuntimeError)    a recorded run failed, with this error
+├── RemoteError (RuntimeError)      the worker of a remote team cannot be reached, or refuses
+│   └── RemoteRunError              a run failed in the worker, with this error
 └── BackendError (ImportError)      the agent framework is missing, or this release does not know its version
 
 RecordingWarning (UserWarning)         a recording is broken; it was read up to its last good line
@@ -80,6 +82,19 @@ class RecordingError(NbStreamError, ValueError):
 
 class ReplayedError(NbStreamError, RuntimeError):
     """A recorded run failed. The text names the class and the text of the error that was recorded."""
+
+
+class RemoteError(NbStreamError, RuntimeError):
+    """The worker of a remote team cannot be reached, or it refuses."""
+
+
+class RemoteRunError(RemoteError):
+    """A run failed in the worker of a remote team. The text names the class and the text of the error there, and
+    `traceback` is the traceback there, as text."""
+
+    def __init__(self, text: str, traceback: str = "") -> None:
+        super().__init__(text)
+        self.traceback = traceback
 
 
 class BackendError(NbStreamError, ImportError):

@@ -11,16 +11,16 @@ import functools
 import os
 import time
 import weakref
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import Ability, Backend
 from .backends.registry import open_backend
+from .backends.remote import RemoteBackend
 from .backends.stand_in import StandIn
 from .concurrency import event_loops, interrupts
-from .concurrency.clock import now
 from .core.metrics import Prices, checked
-from .core.model import AgentInfo, AgentStatus, Event, Notice, RunState, Token
+from .core.model import AgentInfo, AgentStatus, Event, RunState, Token
 from .core.transcript import Transcript
 from .errors import EmptyTaskError, NoTeamError
 from .export import export
@@ -29,11 +29,12 @@ from .recording.reader import Recording
 from .recording.redaction import Redact
 from .recording.replay import Replay
 from .runtime.callbacks import name_of
-from .runtime.event_hub import EventHub, Watcher
+from .runtime.event_hub import EventHub, EventListener, Watcher
 from .runtime.grants import Grant, GrantScope
 from .runtime.human_input import Question
 from .runtime.options import names_options
 from .runtime.run import MessageQueue, Run, is_within
+from .runtime.run_mirror import RunMirror
 from .runtime.supervisor import RunSupervisor
 from .runtime.switches import Switches, resolve
 from .runtime.token_gate import StreamingOption, TokenGate
@@ -114,7 +115,12 @@ class TeamStream(StandIn):
         self._hub = EventHub(agents, self._gate, self._backend.joined)
         self._switches = Switches(lambda: self._hub.agents, self._gate.is_open, self._set_switch)
         self._home = event_loops.OwnerLoop()
-        self._supervisor = RunSupervisor(self._backend, self._hub, self._home, input_timeout, input_default)
+        self._supervisor: RunSupervisor | RunMirror
+        if isinstance(self._backend, RemoteBackend):
+            _refuse_for_remote(streaming, unchecked, approve_code, input_timeout, input_default)
+            self._supervisor = RunMirror(self._backend, self._hub, self._home)
+        else:
+            self._supervisor = RunSupervisor(self._backend, self._hub, self._home, input_timeout, input_default)
         self._hub.prices, self._hub.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
         if record is not None:
@@ -214,12 +220,20 @@ class TeamStream(StandIn):
         cannot = self._backend.cannot if self.has_team else {}
         return tuple(cannot[ability] for ability in (Ability.STOP, Ability.RESET) if ability in cannot)
 
+    @property
+    def held(self) -> Mapping[str, int]:
+        """How many code points are held for each agent where its team runs, by path. Empty if the team runs here: what
+        its closed gates hold is in the transcript."""
+        return self._backend.held if isinstance(self._backend, RemoteBackend) else {}
+
     def note(self, path: str) -> str:
         """A sentence that says what the switch of an agent does, and from when, or why it does nothing. Raises
         UnknownAgentError."""
         agent = resolve(self.agents, path)
         if not agent.can_stream:
             return agent.reason
+        if isinstance(self._backend, RemoteBackend):
+            return self._backend.notes.get(agent.path, "")
         if agent.path in self._backend.unable and self._gate.is_open(agent.path):
             return self._backend.unable[agent.path]
         if self._replay is not None and self._gate.is_open(agent.path):
@@ -279,6 +293,28 @@ class TeamStream(StandIn):
         self.call(lambda: None if gone else self._hub.watch(watcher))  # it may be removed before the loop adds it
         return leave
 
+    def listen(self, listener: EventListener) -> None:
+        """Let a listener hear every event, text behind closed gates included, as long as the stream lives. It is called
+        on the stream's loop and must be quick."""
+        self._hub.listeners.append(listener)
+
+    @property
+    def framework(self) -> str:
+        """The name of the team's agent framework, for viewers in other processes."""
+        return self._backend.framework
+
+    def check_stoppable(self) -> None:
+        """Raises UnsupportedError if the team's framework has no way to stop after a turn."""
+        self._backend.check_able(Ability.STOP)
+
+    def task_of(self, messages: Sequence[Any]) -> Any:
+        """The task whose messages `dumped` wrote. Raises ValueError if they are none."""
+        return self._backend.task_of(messages)
+
+    def dumped(self, native: Any) -> dict[str, Any] | None:
+        """A message of the team's framework as JSON values, None if it cannot be written."""
+        return self._backend.dumped(native)
+
     def drain(self) -> None:
         """Fold the text that waits into the transcript. On the stream's loop."""
         self._hub.drain()
@@ -313,6 +349,13 @@ class TeamStream(StandIn):
 
     def _complain(self, sentence: str) -> None:
         self.call(lambda: self._hub.complain(sentence))
+
+    async def ready(self) -> None:
+        """Wait until the stream has everything that was said before. A remote stream connects and gets its worker's
+        transcript; any other stream is ready at once. Raises RemoteError if the worker refuses."""
+        if isinstance(self._supervisor, RunMirror):
+            self._home.choose()
+            await self._home.do(self._supervisor.ready)
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -409,7 +452,7 @@ class TeamStream(StandIn):
         Raises AlreadyRunningError while a run is under way.
         """
         await self._freed()
-        await self._home.do(self._reset)
+        await self._home.do(self._supervisor.reset)
 
     async def pause(self) -> None:
         """Pause the team's agents, as the team's own `pause` does. Most agents ignore it."""
@@ -421,13 +464,13 @@ class TeamStream(StandIn):
 
     async def save_state(self) -> dict[str, Any]:
         """The team's own state, without a trace of streaming. `load_state` of a bare team takes it too."""
-        return await self._home.do(self._save_state)
+        return await self._home.do(self._supervisor.save_state)
 
     async def load_state(self, state: dict[str, Any]) -> None:
         """Load a state of the team. Raises AlreadyRunningError while a run is under way, and StateError if `state` is
         no state of this team."""
         await self._freed()
-        await self._home.do(lambda: self._load_state(state))
+        await self._home.do(lambda: self._supervisor.load_state(state))
 
     def as_reply(self, task: Any) -> Any:
         """The task as `start` takes it: if the last run ended with a handoff to somebody outside the team, a text
@@ -468,25 +511,6 @@ class TeamStream(StandIn):
         wait is short, and the team must be free when it is over."""
         if not run.done():
             await event_loops.outlast([self._cancel(run)])
-
-    async def _save_state(self) -> dict[str, Any]:
-        await self._supervisor.ready()
-        return await self._backend.save_state()
-
-    async def _load_state(self, state: dict[str, Any]) -> None:
-        with self._supervisor.exclusive("load a state"):
-            self._supervisor.saved = None
-            await self._supervisor.ready()
-            await self._backend.load_state(state)
-            await self._supervisor.changed()
-
-    async def _reset(self) -> None:
-        with self._supervisor.exclusive("reset"):
-            self._supervisor.saved = None
-            await self._supervisor.ready()
-            await self._backend.reset()
-            await self._supervisor.changed()
-        self._hub.event(Notice(now(), "The team was reset: its agents remember nothing from above."))
 
     # --- questions -------------------------------------------------------------------------------------------------
 
@@ -554,4 +578,21 @@ class TeamStream(StandIn):
 
     def _set_switch(self, path: str, on: bool) -> None:
         self._gate.set(path, on)
+        if isinstance(self._supervisor, RunMirror):
+            self._supervisor.switched(path, on)
         self.call(self._hub.gates_changed)
+
+
+def _refuse_for_remote(
+    streaming: StreamingOption, unchecked: str, approve_code: bool, input_timeout: float | None, input_default: str
+) -> None:
+    """Raises TypeError for options that only the worker of a remote team can have."""
+    options = {
+        "streaming": streaming not in ("built", True),
+        "unchecked": unchecked != "hold",
+        "approve_code": approve_code,
+        "input_timeout": input_timeout is not None,
+        "input_default": bool(input_default),
+    }
+    if given := ", ".join(name for name, is_given in options.items() if is_given):
+        raise TypeError(f"Give {given} to the worker, where the team runs: nb_stream.serve.app(team, …).")

@@ -127,6 +127,9 @@ class Backend(ABC):
     """The things that the framework has no way to do, each with a sentence for the reader. A backend that has one of
     these methods leaves it out here."""
 
+    framework: str = ""
+    """The name of the framework, for viewers in other processes; `registry` writes it."""
+
     input_type: ClassVar[str] = "InputRequest"
     """The name of the class with which the framework reports that an agent asks a person. If it does not report a
     request, the transcript gives the request this type."""
@@ -225,6 +228,14 @@ class Backend(ABC):
         """The failure of a run that raised `error`, for a reader."""
         return Failure(*described(error))
 
+    def dumped(self, native: Any) -> dict[str, Any] | None:
+        """A message of the framework as JSON values, for viewers in other processes. None if it cannot be written."""
+        return None
+
+    def task_of(self, values: Sequence[Any]) -> Any:
+        """The task whose messages `dumped` wrote. Raises ValueError if they are none."""
+        raise ValueError("This team takes only texts as tasks from other processes.")
+
     async def handoff(self, result: Any) -> Handoff | None:
         """The handoff after which the team waits for somebody outside it, or None. `result` is the result of the last
         run. It is None if that run failed or was cancelled, and after a state was loaded."""
@@ -270,7 +281,8 @@ class BackendEntry(NamedTuple):
     """How `registry` finds a backend. Neither a module that holds one nor its `takes` imports a framework.
 
     `takes` says whether a thing is for this backend, and `opens` makes the backend for it. `expects` and `such_as` go
-    into the sentence for a thing that no backend takes.
+    into the sentence for a thing that no backend takes. `framework` names the framework to the viewers of a remote
+    team, and `reads` makes the `MessageReader` for its messages, or None if the framework cannot be imported.
     """
 
     takes: Callable[[Any], bool]
@@ -278,3 +290,5 @@ class BackendEntry(NamedTuple):
     """Called as `opens(team, factory, approve_code=…)`. `factory` is the function that built the team, or None."""
     expects: str = ""
     such_as: str = ""
+    framework: str = ""
+    reads: Callable[[], Any] | None = None

@@ -6,13 +6,28 @@ import inspect
 from typing import Any
 
 from ..errors import NotATeamError
+from ..remote.address import Remote
+from ..remote.connection import Connection
 from .autogen import AUTOGEN
 from .base import Backend, BackendEntry
 from .recorded import RECORDED
+from .remote import MessageReader, RemoteBackend
 from .replay import REPLAYED
 from .stand_in import behind
 
-BACKENDS: tuple[BackendEntry, ...] = (RECORDED, REPLAYED, AUTOGEN)
+
+def message_reader(framework: str) -> MessageReader | None:
+    """The reader for the messages of a framework, None if it is unknown or cannot be imported here."""
+    reads = next((entry.reads for entry in BACKENDS if entry.framework == framework), None)
+    return None if reads is None else reads()
+
+
+REMOTE = BackendEntry(
+    lambda thing: isinstance(thing, Remote),
+    lambda remote, factory, *, approve_code: RemoteBackend(Connection(remote), message_reader),
+)
+
+BACKENDS: tuple[BackendEntry, ...] = (RECORDED, REPLAYED, REMOTE, AUTOGEN)
 """All backends, in the order in which they are asked."""
 
 
@@ -40,7 +55,9 @@ def open_backend(thing: Any, *, approve_code: bool = False) -> Backend:
             f"{_word_for(thing)} is not {' or '.join(entry.expects for entry in known)}. "
             f"Pass {', '.join(entry.such_as for entry in known)}, or a function without arguments that returns one."
         )
-    return entry.opens(behind(thing), factory, approve_code=approve_code)
+    backend = entry.opens(behind(thing), factory, approve_code=approve_code)
+    backend.framework = entry.framework
+    return backend
 
 
 def _taker_of(thing: Any) -> BackendEntry | None:

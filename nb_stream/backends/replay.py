@@ -205,9 +205,9 @@ class ReplayBackend(Backend):
                 self._end, self._next = event, self._read()
                 break
             if isinstance(event, Chunk):
-                hear(_native(event), event)
+                hear(native_of_event(event), event)
             elif isinstance(event, (Message, ToolResults, CodeResult)):
-                messages.append(_native(event))
+                messages.append(native_of_event(event))
                 yield Item(messages[-1], event, tasks and isinstance(event, Message))
             else:
                 emit(event)
@@ -278,7 +278,8 @@ class ReplayBackend(Backend):
         """A recording has no state."""
 
 
-def _native(event: Chunk | Message | ToolResults | CodeResult) -> ReplayedMessage:
+def native_of_event(event: Chunk | Message | ToolResults | CodeResult) -> ReplayedMessage:
+    """The message that stands for the framework's own, made of its event."""
     if isinstance(event, Chunk):
         return ReplayedMessage(event.agent, event.text, CHUNK_TYPE)
     if isinstance(event, Message):

@@ -7,7 +7,7 @@ transcript takes every chunk, whatever the switches say, and a closed gate only 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,11 @@ class ChunkBuffer:
 
     def take(self, path: str | None = None) -> Iterator[BufferedCall]:
         """Take out all calls, or those of the agent at `path`."""
-        for key in [key for key in self._joined if path is None or key.path == path]:
+        return self.take_where(lambda key: path is None or key.path == path)
+
+    def take_where(self, fits: Callable[[ModelCallKey], bool]) -> Iterator[BufferedCall]:
+        """Take out the calls that fit."""
+        for key in [key for key in self._joined if fits(key)]:
             yield self._joined.pop(key)
 
     def forget(self, path: str, turn: str | None) -> None:

@@ -50,9 +50,10 @@ Priced = TypeVar("Priced", bound=Message | ModelCalls)
 
 
 class Watcher(Protocol):
-    """A display of a stream. All methods are called on the stream's loop. Two more attributes are optional. A display
+    """A display of a stream. All methods are called on the stream's loop. Three more attributes are optional. A display
     that cannot take answers to questions has `takes_answers = False`. A method `begin` is called when the display was
-    added; all later changes are told by the other methods."""
+    added; all later changes are told by the other methods. A method `notice` gets sentences that are no part of the
+    transcript."""
 
     def patched(self, patches: Sequence[Patch]) -> None:
         """The transcript changed."""
@@ -70,6 +71,16 @@ class Watcher(Protocol):
         """A replay went back: the cells of the current run were taken out of the transcript."""
 
 
+class EventListener(Protocol):
+    """Hears everything that a stream hears, text behind closed gates included. On the stream's loop."""
+
+    def heard(self, event: Event) -> None:
+        """An event happened. Before this, displays have not been told of it."""
+
+    def yielded(self, native: Any, event: Event) -> None:
+        """The team yielded one of its framework's own messages. `heard` is called with its event next."""
+
+
 class EventHub:
     """Everything that a stream has heard so far, and everybody who listens. A `TeamStream` owns it. It is used on the
     stream's loop; only `so_far` and `gate` may be used on any thread."""
@@ -82,7 +93,10 @@ class EventHub:
         self.events: Callbacks[Event] = Callbacks(self.complain)
         self._unpriced: set[str] = set()  # models without a price that a notice has named
         self.watchers: list[Watcher] = []
-        self._faulty: list[Watcher] = []  # displays whose failure is in the log
+        self.listeners: list[EventListener] = []
+        self.quiet = False
+        """While True, events are news from before: callbacks do not get them."""
+        self._faulty: list[Watcher | EventListener] = []  # displays whose failure is in the log
         self.prices: dict[str, tuple[float, float]] = {}
         self.models: dict[str, str] = {}
         self.event_log = EventLog()
@@ -133,6 +147,8 @@ class EventHub:
         if len(self._kept) >= BATCH_CHUNKS:
             self.event_log.pack()
         path = chunk.path
+        if self.listeners:
+            self._tell_listeners(lambda listener: listener.heard(chunk))
         first = self._said[1].add(chunk)
         if first:  # later pieces cannot change the agent's switch or status
             self._meet(chunk.agent, path, streams=True)
@@ -143,7 +159,7 @@ class EventHub:
                 watcher.touched(first)
             except Exception as error:  # noqa: BLE001
                 self._failed(watcher, error)
-        if self.queue is None and not self.tokens and not self.events:
+        if self.quiet or (self.queue is None and not self.tokens and not self.events):
             if self._held:
                 self._held = ChunkBuffer()  # a later listener would get the held text with a gap behind it
         elif self.gate.is_open(path):
@@ -153,12 +169,19 @@ class EventHub:
         else:
             self._held.add(chunk, native)
 
+    def begin_call(self, chunk: Chunk) -> None:
+        """A model call of a remote team began to write behind the gate there. `chunk` has no text: it comes when the
+        gate opens or when the message is finished."""
+        self._fold((*self._said[1].chunks(), chunk))
+
     def event(self, event: Event, path: str = "") -> None:
         """Take any other event. `path` is the agent's, and empty if no agent said it."""
         self.drain()  # the text that came before the event stands before it
         if isinstance(event, ModelCalls) or (path and isinstance(event, Message)):
             event = self._priced(event, event.path)
         self.event_log(event)
+        if self.listeners:
+            self._tell_listeners(lambda listener: listener.heard(event))
         if isinstance(event, TurnStarted):
             self.gate.turn_begins(path)
             self._set_status(path, AgentStatus.SILENT)
@@ -179,8 +202,15 @@ class EventHub:
         self._fold((*self._said[1].chunks(), event))
         if isinstance(event, RunStarted):
             self._begun = self._said[0]
-        if self.events:
+        if self.events and not self.quiet:
             self.events.send(event, path)
+
+    def yielded(self, native: Any, event: Event, path: str) -> None:
+        """Take an event that comes with the framework's own message, which goes to the consumer too."""
+        self._tell_listeners(lambda listener: listener.yielded(native, event))
+        self.event(event, path)
+        if self.queue is not None:
+            self.queue.put(native)
 
     def drain(self) -> None:
         """Fold the text that waits. This costs nothing if no text waits."""
@@ -225,6 +255,19 @@ class EventHub:
             if status is not AgentStatus.FAILED:
                 self.status[path] = AgentStatus.DONE
         self.tell_agents()
+
+    def meet_all(self, agents: tuple[AgentInfo, ...]) -> None:
+        """The agents are these: a remote team has said so."""
+        self.agents = agents
+        self._begun = replace(self._begun, agents=agents)
+        self._said = replace(self._said[0], agents=agents), self._said[1]
+
+    def notice(self, sentence: str) -> None:
+        """Tell readers something that is no part of the transcript. Displays without a place for it are passed over."""
+        log.info(sentence)
+        for watcher in list(self.watchers):
+            if tell := getattr(watcher, "notice", None):
+                tell(sentence)
 
     def tell_agents(self) -> None:
         """Tell displays that agents, their status or their switches have changed."""
@@ -277,7 +320,14 @@ class EventHub:
             except Exception as error:  # noqa: BLE001 - a display's fault must not become the run's
                 self._failed(watcher, error)
 
-    def _failed(self, watcher: Watcher, error: Exception) -> None:
+    def _tell_listeners(self, call: Callable[[EventListener], None]) -> None:
+        for listener in self.listeners:
+            try:
+                call(listener)
+            except Exception as error:  # noqa: BLE001 - as for displays
+                self._failed(listener, error)
+
+    def _failed(self, watcher: Watcher | EventListener, error: Exception) -> None:
         if watcher not in self._faulty:
             self._faulty.append(watcher)
             log.error("A display of this stream failed: %s", type(watcher).__qualname__, exc_info=error)

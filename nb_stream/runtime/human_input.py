@@ -194,7 +194,7 @@ class Questions:
         question = entry.question
         answer: GivenAnswer
         if question.kind is CellKind.APPROVAL:
-            answer = _as_verdict(text, reason)
+            answer = verdict_of(text, reason)
             _check_arguments(entry, answer)
         elif isinstance(text, str):
             answer = text
@@ -333,9 +333,7 @@ class Questions:
     async def _consult(self, hook: Callable[[Question], Any], question: Question) -> None:
         """Give a question to a callback. If the callback returns a value, that is the answer."""
         try:
-            answer = await (
-                hook(question) if is_async(hook) else event_loops.in_thread(lambda: hook(question), "question")
-            )
+            answer = await consulted(hook, question)
             if answer is not None and question.request_id in self._open:
                 self.answer(question.request_id, answer)
         except Exception as error:
@@ -367,7 +365,12 @@ class Questions:
                     return answer
 
 
-def _as_verdict(text: str | bool, reason: str) -> Verdict:
+async def consulted(hook: Callable[[Question], Any], question: Question) -> Any:
+    """What a callback says to a question. A plain function is called in a thread of its own, so that it may wait."""
+    return await (hook(question) if is_async(hook) else event_loops.in_thread(lambda: hook(question), "question"))
+
+
+def verdict_of(text: str | bool, reason: str) -> Verdict:
     """The verdict for an answer: "approve", "approve: " with the changed arguments as JSON, "reject", "reject: " with
     the reason, or a bool. Raises ValueError for anything else."""
     if isinstance(text, bool):

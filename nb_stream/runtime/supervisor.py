@@ -217,6 +217,28 @@ class RunSupervisor:
             await self._backend.load_state(self.saved)
             self.saved = None
 
+    async def reset(self) -> None:
+        """Let the team forget the conversation. On the loop."""
+        with self.exclusive("reset"):
+            self.saved = None
+            await self.ready()
+            await self._backend.reset()
+            await self.changed()
+        self._hub.event(Notice(now(), "The team was reset: its agents remember nothing from above."))
+
+    async def save_state(self) -> dict[str, Any]:
+        """The team's own state. On the loop."""
+        await self.ready()
+        return await self._backend.save_state()
+
+    async def load_state(self, state: dict[str, Any]) -> None:
+        """Load a state of the team. On the loop."""
+        with self.exclusive("load a state"):
+            self.saved = None
+            await self.ready()
+            await self._backend.load_state(state)
+            await self.changed()
+
     # --- ending a run ----------------------------------------------------------------------------------------------
 
     def stop(self, run: Run) -> None:
@@ -381,9 +403,7 @@ class RunSupervisor:
                     continue
                 if isinstance(event, Message):
                     event = self.questions.reported(event)
-                self._hub.event(event, "" if is_task else getattr(event, "path", ""))
-                if request.queue is not None:
-                    request.queue.put(native)
+                self._hub.yielded(native, event, "" if is_task else getattr(event, "path", ""))
         return outcome
 
     async def _close(self, run: Run, request: RunRequest, outcome: Outcome, error: BaseException | None) -> None:

@@ -62,6 +62,8 @@ class FrameSource(Protocol):
     @property
     def detail(self) -> str: ...
     @property
+    def held(self) -> Mapping[str, int]: ...
+    @property
     def replay(self) -> Player | None: ...
     @property
     def grants(self) -> Iterable[tuple[str, str, str]]: ...
@@ -227,7 +229,7 @@ class FrameBuilder:
 
     def _counts(self) -> dict[str, int]:
         """How many code points each closed gate holds."""
-        held: dict[str, int] = {}
+        held = dict(self._source.held)  # what is held where the team runs
         for text in self._texts.values():
             if text.held and not self._source.gate.is_open(text.path):
                 held[text.path] = held.get(text.path, 0) + text.held

@@ -19,12 +19,13 @@ ORDER = (
     "errors",
     "core",
     "recording concurrency wire",
+    "remote",  # below the backends, because one of them is for what it connects to, as one is for `recording.replay`
     "export backends",
     "runtime notebook",
     "terminal",
     "demo",
     "stream",
-    "panel",
+    "panel serve",  # two ways to look at a stream: a notebook here, and viewers in other processes
     "cli",
     "__main__ .",
 )

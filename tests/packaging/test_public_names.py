@@ -15,6 +15,7 @@ NAMES = [
     "CellKind",
     "CellStatus",
     "Question",
+    "Remote",
     "Replay",
     "Run",
     "RunState",

@@ -102,6 +102,10 @@ class Stage:
         return dict(self.feed.status)
 
     @property
+    def held(self) -> dict[str, int]:
+        return {}  # the team runs here
+
+    @property
     def models(self) -> dict[str, str]:
         return self.feed.models
 

@@ -23,9 +23,20 @@ def _open(team: Any, factory: Callable[[], Any] | None, *, approve_code: bool) -
     return AutoGenBackend(team, factory, approve_code=approve_code)
 
 
+def _reads() -> Any:
+    """The reader for AutoGen's messages, None if AutoGen cannot be imported."""
+    try:
+        from .native_messages import AutoGenReader
+    except ImportError:
+        return None
+    return AutoGenReader()
+
+
 AUTOGEN = BackendEntry(
     _is_runner,
     _open,
     expects="an AutoGen team or agent",
     such_as="an AgentChat team such as RoundRobinGroupChat, a single agent such as AssistantAgent",
+    framework="autogen",
+    reads=_reads,
 )

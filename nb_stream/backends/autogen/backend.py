@@ -43,6 +43,7 @@ from .log_filter import quiet_runtime
 from .managers import managers_hooked
 from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
 from .model_calls import HeardCalls
+from .native_messages import AutoGenReader, written
 from .own_run import OwnRun, OwnRunResult, reads_its_stream
 from .reading import id_of, is_a, source_of, unflattened
 from .token_router import Origin, TokenRouter
@@ -278,6 +279,15 @@ class AutoGenBackend(Backend):
     def joined(self, first: Any, text: str) -> Any:
         """A chunk event like `first`, with another text."""
         return copied(first, think_tags.with_think_tags(text))
+
+    def dumped(self, native: Any) -> dict[str, Any] | None:
+        """A message as JSON values."""
+        return written(native)
+
+    def task_of(self, values: Sequence[Any]) -> Any:
+        """The messages that were written."""
+        reader = AutoGenReader()
+        return [reader.read(value) for value in values]
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
