@@ -7,8 +7,9 @@ Raw HTML is text.
 
 from __future__ import annotations
 
+import copy
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -27,6 +28,9 @@ MAX_BLOCK_DEPTH = 32
 """How deep quotes and list items stand in each other. The mark of a deeper one is text."""
 
 _MAX_LEVELS = 4 * MAX_BLOCK_DEPTH
+_MAX_BRACKETS = 16
+"""How deep links are looked for in brackets. Each level costs time for each bracket."""
+
 _PLAIN = re.compile(r"[^\n`\[\]\\!<&*_~$@]+")
 _TASK = re.compile(r"\[([ xX])\][ \t]+")
 _LINE_BREAK = re.compile(r"<br[ \t]*/?>", re.IGNORECASE)
@@ -54,7 +58,9 @@ def markdown_parser() -> MarkdownIt:
         rule = next(each for each in block.__rules__ if each.name == name)
         block.at(name, _limited(rule.fn), {"alt": rule.alt})
     markdown.core.ruler.after("block", "tasks", _task_boxes)
-    markdown.core.ruler.at("inline", _inline_rule)
+    for_lines = copy.copy(markdown)
+    for_lines.options = type(markdown.options)({**markdown.options, "maxNesting": _MAX_BRACKETS})
+    markdown.core.ruler.at("inline", partial(_inline_rule, for_lines))
     return markdown
 
 
@@ -110,14 +116,14 @@ def _task_boxes(state: StateCore) -> None:
             text.content = text.content[box.end() :]
 
 
-def _inline_rule(state: StateCore) -> None:
+def _inline_rule(markdown: MarkdownIt, state: StateCore) -> None:
     """Read the texts of the blocks. The rules hear whether a text stands in a cell of a table."""
     before = ""
     for token in state.tokens:
         if token.type == "inline":
             state.env["in_cell"] = before in ("th", "td")
             token.children = []
-            state.md.inline.parse(token.content, state.md, state.env, token.children)
+            markdown.inline.parse(token.content, markdown, state.env, token.children)
         before = token.tag
 
 
