@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _CLOSERS = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _MAX_CHARS, _MAX_DOLLAR_CHARS = 10_000, 400  # between single dollars fewer are allowed: most of them are prices
-_LETTER = re.compile(r"[^\W_]")
+_WORD_CHARACTER = re.compile(r"[^\W_]")
 _BLOCK_OPENER = re.compile(r"(\$\$|\\\[)[ \t]*(?:\\begin\b.*)?")
 
 
@@ -26,7 +26,7 @@ def formula_opener(text: str, at: int) -> str:
         return two
     if two[:1] != "$":
         return ""
-    is_money = len(two) < 2 or two[1].isspace() or (at > 0 and _LETTER.match(text[at - 1]) is not None)
+    is_money = len(two) < 2 or two[1].isspace() or (at > 0 and _WORD_CHARACTER.match(text[at - 1]) is not None)
     return "" if is_money else "$"
 
 
@@ -44,7 +44,7 @@ def read_formula(text: str, at: int, opener: str) -> Formula | None:
     else:
         length = text.find(closer, start, start + limit + len(closer)) - start
     tex = text[start : start + length].strip() if length > 0 else ""
-    if not _LETTER.search(tex):
+    if not _WORD_CHARACTER.search(tex):
         return None
     return Formula(tex, opener in ("$$", "\\["), start + length + len(closer))
 
@@ -60,7 +60,7 @@ def _closing_dollar(body: str) -> int:
             at += 1
         elif character == "$":
             behind = body[at + 1 : at + 2]
-            closes = at > 0 and not body[at - 1].isspace() and behind != "$" and not _LETTER.match(behind)
+            closes = at > 0 and not body[at - 1].isspace() and behind != "$" and not _WORD_CHARACTER.match(behind)
             return at if closes else -1
         at += 1
     return -1

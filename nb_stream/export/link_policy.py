@@ -74,7 +74,8 @@ def _host(text: str) -> str | None:
     """A host as browsers write it; None if they would not take it, or if only they know what it means."""
     if text.startswith("["):
         try:
-            return f"[{ipaddress.IPv6Address(text[1:-1]).compressed}]" if text.endswith("]") else None
+            is_whole = text.endswith("]") and "%" not in text
+            return f"[{ipaddress.IPv6Address(text[1:-1]).compressed}]" if is_whole else None
         except ValueError:
             return None
     import idna

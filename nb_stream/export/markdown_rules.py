@@ -18,6 +18,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
 from mdit_py_plugins.footnote import footnote_plugin
 
 from .bare_addresses import BARE_ADDRESS, bare_address, mail_address
@@ -59,7 +60,7 @@ def markdown_parser() -> MarkdownIt:
         block.at(name, _limited(rule.fn), {"alt": rule.alt})
     markdown.core.ruler.after("block", "tasks", _task_boxes)
     for_lines = copy.copy(markdown)
-    for_lines.options = type(markdown.options)({**markdown.options, "maxNesting": _MAX_BRACKETS})
+    for_lines.options = OptionsDict({**markdown.options, "maxNesting": _MAX_BRACKETS})  # type: ignore[typeddict-item]
     markdown.core.ruler.at("inline", partial(_inline_rule, for_lines))
     return markdown
 

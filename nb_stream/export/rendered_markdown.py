@@ -59,6 +59,20 @@ def rendered_markdown(text: str, detail: Detail = FULL) -> str:
         return f"<pre>{html_text(text)}</pre>"
 
 
+def html_code_block(code: str, language: str, detail: Detail = FULL) -> str:
+    """A block of code."""
+    inside = coloured(code, language) if detail.highlight else html_text(code)
+    if detail.compact:
+        first = "&#10;" if inside.startswith("\n") else ""  # browsers leave out a line feed behind `<pre>`
+        return f"<pre>{first}{inside.replace(chr(10), '&#10;')}</pre>"
+    name = f' class="language-{language}"' if _LANGUAGE.fullmatch(language) else ""
+    label = f'<span class="nbs-code-language">{html_text(one_line(language, 80))}</span>'
+    return (
+        f'<div class="nbs-code"><div class="nbs-code-head">{label}</div>'
+        f'<pre class="nbs-pre"><code{name}>{inside}</code></pre></div>\n'
+    )
+
+
 class _BlockWriter:
     """Writes the tokens of one text."""
 
@@ -137,16 +151,8 @@ class _BlockWriter:
     def _code(self, code: str, info: str) -> None:
         from markdown_it.common.utils import unescapeAll
 
-        language = unescapeAll(info).strip().split(maxsplit=1)[0] if info.strip() else ""
-        inside = coloured(code, language) if self._detail.highlight else html_text(code)
-        # A line feed behind `<pre>` is left out by browsers.
-        if self._detail.compact:
-            self._put(f"<pre>{'&#10;' if inside.startswith(chr(10)) else ''}{inside.replace(chr(10), '&#10;')}</pre>")
-            return
-        name = f' class="language-{escape(language)}"' if _LANGUAGE.fullmatch(language) else ""
-        label = f'<span class="nbs-code-language">{html_text(one_line(language, 80))}</span>'
-        head = f'<div class="nbs-code-head">{label}</div>'
-        self._put(f'<div class="nbs-code">{head}<pre class="nbs-pre"><code{name}>{inside}</code></pre></div>\n')
+        words = unescapeAll(info).split(maxsplit=1)
+        self._put(html_code_block(code, words[0] if words else "", self._detail))
 
     def _inline(self, tokens: Iterable[Token]) -> None:
         _LineWriter(self._detail, self._put).write(tokens)

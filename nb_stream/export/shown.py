@@ -12,9 +12,8 @@ from html import escape
 
 from ..core import cell_content as content
 from ..core.model import Cell, RunInfo
-from .html import fragment
 from .markdown import markdown
-from .outputs import said_in
+from .outputs import as_html, said_in
 from .text import text
 
 MAX_SHOWN_CHARS = 40_000
@@ -32,7 +31,7 @@ def shown(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> dict[str, str]:
     note = f"{left_out} earlier messages are not shown here. transcript.to_html() has them all." if left_out else ""
     said = markdown(last, heads)
     return {
-        "text/html": (f"<p><small>{escape(note)}</small></p>\n" if note else "") + "".join(fragment(last, heads)),
+        "text/html": (f"<p><small>{escape(note)}</small></p>\n" if note else "") + as_html(last, heads),
         "text/markdown": f"*{note}*\n\n{said}" if note else said,
         "text/plain": (f"{note}\n" if note else "") + "".join(text(last, heads)),
     }

@@ -60,8 +60,13 @@ def seconds(length: float) -> str:
 
 def dollars(cost: float) -> str:
     """US dollars with the digits that matter: "1.25 USD", "0.0042 USD"."""
+    return f"{amount_of(cost)} USD"
+
+
+def amount_of(cost: float) -> str:
+    """An amount of money with the digits that matter."""
     zeros = -math.floor(math.log10(cost)) if cost > 0 else 0
-    return f"{cost:.{min(6, max(2, zeros + 1))}f} USD"
+    return f"{cost:.{min(6, max(2, zeros + 1))}f}"
 
 
 def head(cell: Cell) -> str:

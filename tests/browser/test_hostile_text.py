@@ -21,11 +21,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Playwright, Route, expect
 
-from nb_stream.export.html import fragment
 from nb_stream.export.html import page as whole_page
+from nb_stream.export.outputs import as_html
 from tests.support.browser.dev_page import FRAME, DevPage
 from tests.support.browser.jupyter import CHROMIUM, FLAGS
 from tests.support.hostile_texts import OWN, cells_of, corpus, run_of
+from tests.support.static_html import MATH_ATTRIBUTES, MATH_TAGS, PAGE_ATTRIBUTES, PAGE_TAGS
 
 POLICY = (
     "default-src 'none'; script-src 'self' blob:; style-src 'self'; connect-src 'self'; img-src blob: {icon}; "
@@ -35,25 +36,8 @@ STATIC_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: {icon}; form-action 'none'; base-uri 'none'"
 )
 # What exported pages consist of, and the link to an icon.
-STATIC_TAGS = {
-    "html", "head", "meta", "link", "title", "style", "body", "main", "h1", "h2", "section", "p", "small", "time",
-    "details", "summary", "b", "bdi", "pre", "div", "code", "img",
-}  # fmt: skip
-STATIC_ATTRIBUTES = {
-    "class",
-    "style",
-    "dir",
-    "open",
-    "datetime",
-    "alt",
-    "src",
-    "lang",
-    "charset",
-    "name",
-    "content",
-    "rel",
-    "href",
-}
+STATIC_TAGS = PAGE_TAGS | MATH_TAGS | {"link", "small", "b"}
+STATIC_ATTRIBUTES = PAGE_ATTRIBUTES | MATH_ATTRIBUTES | {"style"}
 OFFLINE = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-frame-rate-limit",
@@ -61,6 +45,7 @@ OFFLINE = [
     "--disable-features=OptimizationHints,AutofillServerCommunication,MediaRouter",
 ]
 BROWSERS_OWN = re.compile(r"(?:^|\.)(?:google|googleapis|gstatic|gvt1)\.com$")
+
 CONTROL = "control.example"
 STATIC_CONTROL = "static-control.example"
 SIGN = "sign"
@@ -74,7 +59,16 @@ window.addEventListener('securitypolicyviolation', event => refused.push(event.e
 STATIC = """() => {
     const all = [...document.querySelectorAll('*')];
     const images = [...document.images].map(image => image.getAttribute('src').slice(0, 11));
-    return {tags: all.map(el => el.localName), names: all.flatMap(el => el.getAttributeNames()), images};
+    const toldOf = ({protocol, pathname, host}) => (protocol === 'mailto:' ? decodeURIComponent(pathname) : host);
+    const says = (link) => {
+        const note = link.querySelector('.nbs-host')?.textContent;
+        if (note !== undefined) return note === ` (${toldOf(link)})`;
+        return link.textContent.trim().toLowerCase().replace(/^https?:\\/\\//, '').split(/[/?#]/)[0] === toldOf(link).toLowerCase();
+    };
+    const leading = [...document.querySelectorAll('a:not([href^="#m"])')].filter(el => el.namespaceURI.endsWith('xhtml'));
+    const bad = leading.filter(a => !/^(https?|mailto):$/.test(a.protocol) || !says(a));
+    const links = {count: leading.length, bad: bad.map(a => a.outerHTML)};
+    return {tags: all.map(el => el.localName), names: all.flatMap(el => el.getAttributeNames()), images, links};
 }"""
 STATIC_MISDEEDS = f"""<img src="https://{STATIC_CONTROL}/p.png" onerror="1"><script>document.title = 'ran'</script>"""
 MISDEEDS = """host => {
@@ -205,7 +199,7 @@ def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(
         exported = "".join(whole_page(cells, runs)).replace(
             '<meta http-equiv="Content-Security-Policy" content="', '<link rel=icon href=icon.png><meta content="'
         )
-        left = "<!DOCTYPE html><meta charset=utf-8><link rel=icon href=icon.png><body>" + "".join(fragment(cells, runs))
+        left = "<!DOCTYPE html><meta charset=utf-8><link rel=icon href=icon.png><body>" + as_html(cells, runs)
         for name, body in (("exported.html", exported), ("left.html", left)):
             watched.open(name, STATIC_POLICY, body)
             found = watched.page.evaluate(STATIC)
@@ -213,6 +207,8 @@ def test_no_text_runs_a_script_or_asks_for_anything_wherever_it_is_shown(
             assert set(found["names"]) <= STATIC_ATTRIBUTES
             assert found["tags"].count("link") == 1
             assert set(found["images"]) <= {"data:image/"}
+            assert found["links"]["bad"] == []  # a link leads where the browser reads it, and says where that is
+            assert name != "exported.html" or found["links"]["count"] > 50
             assert watched.refused == set()
         assert watched.asked == []
         assert watched.went == []

@@ -168,6 +168,6 @@ def test_what_no_model_wrote_is_no_markdown_in_any_export() -> None:
     assert f"```text\n{printed}\n```" in markdown([cell], [RUN])
     assert notebook([cell], [RUN])["cells"][1]["source"] == f"### run\n\n```\n{printed}\n```"
     page_of = "".join(page([cell], [RUN]))
-    assert re.search(r'<pre class="nb-code"[^>]*>\n' + re.escape(printed), page_of)
+    assert re.search(r'<pre class="nbs-source"[^>]*>\n' + re.escape(printed), page_of)
     for said in ("".join(text([cell], [RUN])), as_text([cell], [RUN]), str(list(events([cell], [RUN])))):
         assert "d = a*b*c, __init__" in said

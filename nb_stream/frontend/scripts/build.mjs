@@ -9,8 +9,15 @@ import { build } from "esbuild";
 /**
  * Bytes of each file, not compressed. anywidget sends the loader with each widget. `panel.js`, with its style sheet,
  * goes once to each page, and `extras.js` follows it. `math.js` goes to pages with formulas.
+ * `page.css` stands in each exported page.
  */
-const LIMITS = { "loader.js": 8_000, "panel.js": 240_000, "math.js": 230_000, "extras.js": 66_000 };
+const LIMITS = {
+  "loader.js": 8_000,
+  "panel.js": 240_000,
+  "math.js": 230_000,
+  "extras.js": 66_000,
+  "page.css": 40_000,
+};
 const out = process.argv[2] ? pathToFileURL(process.argv[2]) : new URL("../../static/", import.meta.url);
 
 const options = {
@@ -34,6 +41,7 @@ async function part(name, entry, define = {}) {
   return JSON.stringify(`${name}.${digest(readFileSync(new URL(`${name}.js`, out)))}`);
 }
 
+await build({ ...options, entryPoints: { page: "src/page.css" } });
 await build({ ...options, entryPoints: { math: "src/modules/math.ts" } });
 const __EXTRAS__ = await part("extras", "src/modules/extras.ts");
 const __PANEL__ = await part("panel", "src/index.ts", { __EXTRAS__ });
