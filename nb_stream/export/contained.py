@@ -15,17 +15,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ..core.text_safety import one_line, visible
+from .tex_commands import MACROS
 
 HEADING_LEVEL = 3
 """The level of the headings that name the agents."""
-
-MACROS = re.compile(
-    r"\\(?:[egx]?def|(?:future|global)?let|global|long|outer|protected|newif|newtheorem|newcounter|setcounter|newdimen"
-    r"|newlength|setlength|newcolumntype|(?:re|provide)?newcommand|providecommand|(?:re)?newenvironment"
-    r"|provideenvironment|(?:Declare|New|Renew|Provide)[A-Za-z]+|(?:math)?chardef|catcode|mathcode|delcode|definecolor"
-    r"|begingroup|endgroup|label|require|unicode|csname|expandafter)(?![A-Za-z])"
-)
-"""The commands of TeX that change the text behind them. They reach other messages if a page typesets them together."""
 
 _CODE_BLOCKS = re.compile(r"^(`{3,}|~{3,})[\w+#.-]*\n(?:.*\n)*?\1[ \t]*$", re.MULTILINE)
 # With these, a parser may see a code block in another place than `_CODE_BLOCKS` does.

@@ -19,11 +19,12 @@ from ..errors import unreachable
 from .contained import code_span, contained_markdown, fenced, folded, inline, outside_code_spans, without_pictures
 from .html import figures, marks
 from .runs import by_run
+from .tex_commands import LOOKS
 from .text import ending
 
-# Images, HTML, link definitions, and the macros of TeX with which MathJax sets styles and links.
+# Images, HTML and link definitions.
 _DOUBTFUL = re.compile(
-    r"(?<!\\)(?:\\\\)*(?:!\[|<[A-Za-z/!?])|^[ >\t*+-]*\[[^\]]*\]:|\\(?:style|class|cssId|data|href|includegraphics)",
+    r"(?<!\\)(?:\\\\)*(?:!\[|<[A-Za-z/!?])|^[ >\t*+-]*\[[^\]]*\]:",
     re.MULTILINE,
 )
 # JupyterLab draws these, and a drawing may hold pictures.
@@ -112,7 +113,8 @@ def _safe(text: str) -> str:
     if _DRAWN.search(text):
         return fenced(text)
     said = contained_markdown(without_pictures(text))
-    return fenced(text) if _DOUBTFUL.search(outside_code_spans(said)) else said
+    rest = outside_code_spans(said)
+    return fenced(text) if _DOUBTFUL.search(rest) or LOOKS.search(rest) else said
 
 
 def _cell_of_markdown(source: str) -> dict[str, Any]:

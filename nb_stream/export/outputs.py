@@ -1,37 +1,68 @@
-"""Writes a transcript as the output of a notebook's cell: as HTML and as plain text, each whole and as small as can be.
+"""Writes a transcript as the output of a notebook's cell: as rendered HTML and as plain text, each whole.
+
+The HTML is what JupyterLab lets through for a notebook that is not trusted, and what is still read if styles are
+stripped, as on GitHub: elements that have a meaning, and few inline styles, whose colours suit light and dark pages.
+MathML is none of it. All text is escaped, and nothing is loaded from anywhere.
 
 A notebook is a JSON file. Programs that write it put every line of a text on a line of its own, which costs 12 bytes
 a line. So the HTML is one line, in which line feeds stand as `&#10;`. This has a second use: `nbconvert` gives HTML to
-Markdown readers as it is, and they would end it at an empty line. The HTML stands in one `<pre>`. So one style does for
-all messages, and line feeds count even if styles are stripped. Attributes have no quotation marks and paragraphs have
-no end tags, as HTML allows. All text is escaped, and nothing is loaded from anywhere.
+Markdown readers as it is, and they would end it at an empty line. Attributes have no quotation marks and paragraphs
+have no end tags, as HTML allows.
 
-Both forms of a message together take about four times its bytes at most. For this, a short message has no colour and
-cannot be folded.
+Both forms of a message together take four times its bytes at most: if its HTML would be longer, code loses its colours
+first, then a short message the colour of its agent, and at last a message is shown as it was written.
 """
 
 from __future__ import annotations
 
-import colorsys
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Literal, NamedTuple
 
 from ..core import cell_content as content
-from ..core.model import Cell, CellStatus, RunInfo
+from ..core.model import Cell, CellKind, CellRole, CellStatus, RunInfo, TextForm
 from ..core.text_safety import one_line, quoted, visible
 from ..errors import unreachable
-from .html import capital, figures, html_image, marks
+from .highlighted_code import coloured, html_text
+from .html import capital, figures, marks
+from .rendered_markdown import Detail, rendered_markdown
 from .text import ending
 
 _MARK = "--- "
-_PAGE = "white-space:pre-wrap;word-break:normal"  # JupyterLab would break words anywhere
+
+GROWTH = 4
+"""How many bytes both forms of a message may take in a notebook for each byte that was said."""
+
+_ROOM_FOR_LABELS = 120
+"""The bytes beyond that for the labels of a tool call, code or a question. There are a few hundred of these at most."""
+
+_LINE_BYTES = 12
+"""What a line feed costs in the JSON of a notebook, beside itself."""
+
 _FOLDED = 48
 """The number of characters of a message that stand in its head while it is folded."""
 
-_SHORT, _BRIEF = 100, 40
-"""Messages up to the first number of characters are never folded; up to the second, their agent has no colour."""
+_SHORT = 100
+"""Messages up to this number of characters are never folded."""
+
+_LIVE_CHARS = 8_000
+"""An unfinished message that is longer is shown as it was written: it is rendered again whenever it has grown."""
+
+CHARS_AT_ONCE = 40_000
+"""How many characters of messages are rendered while a kernel's loop waits, which takes some 30 ms."""
+
+AGENT_COLOURS = ("07d", "a60", "086", "95c", "d33", "773", "76b", "873", "c3a", "479", "080", "966")
+"""The panel's colours of agents, for text on light and on dark pages: the contrast is about 4 on both."""
+
+_FAILED_COLOUR = "d33"
+
+_TOKEN_TAGS = {"keyword": "b", "comment": "i"}
+_TOKEN_COLOURS = {"string": "080", "number": "07d", "added": "080", "removed": "d33"}
+_TOKEN = re.compile("<span class=nbs-t-([a-z]+)>(.*?)</span>", re.DOTALL)
+
+_MATH_IS_TEXT = "tex2jax_ignore mathjax_ignore"
+"""The classes by which MathJax 2 and 3, which typeset the outputs of notebooks, leave a text with dollars as it is."""
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
@@ -56,13 +87,19 @@ class Renderer:
     their colours in the order in which they first speak."""
 
     def __init__(self) -> None:
+        self.waiting: list[Cell] = []
+        """The finished cells that `entries` had no time for. Their entries have the text as it was written."""
         self._colours: dict[str, str] = {}
         self._kept: dict[int, tuple[Cell, Entry]] = {}  # by `id(cell)`; holding the cell keeps that id from others
 
-    def entries(self, cells: Iterable[Cell], runs: Sequence[RunInfo], begun: int = 0) -> Iterator[Entry]:
+    def entries(
+        self, cells: Iterable[Cell], runs: Sequence[RunInfo], begun: int = 0, chars: float = float("inf")
+    ) -> Iterator[Entry]:
         """The entries of the cells, in their order, with the heads and ends of the runs. The last message of each run
-        is unfolded. The first `begun` runs have their heads already, and the cells go on in the last of these."""
+        is unfolded. The first `begun` runs have their heads already, and the cells go on in the last of these. Only so
+        many `chars` are rendered; `waiting` has the cells beyond."""
         numbers = {run.id: number for number, run in enumerate(runs[begun:], begun + 1)}
+        self.waiting = []
         before: Entry | None = None
         for cell in cells:
             bounds = list(_bounds(runs, begun, numbers.get(cell.run, begun)))
@@ -70,25 +107,44 @@ class Renderer:
                 yield before if bounds or before.folded is None else before._replace(html=before.folded)
             yield from bounds
             begun = max(begun, numbers.get(cell.run, begun))
-            before = self._entry(cell)
+            before, rendered_chars = self._entry(cell, chars)
+            chars -= rendered_chars
         if before is not None:
             yield before
         yield from _bounds(runs, begun, len(runs))
         if runs:
             yield _run_end(runs[-1])
 
+    def prepare(self, cells: Iterable[Cell]) -> None:
+        """Render cells that are `waiting`. It may be called on another thread, because it takes its time."""
+        for cell in cells:
+            self._kept[id(cell)] = cell, rendered(cell, self._colours[cell.path])
+
     def drop(self, cells: Iterable[Cell]) -> None:
         """Forget the entries of these cells."""
         for cell in cells:
             self._kept.pop(id(cell), None)
 
-    def _entry(self, cell: Cell) -> Entry:
+    def _entry(self, cell: Cell, chars: float) -> tuple[Entry, int]:
+        """The entry of a cell, and how many characters had to be rendered for it."""
         kept, entry = self._kept.get(id(cell), (None, None))
-        if kept is not cell or entry is None:
-            entry = rendered(cell, self._colours.setdefault(cell.path, _tint(len(self._colours))))
-            if entry.is_finished:
-                self._kept[id(cell)] = cell, entry
-        return entry
+        if kept is cell and entry is not None:
+            return entry, 0
+        colour = self._colours.setdefault(cell.path, AGENT_COLOURS[len(self._colours) % len(AGENT_COLOURS)])
+        length = _length(cell)
+        if cell.status in _NOT_FINISHED:
+            return rendered(cell, colour, as_written=length > _LIVE_CHARS), 0
+        if length > chars:
+            self.waiting.append(cell)
+            return rendered(cell, colour, as_written=True)._replace(is_finished=False), 0
+        entry = rendered(cell, colour)
+        self._kept[id(cell)] = cell, entry
+        return entry, length
+
+
+def _length(cell: Cell) -> int:
+    calls = sum(len(call.arguments) + len(call.result or "") for call in cell.tool_calls)
+    return len(cell.text) + calls + len(cell.data.get("output", "")) + len(cell.data.get("traceback", ""))
 
 
 def _bounds(runs: Sequence[RunInfo], begun: int, number: int) -> Iterator[Entry]:
@@ -101,7 +157,7 @@ def _bounds(runs: Sequence[RunInfo], begun: int, number: int) -> Iterator[Entry]
 
 def _head(run: RunInfo, number: int) -> Entry:
     words = f"Run {number}: {one_line(run.task)}".rstrip(": ")
-    return Entry("head", f"{_MARK}{words}\n", f"<p><b>{_aside(words)}</b>")
+    return Entry("head", f"{_MARK}{words}\n", f"<h3>{_aside(words)}</h3>")
 
 
 def _run_end(run: RunInfo) -> Entry:
@@ -110,8 +166,9 @@ def _run_end(run: RunInfo) -> Entry:
     return Entry("end", f"{_MARK}{words}\n", f"<p><small>{_aside(words)}</small>", is_finished=is_finished)
 
 
-def rendered(cell: Cell, colour: str) -> Entry:
-    """The entry of a cell, with all that the cell says. `colour` is the tint of its agent."""
+def rendered(cell: Cell, colour: str, *, as_written: bool = False) -> Entry:
+    """The entry of a cell, with all that the cell says. `colour` is that of its agent, as three digits. With
+    `as_written` its Markdown is not read, which costs next to nothing."""
     said, name, about = said_in(cell), one_line(cell.path or cell.agent or "nb_stream"), marks(cell)
     is_finished = cell.status not in _NOT_FINISHED
     if not is_finished:
@@ -120,18 +177,151 @@ def rendered(cell: Cell, colour: str) -> Entry:
     who = f"{name} {about}" if about else name
     text = f"{_MARK}{who}:{chr(10) if has_lines else ' '}{quoted(said)}"
     text = text if text.endswith("\n") else text + "\n"
-    tint = f" style=background:{colour}" if len(said) > _BRIEF else ""
-    who = f"<b{tint}>{_aside(name)}</b>{' ' if about else ''}{about}"
-    images = "".join(html_image(image).strip() for image in content.images_of(cell))
-    body = f"<p{' dir=auto' if _turns(said) else ''}>{_plain_text(said)}" if said else ""
-    if len(said) <= _SHORT and not images:
-        between = "&#10;" if has_lines else " "
-        html = f"<p>{who}{body if _turns(said) else between + _plain_text(said)}"
-        return Entry("message", text, html, is_finished=is_finished)
+    is_short = len(said) <= _SHORT and not content.images_of(cell)
+    room = GROWTH * len(said.encode("utf-8", "replace")) - _bytes_of(text)
+    room += 0 if cell.kind is CellKind.TEXT else _ROOM_FOR_LABELS
+    forms = _short_forms if is_short else _folded_forms
+    html, folded = "", None
+    for html, folded in forms(cell, said, f"{_aside(name)}</b>{' ' if about else ''}{about}", colour, as_written):
+        if _bytes_of(folded or html) - sum(len(image.source) for image in content.images_of(cell)) <= room:
+            break
+    return Entry("message", text, html, folded, is_finished)
+
+
+def _short_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[tuple[str, None]]:
+    """The HTML of a message that is not folded, from the best to the shortest."""
+    written = f" <bdi>{_plain_text(said)}</bdi>" if _turns(said) else f" {_plain_text(said)}"
+    body = (
+        written
+        if as_written
+        else " "
+        + "".join(_body_html(cell, Detail(highlight=False, formulas=False, typeset=True, compact=True))).removeprefix(
+            "<p>"
+        )
+    )
+    yield f"<p><b style=color:#{colour}>{who}{body}", None
+    yield f"<p><b>{who}{body}", None
+    yield f"<p><b>{who}{written}", None
+
+
+def _folded_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[tuple[str, str]]:
+    """The HTML of a message when it is unfolded and when it is folded, from the best to the shortest."""
+    edge = _FAILED_COLOUR if cell.kind.role is CellRole.ERROR or cell.status is CellStatus.FAILED else colour
+    style = f" style='border-left:3px solid #{edge};padding-left:9px;margin:6px 0'"
     figured = f" <small>{escape(figures(cell))}</small>" if figures(cell) else ""
-    inside = f"{figured}</summary>{body}{images}</details>"
-    folded = f"<details><summary>{who} – {_aside(one_line(said, _FOLDED))}{inside}"
-    return Entry("message", text, f"<details open><summary>{who}{inside}", folded, is_finished)
+    images = "".join(map(_image_html, content.images_of(cell)))
+    written = f"<pre style=white-space:pre-wrap>{_plain_text(said)}</pre>{images}" if said else images
+
+    def both(body: str, attributes: str, who: str) -> tuple[str, str]:
+        turned = " dir=auto" if _turns(said) else ""
+        inside = (
+            f"{figured}</summary><div{turned}>{body}</div></details>"
+            if turned
+            else f"{figured}</summary>{body}</details>"
+        )
+        first = _aside(one_line(said, _FOLDED))
+        return (
+            f"<details open{attributes}><summary>{who}{inside}",
+            f"<details{attributes}><summary>{who} – {first}{inside}",
+        )
+
+    who = f"<b style=color:#{colour}>{who}"
+    if not as_written:
+        for highlight in (True, False):
+            yield both(
+                "".join(_body_html(cell, Detail(highlight, formulas=False, typeset=True, compact=True))), style, who
+            )
+    yield both(written, style, who)
+
+
+def _body_html(cell: Cell, detail: Detail) -> Iterator[str]:
+    """All that a cell says, as HTML."""
+    for section in content.sections_of(cell):
+        yield from _section_html(section, cell.kind, detail)
+
+
+def _section_html(section: content.Section, kind: CellKind, detail: Detail) -> Iterator[str]:
+    match section:
+        case content.Text(text, form):
+            said = _said_html(text, form, detail)
+            yield f"<div style=opacity:.75>{said}</div>" if kind is CellKind.THOUGHT else said
+        case content.Approval(text):
+            yield rendered_markdown(text, detail)
+        case content.HandoffTarget():
+            pass  # the text names the agent
+        case content.Code(code, language):
+            yield _code_html(code, language, detail)
+        case content.ToolUse(call):
+            yield f"<p><code><b>{html_text(one_line(call.name))}</b></code>"
+            yield _beside(call.arguments, "", "json", detail)
+            if call.result is not None:
+                yield _beside(call.result, "failed: " if call.is_error else "→ ", "", detail)
+        case content.Output(text):
+            yield f"<p><small>Output</small>{_code_html(text, '', detail)}" if text else ""
+        case content.Ending(_, answer):
+            yield f"<p><small>Answer</small><p>{_plain_text(answer)}" if answer else ""
+        case content.Traceback(text):
+            yield f"<p><small>Traceback</small>{_code_html(text, '', detail)}"
+        case content.Image():
+            yield _image_html(section)
+        case _:
+            unreachable(section)
+
+
+def _said_html(text: str, form: TextForm, detail: Detail) -> str:
+    match form:
+        case TextForm.MARKDOWN:
+            return _with_print_marks(rendered_markdown(text, detail))
+        case TextForm.PLAIN:
+            return f"<p>{_plain_text(text)}"
+        case TextForm.PREFORMATTED | TextForm.ERROR:
+            return _code_html(text, "", detail)
+        case TextForm.JSON:
+            return _code_html(text, "json", detail)
+        case _:
+            unreachable(form)
+
+
+def _image_html(image: content.Image) -> str:
+    if image.raster is None:
+        return f"<p><small>Image {image.number} is not shown: only PNG, JPEG, GIF and WebP data are.</small>"
+    kind, data = image.raster
+    return f"<p><img alt='image {image.number}' style=max-width:100% src='data:{kind};base64,{data}'>"
+
+
+def _beside(code: str, label: str, language: str, detail: Detail) -> str:
+    """Arguments or a result of a tool: on the line of the tool's name if they are short, else as a block."""
+    if "\n" in code or len(code) > _SHORT:
+        return label.rstrip(" →") + _code_html(code, language, detail)
+    return f" {label}<code>{html_text(code)}</code>" if code.strip() else ""
+
+
+def _code_html(code: str, language: str, detail: Detail) -> str:
+    inside = coloured(code, language) if detail.highlight and language else html_text(code)
+    first = "&#10;" if inside.startswith("\n") else ""  # browsers leave out a line feed behind `<pre>`
+    return (
+        f"<pre>{first}{_with_print_marks(inside.strip(chr(10))).replace(chr(10), '&#10;')}</pre>"
+        if code.strip()
+        else ""
+    )
+
+
+def _with_print_marks(html: str) -> str:
+    """HTML in which the tokens of code have the marks of print, or inline colours, because there is no style sheet."""
+    return _TOKEN.sub(_token_html, html) if "<span class=nbs-t-" in html else html
+
+
+def _token_html(found: re.Match[str]) -> str:
+    kind, text = found[1], found[2]
+    if tag := _TOKEN_TAGS.get(kind):
+        return f"<{tag}>{text}</{tag}>"
+    return f"<font color=#{_TOKEN_COLOURS[kind]}>{text}</font>" if kind in _TOKEN_COLOURS else text
+
+
+def _bytes_of(form: str) -> int:
+    """The bytes that a form takes in the JSON of a notebook."""
+    size = len(form) if form.isascii() else len(form.encode("utf-8", "replace"))
+    return size + form.count('"') + form.count("\\") + _LINE_BYTES * form.count("\n")
 
 
 def as_text(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
@@ -146,12 +336,12 @@ def as_html(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
 
 
 def framed(inside: str) -> str:
-    """The HTML of entries in the `<pre>` that it needs."""
-    return f"<pre style={_PAGE}>{inside}</pre>" if inside else ""
+    """The HTML of entries in the element that they need."""
+    return f"<div class='{_MATH_IS_TEXT}'>{inside}</div>" if inside else ""
 
 
 def _plain_text(said: str) -> str:
-    return escape(said, quote=False).replace("\n", "&#10;")
+    return escape(visible(said), quote=False).replace("\n", "<br>")
 
 
 def _aside(words: str) -> str:
@@ -163,12 +353,6 @@ def _aside(words: str) -> str:
 def _turns(text: str) -> bool:
     """Whether a part of the text is written from right to left."""
     return not text.isascii() and _RIGHT_TO_LEFT.search(text) is not None
-
-
-def _tint(number: int) -> str:
-    """The background colour of an agent's name. It suits light and dark pages."""
-    hue = (210 + 137 * number) % 360  # the golden angle keeps neighbours apart
-    return "#" + "".join(f"{round(15 * part):x}" for part in colorsys.hls_to_rgb(hue / 360, 0.5, 0.45)) + "5"
 
 
 def said_in(cell: Cell) -> str:

@@ -8,7 +8,9 @@ stands in the first part alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.model import Cell, RunInfo
@@ -42,7 +44,7 @@ class Part:
 
     @property
     def framed(self) -> str:
-        """The HTML in the `<pre>` that it needs."""
+        """The HTML in the element that it needs."""
         return framed(self.html)
 
 
@@ -58,10 +60,20 @@ class TranscriptParts:
         self._goes_on_in = ""  # the run of the first cell behind these
         self._at = 0  # the index of the part with everything else
 
-    def update(self, settled: Sequence[Cell], live: Sequence[Cell], runs: Sequence[RunInfo]) -> None:
-        """Bring the parts up to date. If a cell or a run that has moved on is different now, all parts begin anew. They
-        do so too if a replay went back and another run goes on behind the cells that have moved on: the last cell of a
-        run is shown open."""
+    def rendering(self) -> Callable[[], None] | None:
+        """A function that renders what the last update had no time for; any thread may call it. None if there is
+        nothing."""
+        waiting = self._renderer.waiting
+        return functools.partial(self._renderer.prepare, waiting) if waiting else None
+
+    def update(
+        self, settled: Sequence[Cell], live: Sequence[Cell], runs: Sequence[RunInfo], chars: float = math.inf
+    ) -> None:
+        """Bring the parts up to date. Only so many `chars` are rendered now; a message beyond is shown as it was
+        written until `rendering` is done and the parts are updated again.
+
+        If a cell or a run that has moved on is different now, all parts begin anew. They do so too if a replay went
+        back and another run goes on behind the cells that have moved on: the last cell of a run is shown open."""
         settled, runs, parts = tuple(settled), tuple(runs), list(self.parts)
         goes_on_in = next((cell.run for cell in (*settled[len(self._closed) :], *live)), "")
         if (
@@ -72,7 +84,7 @@ class TranscriptParts:
             parts = [part.turned("", "") for part in parts]
             self._closed, self._begun, self._ended, self._renderer, self._at = (), 0, (), Renderer(), 0
         fresh = settled[len(self._closed) :]
-        entries = list(self._renderer.entries((*fresh, *live), runs, self._begun))
+        entries = list(self._renderer.entries((*fresh, *live), runs, self._begun, chars))
         finished = entries[: _finished_count(entries, max(0, len(fresh) - 1))]
         if sum(len(entry.text) + len(entry.html) for entry in finished) > PART_LIMITS_CHARS[-1]:  # they move on
             entries = entries[len(finished) :]

@@ -16,6 +16,7 @@ from ..core.text_safety import one_line, visible
 from . import link_policy
 from .formulas import mathml
 from .highlighted_code import coloured, html_text
+from .tex_commands import is_plain
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -40,6 +41,8 @@ class Detail:
     """Whether code has colours."""
     formulas: bool = True
     """Whether formulas are MathML."""
+    typeset: bool = False
+    """Whether MathJax, which pages of notebooks load, typesets the formulas that are no MathML."""
     compact: bool = False
     """Whether to write as few bytes as HTML allows: no classes, no end tags that can be left out, all on one line."""
 
@@ -236,10 +239,16 @@ class _LineWriter:
         self._said.append(tex)
         shown = mathml(tex, display) if self._detail.formulas else None
         if self._detail.compact:
-            self._sink(shown or f"<code>{self._escaped(tex)}</code>")
+            self._sink(shown or self._source_of_formula(tex, display))
             return
         inside = shown or f"<code class=nbs-tex>{html_text(tex)}</code>"
         self._sink(f'<span class="nbs-math{" nbs-math-display" if display else ""}">{inside}</span>')
+
+    def _source_of_formula(self, tex: str, display: bool) -> str:
+        if not self._detail.typeset or not is_plain(tex):
+            return f"<code>{self._escaped(tex)}</code>"
+        mark = "$$" if display else "$"
+        return f"<span class='tex2jax_process mathjax_process'>{mark}{self._escaped(tex)}{mark}</span>"
 
     def _image(self, src: str, alt: str) -> None:
         """An image whose data stand in the text. Any other image is a link: nothing is loaded by itself."""

@@ -10,11 +10,15 @@ last is written again while a run goes on. The panels behind them have one outpu
 
 When a kernel dies, nobody can write what it has not written. So the outputs are brought up to date while a run goes on,
 and a message that is being written is marked there as cut off.
+
+A message is rendered once. A long one is rendered in a thread, so that it does not hold up the kernel's loop. Until
+that is done, it stands in the output as it was written.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 import uuid
@@ -27,6 +31,7 @@ from typing import Any, Protocol
 
 from ..concurrency import comm_interceptor
 from ..core.transcript import Transcript
+from ..export.outputs import CHARS_AT_ONCE
 from ..export.parts import PART_LIMITS_CHARS, Part, TranscriptParts
 from ..wire.protocol import SavedOutputOp
 
@@ -88,6 +93,7 @@ class SavedOutput:
         self._at = self._ended_at = float("-inf")  # the last writing, and the last for the end of a run
         self._timer: asyncio.TimerHandle | None = None
         self._timer_loop: asyncio.AbstractEventLoop | None = None
+        self._rendering: asyncio.Future[None] | None = None  # messages that are rendered in a thread
         self._lock = threading.RLock()
 
     @staticmethod
@@ -121,7 +127,7 @@ class SavedOutput:
             self._stream, self._title, self._leave = weakref.ref(stream), title, leave
             self._place += 1
             self._is_split = self._cell is None or sum(other._cell == self._cell for other in _all()) <= SPLIT_IN_CELL
-            self._read()
+            self._read(at_once=comm_interceptor.unattended())
             self._display_ids = [uuid.uuid4().hex for _ in self._contents]
             self._written = [0] * len(self._display_ids)
             self._write(range(len(self._display_ids)), update=False)
@@ -158,9 +164,10 @@ class SavedOutput:
         """Write what has changed. At the end of a cell, also write again what a program that runs cells one by one may
         have missed, because such a program takes only the outputs of the cell that it waits for."""
         with self._lock:
-            unsure = set(self._unsure) if ends_cell and comm_interceptor.unattended() else set[int]()
-            if self._display_ids and (self._is_due or unsure):
-                self._read()
+            last_chance = ends_cell and comm_interceptor.unattended()
+            unsure = set(self._unsure) if last_chance else set[int]()
+            if self._display_ids and (self._is_due or unsure or (last_chance and self._rendering)):
+                self._read(at_once=last_chance)
                 self._disarm()
                 changed = {place for place, part in enumerate(self._contents) if part.revision != self._written[place]}
                 self._write(sorted(changed | unsure), update=True)
@@ -174,10 +181,7 @@ class SavedOutput:
             return
         with self._lock:
             self._is_due = True
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                loop = None
+            loop = _running_loop()
             wait = due - time.monotonic()
             if loop is None or wait <= 0:
                 self.flush()
@@ -192,13 +196,25 @@ class SavedOutput:
         self._timer = self._timer_loop = None
         self._is_due = False
 
-    def _read(self) -> None:
-        """Bring the parts up to date with the stream's transcript."""
+    def _read(self, *, at_once: bool) -> None:
+        """Bring the parts up to date with the stream's transcript. If there is a loop, long messages are rendered
+        beside it and written later, unless all is needed `at_once`."""
         stream: HasTranscript | None = self._stream()
         if stream is not None:
             transcript, whole = stream.transcript, self._leave == "transcript"
             cells = (transcript.settled, transcript.live_cells) if whole else ((), ())
-            self._parts.update(*cells, transcript.runs)
+            loop = None if at_once else _running_loop()
+            self._parts.update(*cells, transcript.runs, math.inf if loop is None else CHARS_AT_ONCE)
+            rendering = self._parts.rendering()
+            if loop is not None and rendering is not None and (self._rendering is None or self._rendering.done()):
+                self._rendering = loop.run_in_executor(None, rendering)
+                self._rendering.add_done_callback(self._rendered)
+
+    def _rendered(self, rendering: asyncio.Future[None]) -> None:
+        """Long messages are rendered: write them."""
+        if not rendering.cancelled() and rendering.exception() is None:
+            self._is_due = True
+            self.flush()
 
     def _write(self, parts: Collection[int], *, update: bool) -> None:
         if not parts:
@@ -249,6 +265,13 @@ class SavedOutput:
                     other._cell = None
                     other._display_ids = []
         self._cell = place
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _end_of_cell() -> None:

@@ -6,7 +6,7 @@ import html.parser
 import itertools
 from dataclasses import replace
 from html import unescape
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import bleach
@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
 from nb_stream import TeamPanel, TeamStream, Transcript
@@ -34,7 +35,11 @@ from tests.support.hostile_texts import OWN, cells_of, run_of
 from tests.support.recordings import record
 
 # What GitHub lets through, more or less: no style, no class.
-GITHUB = {"details", "summary", "pre", "code", "p", "b", "bdi", "small", "div", "img"}
+GITHUB = {
+    *("details", "summary", "pre", "code", "p", "b", "i", "bdi", "small", "div", "img", "a", "br", "hr", "blockquote"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "em", "strong", "del", "sup", "sub"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
 
 SENTENCE = "A model writes its paragraphs on one line, as this one is, however long they are. "
 SHORT = ["Yes, and the year was 1817, as far as I know.", "No, and here is why: it steers into its own fall, always."]
@@ -130,7 +135,8 @@ class Page:
         return "\n".join(output.data.get("text/plain", "") for output in self.outputs)
 
     def as_sanitised_html(self) -> str:
-        """What a renderer shows that takes HTML without styles, and text where there is none."""
+        """What a renderer shows that takes HTML without styles, and text where there is none, without white
+        space: elements stand for it."""
         shown = []
         for output in self.outputs:
             if "text/html" in output.data:
@@ -140,7 +146,20 @@ class Page:
                 shown.append("".join(reader.texts))
             else:
                 shown.append(output.data["text/plain"])
-        return "\n".join(shown)
+        return letters("".join(shown))
+
+
+def letters(text: str) -> str:
+    """A text without white space."""
+    return "".join(text.split())
+
+
+def read(text: str) -> str:
+    """What a reader of a message sees, by an oracle: its letters without the marks of Markdown."""
+    reader = Reader()
+    reader.feed(MarkdownIt("gfm-like", {"linkify": False}).render(text))
+    reader.close()
+    return letters("".join(reader.texts)).replace("[x]", "☑").replace("[ ]", "☐")
 
 
 class Reader(html.parser.HTMLParser):
@@ -150,6 +169,39 @@ class Reader(html.parser.HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
+
+
+class Elements(html.parser.HTMLParser):
+    """Collects each element and attribute that nobody but a hostile text could have put there."""
+
+    ALLOWED: ClassVar = {
+        "a": {"href", "rel", "target"},
+        "div": {"class", "style", "dir"},
+        "details": {"open", "style"},
+        "img": {"alt", "src", "style"},
+        "ol": {"start"},
+        "span": {"class"},
+        **{tag: {"align"} for tag in ("td", "th")},
+        **{tag: {"style", "color", "dir"} for tag in ("p", "pre", "b", "font")},
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[Any] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        ours = GITHUB | {"font", "span"}
+        self.refused += [tag] * (tag not in ours) + [one for one in attributes if not self._is_ours(tag, *one)]
+
+    def _is_ours(self, tag: str, name: str, value: str | None) -> bool:
+        starts = {"href": ("https://", "http://", "mailto:"), "src": ("data:image/",)}.get(name, ("",))
+        is_ours = name in self.ALLOWED.get(tag, ()) and str(value).startswith(starts)
+        return is_ours and not (name == "style" and ("url" in str(value) or "(" in str(value)))
+
+    def handle_comment(self, data: str) -> None:
+        self.refused.append(data)
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
 
 
 @pytest.fixture
@@ -162,7 +214,8 @@ def said(texts: list[str], size: int, run: str = "r1") -> Transcript:
     cells: list[Cell] = []
     while sum(len(cell.text) for cell in cells) < size:
         name = ("ann", "ben")[len(cells) % 2]
-        text = f"{len(cells)}. {texts[len(cells) % len(texts)]}"
+        text = texts[len(cells) % len(texts)]
+        text = f"{len(cells)}:\n{text}" if "\n" in text else f"{len(cells)}: {text}"
         cells.append(Cell(f"c{len(cells) + 1}", run, name, name, CellKind.TEXT, text, started_at=1.0, ended_at=3.5))
     return Transcript(tuple(cells), runs=(RunInfo(run, "Go on", CellStatus.DONE, "Enough.", 0.0, 9.0),))
 
@@ -194,12 +247,13 @@ def test_both_forms_are_whole_at_every_size_and_take_four_times_the_text_whateve
         stream.transcript = said(texts, size // panels)
         output.ended()
     transcripts = [stream.transcript for stream in streams]
-    grown, text = page.size(), sum(map(size_of, transcripts))
-    print(f"{panels} panels, {text} bytes of text: {grown} bytes in the notebook, {(grown - 60_000) / text:.2f}")
-    assert grown <= 4 * text + 60_000
-    for shown in (page.as_text(), page.as_sanitised_html()):
-        for transcript in transcripts:
-            assert in_order([cell.text for cell in transcript], shown)
+    grown, length = page.size(), sum(map(size_of, transcripts))
+    print(f"{panels} panels, {length} bytes of text: {grown} bytes in the notebook, {grown / length:.2f}")
+    assert grown <= 4 * length + 60_000
+    text, html = page.as_text(), page.as_sanitised_html()
+    for transcript in transcripts:
+        assert in_order([cell.text for cell in transcript], text)
+        assert in_order([read(cell.text) for cell in transcript], html)
 
 
 @pytest.mark.parametrize("size", [4_000, 200_000])
@@ -231,13 +285,13 @@ def test_hostile_text_stays_text(page: Page, text: str) -> None:
     page.execute("cell")
     page.show(Stream(), Transcript(tuple(cells_of(text)), runs=(run_of(text),)))
     data = page.outputs[0].data
-    reader = Reader()
-    reader.feed(data["text/html"])
-    reader.close()
-    assert visible(text) in "".join(reader.texts)
+    elements = Elements()
+    elements.feed(data["text/html"])
+    elements.close()
+    assert elements.refused == []
     assert visible(text) in data["text/plain"]
     assert visible(data["text/plain"]) == data["text/plain"]
-    assert data["text/html"].count("\n") <= 1, "one line, but for what a parser drops"
+    assert "\n" not in data["text/html"], "it is one line"
 
 
 def test_text_in_the_place_of_figures_stays_text() -> None:
@@ -268,7 +322,12 @@ def test_tools_code_and_what_came_of_them_are_whole_in_both(page: Page) -> None:
         "traceback: Trace\nback",
     ]  # fmt: skip
     assert in_order(parts, page.as_text())
-    assert in_order(parts[1:], page.as_sanitised_html())
+    shown = [
+        "ann", "(tool call)", "search", '{"q": "a <b> & c"}', "line one\nline two", "pay", "failed: no",
+        "team/ben", "I run it.", "print('<&>')", "Output", "<&>", "What now?", "Answer", "Go\non.", "ValueError: x",
+        "Traceback", "Trace\nback",
+    ]  # fmt: skip
+    assert in_order([letters(part) for part in shown], page.as_sanitised_html())
 
 
 @pytest.mark.parametrize(("leave", "has", "lacks"), [("summary", "Run 1: Go on", "Yes."), ("nothing", "", "Run 1")])
@@ -289,10 +348,10 @@ def test_jupyterlab_shows_all_of_twenty_panels_of_a_cell_and_each_is_whole(page:
         stream.transcript = said([f"I am number {place}, I am."], 900)
         outputs[place].ended()
         outputs[place].flush()
-    shown = page.as_text(), page.as_sanitised_html()
+    shown = letters(page.as_text()), page.as_sanitised_html()
     for place, stream in enumerate(streams):
         count = len(stream.transcript)
-        assert [text.count(f"I am number {place}, I am.") for text in shown] == [count, count]
+        assert [text.count(f"Iamnumber{place},Iam.") for text in shown] == [count, count]
     page.execute("another cell")
     moved = page.show(streams[-1], streams[-1].transcript)
     assert moved.revisions.count(".") == len(PART_LIMITS_CHARS), "alone in its cell it has its parts"
@@ -355,8 +414,8 @@ def test_nbconvert_shows_it_whole(page: Page, kind: str, size: int) -> None:
         reader.feed(made)
         reader.close()
         made = "".join(reader.texts)
-    words = ["".join(cell.text.split()) for cell in transcript]  # lines may be wrapped
-    assert in_order(words, "".join(made.split()))
+    letters_of = letters if kind == "latex" else read
+    assert in_order([letters_of(cell.text) for cell in transcript], letters(made))
 
 
 async def test_a_program_that_runs_cells_one_by_one_has_it_all_and_what_it_keeps_of_the_widgets_counts_too() -> None:
@@ -390,8 +449,10 @@ async def test_the_demo_teams_stay_in_both_forms(page: Page, tmp_path) -> None:
         transcript = await record(name, tmp_path / f"{name}.jsonl")
         page.execute("cell")
         page.show(Stream(), transcript)
-        for shown in (page.as_text(), page.as_sanitised_html()):
-            assert in_order([cell.text for cell in transcript if cell.kind is not CellKind.TOOL_CALL], shown)
+        said_there = [cell.text for cell in transcript if cell.kind is not CellKind.TOOL_CALL]
+        assert in_order(said_there, page.as_text())
+        html = page.as_sanitised_html().replace("\\", "")  # the oracle does not know formulas
+        assert in_order([read(text).replace("\\", "") for text in said_there], html)
 
 
 def test_the_end_of_a_run_costs_the_same_after_three_hundred_runs(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,6 +560,6 @@ def test_whatever_is_said_saved_reloaded_and_restarted_in_whatever_order_the_fil
                 page.reload()
                 stream, said_so_far, runs, expected = Stream(), [], [], []
                 output = begin()
-            for shown in (page.as_text(), page.as_sanitised_html()):
-                assert in_order(expected, shown)
+            for shown in (letters(page.as_text()), page.as_sanitised_html()):
+                assert in_order([letters(text) for text in expected], shown)
                 assert shown.count("Task") == len(runs)
