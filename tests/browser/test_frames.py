@@ -38,9 +38,9 @@ LEFT = """() => {
 }"""
 
 
-def writing(dev: DevPage, count: int = AGENTS) -> Page:
+def writing(dev: DevPage, count: int = AGENTS, width: int = 900) -> Page:
     """A page on which so many agents have begun to write."""
-    page = dev.open("idle", height=900)
+    page = dev.open("idle", height=900, width=width)
     page.evaluate(BEGIN, count)
     page.evaluate(WRITE, [count, 40])
     return page
@@ -70,3 +70,66 @@ def test_a_frame_forces_no_layout_and_at_most_one_for_a_reader_who_is_elsewhere(
         assert page.evaluate(LEFT) <= 1, "the end is followed"
     else:
         assert 40 <= layouts <= 55, "what forces a layout is not seen, or it forces more than one a frame"
+
+
+WATCH = """() => {
+    window.__changes = 0;
+    const observer = new MutationObserver(changes => { window.__changes += changes.length; });
+    observer.observe(document.querySelector('.nbs-live'), {childList: true, characterData: true, subtree: true});
+}"""
+SAME = """() => [...kernel.live.values()].every(({text}, n) => {
+    const shown = document.querySelectorAll('.nbs-live .nbs-text')[n].textContent;
+    return shown.split('and more').length === text.split('and more').length;
+})"""
+OUT_OF_VIEW = {
+    "collapsed": (
+        "document.querySelector('#panel').style.display = 'none'",
+        "document.querySelector('#panel').style.display = ''",
+    ),
+    "below the page": (
+        "{ const space = document.createElement('div'); space.id = 'space'; space.style.height = '5000px';"
+        " document.body.prepend(space); }",
+        "document.querySelector('#space').remove()",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", OUT_OF_VIEW)
+def test_a_cell_out_of_view_is_not_written_until_it_comes_into_view(dev: DevPage, how: str) -> None:
+    hide, show = OUT_OF_VIEW[how]
+    page = writing(dev, 3)
+    page.evaluate(WATCH)
+    page.evaluate(WRITE, [3, 4])
+    assert page.evaluate("() => window.__changes") > 0, "what is written is not seen, so this test proves nothing"
+    page.evaluate(f"() => {{ {hide} }}")
+    for _ in range(3):
+        page.evaluate(FRAME)
+    page.evaluate("() => { window.__changes = 0; }")
+    page.evaluate(WRITE, [3, 40])
+    assert page.evaluate("() => window.__changes") == 0
+    page.evaluate(f"() => {{ {show} }}")
+    page.wait_for_function(SAME)
+
+
+def test_ten_agents_share_what_one_frame_may_write_and_none_waits_for_long(dev: DevPage) -> None:
+    page = writing(dev, width=1700)  # all of them are in view
+    lengths = page.evaluate(
+        """async () => {
+            const texts = [...document.querySelectorAll('.nbs-live .nbs-text')];
+            const before = texts.map(({textContent}) => textContent.length);
+            for (const id of kernel.live.keys()) kernel.write(id, 'word '.repeat(20000));
+            const written = [];
+            const isDone = () => texts.every((text, n) => text.textContent.length - before[n] >= 90000);
+            while (!isDone() && written.length < 2000) {
+                await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+                written.push(texts.map(({textContent}, n) => textContent.length - before[n]));
+            }
+            return written;
+        }"""
+    )
+    first = lengths[0]
+    print(f"{len(lengths)} frames; written in the first: {first}; in the middle: {lengths[len(lengths) // 2]}")
+    assert sum(first) <= 12_000, "one frame writes the text of all agents"
+    assert len(lengths) >= 4
+    for frame in lengths[:-1]:
+        assert max(frame) - min(frame) <= 12_000, "one agent waits for another"

@@ -11,16 +11,39 @@ export const WRITTEN = "nbs-written";
 const PORTION_CHARS = 2048;
 /** Characters that are written at once, however long that takes: so most messages are complete at once. */
 const AT_ONCE_CHARS = 4096;
-/** Milliseconds of a frame that one text may take. */
+/** Characters that may be written at once in one frame, in all texts together; further texts wait for the next frame. */
+const AT_ONCE_IN_ALL_CHARS = 2 * AT_ONCE_CHARS;
+/** Milliseconds of a frame that the texts that wait may take, all together. */
 const BUDGET_MS = 8;
 /** The attribute of an element whose text is not complete. */
 const UNFINISHED = "data-unfinished";
 
 const works = new WeakMap<Element, PacedWork>();
+/** The works that wait for the next frame. They get one budget, and take their steps by turns. */
+const waiting = new Set<PacedWork>();
+let isPlanned = false;
+/** Characters that were written at once since the last frame. */
+let written = 0;
+
+function planFrame(): void {
+  if (isPlanned) return;
+  isPlanned = true;
+  requestAnimationFrame(() => {
+    isPlanned = false;
+    written = 0;
+    const until = performance.now() + BUDGET_MS;
+    do {
+      const [next] = waiting;
+      if (!next) return;
+      waiting.delete(next); // it waits behind the others if it is not done then
+      next.go(PORTION_CHARS);
+    } while (performance.now() < until);
+    planFrame();
+  });
+}
 
 /** Does `steps` of work on `el` now and in the next frames. Each step yields the number of characters that it wrote. */
 export class PacedWork {
-  #frame = 0;
   #then: (() => void) | undefined;
   isDone = false;
 
@@ -29,7 +52,9 @@ export class PacedWork {
     private readonly steps: Iterator<number>,
   ) {
     works.set(el, this);
-    this.#go();
+    planFrame();
+    if (written < AT_ONCE_IN_ALL_CHARS) this.go(AT_ONCE_CHARS);
+    else this.#wait();
   }
 
   /** Call `then` when all steps are done; at once, if they are done already. */
@@ -40,21 +65,19 @@ export class PacedWork {
 
   /** Do all remaining steps now. */
   finish(): void {
-    if (!this.isDone) this.#go(Number.POSITIVE_INFINITY);
+    if (!this.isDone) this.go(Number.POSITIVE_INFINITY);
   }
 
   /** Do no more steps. */
   stop(): void {
     this.isDone = true;
-    cancelAnimationFrame(this.#frame);
+    waiting.delete(this);
     this.el.removeAttribute(UNFINISHED);
   }
 
-  #go(budget = BUDGET_MS): void {
-    cancelAnimationFrame(this.#frame);
-    let until = 0;
-    for (let count = 0; count < AT_ONCE_CHARS || performance.now() < until; ) {
-      if (count >= AT_ONCE_CHARS / 2) until ||= performance.now() + budget;
+  /** Take steps until `chars` characters are written, and wait for the next frame if some are left. */
+  go(chars: number): void {
+    for (let count = 0; count < chars; ) {
       const { done, value } = this.steps.next();
       if (done) {
         this.stop();
@@ -63,9 +86,15 @@ export class PacedWork {
         return;
       }
       count += value;
+      written += value;
     }
+    this.#wait();
+  }
+
+  #wait(): void {
+    waiting.add(this);
     this.el.setAttribute(UNFINISHED, "");
-    this.#frame = requestAnimationFrame(() => this.#go());
+    planFrame();
   }
 }
 

@@ -28,7 +28,12 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   });
   replay.el.hidden = true;
   const notice = new Notice(connection);
-  const live = new LiveArea(connection);
+  let frame = 0;
+  let changes: Change[] = [{ what: "snapshot" }];
+  const schedule = () => {
+    frame ||= requestAnimationFrame(paint);
+  };
+  const live = new LiveArea(connection, schedule, signal);
   const history = new History(connection, live, signal);
   const announcer = new Announcer(store, signal);
   const empty = h("p", "nbs-empty", "Nothing has been said yet.");
@@ -38,11 +43,6 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   scroller.setAttribute("aria-live", "off");
   setName(scroller, "Transcript");
 
-  let frame = 0;
-  let changes: Change[] = [{ what: "snapshot" }];
-  const schedule = () => {
-    frame ||= requestAnimationFrame(paint);
-  };
   const follow = new FollowOutput(scroller, history, schedule, signal);
   const root = h("section", "nbs-root");
   const tools = new Tools(connection, { root, scroller, history, live, follow }, signal);

@@ -2,6 +2,7 @@
 
 import type { Connection } from "../../comm/connection";
 import type { LiveCell } from "../../comm/live_cell";
+import { onAbort } from "../../dom/abort";
 import { focusedIn, h, setChildren, setName } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
 import { count } from "../../dom/format";
@@ -17,12 +18,15 @@ import { kindWord } from "./summary";
 /** The view of one live cell; its text element can pass to the view of the finished cell. */
 export class LiveView {
   readonly el = h("article", "nbs-live-cell");
+  /** Whether the reader can see it. Text is written only then. */
+  isInView = true;
   text = h("div", "nbs-text");
+  #held = h("p", "nbs-held");
+  readonly grow = h("div", "nbs-live-grow", this.text, this.#held);
   #above = h("span", "nbs-above");
   #agent = h("span", "nbs-agent-name");
   #kind = h("span", "nbs-kind");
   #doing = h("span", "nbs-doing");
-  #held = h("p", "nbs-held");
   #scroll = h("div", "nbs-live-text");
   #writer: MarkdownWriter | TextWriter;
   #painted = 0;
@@ -35,7 +39,7 @@ export class LiveView {
   ) {
     this.#revision = cell.revision;
     this.#writer = this.#newWriter();
-    this.#scroll.append(h("div", "nbs-live-grow", this.text, this.#held));
+    this.#scroll.append(this.grow);
     const head = h("header", "nbs-live-head", this.#above, this.#agent, this.#kind, this.#doing);
     this.el.setAttribute("aria-busy", "true");
     this.#scroll.setAttribute("role", "group");
@@ -118,7 +122,33 @@ export class LiveArea {
   readonly el = h("div", "nbs-live");
   #views = new Map<string, [LiveCell, LiveView]>();
 
-  constructor(private readonly connection: Connection) {}
+  #observer: IntersectionObserver;
+  #sizes = new ResizeObserver((entries) => {
+    // All boxes are measured before one changes: the page was just laid out, so that costs nothing.
+    const boxes = entries.map(({ target }) => target.parentElement!);
+    const full = boxes.map((box) => box.scrollHeight > box.clientHeight);
+    boxes.forEach((box, index) => {
+      box.classList.toggle("nbs-full", full[index]);
+    });
+  });
+
+  constructor(
+    private readonly connection: Connection,
+    /** Called when a cell comes into view. */
+    repaint: () => void,
+    signal: AbortSignal,
+  ) {
+    this.#observer = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        for (const [, view] of this.#views.values()) if (view.el === target) view.isInView = isIntersecting;
+      }
+      if (entries.some(({ isIntersecting }) => isIntersecting)) repaint();
+    });
+    onAbort(signal, () => {
+      this.#observer.disconnect();
+      this.#sizes.disconnect();
+    });
+  }
 
   /** The view of the cell `id` while it is shown here. The finished cell may take over its text element. */
   view(id: string): LiveView | undefined {
@@ -127,9 +157,18 @@ export class LiveArea {
 
   update(): void {
     const { live } = this.connection.store;
-    for (const [id, [cell]] of this.#views) if (live.get(id) !== cell) this.#views.delete(id);
+    for (const [id, [cell, view]] of this.#views) {
+      if (live.get(id) === cell) continue;
+      this.#views.delete(id);
+      this.#observer.unobserve(view.el);
+      this.#sizes.unobserve(view.grow);
+    }
     for (const [id, cell] of live) {
-      if (!this.#views.has(id)) this.#views.set(id, [cell, new LiveView(cell, this.connection)]);
+      if (this.#views.has(id)) continue;
+      const view = new LiveView(cell, this.connection);
+      this.#views.set(id, [cell, view]);
+      this.#observer.observe(view.el);
+      this.#sizes.observe(view.grow);
     }
     const views = [...live.keys()].map((id) => this.#views.get(id)![1]);
     this.el.classList.toggle("nbs-many", views.length > 1);
@@ -137,6 +176,6 @@ export class LiveArea {
       this.el,
       views.map(({ el }) => el),
     );
-    for (const view of views) view.update(views.length > 1);
+    for (const view of views) if (view.isInView) view.update(views.length > 1);
   }
 }
