@@ -148,7 +148,7 @@ class FrameBuilder:
         """The next frame. None if nothing has changed, or nothing but a count that can wait until `count_at`."""
         ops: list[Op] = []
         if self.state:
-            ops.append(self._state())
+            ops.extend(self._state())
         ops.extend({"op": "run", "run": run_row(run)} for run in self._runs.values())
         ops.extend({"op": "cell", "cell": cell_head(cell)} for cell in self._opened.values())
         for cell_id, text in self._texts.items():
@@ -182,7 +182,7 @@ class FrameBuilder:
     def pulse(self) -> Frame:
         """The run's state, and nothing of the transcript."""
         self.state = False
-        return self._numbered([self._state()])
+        return self._numbered(self._state())
 
     def snapshot(self) -> Snapshot:
         """Everything as of the last frame. Some of it may be newer, if a later frame may tell it again without harm.
@@ -191,8 +191,12 @@ class FrameBuilder:
         """
         return self._snapshot(self._seq)
 
-    def _state(self) -> Op:
-        return {"op": "state", "state": self._source.state.value, "detail": self._source.detail}
+    def _state(self) -> list[Op]:
+        """The state of the run; for a replay, where it stands, too."""
+        ops: list[Op] = [{"op": "state", "state": self._source.state.value, "detail": self._source.detail}]
+        if self._source.replay is not None:
+            ops.append({"op": "replay", "replay": _replay_row(self._source.replay)})
+        return ops
 
     def _numbered(self, ops: list[Op]) -> Frame:
         self._seq += 1

@@ -471,10 +471,12 @@ async def test_a_panel_shows_controls_for_a_replay_and_carries_them_out(tmp_path
     panel = TeamPanel(replay)
     frames: list[dict[str, object]] = []
     panel.send_frame = frames.append  # type: ignore[method-assign, assignment]
+    opened = panel.make_snapshot()
 
     def row() -> dict[str, object]:
+        """Where the replay stands, as a page knows it: by its first snapshot, then by the frames."""
         told = [op["replay"] for frame in frames for op in frame["ops"] if op["op"] == "replay"]
-        return told[-1] if told else panel.make_snapshot()["replay"]
+        return told[-1] if told else opened["replay"]
 
     def steer(act: str, value: float | None = None) -> None:
         panel.receive(decode({"type": "replay", "act": act, "value": value}))
