@@ -54,6 +54,7 @@ from .wire.commands import (
     Start,
     Steer,
     Stop,
+    Tell,
     Toggle,
     ToggleAll,
 )
@@ -229,6 +230,10 @@ class TeamPanel(FrameWidget):
         """Run the team and wait for its end without `await`; see `TeamStream.run_sync`."""
         return self.stream.run_sync(task, output_task_messages=output_task_messages)
 
+    def say(self, message: Any, now: bool = False) -> None:
+        """Tell the team something while it runs: after the current turn, or at once. See `TeamStream.say`."""
+        self.stream.say(message, now)
+
     @needs_await()
     async def stop(self) -> None:
         """End the run after the current turn."""
@@ -360,6 +365,8 @@ class TeamPanel(FrameWidget):
                 self._toggle(command)
             case Start(task):
                 self.start(task)
+            case Tell(text, now):
+                self.say(text, now)
             case Answer(request_id, text, always):
                 self.stream.answer(request_id, text, always=always)
             case Revoke(path, tool):

@@ -226,6 +226,12 @@ class TeamStream(StandIn):
         its closed gates hold is in the transcript."""
         return self._backend.held if isinstance(self._backend, RemoteBackend) else {}
 
+    @property
+    def cannot_say(self) -> str:
+        """A sentence that says why `say` cannot reach the team in mid-run; empty if it can. Then what is said starts
+        the next run."""
+        return self._backend.cannot.get(Ability.SAY, "") if self.has_team else ""
+
     def note(self, path: str) -> str:
         """A sentence that says what the switch of an agent does, and from when, or why it does nothing. Raises
         UnknownAgentError."""
@@ -425,6 +431,28 @@ class TeamStream(StandIn):
             self._supervisor.check_free("start a run")  # a run that cannot begin must not patch the loop
         with interrupts.caught_blocking() as wait:
             return event_loops.run_sync(work, self._home, self.cancel)
+
+    def say(self, message: Any, now: bool = False) -> None:
+        """Tell the team something while it runs. Returns at once; any thread may call it.
+
+        `message` is a text, or messages as a task takes them. The team gets it as a message of the user after its
+        current turn, and goes on with its next turn in the same run: termination conditions and `max_turns` count on.
+        With `now`, the turns that are being written are cut: their text stays in the transcript, marked as cancelled,
+        but for the team they have not taken place. It chooses the next speaker anew.
+
+        Several messages keep their order. If no run is under way, or if it ends before the team gets the message, the
+        message starts the next run. A single agent has one turn in a run: with `now`, that run is cancelled, and the
+        next one begins. If the run is stopped or cancelled, or fails, a notice says what the team was not told.
+
+        Raises EmptyTaskError for a message without text, NoTeamError if there is no team, and, if no run is under way,
+        the errors of `start`.
+        """
+        if self._replay is not None or not self.has_team:
+            raise self._backend.refusal(Ability.SAY)
+        text = self._backend.task_text(message)
+        if message is None:
+            raise EmptyTaskError("There is nothing to say. Write what the team should know.")
+        self._supervisor.say(message, text, now)
 
     async def stop(self) -> None:
         """End the run after the current turn, and wait for its end. A question that the turn waits for is dismissed.

@@ -31,6 +31,7 @@ class Ability(Enum):
     PAUSE = "pause"
     RESET = "reset"
     STATE = "state"
+    SAY = "say"
 
 
 class Item(NamedTuple):
@@ -116,16 +117,17 @@ class Backend(ABC):
     has_team: ClassVar[bool] = True
     """Whether there is a team to run. False if a recording is only shown."""
 
-    cannot: ClassVar[Mapping[Ability, str]] = MappingProxyType(
+    cannot: Mapping[Ability, str] = MappingProxyType(
         {
             Ability.STOP: "These agents cannot be stopped after a turn: cancel() ends the run at once.",
             Ability.PAUSE: "These agents cannot pause: cancel() ends the run, and the next one goes on.",
             Ability.RESET: "These agents cannot forget their conversation: build the team anew.",
             Ability.STATE: "These agents have no state that could be saved or loaded.",
+            Ability.SAY: "These agents take nothing in mid-run: what you say starts their next run.",
         }
     )
-    """The things that the framework has no way to do, each with a sentence for the reader. A backend that has one of
-    these methods leaves it out here."""
+    """The things that the framework, or this team, has no way to do, each with a sentence for the reader. A backend
+    that has one of these methods leaves it out here."""
 
     framework: str = ""
     """The name of the framework, for viewers in other processes; `registry` writes it."""
@@ -252,9 +254,22 @@ class Backend(ABC):
         """The error that says why the framework has no way to do this."""
         return UnsupportedError(self.cannot[ability])
 
-    def request_stop(self) -> None:
-        """Let the run end after the current turn."""
+    def request_stop(self, reason: str = "") -> None:
+        """Let the run end after the current turn. A `reason` becomes the stop reason of the run."""
         raise self.refusal(Ability.STOP)
+
+    def say(self, words: Any, *, now: bool) -> None:
+        """Give the team what a user says in mid-run, a text or messages as a task consists of: after the current turn,
+        or, with `now`, at once, in place of the turns that are being written. Every agent of the team gets it."""
+        raise self.refusal(Ability.SAY)
+
+    def unsay(self) -> None:
+        """Take back what `say` was given and the team did not get yet."""
+        raise self.refusal(Ability.SAY)
+
+    def joint_task(self, words: Sequence[Any]) -> Any:
+        """A task that consists of several texts or messages."""
+        return "\n".join(map(self.task_text, words))
 
     async def pause(self) -> None:
         """Tell the team's agents to pause, as the team's own `pause` does."""

@@ -63,7 +63,12 @@ class ReplayedResult:
 class ReplayBackend(Backend):
     """Plays a `Replay`. All methods are called on the stream's event loop."""
 
-    cannot = MappingProxyType({Ability.PAUSE: "A replay has no agents that could pause."})
+    cannot = MappingProxyType(
+        {
+            Ability.PAUSE: "A replay has no agents that could pause.",
+            Ability.SAY: "A replay says what was recorded: there is no team that could be told something.",
+        }
+    )
 
     def __init__(self, replay: Replay) -> None:
         super().__init__()
@@ -245,7 +250,7 @@ class ReplayBackend(Backend):
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
-    def request_stop(self) -> None:
+    def request_stop(self, reason: str = "") -> None:
         """Let the run end after the current turn."""
         self._stop_wished = True
 

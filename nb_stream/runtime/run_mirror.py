@@ -157,6 +157,10 @@ class RunMirror:
         """The task itself. The worker makes the answer to a handoff of a text."""
         return task
 
+    def say(self, native: Any, text: str, now: bool) -> None:
+        """Tell the team something. The worker keeps the order, and begins a run with it if none is under way."""
+        self._send({"type": "say", "text": text, "now": now})
+
     def stop(self, run: Run) -> None:
         """Let a run end after the current turn."""
         self._send({"type": "stop", "run": self._worker_id(run)})

@@ -12,16 +12,17 @@ import contextlib
 import contextvars
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..backends.base import Backend, Check, Handoff, Outcome, Rewound, Verdict
+from ..backends.base import Ability, Backend, Check, Handoff, Outcome, Rewound, Verdict
 from ..concurrency import comm_interceptor
 from ..concurrency.clock import counting, now
 from ..concurrency.event_loops import OwnerLoop, discard_result, ended, keep_alive
 from ..concurrency.guarded_calls import attempt, attempted
 from ..core.model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
-from ..errors import AlreadyRunningError, already_running
+from ..errors import AlreadyRunningError, NbStreamError, already_running
 from .event_hub import EventHub
 from .human_input import Questions
 from .run import CURRENT_RUN, MessageQueue, Run
@@ -50,6 +51,14 @@ class RunRequest(NamedTuple):
     token: Any
     answer: str | None
     moved: bool
+
+
+class _UserMessage(NamedTuple):
+    """What a user says to a team in mid-run: as the backend takes it, and as a reader reads it."""
+
+    native: Any
+    text: str
+    now: bool
 
 
 class _Asking:
@@ -104,6 +113,9 @@ class RunSupervisor:
         self._recovery: asyncio.Task[None] | None = None
         self._handoff: Handoff | None = None
         self._reply: Any = None  # the last task that was made of an answer to the handoff
+        self._words: deque[_UserMessage] = deque()  # what the user said and the backend has not; for any thread
+        self._told: deque[_UserMessage] = deque()  # what the backend has, and the team did not get yet
+        self._ends = False  # somebody has stopped or cancelled the run: what is said now is for the next one
 
     @property
     def active(self) -> bool:
@@ -177,6 +189,7 @@ class RunSupervisor:
             run.loop, run.end = loop, lambda at_once: self.cancel(run, at_once=at_once)
             moved, self._loop = self._loop not in (None, loop), loop
             self._pump, self._cancelled, self._cancelling, self._current = None, None, False, None
+            self._ends = False
             self.questions.stopping = False
             answer = text if self._reply is not None and task is self._reply else None
             self._handoff = self._reply = None
@@ -239,6 +252,74 @@ class RunSupervisor:
             await self._backend.load_state(state)
             await self.changed()
 
+    # --- what the user says in mid-run -------------------------------------------------------------------------------
+
+    def say(self, native: Any, text: str, now: bool) -> None:
+        """Give the team a message of the user: after the current turn, or at once. If no run is under way, or if it
+        ends before the team gets the message, the message starts the next run. `text` is the message for a reader. Any
+        thread. Raises the errors of `begin` if it begins a run."""
+        if not self._words and not self.active:
+            try:
+                self.begin(self.as_reply(native), text)
+                return
+            except AlreadyRunningError:
+                if not self.active:  # else another thread has begun a run meanwhile, which gets the message
+                    raise
+        self._words.append(_UserMessage(native, text, now))
+        self._home.call(self._pass_words_on)
+
+    def _pass_words_on(self) -> None:
+        """Give the backend what the user said, or begin a run with it."""
+        run = self.run
+        if run is None or run.done():
+            self._begin_with_words()
+        elif self._ends:
+            pass  # the end of the run begins the next one
+        elif Ability.SAY not in self._backend.cannot:
+            while self._words:
+                word = self._words.popleft()
+                self._told.append(word)
+                self._backend.say(word.native, now=word.now)
+            self._tell_words()
+        elif any(word.now for word in self._words):
+            self.cancel(run)
+
+    def _heard(self, message: Message) -> None:
+        """The team got a message of the user."""
+        word = next((word for word in self._told if word.text == message.text), None)
+        if word is not None:
+            self._told.remove(word)
+            self._tell_words()
+
+    def _tell_words(self) -> None:
+        if self.state is RunState.RUNNING:
+            texts = " · ".join(word.text for word in self._told)
+            self._set_state(self.state, f"After this turn, the team is told: {texts}" if texts else "")
+
+    def _withdraw_words(self, why: str) -> None:
+        """Tell the reader what the team does not get, because the run ends otherwise than the user thought."""
+        if self._told:
+            self._backend.unsay()
+        words = [*self._told, *self._words]
+        self._told.clear()
+        self._words.clear()
+        if words:
+            texts = " · ".join(word.text for word in words)
+            self._hub.event(Notice(now(), f"{why}, so the team was not told: {texts}"))
+
+    def _begin_with_words(self) -> None:
+        """Begin a run with what the user said, if there is something."""
+        words = [*self._told, *self._words]
+        self._told.clear()
+        self._words.clear()
+        if not words:
+            return
+        try:
+            task = words[0].native if len(words) == 1 else self._backend.joint_task([word.native for word in words])
+            self.begin(self.as_reply(task), "\n".join(word.text for word in words))
+        except NbStreamError as error:
+            self._hub.complain(f"{error} The team was not told: {' · '.join(word.text for word in words)}")
+
     # --- ending a run ----------------------------------------------------------------------------------------------
 
     def stop(self, run: Run) -> None:
@@ -246,6 +327,8 @@ class RunSupervisor:
         if run is not self.run or run.done() or self._cancelling:
             return
         self._backend.request_stop()
+        self._ends = True
+        self._withdraw_words("The run was stopped")
         self._set_state(RunState.STOPPING, "The run ends after the current turn.")
         self.questions.stop()
 
@@ -257,7 +340,9 @@ class RunSupervisor:
             self._cancelled.set_result(None)
         if self._cancelling:
             return
-        self._cancelling = True  # first, because callbacks of the cancel may call this again
+        self._cancelling = self._ends = True  # first, because callbacks of the cancel may call this again
+        if not any(word.now for word in self._words):  # else the run ends for their sake
+            self._withdraw_words("The run was cancelled")
         attempt("A cancel", self._backend.request_cancel)
         self._current = None  # agents may talk until they end, but nothing of it counts any more
         keep_alive(asyncio.ensure_future(self._cut(self._pump, self._cancelled)))
@@ -299,6 +384,9 @@ class RunSupervisor:
         finally:
             self._let_go()
             run.finish(outcome.result, error)
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            self._withdraw_words("The run failed")
+        self._begin_with_words()
 
     def _let_go(self) -> None:
         """Give the team back when it has recovered."""
@@ -404,6 +492,8 @@ class RunSupervisor:
                 if isinstance(event, Message):
                     event = self.questions.reported(event)
                 self._hub.yielded(native, event, "" if is_task else getattr(event, "path", ""))
+                if is_task and self._told and isinstance(event, Message):
+                    self._heard(event)
         return outcome
 
     async def _close(self, run: Run, request: RunRequest, outcome: Outcome, error: BaseException | None) -> None:
@@ -460,6 +550,7 @@ class RunSupervisor:
             self._current = self._recovery = None
             self._backend.release()
             run.finish(error=asyncio.CancelledError())
+        self._withdraw_words("Its event loop was closed")
         self.questions.begin(None)
         self._hub.end()
         self._set_state(RunState.CANCELLED, "Its event loop was closed.")

@@ -34,7 +34,7 @@ from ..remote.protocol import (
 )
 from ..runtime.switches import resolve
 from ..stream import TeamStream
-from ..wire.commands import Answer, Cancel, Dismiss, Reset, Revoke, Stop, Toggle
+from ..wire.commands import Answer, Cancel, Dismiss, Reset, Revoke, Stop, Tell, Toggle
 from .journal import Journal
 
 BATCH_EVERY_S = 0.05
@@ -275,6 +275,8 @@ class Worker:
                 run = stream.start(task, output_task_messages=command.output_task_messages)
                 self._waiting.append(started_by(run.id, command.command))
                 return {"run": run.id}
+            case Tell(text, now):
+                stream.say(text, now)
             case Stop(run):
                 if self._is_meant(run):
                     stream.check_stoppable()
@@ -355,6 +357,7 @@ class LoadStateCommand:
 REMOTE_COMMANDS: dict[str, type[Any]] = {
     "toggle": Toggle,
     "start": StartCommand,
+    "say": Tell,
     "stop": Stop,
     "cancel": Cancel,
     "reset": Reset,

@@ -40,6 +40,14 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Tell:
+    """Tell the team something in mid-run: after the current turn, or, with `now`, at once."""
+
+    text: str
+    now: bool = False
+
+
+@dataclass(frozen=True)
 class Reset:
     """Let the team forget the conversation."""
 
@@ -141,6 +149,7 @@ Command = Union[
     Toggle,
     ToggleAll,
     Start,
+    Tell,
     Reset,
     Stop,
     Cancel,
@@ -161,6 +170,7 @@ COMMANDS: dict[str, type[Command]] = {
     "toggle": Toggle,
     "toggle_all": ToggleAll,
     "start": Start,
+    "say": Tell,
     "reset": Reset,
     "stop": Stop,
     "cancel": Cancel,

@@ -64,6 +64,8 @@ class FrameSource(Protocol):
     @property
     def held(self) -> Mapping[str, int]: ...
     @property
+    def cannot_say(self) -> str: ...
+    @property
     def replay(self) -> Player | None: ...
     @property
     def grants(self) -> Iterable[tuple[str, str, str]]: ...
@@ -222,6 +224,7 @@ class FrameBuilder:
             "seq": seq,
             "title": self._title,
             "caution": self._caution,
+            "cannot_say": self._source.cannot_say,
             "state": self._source.state.value,
             "detail": self._source.detail,
             "agents": self._rows(self._counts()),

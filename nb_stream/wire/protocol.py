@@ -192,12 +192,14 @@ class Frame(TypedDict):
 class Snapshot(TypedDict):
     """The whole panel as of frame `seq`. Live cells have the text that was sent, without what a closed gate holds.
     `caution` is a sentence that says what the controls cannot do in this kernel; it is empty if each of them acts at
-    once. `replay` is None if a team runs."""
+    once. `cannot_say` says why the team takes no words in mid-run; it is empty if it takes them. `replay` is None if a
+    team runs."""
 
     v: int
     seq: int
     title: str
     caution: str
+    cannot_say: str
     state: str
     detail: str
     agents: list[AgentRow]

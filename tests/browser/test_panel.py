@@ -271,3 +271,31 @@ def test_keys_in_the_panel_do_nothing_to_the_notebook_but_save_it_and_esc_leaves
     page.keyboard.press("Escape")
     expect(tool).to_have_attribute("aria-pressed", "false")
     assert page.evaluate("() => document.fullscreenElement") is None
+
+
+def test_a_team_is_told_something_in_mid_run_after_its_turn_and_at_once(notebook: Open) -> None:
+    book = notebook([SLOW, "run = panel.start('go')\nawait run"])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    book.run(1, wait=False)
+    panel.wait_live("ann", 20)
+    box = panel.root.get_by_role("textbox", name="Tell the team…")
+    box.fill("After this turn.")
+    box.press("Enter")
+    expect(panel.root.locator(".nbs-detail")).to_contain_text("After this turn, the team is told: After this turn.")
+    box.fill("At once!")
+    box.press("Control+Enter")
+    expect(box).to_have_value("")
+    expect(panel.root.locator(".nbs-cell[data-status=cancelled]")).to_have_count(1, timeout=20_000)
+    panel.ended(seconds=60)
+    expect(panel.root.locator(".nbs-run")).to_have_count(1)
+    said = ast.literal_eval(book.evaluate("[(c.agent, c.status.value) for c in panel.transcript]"))
+    assert said == [(who, "done") for who in ("user",)] + [
+        ("ann", "cancelled"),
+        ("user", "done"),
+        ("user", "done"),
+        ("ann", "done"),
+        ("ben", "done"),
+    ]
+    words = ast.literal_eval(book.evaluate("[m.content for m in run.result().messages if m.source == 'user']"))
+    assert words == ["go", "After this turn.", "At once!"]

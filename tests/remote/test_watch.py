@@ -63,3 +63,15 @@ async def test_a_switch_in_mid_message_holds_the_text_in_the_worker(pair: Remote
     await run
     assert "".join(heard) == TEXT
     assert stream.transcript == other.transcript
+
+
+async def test_words_in_mid_run_reach_the_team_in_its_worker(pair: RemoteWorker) -> None:
+    stream = TeamStream(pair.remote)
+    await stream.ready()
+    run = stream.start("Write.")
+    await until(lambda: any(cell.text for cell in stream.transcript.live_cells))
+    stream.say("Of whales.")
+    stream.say("Of dolphins.")
+    result = await run
+    said = [message.content for message in result.messages if message.source == "user"]
+    assert said == ["Write.", "Of whales.", "Of dolphins."]

@@ -10,14 +10,14 @@ import asyncio
 import contextlib
 import functools
 import warnings
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
 try:
     from autogen_agentchat.base import TaskResult, Team
-    from autogen_agentchat.messages import BaseChatMessage
+    from autogen_agentchat.messages import BaseChatMessage, TextMessage
     from autogen_agentchat.teams import BaseGroupChat, Swarm
     from autogen_core import CancellationToken
 except ImportError as error:
@@ -35,7 +35,7 @@ from ...core.model import USER, AgentInfo, Chunk, Event, Notice, RunFinished
 from ...errors import AlreadyRunningError, EmptyTaskError, StateError, UntestedVersionWarning
 from ..base import Ability, Backend, Failure, Handoff, HumanInput, Item, Outcome
 from ..stand_in import StandIn
-from . import human, private, private_runtime, recovery, states, stopping, workbench_proxy
+from . import human, private, private_runtime, recovery, states, steering, stopping, workbench_proxy
 from .closing import closing
 from .discovery import discover
 from .hooks import hooked
@@ -70,7 +70,7 @@ class AutoGenBackend(Backend):
     It is not thread-safe: everything but `wanted` belongs to the stream's loop.
     """
 
-    cannot = MappingProxyType[Ability, str]({})
+    cannot: Mapping[Ability, str] = MappingProxyType({})
     input_type = "UserInputRequestedEvent"
 
     def __init__(self, root: Any, factory: Callable[[], Any] | None = None, *, approve_code: bool = False) -> None:
@@ -84,8 +84,9 @@ class AutoGenBackend(Backend):
         self._turns, self._calls = Turns(), HeardCalls(self.unable)
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
-        self._stops = stopping.Stops(lambda team: False)
-        self._stop_wished = self._refused = False
+        self._steering = steering.Steering()
+        self._stops = stopping.Stops(lambda team: "", self._steering.is_void)
+        self._stop_reason, self._refused = "", False
         self._ours = False  # from the beginning of a run to its clean end, the team is busy, or unfit, because of us
         self._find()
 
@@ -97,6 +98,9 @@ class AutoGenBackend(Backend):
         flags.update({chat.info.path: private.selector_streams(chat.team) for chat in tree.chats if chat.info})
         able = {info.path for info in tree.rows if info.can_stream}
         self.streaming = {path: flag for path, flag in flags.items() if flag is not None and path in able}
+        cannot = steering.team_cannot(self.root)
+        if cannot:
+            self.cannot = {**type(self).cannot, Ability.SAY: cannot}
         self._programs = {node.info.path for node in tree.nodes if private.runs_code_only(node.agent)}
         models = {node.info.path: private.model_name(private.model_client(node.agent)) for node in tree.nodes}
         models.update({chat.path: private.model_name(private.model_client(chat.team)) for chat in tree.chats})
@@ -133,7 +137,8 @@ class AutoGenBackend(Backend):
         """Take the team and its agents for the next run, so that nobody else can begin one with them."""
         super().claim()
         self._quiet.enter_context(quiet_runtime())
-        self._token, self._stop_wished, self._refused = stopping.RunToken(), False, False
+        self._token, self._stop_reason, self._refused = stopping.RunToken(), "", False
+        self._steering = steering.Steering()
 
     def release(self) -> None:
         """Give the team free for others."""
@@ -245,7 +250,10 @@ class AutoGenBackend(Backend):
         await turns.know(self._teams)
         approve = human.approving(ask, out.order)
         with contextlib.ExitStack() as stack:
-            stops = self._stops = stopping.Stops(lambda team: self._stop_wished and not turns.elsewhere(team))
+            steers = self._steering
+            stops = self._stops = stopping.Stops(
+                lambda team: "" if turns.elsewhere(team) else self._stop_reason, steers.is_void
+            )
             stack.callback(stops.remove)
             await stops.install(self._teams)
             stack.callback(out.close)
@@ -261,12 +269,29 @@ class AutoGenBackend(Backend):
                 managers = [(chat, await private_runtime.manager(chat.team)) for chat in chats]
                 hook_managers(managers)
                 calls.hear_managers(managers, self.wanted, self.may_create, turns.elsewhere)
+                steer([(team, await private_runtime.parts(team)) for team in teams])
 
-            hooks = hooked(self._tree, self.root, out, self.wanted, turns, approve, renewed, own)
+            async def cleaned(container: Any) -> None:
+                await attempted("To put an agent in order whose turn was cut", lambda: self._tidy(container, renewed))
+
+            steer = stack.enter_context(steers.installed(self.root, turns.elsewhere, cleaned))
+            steer([(team, await private_runtime.parts(team)) for team in self._teams])
+            hooks = hooked(self._tree, self.root, out, self.wanted, turns, approve, renewed, own, steers)
             stack.enter_context(hooks)  # last: a turn that passes them finds all else in place
             stack.enter_context(stopping.prompt_failure(self.root, self._own_teams, self._cut_off))
             self._stack = stack.pop_all()
         return self._stack
+
+    async def _tidy(self, container: Any, renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]]) -> None:
+        """Put a participant in order whose turn was cut, with everything inside it."""
+        agent = private_runtime.agent_of_container(container)
+        while (inner := private.wrapped_agent(agent)) is not None:
+            agent = inner
+        path = next((node.info.path for node in self._tree.nodes if node.agent is agent), None)
+        if path is not None:
+            nodes = [node for node in self._tree.nodes if f"{node.info.path}/".startswith(f"{path}/")]
+            teams = [chat.team for chat in self._tree.chats if chat.path.startswith(f"{path}/")]
+            await recovery.tidy(container, nodes, teams, self._turns, renewed)
 
     def _own_teams(self) -> list[BaseGroupChat]:
         """All teams of the tree except those that others run at the moment."""
@@ -291,9 +316,22 @@ class AutoGenBackend(Backend):
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
-    def request_stop(self) -> None:
+    def request_stop(self, reason: str = "") -> None:
         """Let the run end after the current turn."""
-        self._stop_wished = True
+        self._stop_reason = reason or stopping.STOPPED
+
+    def say(self, words: Any, *, now: bool) -> None:
+        """Give the team a text or messages after its turn. With `now`, cut the turns that are being written."""
+        self._steering.say(self.joint_task([words]), now)
+
+    def unsay(self) -> None:
+        """Forget the messages that the team did not get yet."""
+        self._steering.take()
+
+    def joint_task(self, words: Sequence[Any]) -> list[BaseChatMessage]:
+        """The messages of several texts or messages."""
+        said = [[TextMessage(content=one, source=USER)] if isinstance(one, str) else _messages(one) for one in words]
+        return [message for messages in said for message in messages]
 
     def request_cancel(self) -> None:
         """Cancel the run's token. The tokens that wait for a message go out first, so that no text is lost."""

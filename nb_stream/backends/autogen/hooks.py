@@ -8,6 +8,8 @@
   which agent it belongs to.
 - The layer of `own_run` is there only if the run is made by the `run` of the team or agent itself. It hears everything
   that passes.
+- The layer of `steering` stands round the turns of participants. It gives each turn a cancellation token of its own, so
+  that a turn can be cut while the run goes on.
 
 An event of AutoGen 0.7.5 carries its agent's name and nothing else, and names are not unique. A hook stands where the
 event is made, so it knows the agent's path, the turn, and whether a message ends the turn.
@@ -49,6 +51,7 @@ from .own_run import OwnRun
 from .patching import patched
 from .reading import id_of, source_of
 from .recovery import healed
+from .steering import Steering, participants_of_takers
 from .token_router import STREAM_BEGINS, Origin, TokenRouter, plain_chunk
 from .turns import Approve, Caller, Scope, Turns, asker, begins, called, calling, given_to
 
@@ -71,18 +74,20 @@ def hooked(
     approve: Approve,
     renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]],
     own: OwnRun | None,
+    steering: Steering,
 ) -> Iterator[None]:
     """For the time of a run of `root`, hook all agents and teams in the tree. It belongs to the loop of the run.
 
     `wanted` says by path whether an agent is to stream; a user may change it in mid-run. `renewed` is told of teams
     that were rebuilt in mid-run. `own` listens to a run that is made by `root.run`; it is None for `root.run_stream`.
+    `steering` may cut the turns of participants.
     """
     scope = Scope(approve)
     turns.run = Caller("", _agent_name(root), scope, reach(tree, root))
     with contextlib.ExitStack() as stack:
         for node in tree.nodes:
             stack.enter_context(private.streams_put_back(node.agent))
-        layers = _Layers(tree, root, out, wanted, turns, scope, renewed, own)
+        layers = _Layers(tree, root, out, wanted, turns, scope, renewed, own, steering)
         for thing, name, method in layers.methods():
             stack.enter_context(patched(thing, **{name: method}))
         try:
@@ -104,7 +109,9 @@ class _Layers:
         scope: Scope,
         renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]],
         own: OwnRun | None,
+        steering: Steering,
     ) -> None:
+        self._steering = steering
         self._tree, self._root, self._out, self._wanted = tree, root, out, wanted
         self._turns, self._scope, self._renewed, self._own = turns, scope, renewed, own
         self._layers: dict[tuple[int, str], tuple[Any, list[Layer]]] = {}
@@ -116,6 +123,7 @@ class _Layers:
         self._of_teams_inside()
         self._of_turns()
         self._of_own_run()
+        self._of_cuts()
         return [
             (thing, name, functools.reduce(lambda method, layer: layer(method), layers, getattr(thing, name)))
             for (_, name), (thing, layers) in self._layers.items()
@@ -160,6 +168,10 @@ class _Layers:
                     self._add(near, name, functools.partial(self._own.listening, near, self._turns))
         if hasattr(self._root, "on_messages"):
             self._add(self._root, "on_messages", functools.partial(self._own.hearing_task, self._turns))
+
+    def _of_cuts(self) -> None:
+        for agent in participants_of_takers(self._root):
+            self._add(agent, "on_messages_stream", self._steering.cuttable)
 
     # --- whose turn it is --------------------------------------------------------------------------------------------
 

@@ -16,12 +16,19 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, NamedTuple
 
-from autogen_agentchat.base import TerminationCondition
-from autogen_agentchat.messages import StopMessage
+from autogen_agentchat.base import Response, TerminationCondition
+from autogen_agentchat.messages import BaseChatMessage, StopMessage
 from autogen_agentchat.teams import BaseGroupChat
-from autogen_agentchat.teams._group_chat._events import GroupChatTermination, SerializableException
+from autogen_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
+from autogen_agentchat.teams._group_chat._events import (
+    GroupChatAgentResponse,
+    GroupChatStart,
+    GroupChatTermination,
+    SerializableException,
+)
 from autogen_agentchat.teams._group_chat._graph._digraph_group_chat import GraphFlowManager
-from autogen_core import AgentId, SingleThreadedAgentRuntime
+from autogen_agentchat.teams._group_chat._magentic_one._magentic_one_orchestrator import MagenticOneOrchestrator
+from autogen_core import AgentId, CancellationToken, DefaultTopicId, SingleThreadedAgentRuntime
 from autogen_core.model_context import UnboundedChatCompletionContext
 
 from .patching import patched
@@ -64,6 +71,76 @@ def condition(owner: Any) -> TerminationCondition | None:
 def condition_replaced(manager: Any, value: TerminationCondition) -> patched:
     """For a time, replace a manager's termination condition."""
     return patched(manager, _termination_condition=value)
+
+
+# --- between two turns ----------------------------------------------------------------------------------------------
+
+STEPS_ON: tuple[tuple[type[Any], str], ...] = (
+    (MagenticOneOrchestrator, "_orchestrate_step"),
+    (BaseGroupChatManager, "_transition_to_next_speakers"),
+)
+"""By the class of a manager, its method that chooses the next speakers and gives them their turns. It is called at the
+start of a run, and when the termination condition has let a turn pass (`_base_group_chat_manager.py`,
+`_magentic_one_orchestrator.py`)."""
+
+CHOICES = ("_next_speaker_index", "_previous_speaker", "_current_speaker")
+"""The attributes in which the managers of RoundRobin, Selector and Swarm keep whose turn was last or is next."""
+
+
+def takes_words(team: BaseGroupChat) -> bool:
+    """Whether the manager of a team has the methods of AutoGen's own between two turns, so that it can be given words
+    there."""
+    kind = attribute(team, "_base_group_chat_manager_class")
+    own = next((base for base, _ in STEPS_ON if issubclass(kind, base)), None)
+    return own is not None and kind.handle_agent_response is own.handle_agent_response
+
+
+def step_of(manager: Any) -> str:
+    """The name of the method with which a manager goes on to the next turn."""
+    return next(name for base, name in STEPS_ON if isinstance(manager, base))
+
+
+async def give(manager: Any, words: list[BaseChatMessage], token: CancellationToken) -> bool:
+    """Give a team messages of a user between two turns, as `handle_start` gives it those of a task. Returns whether its
+    termination condition has ended the run.
+
+    The task of a MagenticOne is a text that all its prompts have, and after a plan anew nothing else is left of what
+    was said. AutoGen joins the messages of a task there with spaces, and so are these.
+    """
+    queue = output_queue(manager)
+    for word in words:
+        await queue.put(word)
+    topic = DefaultTopicId(type=attribute(manager, "_group_topic_type"))
+    await manager.publish_message(GroupChatStart(messages=words), topic_id=topic, cancellation_token=token)
+    await manager.update_message_thread(words)
+    if isinstance(manager, MagenticOneOrchestrator):
+        manager._task = " ".join([attribute(manager, "_task"), *(word.to_model_text() for word in words)])
+    return await is_ended_by(manager, words)
+
+
+async def is_ended_by(manager: Any, delta: Sequence[Any]) -> bool:
+    """Ask a manager's termination condition about messages that are no answer of an agent, and end the run if it says
+    so. A graph that has no agent ready would end, too, so its own method is passed over."""
+    return bool(await BaseGroupChatManager._apply_termination_condition(manager, delta))
+
+
+def choice_of(manager: Any) -> dict[str, Any]:
+    """How a manager stands before it chooses the next speakers."""
+    return {name: vars(manager)[name] for name in CHOICES if name in vars(manager)}
+
+
+def choose_again(manager: Any, name: str, before: dict[str, Any]) -> None:
+    """Let a manager stand as `before` it gave the participant `name` its turn. In a graph, that node is ready again."""
+    vars(manager).update(before)
+    if isinstance(manager, GraphFlowManager):
+        attribute(manager, "_ready").append(name)
+
+
+async def answer_manager(team: BaseGroupChat, container: Any, message: BaseChatMessage) -> None:
+    """Give the manager of a team, and nobody else, a message as the answer of a container's agent."""
+    answer = GroupChatAgentResponse(response=Response(chat_message=message), name=message.source)
+    topic = DefaultTopicId(attribute(team, "_group_chat_manager_topic_type"), attribute(team, "_team_id"))
+    await container.publish_message(answer, topic_id=topic)
 
 
 # --- after a failure ------------------------------------------------------------------------------------------------

@@ -214,7 +214,8 @@ async def mend(nodes: Sequence[AgentNode], turns: Turns) -> None:
             answered = _answered(messages)
             if len(answered) > len(messages):
                 await context.load_state({**state, "messages": answered})
-    unfinished, turns.unfinished = turns.unfinished, set()
+    unfinished = turns.unfinished & {id(node.agent) for node in nodes}
+    turns.unfinished -= unfinished
     _raise_first(
         [
             await attempted(f"The end of a turn of {node.agent.name}", functools.partial(_end_turn, node.agent, turns))
@@ -222,6 +223,29 @@ async def mend(nodes: Sequence[AgentNode], turns: Turns) -> None:
             if id(node.agent) in unfinished
         ]
     )
+
+
+async def tidy(
+    container: Any,
+    nodes: Sequence[AgentNode],
+    teams: Sequence[BaseGroupChat],
+    turns: Turns,
+    renewed: Callable[[Sequence[BaseGroupChat]], Awaitable[None]],
+) -> None:
+    """Put a participant in order whose turn was cut while the run goes on (`steering`). `nodes` and `teams` are the
+    agents and teams inside it, itself included. Teams that the cut has left unfit are rebuilt, and `renewed` is told.
+    Its container keeps what the agent has not noted down."""
+    begun = [team for team in teams if private_runtime.is_initialized(team)]
+    parts = [await private_runtime.parts(team) for team in begun]
+    if any(map(private_runtime.is_running, begun)) or any(map(private_runtime.is_stale, begun, parts)):
+        for team in begun:
+            chase(private_runtime.cut_off(team))
+        await recover_teams(teams, turns)
+        await renewed(teams)
+    await mend(nodes, turns)
+    known = await _known_ids(private_runtime.agent_of_container(container), turns)
+    unknown = [message for message in private_runtime.buffer(container) if id_of(message) not in known]
+    private_runtime.set_buffer(container, unknown)
 
 
 async def _end_turn(mind: Any, turns: Turns) -> None:

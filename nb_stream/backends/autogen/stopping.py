@@ -29,11 +29,14 @@ STOPPED = "Stopped after the turn."
 
 class StopCondition(TerminationCondition):
     """A team's own termination condition, if it has one, and the wish to stop. It stands in the manager for the time
-    of a run, and the manager asks it after each turn."""
+    of a run, and the manager asks it after each turn. `wished` gives the reason to stop, empty if there is none.
+    `is_void` says of messages that the team's own condition must not see them (`steering`)."""
 
-    def __init__(self, inner: TerminationCondition | None, wished: Callable[[], bool]) -> None:
+    def __init__(
+        self, inner: TerminationCondition | None, wished: Callable[[], str], is_void: Callable[[Sequence[Any]], bool]
+    ) -> None:
         self.inner = inner
-        self._wished = wished
+        self._wished, self._is_void = wished, is_void
 
     @property
     def terminated(self) -> bool:
@@ -42,9 +45,9 @@ class StopCondition(TerminationCondition):
     async def __call__(self, messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> StopMessage | None:
         if self.terminated:
             raise TerminatedException("The team's termination condition has already been reached.")
-        found = await self.inner(messages) if self.inner is not None else None
-        if found is None and self._wished():
-            return StopMessage(content=STOPPED, source="nb_stream")
+        found = await self.inner(messages) if self.inner is not None and not self._is_void(messages) else None
+        if found is None and (reason := self._wished()):
+            return StopMessage(content=reason, source="nb_stream")
         return found
 
     async def reset(self) -> None:
@@ -240,8 +243,8 @@ class Stops:
     The backend makes one for each run; it belongs to the loop of the run.
     """
 
-    def __init__(self, wished: Callable[[Any], bool]) -> None:
-        self._wished = wished  # whether the run of this team is to stop
+    def __init__(self, wished: Callable[[Any], str], is_void: Callable[[Sequence[Any]], bool]) -> None:
+        self._wished, self._is_void = wished, is_void  # why the run of this team is to stop; see `StopCondition`
         self._conditions: dict[int, contextlib.ExitStack] = {}  # by the team's id()
         self._shields: dict[int, contextlib.ExitStack] = {}
 
@@ -253,7 +256,8 @@ class Stops:
             shields = self._shields[id(team)] = contextlib.ExitStack()
             for shield in private_runtime.shields(team, parts):
                 shields.enter_context(shield)
-            condition = StopCondition(private_runtime.condition(parts.manager), functools.partial(self._wished, team))
+            wished = functools.partial(self._wished, team)
+            condition = StopCondition(private_runtime.condition(parts.manager), wished, self._is_void)
             stack = self._conditions[id(team)] = contextlib.ExitStack()
             stack.enter_context(private_runtime.condition_replaced(parts.manager, condition))
 

@@ -16,6 +16,7 @@ import {
 export class ScriptedKernel {
   title = "Trip planners";
   caution = "";
+  cannotSay = "";
   state: RunState = "idle";
   detail = "";
   agents: AgentRow[] = [];
@@ -85,6 +86,7 @@ export class ScriptedKernel {
       seq,
       title,
       caution,
+      cannot_say: this.cannotSay,
       state,
       detail,
       agents,

@@ -99,9 +99,9 @@ test("a notice goes when it is dismissed, and leaves the focus in the panel", as
 
 const ENABLED: [RunState, string[]][] = [
   ["idle", ["Run", "Reset"]],
-  ["running", ["Stop", "Cancel"]],
-  ["stopping", ["Cancel"]],
-  ["waiting for input", ["Stop", "Cancel"]],
+  ["running", ["Tell", "Now", "Stop", "Cancel"]],
+  ["stopping", ["Tell", "Now", "Cancel"]],
+  ["waiting for input", ["Tell", "Now", "Stop", "Cancel"]],
   ["failed", ["Run", "Reset"]],
   ["cancelled", ["Run", "Reset"]],
 ];
@@ -109,7 +109,9 @@ const ENABLED: [RunState, string[]][] = [
 test.each(ENABLED)("in the state %s only what makes sense can be pressed", async (state, names) => {
   kernel.setState(state, "a sentence");
   await painted();
-  const enabled = all<HTMLButtonElement>(panel.el, ".nbs-task button").filter(({ disabled }) => !disabled);
+  const enabled = all<HTMLButtonElement>(panel.el, ".nbs-task button").filter(
+    ({ disabled, hidden }) => !disabled && !hidden,
+  );
   expect(enabled.map(({ textContent }) => textContent)).toEqual(names);
   expect(one(panel.el, ".nbs-state-word").textContent).toBe(state);
   expect(one(panel.el, ".nbs-cue").textContent).not.toBe("");
@@ -181,16 +183,77 @@ test("a recording without a team says so in the place of controls that would do 
 
 const hint = () => one(panel.el, ".nbs-hint").textContent;
 
-test("Enter during a run keeps the text and says why nothing happens, until the run has ended", async () => {
+test("while a run is under way Enter tells the team after its turn, and Ctrl+Enter at once", async () => {
   kernel.setState("running");
   await painted();
-  box().value = "And then this.";
-  expect([hint(), press("Enter")]).toEqual(["", false]);
-  expect(hint()).toContain("A run is under way");
-  expect([box().value, kernel.commands]).toEqual(["And then this.", []]);
+  expect(box().placeholder).toBe("Tell the team…");
+  for (const [text, keys] of [
+    ["Look at whales.", {}],
+    ["Now!", { ctrlKey: true }],
+    ["And now!", { metaKey: true }],
+    ["  ", {}],
+  ] as const) {
+    box().value = text;
+    press("Enter", keys);
+  }
+  box().value = "By hand.";
+  named("Tell").click();
+  box().value = "By hand, now.";
+  named("Now").click();
+  expect(kernel.commands).toEqual([
+    { type: "say", text: "Look at whales.", now: false },
+    { type: "say", text: "Now!", now: true },
+    { type: "say", text: "And now!", now: true },
+    { type: "say", text: "By hand.", now: false },
+    { type: "say", text: "By hand, now.", now: true },
+  ]);
+  expect(box().value).toBe("");
   kernel.setState("idle");
   await painted();
-  expect([hint(), box().value]).toEqual(["", "And then this."]);
+  expect([box().placeholder, named("Tell"), named("Now").hidden]).toEqual([
+    "A task for the team",
+    undefined,
+    true,
+  ]);
+  box().value = "A task.";
+  press("Enter", { ctrlKey: true });
+  expect(kernel.commands.at(-1)).toEqual({ type: "start", task: "A task." });
+});
+
+test("words that the kernel refuses come back, unless the reader has gone on writing", async () => {
+  kernel.setState("running");
+  await painted();
+  box().value = "Whales.";
+  press("Enter");
+  kernel.send({ op: "notice", text: "There is no team." });
+  await painted();
+  expect(box().value).toBe("Whales.");
+  press("Enter");
+  box().value = "Dolphins.";
+  kernel.send({ op: "notice", text: "There is no team." });
+  await painted();
+  expect(box().value).toBe("Dolphins.");
+});
+
+test("a team that takes no words in mid-run says why while the reader writes", async () => {
+  kernel.cannotSay = "It has one turn in a run.";
+  kernel.sendSnapshot();
+  kernel.setState("running");
+  await painted();
+  expect(hint()).toBe("");
+  box().value = "Whales.";
+  box().dispatchEvent(new Event("input"));
+  expect(hint()).toBe("It has one turn in a run.");
+  kernel.setState("idle");
+  await painted();
+  expect(hint()).toBe("");
+});
+
+test("a replay has no team that could be told something", async () => {
+  kernel.setReplay();
+  kernel.setState("running");
+  await painted();
+  expect([named("Run").disabled, named("Now").hidden]).toEqual([true, true]);
 });
 
 test("a reset is asked about, because nothing brings back what the team forgot", async () => {

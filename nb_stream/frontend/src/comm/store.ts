@@ -38,6 +38,7 @@ const MAX_HELD_FRAMES = 1000;
 export class Store {
   title = "";
   caution = "";
+  cannotSay = "";
   state: RunState = "idle";
   detail = "";
   notice = "";
@@ -312,6 +313,7 @@ export class Store {
   #restore(snapshot: Snapshot): void {
     this.title = snapshot.title;
     this.caution = snapshot.caution;
+    this.cannotSay = snapshot.cannot_say;
     this.state = snapshot.state;
     this.detail = snapshot.detail;
     this.agents = snapshot.agents.map(checkedRow);

@@ -42,11 +42,11 @@ export function hasModifier({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolea
 }
 
 /** Call `act` for the Enter key in `field`, but not for Shift+Enter or for the Enter that ends a composed word. */
-export function onEnter(field: HTMLElement, act: () => void): void {
+export function onEnter(field: HTMLElement, act: (event: KeyboardEvent) => void): void {
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || isComposed(event)) return;
     event.preventDefault();
-    act();
+    act(event);
   });
 }
 

@@ -146,6 +146,8 @@ export interface Snapshot {
   seq: number;
   title: string;
   caution: string;
+  /** Why the team takes no words in mid-run; empty if it takes them. */
+  cannot_say: string;
   state: RunState;
   detail: string;
   agents: AgentRow[];
@@ -164,6 +166,7 @@ export type Command =
   | { type: "toggle_all"; on: boolean; at_ms: number; page?: string }
   | { type: "state" }
   | { type: "start"; task: string }
+  | { type: "say"; text: string; now: boolean }
   | { type: "stop"; run?: string | undefined }
   | { type: "cancel"; run?: string | undefined }
   | { type: "reset" }

@@ -1,4 +1,4 @@
-/** Shows the box for the task, and the buttons that start and end a run. */
+/** Shows the box for the task and for what the team is told in mid-run, and the buttons that start and end a run. */
 
 import type { Connection } from "../../comm/connection";
 import {
@@ -14,18 +14,14 @@ import {
   setShortcut,
 } from "../../dom/build";
 import { setText } from "../../dom/safe_text";
-import { isActive, type RunState } from "../../protocol/model";
+import { isActive } from "../../protocol/model";
 
 const RECORDED = "A recording: there is no team to run. TeamPanel.load(path, team=team) goes on with one.";
 
-/** The hint that Enter shows while a run is under way, by the state of the run. */
-const BUSY: Partial<Record<RunState, string>> = {
-  running:
-    "A run is under way. Your text stays here: run it when that has ended, or end it by Stop or Cancel.",
-  stopping: "The run is about to end. Your text stays here: run it then.",
-  "waiting for input":
-    "The team waits for an answer below. Your text stays here: run it when the run has ended.",
-};
+const TELL = "Tell the team…";
+const AFTER = "after the current turn";
+const AT_ONCE = "Tell the team at once: the turn that is being written is cut (Ctrl+Enter)";
+const KEYS = "Shift+Enter begins a new line; the key N leads here";
 const ASK = "Shall the team forget what was said? The transcript stays here.";
 
 /** Owned by one view of the panel. */
@@ -36,10 +32,13 @@ export class TaskBox {
   #stop: HTMLButtonElement;
   #cancel: HTMLButtonElement;
   #reset: HTMLButtonElement;
+  #now: HTMLButtonElement;
   #hint = h("p", "nbs-hint");
   #ask = h("div", "nbs-ask");
   /** The task that was sent and that the kernel has not taken yet; null if there is none. */
   #sent: string | null = null;
+  /** What the team was told last. It comes back into the box if the kernel refuses it. */
+  #told = "";
   /** How many runs there were when it was sent. */
   #runs = 0;
   /**
@@ -60,6 +59,8 @@ export class TaskBox {
       store.setNotice("");
       connection.send({ type: "start", task });
     });
+    this.#now = button("nbs-button", "Now", AT_ONCE, () => this.#tell(true));
+    setName(this.#now, "Tell now");
     this.#stop = button("nbs-button", "Stop", "Stop after the current turn (Shift+S)", end("stop"));
     this.#cancel = button("nbs-button", "Cancel", "Cancel now, in mid-turn (Shift+X)", end("cancel"));
     setShortcut(this.#stop, "Shift+S");
@@ -75,25 +76,30 @@ export class TaskBox {
       event.stopPropagation();
       this.#endAsking();
     });
-    this.#run.title = "Give the team this task (Enter)";
     this.#box.rows = 1;
     setName(this.#box, "Task");
-    this.#box.title = "Enter runs the task, Shift+Enter begins a new line; the key N leads here";
     setShortcut(this.#box, "n");
-    this.#box.addEventListener("input", () => this.#grow());
-    onEnter(this.#box, () => {
-      if (this.#run.disabled) setText(this.#hint, BUSY[store.state] ?? "");
-      else this.el.requestSubmit();
+    this.#box.addEventListener("input", () => {
+      this.#grow();
+      this.#showWhyNot();
+    });
+    onEnter(this.#box, ({ ctrlKey, metaKey }) => {
+      if ((ctrlKey || metaKey) && !this.#now.hidden) this.#tell(true);
+      else if (!this.#run.disabled) this.el.requestSubmit();
     });
     this.el.addEventListener("submit", (event) => {
       event.preventDefault();
-      start(this.#box.value);
+      if (this.#now.hidden) start(this.#box.value);
+      else this.#tell(false);
     });
     if (!connection.hasTeam) {
       this.el.append(h("span", "nbs-recorded", RECORDED));
       return;
     }
-    this.el.append(this.#box, h("div", "nbs-buttons", this.#run, this.#stop, this.#cancel, this.#reset));
+    this.el.append(
+      this.#box,
+      h("div", "nbs-buttons", this.#run, this.#now, this.#stop, this.#cancel, this.#reset),
+    );
     this.el.append(this.#hint);
   }
 
@@ -101,24 +107,59 @@ export class TaskBox {
     const { state, detail, notice, replay, runs, caution } = this.connection.store;
     const active = isActive(state);
     const why = state === "no kernel" ? caution : "";
+    const tells = active && replay === null;
     this.#box.readOnly = why !== "";
     this.#box.placeholder =
-      why || (replay === null ? "A task for the team" : "A recording: Run plays it, with its own task");
+      why ||
+      (tells
+        ? TELL
+        : replay === null
+          ? "A task for the team"
+          : "A recording: Run plays it, with its own task");
+    this.#box.title = `Enter ${tells ? `tells the team ${AFTER}, Ctrl+Enter at once` : "runs the task"}, ${KEYS}`;
+    setName(this.#box, tells ? TELL : "Task");
+    setText(this.#run, tells ? "Tell" : "Run");
+    this.#run.title = this.#run.dataset.title = tells
+      ? `Tell the team ${AFTER} (Enter)`
+      : "Give the team this task (Enter)";
+    this.#now.hidden = !tells;
+    this.#reset.hidden = tells;
     // A short run may have ended before a running state was painted, so the number of runs is compared, too.
     if (this.#sent !== null && (active || runs.length > this.#runs)) {
       if (this.#box.value === this.#sent) this.#box.value = "";
       this.#sent = null;
       this.#grow();
-    } else if (notice !== "") this.#sent = null;
-    this.#enable(this.#run, !active, why);
+    } else if (notice !== "") {
+      this.#sent = null;
+      if (this.#box.value === "") this.#box.value = this.#told;
+      this.#told = "";
+    }
+    this.#enable(this.#run, !active || tells, why);
     this.#enable(this.#stop, active && state !== "stopping", why);
     if (!active) {
       this.#cancelled = null;
-      setText(this.#hint, "");
     } else this.#endAsking();
+    this.#showWhyNot();
     const isCancelled = state === "stopping" && this.#cancelled !== null && this.#cancelled !== detail;
     this.#enable(this.#cancel, active && !isCancelled, why);
     this.#enable(this.#reset, !active, why);
+  }
+
+  /** Tell the team what stands in the box: after its current turn, or now. */
+  #tell(now: boolean): void {
+    const text = this.#box.value;
+    if (text.trim() === "") return;
+    this.#told = text;
+    this.#box.value = "";
+    this.#grow();
+    this.connection.store.setNotice("");
+    this.connection.send({ type: "say", text, now });
+  }
+
+  /** While the reader writes to a team that takes no words in mid-run, say why, and what becomes of them. */
+  #showWhyNot(): void {
+    const writes = !this.#now.hidden && this.#box.value !== "";
+    setText(this.#hint, writes ? this.connection.store.cannotSay : "");
   }
 
   /**

@@ -9,6 +9,7 @@ const KEYS: [string, string][] = [
   ["Enter, Space", "open or close a message"],
   ["→ ←", "open, close"],
   ["n", "task box"],
+  ["Ctrl+Enter", "in the task box: tell the team at once"],
   ["1 … 9", "switch of the first … ninth agent"],
   ["b ↑ ↓", "switches of all agents, from one to the next"],
   ["Shift+S", "stop after the current turn"],
