@@ -43,13 +43,18 @@ def add_commands(commands: Any) -> None:
 Add .gz to compress it. Record with TeamPanel(team, record="run.jsonl"), or afterwards with
 panel.save("run.jsonl").
 
-example:
+With --interactive, a page (.html) holds the panel itself: search, filter, timeline, and a replay with the
+original timing. It needs no kernel, no server and no network.
+
+examples:
   python -m nb_stream export run.jsonl run.html
+  python -m nb_stream export run.jsonl run.html --interactive
 """,
         epilog=EXIT_CODES_HELP,
     )
     write.add_argument("recording", metavar="RUN", help="a recording (.jsonl, .jsonl.gz), or a transcript (.json)")
     write.add_argument("out", metavar="OUT", help="the file to write; an existing file is replaced")
+    write.add_argument("--interactive", action="store_true", help="write a page that plays the recording (.html)")
     write.set_defaults(run=_export)
     play = commands.add_parser(
         "replay",
@@ -99,17 +104,31 @@ def _export(options: argparse.Namespace) -> int:
 
     if not suffix_of(options.out):
         return _fail(_unknown(options.out))
-    with _Broken() as broken, _Progress(f"Reading {options.recording}") as progress:
+    with _Broken() as broken:
         try:
-            transcript = load_transcript(options.recording, progress)
-        except NbStreamError as error:
+            if options.interactive:
+                _export_interactive(options.recording, options.out)
+            else:
+                with _Progress(f"Reading {options.recording}") as progress:
+                    transcript = load_transcript(options.recording, progress)
+                    progress.clear()
+                export(transcript, options.out)
+        except (NbStreamError, ValueError) as error:
             return _fail(str(error))
-        progress.clear()
-    try:
-        export(transcript, options.out)
-    except OSError as error:
-        return _fail(f"Cannot write {options.out}: {error.strerror or error}.")
+        except OSError as error:
+            return _fail(f"Cannot write {options.out}: {error.strerror or error}.")
     return broken.code
+
+
+def _export_interactive(name: str, out: str) -> None:
+    from .export import export_interactive
+    from .recording.reader import Recording, is_transcript, load_transcript
+
+    if is_transcript(name):
+        export_interactive(load_transcript(name), out)
+    else:
+        recording = Recording(name)
+        export_interactive(recording.events(), out, agents=recording.agents)
 
 
 def _unknown(name: str) -> str:

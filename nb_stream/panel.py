@@ -25,7 +25,7 @@ from .core.patches import CellFinished, Patch, RunChanged
 from .core.transcript import Transcript
 from .errors import NbStreamError, unreachable
 from .notebook.saved_output import LEAVE_OPTIONS, SavedOutput, instead
-from .notebook.widget import STATIC, FrameWidget, caution, deliver_commands, show_in_boxes
+from .notebook.widget import FrameWidget, caution, deliver_commands, show_in_boxes
 from .recording.redaction import Redact
 from .recording.replay import steer
 from .runtime.grants import Grant, GrantScope
@@ -58,15 +58,13 @@ from .wire.commands import (
     Toggle,
     ToggleAll,
 )
+from .wire.front_end import ON_DEMAND, module_source
 from .wire.protocol import Frame, SavedOutputOp, Snapshot
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 log = logging.getLogger("nb_stream")
-
-MODULES = ("math", "extras")
-"""The parts of the front end that are sent only when a page asks for them."""
 
 
 class TeamPanel(FrameWidget):
@@ -153,7 +151,7 @@ class TeamPanel(FrameWidget):
         self._batcher = Batcher(self.stream, self._show, lambda: self.stream.loop, title, limits)
         if leave not in LEAVE_OPTIONS:
             raise ValueError(f"leave is one of {', '.join(map(repr, LEAVE_OPTIONS))}, not {leave!r}.")
-        self._leave = leave
+        self._leave, self._title = leave, title
         self._static = SavedOutput.of(self.stream)
         super().__init__(has_team=self.stream.has_team, static_mark=self._static.mark)
         show_in_boxes()
@@ -297,9 +295,10 @@ class TeamPanel(FrameWidget):
         """Write everything that was heard so far as a recording, which `load` reads. See `TeamStream.save`."""
         self.stream.save(path, state=state, redact=redact)
 
-    def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the transcript to a file, whose suffix names the form. See `TeamStream.export`."""
-        self.stream.export(path)
+    def export(self, path: str | os.PathLike[str], *, interactive: bool = False) -> None:
+        """Write the transcript to a file, whose suffix names the form. With `interactive`, a page (`.html`) that shows
+        and plays it as the panel does, without a kernel. See `TeamStream.export`."""
+        self.stream.export(path, interactive=interactive, title=self._title)
 
     @needs_await()
     async def save_state(self) -> dict[str, Any]:
@@ -385,9 +384,9 @@ class TeamPanel(FrameWidget):
                 if not caution():  # in an unknown kernel, acknowledgements wait for the end of the cell
                     self._batcher.acknowledged(page, seq)
             case SendModule(name):
-                if (part := name.split(".")[0]) not in MODULES:
+                if (part := name.split(".")[0]) not in ON_DEMAND:
                     raise ValueError(f"The panel has no part {name!r}: reload the page.")
-                self._batcher.module(name, (STATIC / f"{part}.js").read_text("utf-8"))
+                self._batcher.module(name, module_source(part))
             case Stop(run) | Cancel(run):
                 if self._is_meant(run):  # else the run that the reader wanted to end has ended already
                     self._end_in_background(self.stop() if isinstance(command, Stop) else self.cancel())

@@ -23,7 +23,7 @@ from .core.metrics import Prices, checked
 from .core.model import AgentInfo, AgentStatus, Event, RunState, Token
 from .core.transcript import Transcript
 from .errors import EmptyTaskError, NoTeamError
-from .export import export
+from .export import export, export_interactive
 from .recording.codec import header
 from .recording.reader import Recording
 from .recording.redaction import Redact
@@ -348,10 +348,22 @@ class TeamStream(StandIn):
         head = self._head if state is None else {**self._head, "state": dict(state)}
         self._hub.event_log.save(path, head, redact=redact)
 
-    def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the transcript to a file. Its suffix names the form: `nb_stream.export` lists them. Raises ValueError
-        for an unknown suffix, and OSError if the file cannot be written."""
-        export(self.transcript, path)
+    def export(self, path: str | os.PathLike[str], *, interactive: bool = False, title: str = "") -> None:
+        """Write the transcript to a file. Its suffix names the form: `nb_stream.export` lists them.
+
+        With `interactive`, the file is a page (`.html`) that lives without a kernel, a server or a network: the panel
+        itself, with search, filter, timeline, and a replay of all runs with their original timing. `title` stands above
+        it. It holds what `save` would write, so secrets of the environment are masked in it. A run that is under way
+        ends in it as cut off.
+
+        Raises ValueError for an unknown suffix, and for one that cannot be interactive, and OSError if the file cannot
+        be written.
+        """
+        if not interactive:
+            export(self.transcript, path)
+            return
+        events = self._hub.event_log.events()
+        export_interactive(events, path, agents=self.agents, models=self.models, title=title)
 
     def _complain(self, sentence: str) -> None:
         self.call(lambda: self._hub.complain(sentence))

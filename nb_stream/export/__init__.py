@@ -8,12 +8,12 @@ from __future__ import annotations
 import gzip
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from json import dumps
 from typing import IO, Any, NamedTuple, Protocol
 
-from ..core.model import Cell, RunInfo
+from ..core.model import AgentInfo, Cell, Event, RunInfo
 from ..core.transcript import Transcript as Transcript
 from ..core.transcript import exporters
 
@@ -82,7 +82,34 @@ def export(transcript: Exportable, path: str | os.PathLike[str]) -> None:
         raise ValueError(
             f"Cannot tell what to write from the name {target.name!r}. Let it end in {', '.join(SUFFIXES)}."
         )
-    pieces = FORMATS[suffix].pieces(transcript)
+    _write(FORMATS[suffix].pieces(transcript), target)
+
+
+def export_interactive(
+    recorded: Transcript | Iterable[Event],
+    path: str | os.PathLike[str],
+    *,
+    agents: Sequence[AgentInfo] = (),
+    models: Mapping[str, str] | None = None,
+    title: str = "",
+) -> None:
+    """Write a page to `path` that shows the panel and plays the events that were recorded. A transcript has no times of
+    chunks, so its page plays nothing. `agents` stand in the header even if they said nothing; `models` are the names
+    of their models, by path.
+
+    Raises ValueError if `path` does not end in `.html` or `.html.gz`, and OSError if the file cannot be written.
+    """
+    target = pathlib.Path(path).expanduser()
+    if suffix_of(target.name) != ".html":
+        raise ValueError(f"Only a page can be interactive: let the name {target.name!r} end in .html.")
+    if isinstance(recorded, Transcript):
+        pieces = _late("interactive", "still_page")(recorded, title)
+    else:
+        pieces = _late("interactive", "recorded_page")(recorded, agents, models or {}, title)
+    _write(pieces, target)
+
+
+def _write(pieces: Iterable[str], target: pathlib.Path) -> None:
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")  # on the same disk, so that it can be renamed
     try:
         with _opened(beside, target.suffix.lower() == ".gz") as file:

@@ -47,7 +47,7 @@ def page_policy() -> str:
 
 def page(cells: Sequence[Cell], runs: Sequence[RunInfo], title: str = "") -> Iterator[str]:
     """One whole page, in pieces. If no title is given, the first task is the title."""
-    title = one_line(title or next((run.task for run in runs if run.task.strip()), "") or "Transcript")
+    title = page_title(runs, title)
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{page_policy()}">\n'
@@ -58,6 +58,11 @@ def page(cells: Sequence[Cell], runs: Sequence[RunInfo], title: str = "") -> Ite
     )
     yield from page_body(cells, runs, title)
     yield "</body>\n</html>\n"
+
+
+def page_title(runs: Sequence[RunInfo], title: str = "") -> str:
+    """The title of a page, in one line: the first task if none is given."""
+    return one_line(title or next((run.task for run in runs if run.task.strip()), "") or "Transcript")
 
 
 def page_body(cells: Sequence[Cell], runs: Sequence[RunInfo], title: str) -> Iterator[str]:

@@ -29,9 +29,6 @@ to draw in. Nothing is loaded from a network; the other parts of the front end c
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import pathlib
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -43,23 +40,10 @@ import traitlets
 
 from ..concurrency import comm_interceptor, event_loops
 from ..wire.commands import Command, Detour, Hello, Resync, SendModule, SendState, decode
+from ..wire.front_end import STATIC, digested, module_source
 from ..wire.protocol import PROTOCOL_VERSION, Frame, Op, Snapshot
 
-STATIC = pathlib.Path(__file__).parents[1] / "static"
-
-
 _sent: list[bool] = []  # the first widget of a kernel sends the panel's module unasked; a page that missed it asks
-
-
-@functools.cache
-def _panel() -> str:
-    return (STATIC / "panel.js").read_text("utf-8")
-
-
-@functools.cache
-def panel_name() -> str:
-    """The name under which pages wait for the panel's module. It contains a digest, so that versions never mix."""
-    return f"panel.{hashlib.sha256(_panel().encode()).hexdigest()[:12]}"
 
 
 _EMPTY = {"_esm": 'export default{initialize({model}){model.send({type:"state"})}}', "snapshot": {}}
@@ -111,7 +95,7 @@ class FrameWidget(anywidget.AnyWidget):
         deliver_commands(self, lambda content: self._received(content), self._forget)
         if self.comm is not None and not _sent:
             _sent.append(True)
-            self._send_panel(panel_name())
+            self._send_panel(digested("panel"))
 
     def make_snapshot(self) -> Snapshot | dict[str, Any]:
         """Everything that a fresh front end needs. Called on the thread that answers the front end."""
@@ -164,7 +148,7 @@ class FrameWidget(anywidget.AnyWidget):
 
     def _send_panel(self, name: str) -> None:
         """Send the panel's own module, under the name under which pages wait for it."""
-        self.send_beside({"op": "module", "name": name, "source": _panel()})
+        self.send_beside({"op": "module", "name": name, "source": module_source("panel")})
 
     def send_beside(self, op: Op) -> None:
         """Send an operation outside of the sequence of frames. Any thread may call it."""

@@ -287,6 +287,11 @@ class _Nothing:
         return None
 
 
+def is_transcript(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's name is that of a transcript, and not of a recording."""
+    return os.fspath(path).lower().removesuffix(".gz").endswith(".json")
+
+
 def load_transcript(path: str | os.PathLike[str], progress: Callable[[float], None] | None = None) -> Transcript:
     """The transcript in a file: a recording (`.jsonl`, `.jsonl.gz`), or a transcript as `export` writes it (`.json`,
     `.json.gz`).
@@ -294,7 +299,7 @@ def load_transcript(path: str | os.PathLike[str], progress: Callable[[float], No
     Raises RecordingError if the file is neither. Warns of lines, runs and cells that do not fit, and leaves them out.
     If a recording is broken, warns and gives what stands before that place.
     """
-    if not os.fspath(path).lower().removesuffix(".gz").endswith(".json"):
+    if not is_transcript(path):
         return Recording(path).transcript(progress)
     try:
         data = pathlib.Path(path).expanduser().read_bytes()

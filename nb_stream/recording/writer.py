@@ -278,18 +278,25 @@ class EventLog:
                     self._keep(scrub(event))
         self.flush(end=True)
 
+    def events(self) -> Iterator[Event]:
+        """Everything so far, event by event, without the secrets of the environment. Any thread may call it."""
+        self.flush(end=not self._running)  # half of a secret, kept as it is, would never be known again
+        with self._lock:
+            kept = list(self._rows)
+        return _single(kept)
+
     def save(self, path: str | os.PathLike[str], head: Mapping[str, Any], *, redact: Redact | None = None) -> None:
         """Write everything as a recording. Raises RecordingError if that fails, or if there is nothing yet.
 
         If `path` is the file that is being recorded, the file is written anew, and its recording goes on with the same
         `redact`, unless another one is given.
         """
-        self.flush(end=not self._running)  # half of a secret, kept as it is, would never be known again
+        events = self.events()
         with self._writing:
             if self._file is not None and self._file.is_at(path):
                 self._renew(self._file, head, redact or self._file.redact)
                 return
-        save_recording(path, head, _single(list(self._rows)), redact=redact)
+        save_recording(path, head, events, redact=redact)
 
     def _renew(self, before: RecordFile, head: Mapping[str, Any], redact: Redact | None) -> None:
         """Go on in a new file with another header. If that fails, go on in the old file."""

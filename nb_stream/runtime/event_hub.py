@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..concurrency.clock import now
 from ..core import think_tags
+from ..core.agent_statuses import status_after
 from ..core.chunk_buffer import ChunkBuffer
 from ..core.metrics import cost, price_of
 from ..core.model import (
@@ -22,7 +23,6 @@ from ..core.model import (
     AgentInfo,
     AgentStatus,
     CellKind,
-    CellStatus,
     Chunk,
     CodeResult,
     Event,
@@ -182,14 +182,13 @@ class EventHub:
         self.event_log(event)
         if self.listeners:
             self._tell_listeners(lambda listener: listener.heard(event))
+        whose, status = path, status_after(event)
         if isinstance(event, TurnStarted):
             self.gate.turn_begins(path)
-            self._set_status(path, AgentStatus.SILENT)
         elif isinstance(event, TurnEnded):
             self._forget(path, event.turn)
-            self._set_status(path, AgentStatus.FAILED if event.status is CellStatus.FAILED else AgentStatus.DONE)
-        elif isinstance(event, RunFinished) and event.path:
-            self._set_status(event.path, AgentStatus.FAILED)
+        elif isinstance(event, RunFinished):
+            whose = event.path
         elif path and isinstance(event, (ToolResults, CodeResult)):
             self._meet(event.agent, path, streams=False)
         elif path and isinstance(event, Message):
@@ -197,8 +196,9 @@ class EventHub:
                 self._meet(event.agent, path, streams=False)
             if event.kind.ends_text and event.kind is not CellKind.THOUGHT:  # behind a thought comes its answer
                 self._forget(path, event.turn)
-            if path in self.gate:
-                self._set_status(path, AgentStatus.DONE if event.final else AgentStatus.SILENT)
+            status = status if path in self.gate else None
+        if whose and status is not None:
+            self._set_status(whose, status)
         self._fold((*self._said[1].chunks(), event))
         if isinstance(event, RunStarted):
             self._begun = self._said[0]

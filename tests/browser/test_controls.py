@@ -79,7 +79,7 @@ from IPython.display import display
 from nb_stream import TeamPanel
 from nb_stream.concurrency import comm_interceptor
 from nb_stream.demo import Say, ScriptedClient
-from nb_stream.notebook.widget import STATIC
+from nb_stream.wire.front_end import STATIC
 from autogen_agentchat.agents import AssistantAgent
 text = "A line that somebody waits for.\\n\\n" * 200
 def make(kind=TeamPanel, pace=0.001):

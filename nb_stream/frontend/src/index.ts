@@ -7,6 +7,7 @@
 
 import { Connection } from "./comm/connection";
 import type { Model } from "./comm/host_model";
+import { offer } from "./dom/page_modules";
 import { dress, type Sheet } from "./dom/style_sheets";
 import type { Cell, RunInfo, RunState } from "./protocol/model";
 import { hideSavedOutput } from "./views/host/hide_saved_output";
@@ -50,3 +51,5 @@ export function open(model: Model, signal: AbortSignal, early: readonly unknown[
   };
   return { exports, show };
 }
+
+offer({ open });

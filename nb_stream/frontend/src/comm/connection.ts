@@ -58,6 +58,8 @@ export class Connection {
   readonly outOfBand = new Set<(ops: readonly Op[]) => void>();
   /** Whether there is a team to run; false if the reader only looks at a recording. */
   readonly hasTeam: boolean;
+  /** Whether a kernel hears what the reader wishes; false in a page that holds a recording. */
+  readonly hasKernel: boolean;
   #gapTimer = 0;
   #retryTimer = 0;
   #attempts = 0;
@@ -85,6 +87,7 @@ export class Connection {
     onKernelGone(model, () => this.#lose(), signal);
     onAbort(signal, () => this.#dispose());
     this.hasTeam = model.get("has_team") !== false;
+    this.hasKernel = model.get("has_kernel") !== false;
     const snapshot = model.get("snapshot");
     if (isSnapshot(snapshot)) this.store.open(snapshot);
     for (const content of early) this.#receive(content as Frame);

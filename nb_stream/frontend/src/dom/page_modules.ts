@@ -36,6 +36,26 @@ export function importSource(source: string): Promise<unknown> {
   return import(/* @vite-ignore */ url).finally(() => URL.revokeObjectURL(url));
 }
 
+const OFFER_KEY = Symbol.for("nb_stream.offer");
+type Offering = { [OFFER_KEY]?: (module: unknown) => void };
+
+/** Hand `module` to a page that cannot import it, because its policy lets scripts run only by their hash. */
+export function offer(module: unknown): void {
+  (globalThis as Offering)[OFFER_KEY]?.(module);
+}
+
+/** The module that is offered next. */
+export function awaitOffer(): Promise<unknown> {
+  return new Promise((resolve) => {
+    (globalThis as Offering)[OFFER_KEY] = resolve;
+  });
+}
+
+/** Let all panels of the page have `module`, which has come in another way than by a kernel. */
+export function putModule(name: string, module: unknown): void {
+  pageModules().set(name, { coming: Promise.resolve(module), module });
+}
+
 /** Owned by a connection; the modules themselves belong to the page. */
 export class Modules {
   #asked = new Map<ModuleName, number>();

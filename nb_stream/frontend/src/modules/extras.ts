@@ -5,14 +5,17 @@
  */
 
 import emoji from "../../../export/emoji.json";
+import { offer } from "../dom/page_modules";
 import type { Sheet } from "../dom/style_sheets";
-
-export { FiguresTable } from "../views/tools/figures";
-export { showKeys } from "../views/tools/help";
-export { ReplayBar } from "../views/tools/replay";
-export { Timeline } from "../views/tools/timeline";
+import { FiguresTable } from "../views/tools/figures";
+import { showKeys } from "../views/tools/help";
+import { ReplayBar } from "../views/tools/replay";
+import { Timeline } from "../views/tools/timeline";
 
 export { emoji };
 
 declare const __CSS__: Sheet;
 export const css = __CSS__;
+export { FiguresTable, ReplayBar, showKeys, Timeline };
+
+offer({ css, emoji, FiguresTable, ReplayBar, showKeys, Timeline });

@@ -4,6 +4,7 @@
  */
 
 import temml from "temml";
+import { offer } from "../dom/page_modules";
 import { type MathNode, mathElement } from "../markdown/dom/mathml";
 
 /** A node of Temml's: an element of MathML, a text, or a fragment. */
@@ -66,3 +67,5 @@ function convert(node: TemmlNode, budget: { left: number }): (MathNode | string)
   }
   return [{ tag: node.type, attributes, classes, children }];
 }
+
+offer({ element, render });

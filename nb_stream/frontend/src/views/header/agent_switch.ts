@@ -31,7 +31,8 @@ export class AgentSwitch {
       connection.switches.toggle(this.row.path, this.#check.checked),
     );
     this.#note.id = uniqueId("nbs-note");
-    this.#label = h("label", "nbs-agent-label", this.#check, h("span", "nbs-dot"), this.#name);
+    this.#label = h("label", "nbs-agent-label", h("span", "nbs-dot"), this.#name);
+    if (connection.hasKernel) this.#label.prepend(this.#check);
     const line = h("div", "nbs-agent-line", this.#label, this.#status, this.#pending, this.#note);
     this.el.append(line, this.#grants, this.list);
   }

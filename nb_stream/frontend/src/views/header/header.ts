@@ -33,18 +33,20 @@ export class Header {
   #all = h("input", "nbs-check");
   #allLabel = h("label", "nbs-all", this.#all, "All");
   #list = h("ul", "nbs-agents");
-  #agents = h("div", "nbs-team", h("div", "nbs-caption", "Stream tokens", this.#allLabel), this.#list);
+  #agents: HTMLElement;
   #caution = h("p", "nbs-caution");
   #boxes = new Map<string, AgentSwitch>();
   #teams = new Map<string, [HTMLElement, HTMLElement]>();
 
   constructor(private readonly connection: Connection) {
     this.#cue.setAttribute("aria-hidden", "true");
+    const caption = connection.hasKernel ? "Stream tokens" : "Agents";
+    this.#agents = h("div", "nbs-team", h("div", "nbs-caption", caption, this.#allLabel), this.#list);
     this.#all.type = "checkbox";
     this.#all.addEventListener("change", () => connection.switches.toggleAll(this.#all.checked));
     setShortcut(this.#all, "b");
     this.#agents.addEventListener("keydown", (event) => this.#move(event));
-    setGroup(this.#agents, "Stream tokens of");
+    setGroup(this.#agents, connection.hasKernel ? "Stream tokens of" : "Agents");
     this.el.append(this.heading, this.#agents, this.#caution);
   }
 
@@ -76,7 +78,7 @@ export class Header {
     const { store, switches } = this.connection;
     const able = store.agents.filter((row) => row.can_stream);
     const on = able.filter((row) => switches.isOn(row)).length;
-    this.#allLabel.hidden = able.length < 2;
+    this.#allLabel.hidden = !this.connection.hasKernel || able.length < 2;
     this.#all.checked = able.length > 0 && on === able.length;
     this.#all.indeterminate = on > 0 && on < able.length;
   }

@@ -92,7 +92,8 @@ export class TaskBox {
       if (this.#now.hidden) start(this.#box.value);
       else this.#tell(false);
     });
-    if (!connection.hasTeam) {
+    this.el.hidden = !connection.hasKernel;
+    if (!(connection.hasTeam && connection.hasKernel)) {
       this.el.append(h("span", "nbs-recorded", RECORDED));
       return;
     }

@@ -74,7 +74,9 @@ export class Tools {
     this.#roving = new RovingTabStop(history, scroller);
     history.scrolled = () => this.#roving.update();
     const screen = new Fullscreen(root, (on) => bar.reflect("fullscreen", on));
-    const bell = new Bell(connection.store, (words) => bar.say(words), signal);
+    const bell = connection.hasKernel
+      ? new Bell(connection.store, (words) => bar.say(words), signal)
+      : undefined;
     const tools: Tool[] = [
       {
         icon: "search",
@@ -103,23 +105,20 @@ export class Tools {
           if (on) this.#figures.part?.draw();
         },
       },
-      {
-        icon: "bell",
-        name: "Notify me while the page is hidden",
-        key: "N",
-        act: (on) => void bell.set(on),
-        isSwitch: true,
-      },
       { icon: "fullscreen", name: "Full screen", key: "F", act: () => void screen.toggle() },
     ];
+    if (bell) {
+      const name = "Notify me while the page is hidden";
+      tools.push({ icon: "bell", name, key: "N", act: (on) => void bell.set(on), isSwitch: true });
+    }
     this.#help = this.#later("nbs-help", ({ showKeys }) => {
-      showKeys(this.#help.el, [...tools, { key: "l", name: "Jump to latest" }]);
+      showKeys(this.#help.el, [...tools, { key: "l", name: "Jump to latest" }], connection.hasKernel);
       return true;
     });
     const name = "Keyboard shortcuts";
     tools.push({ icon: "keys", name, key: "?", drawer: this.#help.el, act: () => {} });
     const bar = new Toolbar(tools);
-    bar.reflect("bell", bell.isOn);
+    if (bell) bar.reflect("bell", bell.isOn);
     this.el = bar.el;
     this.drawers = bar.drawers;
     listenForKeys(root, (key, target) => {

@@ -219,7 +219,8 @@ export class CellView implements VirtualItem {
     const { cell } = this;
     const content = h("div", "nbs-content");
     renderBody(content, cell, this.connection.services);
-    const foot = isAsking(cell) ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
+    const asks = isAsking(cell) && this.connection.hasKernel;
+    const foot = asks ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
     return h("div", "nbs-body", content, foot);
   }
 
