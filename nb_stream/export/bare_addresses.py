@@ -9,7 +9,7 @@ BARE_ADDRESS = re.compile(r"(?<![^\W_])https?://|(?:^|(?<=[\s*_~(]))www\.", re.I
 """The beginning of a bare address. `www.` begins one only behind a space or a delimiter."""
 
 _WEB_SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_UP_TO_SPACE = re.compile(r"[^\s<\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u2018-\u201f]+")
+_UP_TO_SPACE = re.compile(r"[^\s<]+")
 _MAX_HOST_CHARS = 253
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.+_-]{1,64}$")
 _MAIL_HOST = re.compile(r"@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
@@ -19,7 +19,7 @@ _ENTITY = re.compile(r"&[A-Za-z0-9]+;$")
 def bare_address(text: str) -> tuple[str, str] | None:
     """The address with which a text begins, and where it leads; None if it is none."""
     scheme = _WEB_SCHEME.match(text)
-    found = _trimmed(_UP_TO_SPACE.match(text)[0])  # type: ignore[index]
+    found = _trimmed(_without_sentence(_UP_TO_SPACE.match(text)[0]))  # type: ignore[index]
     begin = scheme.end() if scheme else 0
     host = _host_in(found[begin : begin + _MAX_HOST_CHARS + 10])
     if not host or len(host) > _MAX_HOST_CHARS or re.search(r"_[^.]*(?:\.[^.]*)?$", host):
@@ -35,6 +35,14 @@ def mail_address(before: str, text: str) -> tuple[str, str] | None:
     if local is None or host is None or host[0][-1] in "-_" or text[host.end() : host.end() + 1] == "@":
         return None
     return local[0], host[0]
+
+
+def _without_sentence(found: str) -> str:
+    """The address up to punctuation that is not ASCII, as in texts without spaces: `https://a.example/b。`."""
+    if found.isascii():
+        return found
+    ends = (at for at, sign in enumerate(found) if sign > "\x7f" and unicodedata.category(sign)[0] == "P")
+    return found[: next(ends, len(found))]
 
 
 def _host_in(text: str) -> str:

@@ -19,6 +19,10 @@ _STANDARD_PORTS = {"http": "80", "https": "443"}
 _KEPT = "%!#$&'()*+,/:;=?@[]~|{}^`"  # what `quote` leaves as it is
 
 
+MAX_SAID_CHARS = 200
+"""Characters of an address that is no link and is said behind the text of one."""
+
+
 class Address(NamedTuple):
     """The address of a link: as an attribute, and the words that say where it leads."""
 
@@ -56,7 +60,14 @@ def address(href: str) -> Address | None:
     path, query = re.fullmatch(r"([^?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     written = quote(user, safe="%!$&'()*+,;=:~") + at
     is_plain = not at and "xn--" not in host
-    return Address(f"{name}://{written}{host}{quote(path.replace(chr(92), '/') + query, safe=_KEPT)}", host, is_plain)
+    quoted = quote(path.replace("\\", "/"), safe=re.sub("[{}`]", "", _KEPT)) + quote(query, safe=_KEPT + "\\")
+    return Address(f"{name}://{written}{host}{quoted}", host, is_plain)
+
+
+def worth_saying(href: str) -> bool:
+    """Whether a reader learns something from an address that is no link: from the path of a file, not from pixels."""
+    is_data = re.match("(?:data|blob):", href, re.IGNORECASE) is not None
+    return href != "" and not href.startswith("#") and len(href) <= MAX_SAID_CHARS and not is_data
 
 
 def says_itself(text: str, target: Address) -> bool:

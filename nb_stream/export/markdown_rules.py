@@ -21,6 +21,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from mdit_py_plugins.footnote import footnote_plugin
 
+from . import markdown_extensions as extensions
 from .bare_addresses import BARE_ADDRESS, bare_address, mail_address
 from .delimiter_runs import flanking
 from .formula_delimiters import block_formula_closer, formula_opener, read_formula
@@ -32,7 +33,7 @@ _MAX_LEVELS = 4 * MAX_BLOCK_DEPTH
 _MAX_BRACKETS = 16
 """How deep links are looked for in brackets. Each level costs time for each bracket."""
 
-_PLAIN = re.compile(r"[^\n`\[\]\\!<&*_~$@]+")
+_PLAIN = re.compile(r"[^\n`\[\]\\!<&*_~$@:]+")
 _TASK = re.compile(r"\[([ xX])\][ \t]+")
 _LINE_BREAK = re.compile(r"<br[ \t]*/?>", re.IGNORECASE)
 _TILDES = 0x110000  # tildes in pairs are another marker than single ones
@@ -45,20 +46,28 @@ def markdown_parser() -> MarkdownIt:
     markdown.enable("table").disable(["html_block", "html_inline", "lheading"])
     markdown.normalizeLink = lambda url: url  # type: ignore[method-assign]
     markdown.validateLink = lambda url: True  # type: ignore[method-assign]  # the link policy decides
-    markdown.use(footnote_plugin, inline=False)
+    markdown.use(footnote_plugin, inline=False, move_to_end=False)
     inline, block = markdown.inline.ruler, markdown.block.ruler
     inline.at("text", _text_rule)
     inline.before("escape", "formula", _formula_rule)
+    inline.before("formula", "windows_path", extensions.windows_path_rule)
+    inline.before("link", "note", extensions.note_rule)
+    inline.disable("footnote_ref")
+    inline.push("emoji", extensions.emoji_rule)
     inline.at("emphasis", _delimiters_rule)
     inline.push("mail", _mail_rule)
     inline.push("line_break", _line_break_rule)
     inline.push("open_bracket", _bracket_rule)
     markdown.inline.ruler2.after("balance_pairs", "deletions", _deletions_rule)
     block.at("paragraph", _paragraph_rule)
+    block.at("fence", extensions.fence_rule, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     for name in ("blockquote", "list"):
         rule = next(each for each in block.__rules__ if each.name == name)
         block.at(name, _limited(rule.fn), {"alt": rule.alt})
     markdown.core.ruler.after("block", "tasks", _task_boxes)
+    markdown.core.ruler.after("block", "tight_lists", extensions.mark_tight_lists)
+    markdown.core.ruler.after("block", "alerts", extensions.read_alerts)
+    markdown.core.ruler.after("block", "notes", extensions.number_notes)
     for_lines = copy.copy(markdown)
     for_lines.options = OptionsDict({**markdown.options, "maxNesting": _MAX_BRACKETS})  # type: ignore[typeddict-item]
     markdown.core.ruler.at("inline", partial(_inline_rule, for_lines))

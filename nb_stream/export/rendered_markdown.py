@@ -111,7 +111,8 @@ class _BlockWriter:
                 self._put("<hr>" if compact else "<hr>\n")
             case "ordered_list_open" | "bullet_list_open":
                 start = token.attrGet("start")
-                self._put(f"<{token.tag}" + (f' start="{start}"' if start is not None else "") + ">")
+                name = ' class="nbs-tight"' if token.meta.get("tight") and not compact else ""
+                self._put(f"<{token.tag}{name}" + (f' start="{start}"' if start is not None else "") + ">")
             case "ordered_list_close" | "bullet_list_close" | "blockquote_open" | "blockquote_close":
                 self._put(f"<{'/' if token.nesting < 0 else ''}{token.tag}>" + ("" if compact else "\n"))
             case "table_open":
@@ -126,16 +127,24 @@ class _BlockWriter:
                 self._put(f"<{token.tag}>")
             case "thead_close" | "tbody_close" | "tr_close" | "th_close" | "td_close" | "list_item_close":
                 self._put("" if compact else f"</{token.tag}>")
-            case "footnote_block_open":
-                self._put("<hr><ol>" if compact else '<ol class="nbs-footnotes">')
-            case "footnote_block_close":
+            case "notes_open":
+                start = f' start="{token.meta["start"]}"' if token.meta["start"] > 1 else ""
+                self._put(f"<hr><ol{start}>" if compact else f'<ol class="nbs-notes"{start}>')
+            case "notes_close":
                 self._put("</ol>")
-            case "footnote_open":
+            case "footnote_reference_open":
                 self._put("<li>")
-            case "footnote_close":
+            case "footnote_reference_close":
                 self._put("" if compact else "</li>")
-            case "footnote_anchor":
-                pass
+            case "alert_open":
+                title = html_text(token.meta["title"])
+                if compact:
+                    self._put(f"<blockquote><p><strong>{title}</strong></p>")
+                else:
+                    kind = f"nbs-alert nbs-alert-{token.meta['kind']}"
+                    self._put(f'<div class="{kind}"><p class="nbs-alert-title" dir="auto">{title}</p>\n')
+            case "alert_close":
+                self._put("</blockquote>" if compact else "</div>\n")
             case _:
                 raise ValueError(f"Markdown of an unknown kind: {token.type!r}.")
 
@@ -167,7 +176,7 @@ class _LineWriter:
     def __init__(self, detail: Detail, put: Callable[[str], None]) -> None:
         self._detail = detail
         self._sink = put
-        self._open: list[tuple[str, link_policy.Address | None, list[str]]] = []
+        self._open: list[tuple[str, link_policy.Address | str | None, list[str]]] = []
         self._said: list[str] = []
 
     def write(self, tokens: Iterable[Token]) -> None:
@@ -199,7 +208,7 @@ class _LineWriter:
             case "image":
                 self._image(str(token.attrGet("src") or ""), _words_of(token.children or []))
             case "footnote_ref":
-                self._sink(f"<sup>{token.meta['id'] + 1}</sup>")
+                self._sink(f"<sup{'' if compact else ' class=nbs-note'}>{token.meta['number']}</sup>")
             case _:
                 raise ValueError(f"Markdown of an unknown kind: {token.type!r}.")
 
@@ -211,7 +220,7 @@ class _LineWriter:
         self._said.append(text)
         self._sink(self._escaped(text))
 
-    def _enter(self, tag: str, html: str, target: link_policy.Address | None) -> None:
+    def _enter(self, tag: str, html: str, target: link_policy.Address | str | None) -> None:
         is_shown = len(self._open) < MAX_INLINE_DEPTH
         self._open.append((tag if is_shown else "", target, self._said))
         self._said = []
@@ -220,7 +229,11 @@ class _LineWriter:
 
     def _leave(self) -> None:
         tag, target, said = self._open.pop()
-        if target and not link_policy.says_itself("".join(self._said), target):
+        text = "".join(self._said)
+        if isinstance(target, link_policy.Address):
+            if not link_policy.says_itself(text, target):
+                self._sink(_host_note(target.destination, self._detail))
+        elif target and text.strip() != target:
             self._sink(_host_note(target, self._detail))
         said.extend(self._said)
         self._said = said
@@ -229,11 +242,12 @@ class _LineWriter:
 
     def _enter_link(self, href: str) -> None:
         target = link_policy.address(href)
-        if target is None or any(each for _, each, _ in self._open) or len(self._open) >= MAX_INLINE_DEPTH:
-            self._open.append(("", None, self._said))
-            self._said = []
+        is_inside = any(each for _, each, _ in self._open) or len(self._open) >= MAX_INLINE_DEPTH
+        if target and not is_inside:
+            self._enter("a", _link_tag(target, self._detail), target)
             return
-        self._enter("a", _link_tag(target, self._detail), target)
+        self._open.append(("", href if not is_inside and link_policy.worth_saying(href) else None, self._said))
+        self._said = []
 
     def _formula(self, tex: str, display: bool) -> None:
         self._said.append(tex)
@@ -262,22 +276,23 @@ class _LineWriter:
         if target is None or target.href.startswith("mailto:"):
             self._sink(self._escaped(f"[{words}]"))
         elif any(each for _, each, _ in self._open):  # no link stands in a link
-            self._sink(self._escaped(f"[{words}]") + _host_note(target, self._detail))
+            self._sink(self._escaped(f"[{words}]") + _host_note(target.destination, self._detail))
         else:
-            note = _host_note(target, self._detail)
-            self._sink(f"{_link_tag(target, self._detail)}{self._escaped(f'[{words}]')}{note}</a>")
+            note = _host_note(target.destination, self._detail)
+            tag = _link_tag(target, self._detail, "nbs-image-link")
+            self._sink(f"{tag}{self._escaped(f'[{words}]')}{note}</a>")
 
 
-def _link_tag(target: link_policy.Address, detail: Detail) -> str:
+def _link_tag(target: link_policy.Address, detail: Detail, name: str = "nbs-link") -> str:
     href = escape(visible(target.href))
     if detail.compact:
         return f'<a href="{href}" rel="noopener noreferrer nofollow" target=_blank>'
     rel = 'rel="noopener noreferrer nofollow" target="_blank" referrerpolicy="no-referrer"'
-    return f'<a class="nbs-link" href="{href}" {rel}>'
+    return f'<a class="{name}" href="{href}" {rel}>'
 
 
-def _host_note(target: link_policy.Address, detail: Detail) -> str:
-    words = html_text(f" ({target.destination})")
+def _host_note(destination: str, detail: Detail) -> str:
+    words = html_text(f" ({destination})")
     return words if detail.compact else f'<span class="nbs-host">{words}</span>'
 
 

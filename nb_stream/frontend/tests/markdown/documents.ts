@@ -117,6 +117,46 @@ Q: *Is* it \*really\* done?! A: yes_no &copy; 2026 &mdash; fine.
 Final answer: **42**!
 `.replaceAll("\\`", "`");
 
+/** Texts with what the field writes beyond GFM; markdown-it and its plugins are the oracle for each (`oracle.ts`). */
+export const FIELD_TEXTS = [
+  // Emphasis in Chinese, Japanese and Korean.
+  "**注意：**请保存",
+  "**(괄호)**는 쓴다",
+  "**“引号”**后",
+  "これは**「強調」**です",
+  "太郎は*「こんにちは」*といった",
+  "~~（旧）~~新",
+  "**[リンク](https://a.example)**です **`コード`**です",
+  "a**(b)**c 、_「x」_y",
+  "**葛󠄀。**葛城市と**“”︁**x",
+  // Addresses in such texts.
+  "见 https://example.org/b。次に",
+  "「https://example.org/a」と（https://example.org/b）、https://example.org/c！",
+  "https://ja.wikipedia.org/wiki/日本語 と https://example.org/a…b",
+  "https://example.org、次 https://example.org。",
+  "a https://example.org/x–y and https://example.org/a_b~c*d “https://example.org/q”",
+  // Bars in code in tables.
+  "| a | b |\n|---|---|\n| `a \\| b` | c |\n| `x \\\\| y` | d \\| e |",
+  // Notes below the text.
+  "A[^1] and B[^n].\n\n[^1]: One.\n[^n]: Two *b*.",
+  "A[^1]\n\n[^1]: One\n    goes on\n\n    and on\n\n    - a\n    - b",
+  "None[^2] and [^].\n\nmore",
+  "A[^1]B[^1]\n[^1]: One",
+  "A![^1] ![^2](https://a.example/b.png)\n\n[^1]: One",
+  "- A[^x]\n\n> B[^y]\n\n[^x]: X\n\n[^y]: Y",
+  "A[^`a`] [^b](https://a.example)\n\n[^`a`]: x",
+  "`[^1]` \\[^1] [^1][]\n\n[^1]: One",
+  // Alerts.
+  "> [!NOTE]\n> Text *b*",
+  "> [!tip] My title\n> Text\n>\n> - a\n\nend",
+  "> [!WARNING]\n> - a\n> - b",
+  "> [!CAUTION]\n>\n> Text\nlazy",
+  "> [!IMPORTANT]\nlazy",
+  "> [!NOPE]\n> Text",
+  "[!NOTE]\ntext",
+  "- > [!NOTE]\n  > a",
+];
+
 /** Random choices for a test; they are the same for the same seed. */
 export class Chance {
   readonly next: () => number;

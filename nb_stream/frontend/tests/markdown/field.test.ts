@@ -6,7 +6,7 @@ import { Emojis } from "../../src/markdown/dom/emoji_view";
 import { CJK } from "../../src/markdown/parse/delimiter_runs";
 import { renderMarkdown } from "../../src/markdown/stream/markdown_writer";
 import { all, texts } from "../helpers";
-import { Chance } from "./documents";
+import { Chance, FIELD_TEXTS } from "./documents";
 import { htmlOf } from "./html";
 import { oracleOf } from "./oracle";
 import { services, shownOf, write } from "./write";
@@ -22,43 +22,7 @@ function expectSame(text: string): void {
 }
 
 describe("what markdown-it and its plugins make of a text, the panel makes of it, too", () => {
-  test.each([
-    // Emphasis in Chinese, Japanese and Korean.
-    "**注意：**请保存",
-    "**(괄호)**는 쓴다",
-    "**“引号”**后",
-    "これは**「強調」**です",
-    "太郎は*「こんにちは」*といった",
-    "~~（旧）~~新",
-    "**[リンク](https://a.example)**です **`コード`**です",
-    "a**(b)**c 、_「x」_y",
-    "**葛󠄀。**葛城市と**“”︁**x",
-    // Addresses in such texts.
-    "见 https://example.org/b。次に",
-    "「https://example.org/a」と（https://example.org/b）、https://example.org/c！",
-    "https://ja.wikipedia.org/wiki/日本語 と https://example.org/a…b",
-    "https://example.org、次 https://example.org。",
-    "a https://example.org/x–y and https://example.org/a_b~c*d “https://example.org/q”",
-    // Bars in code in tables.
-    "| a | b |\n|---|---|\n| `a \\| b` | c |\n| `x \\\\| y` | d \\| e |",
-    // Notes below the text.
-    "A[^1] and B[^n].\n\n[^1]: One.\n[^n]: Two *b*.",
-    "A[^1]\n\n[^1]: One\n    goes on\n\n    and on\n\n    - a\n    - b",
-    "None[^2] and [^].\n\nmore",
-    "A[^1]B[^1]\n[^1]: One",
-    "- A[^x]\n\n> B[^y]\n\n[^x]: X\n\n[^y]: Y",
-    "A[^`a`] [^b](https://a.example)\n\n[^`a`]: x",
-    "`[^1]` \\[^1] [^1][]\n\n[^1]: One",
-    // Alerts.
-    "> [!NOTE]\n> Text *b*",
-    "> [!tip] My title\n> Text\n>\n> - a\n\nend",
-    "> [!WARNING]\n> - a\n> - b",
-    "> [!CAUTION]\n>\n> Text\nlazy",
-    "> [!IMPORTANT]\nlazy",
-    "> [!NOPE]\n> Text",
-    "[!NOTE]\ntext",
-    "- > [!NOTE]\n  > a",
-  ])("%j", (text) => {
+  test.each(FIELD_TEXTS)("%j", (text) => {
     // Where an alert has no text in its first paragraph, the plugin leaves an empty one.
     expect(htmlOf(text)).toBe(oracleOf(text).replaceAll("<p></p>", ""));
     expectSame(text);

@@ -120,7 +120,7 @@ class InlineReader {
         if (!this.#note()) this.#openBracket(false);
         break;
       case "!":
-        if (this.#text[this.#pos + 1] === "[") this.#openBracket(true);
+        if (this.#text[this.#pos + 1] === "[" && !this.#noteAt(this.#pos + 1)) this.#openBracket(true);
         else this.#literal(1);
         break;
       case "]":
@@ -344,23 +344,26 @@ class InlineReader {
     if (isMarkup && this.#text.length - run.at <= OPEN_WITHIN_CHARS) openEarly(run);
   }
 
+  /** The source and the number of the reference to a footnote at `at`, if the footnote is defined. */
+  #noteAt(at: number): [source: string, number: number] | null {
+    NOTE.lastIndex = at;
+    const [source, label] = NOTE.exec(this.#text) ?? [];
+    const number = label && this.definitions.note(label);
+    if (label && number === undefined) this.missing.add(noteKey(label));
+    return source && number ? [source, number] : null;
+  }
+
   /** A reference to a footnote. Without a definition it is a text in brackets. */
   #note(): boolean {
-    if (this.#text[this.#pos + 1] !== "^") return false;
-    NOTE.lastIndex = this.#pos;
-    const [source = "", label = ""] = NOTE.exec(this.#text) ?? [];
-    const number = this.definitions.note(label);
-    if (number === undefined) {
-      if (this.isOpen && OPEN_NOTE.test(this.#text.slice(this.#pos, this.#pos + 204))) {
-        this.#holdBack("other");
-        return true;
-      }
-      if (label === "") return false;
-      this.missing.add(noteKey(label));
-      return false;
+    const note = this.#noteAt(this.#pos);
+    if (note) {
+      const [source, number] = note;
+      this.#items.push({ type: "note", at: this.#pos, number });
+      this.#pos += source.length;
+      return true;
     }
-    this.#items.push({ type: "note", at: this.#pos, number });
-    this.#pos += source.length;
+    if (!this.isOpen || !OPEN_NOTE.test(this.#text.slice(this.#pos, this.#pos + 204))) return false;
+    this.#holdBack("other");
     return true;
   }
 
