@@ -83,6 +83,7 @@ class _Recorded:
     gate: _AllOpen = field(default_factory=_AllOpen)
     held: Mapping[str, int] = field(default_factory=dict)
     grants: Sequence[tuple[str, str, str]] = ()
+    cannot_say: str = "A recording takes no words."
     replay: None = None
 
     def drain(self) -> None:

@@ -241,12 +241,10 @@ export class RecordedKernel {
   }
 
   #snapshot(): Snapshot {
-    const { title, caution, state, detail, agents, runs, settled, live } = this.#store;
+    const { state, detail, agents, runs, settled, live } = this.#store;
     return {
-      v: PROTOCOL_VERSION,
+      ...this.recording.start,
       seq: this.#seq,
-      title,
-      caution,
       state,
       detail,
       agents: [...agents],
