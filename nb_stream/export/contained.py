@@ -164,8 +164,12 @@ def _changed(text: str, label: str) -> str:
     return "".join(line + end for line, end in zip(lines, ends, strict=True))
 
 
-def _lines_of_code(tokens: Sequence[Token]) -> set[int]:
+def lines_of_code(text: str) -> set[int]:
     """The numbers of the lines in code blocks, from 0."""
+    return _lines_of_code(_parser.parse(text))
+
+
+def _lines_of_code(tokens: Sequence[Token]) -> set[int]:
     blocks = [token.map for token in tokens if token.type in ("fence", "code_block") and token.map]
     return {line for block in blocks for line in range(*block)}
 

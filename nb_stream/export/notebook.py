@@ -17,7 +17,8 @@ from ..core.model import Cell, RunInfo, TextForm
 from ..core.text_safety import visible
 from ..errors import unreachable
 from .contained import code_span, contained_markdown, fenced, folded, inline, outside_code_spans, without_pictures
-from .html import figures, marks
+from .html import capital, figures, marks
+from .plain_dollars import with_plain_dollars
 from .runs import by_run
 from .tex_commands import LOOKS
 from .text import ending
@@ -54,7 +55,7 @@ def _rows(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> Iterator[dict[str, 
             yield _cell_of_markdown(f"## Run {number}" + (f": {task}" if task else ""))
         yield from map(_notebook_cell, own)
         if run is not None:
-            yield _cell_of_markdown(f"*{inline(ending(run))}*")
+            yield _cell_of_markdown(f"*{capital(inline(ending(run)))}*")
 
 
 def _notebook_cell(cell: Cell) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _safe(text: str) -> str:
     text = visible(text)
     if _DRAWN.search(text):
         return fenced(text)
-    said = contained_markdown(without_pictures(text))
+    said = contained_markdown(with_plain_dollars(without_pictures(text)))
     rest = outside_code_spans(said)
     return fenced(text) if _DOUBTFUL.search(rest) or LOOKS.search(rest) else said
 

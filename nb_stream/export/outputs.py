@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Literal, NamedTuple
 
@@ -27,6 +28,7 @@ from ..errors import unreachable
 from .highlighted_code import coloured, html_text
 from .html import capital, figures, marks
 from .rendered_markdown import Detail, rendered_markdown
+from .summary import headline
 from .text import ending
 
 _MARK = "--- "
@@ -36,6 +38,10 @@ GROWTH = 4
 
 _ROOM_FOR_LABELS = 120
 """The bytes beyond that for the labels of a tool call, code or a question. There are a few hundred of these at most."""
+
+_HEAD_START_CELLS, _HEAD_START_BYTES = 64, 24
+"""The first messages of a transcript may take that much more, so that the name of an agent has its colour if all that
+it says is "APPROVE". Twenty panels together have half of the 60 kB for this."""
 
 _LINE_BYTES = 12
 """What a line feed costs in the JSON of a notebook, beside itself."""
@@ -52,10 +58,15 @@ _LIVE_CHARS = 8_000
 CHARS_AT_ONCE = 40_000
 """How many characters of messages are rendered while a kernel's loop waits, which takes some 30 ms."""
 
-AGENT_COLOURS = ("07d", "a60", "086", "95c", "d33", "773", "76b", "873", "c3a", "479", "080", "966")
+AGENT_INKS = ("07d", "a60", "086", "95c", "d33", "773", "76b", "873", "c3a", "479", "080", "966")
 """The panel's colours of agents, for text on light and on dark pages: the contrast is about 4 on both."""
 
 _FAILED_COLOUR = "d33"
+
+_DETAIL = Detail(highlight=False, formulas=False, typeset=True, compact=True)
+
+_BOX = "<pre style='background:#8881;padding:4px 8px;margin:4px 0;word-break:normal'>"
+"""Code in a box. JupyterLab would break words anywhere."""
 
 _TOKEN_TAGS = {"keyword": "b", "comment": "i"}
 _TOKEN_COLOURS = {"string": "080", "number": "07d", "added": "080", "removed": "d33"}
@@ -87,27 +98,34 @@ class Renderer:
     their colours in the order in which they first speak."""
 
     def __init__(self) -> None:
-        self.waiting: list[Cell] = []
-        """The finished cells that `entries` had no time for. Their entries have the text as it was written."""
+        self.waiting: list[tuple[int, Cell]] = []
+        """The finished cells that `entries` had no time for, with their places. Their entries have the text as it was
+        written."""
         self._colours: dict[str, str] = {}
         self._kept: dict[int, tuple[Cell, Entry]] = {}  # by `id(cell)`; holding the cell keeps that id from others
 
     def entries(
-        self, cells: Iterable[Cell], runs: Sequence[RunInfo], begun: int = 0, chars: float = float("inf")
+        self,
+        cells: Iterable[Cell],
+        runs: Sequence[RunInfo],
+        begun: int = 0,
+        first: int = 0,
+        chars: float = float("inf"),
     ) -> Iterator[Entry]:
         """The entries of the cells, in their order, with the heads and ends of the runs. The last message of each run
-        is unfolded. The first `begun` runs have their heads already, and the cells go on in the last of these. Only so
-        many `chars` are rendered; `waiting` has the cells beyond."""
+        is unfolded. The first `begun` runs have their heads already, and the cells go on in the last of these. `first`
+        is the place of the first cell in the transcript. Only so many `chars` are rendered; `waiting` has the cells
+        beyond."""
         numbers = {run.id: number for number, run in enumerate(runs[begun:], begun + 1)}
         self.waiting = []
         before: Entry | None = None
-        for cell in cells:
+        for place, cell in enumerate(cells, first):
             bounds = list(_bounds(runs, begun, numbers.get(cell.run, begun)))
             if before is not None:
                 yield before if bounds or before.folded is None else before._replace(html=before.folded)
             yield from bounds
             begun = max(begun, numbers.get(cell.run, begun))
-            before, rendered_chars = self._entry(cell, chars)
+            before, rendered_chars = self._entry(cell, place, chars)
             chars -= rendered_chars
         if before is not None:
             yield before
@@ -115,29 +133,29 @@ class Renderer:
         if runs:
             yield _run_end(runs[-1])
 
-    def prepare(self, cells: Iterable[Cell]) -> None:
+    def prepare(self, waiting: Iterable[tuple[int, Cell]]) -> None:
         """Render cells that are `waiting`. It may be called on another thread, because it takes its time."""
-        for cell in cells:
-            self._kept[id(cell)] = cell, rendered(cell, self._colours[cell.path])
+        for place, cell in waiting:
+            self._kept[id(cell)] = cell, rendered(cell, self._colours[cell.path], place)
 
     def drop(self, cells: Iterable[Cell]) -> None:
         """Forget the entries of these cells."""
         for cell in cells:
             self._kept.pop(id(cell), None)
 
-    def _entry(self, cell: Cell, chars: float) -> tuple[Entry, int]:
+    def _entry(self, cell: Cell, place: int, chars: float) -> tuple[Entry, int]:
         """The entry of a cell, and how many characters had to be rendered for it."""
         kept, entry = self._kept.get(id(cell), (None, None))
         if kept is cell and entry is not None:
             return entry, 0
-        colour = self._colours.setdefault(cell.path, AGENT_COLOURS[len(self._colours) % len(AGENT_COLOURS)])
+        colour = self._colours.setdefault(cell.path, AGENT_INKS[len(self._colours) % len(AGENT_INKS)])
         length = _length(cell)
         if cell.status in _NOT_FINISHED:
-            return rendered(cell, colour, as_written=length > _LIVE_CHARS), 0
+            return rendered(cell, colour, place, as_written=length > _LIVE_CHARS), 0
         if length > chars:
-            self.waiting.append(cell)
-            return rendered(cell, colour, as_written=True)._replace(is_finished=False), 0
-        entry = rendered(cell, colour)
+            self.waiting.append((place, cell))
+            return rendered(cell, colour, place, as_written=True)._replace(is_finished=False), 0
+        entry = rendered(cell, colour, place)
         self._kept[id(cell)] = cell, entry
         return entry, length
 
@@ -166,9 +184,9 @@ def _run_end(run: RunInfo) -> Entry:
     return Entry("end", f"{_MARK}{words}\n", f"<p><small>{_aside(words)}</small>", is_finished=is_finished)
 
 
-def rendered(cell: Cell, colour: str, *, as_written: bool = False) -> Entry:
-    """The entry of a cell, with all that the cell says. `colour` is that of its agent, as three digits. With
-    `as_written` its Markdown is not read, which costs next to nothing."""
+def rendered(cell: Cell, colour: str, place: int, *, as_written: bool = False) -> Entry:
+    """The entry of a cell, with all that the cell says. `colour` is that of its agent, as three digits, and `place` is
+    its place in the transcript. With `as_written` its Markdown is not read, which costs next to nothing."""
     said, name, about = said_in(cell), one_line(cell.path or cell.agent or "nb_stream"), marks(cell)
     is_finished = cell.status not in _NOT_FINISHED
     if not is_finished:
@@ -180,6 +198,7 @@ def rendered(cell: Cell, colour: str, *, as_written: bool = False) -> Entry:
     is_short = len(said) <= _SHORT and not content.images_of(cell)
     room = GROWTH * len(said.encode("utf-8", "replace")) - _bytes_of(text)
     room += 0 if cell.kind is CellKind.TEXT else _ROOM_FOR_LABELS
+    room += _HEAD_START_BYTES if place < _HEAD_START_CELLS else 0
     forms = _short_forms if is_short else _folded_forms
     html, folded = "", None
     for html, folded in forms(cell, said, f"{_aside(name)}</b>{' ' if about else ''}{about}", colour, as_written):
@@ -191,14 +210,7 @@ def rendered(cell: Cell, colour: str, *, as_written: bool = False) -> Entry:
 def _short_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[tuple[str, None]]:
     """The HTML of a message that is not folded, from the best to the shortest."""
     written = f" <bdi>{_plain_text(said)}</bdi>" if _turns(said) else f" {_plain_text(said)}"
-    body = (
-        written
-        if as_written
-        else " "
-        + "".join(_body_html(cell, Detail(highlight=False, formulas=False, typeset=True, compact=True))).removeprefix(
-            "<p>"
-        )
-    )
+    body = written if as_written else " " + "".join(_body_html(cell, _DETAIL)).removeprefix("<p>")
     yield f"<p><b style=color:#{colour}>{who}{body}", None
     yield f"<p><b>{who}{body}", None
     yield f"<p><b>{who}{written}", None
@@ -210,7 +222,7 @@ def _folded_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool
     style = f" style='border-left:3px solid #{edge};padding-left:9px;margin:6px 0'"
     figured = f" <small>{escape(figures(cell))}</small>" if figures(cell) else ""
     images = "".join(map(_image_html, content.images_of(cell)))
-    written = f"<pre style=white-space:pre-wrap>{_plain_text(said)}</pre>{images}" if said else images
+    written = f"<pre>{html_text(said).replace(chr(10), '&#10;')}</pre>{images}" if said else images
 
     def both(body: str, attributes: str, who: str) -> tuple[str, str]:
         turned = " dir=auto" if _turns(said) else ""
@@ -219,28 +231,38 @@ def _folded_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool
             if turned
             else f"{figured}</summary>{body}</details>"
         )
-        first = _aside(one_line(said, _FOLDED))
+        first = _aside(one_line(headline(cell), _FOLDED))
         return (
             f"<details open{attributes}><summary>{who}{inside}",
             f"<details{attributes}><summary>{who} – {first}{inside}",
         )
 
     who = f"<b style=color:#{colour}>{who}"
-    if not as_written:
-        for highlight in (True, False):
-            yield both(
-                "".join(_body_html(cell, Detail(highlight, formulas=False, typeset=True, compact=True))), style, who
-            )
-    yield both(written, style, who)
+    if as_written:
+        yield both(written, style, who)
+        return
+    coloured_body, body = (
+        "".join(_body_html(cell, replace(_DETAIL, highlight=highlight))) for highlight in (True, False)
+    )
+    yield both(_boxed(coloured_body), style, who)
+    yield both(_boxed(body), style, who)
+    yield both(body, style, who)
+    yield both(body, "", who)
+    yield both(written, "", who)
+
+
+def _boxed(body: str) -> str:
+    """The body with boxes round its code. What a message says cannot hold `<pre>`: it is escaped."""
+    return body.replace("<pre>", _BOX)
 
 
 def _body_html(cell: Cell, detail: Detail) -> Iterator[str]:
     """All that a cell says, as HTML."""
     for section in content.sections_of(cell):
-        yield from _section_html(section, cell.kind, detail)
+        yield from _saved_section(section, cell.kind, detail)
 
 
-def _section_html(section: content.Section, kind: CellKind, detail: Detail) -> Iterator[str]:
+def _saved_section(section: content.Section, kind: CellKind, detail: Detail) -> Iterator[str]:
     match section:
         case content.Text(text, form):
             said = _said_html(text, form, detail)

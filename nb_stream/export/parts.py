@@ -84,7 +84,7 @@ class TranscriptParts:
             parts = [part.turned("", "") for part in parts]
             self._closed, self._begun, self._ended, self._renderer, self._at = (), 0, (), Renderer(), 0
         fresh = settled[len(self._closed) :]
-        entries = list(self._renderer.entries((*fresh, *live), runs, self._begun, chars))
+        entries = list(self._renderer.entries((*fresh, *live), runs, self._begun, len(self._closed), chars))
         finished = entries[: _finished_count(entries, max(0, len(fresh) - 1))]
         if sum(len(entry.text) + len(entry.html) for entry in finished) > PART_LIMITS_CHARS[-1]:  # they move on
             entries = entries[len(finished) :]

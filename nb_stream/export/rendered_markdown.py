@@ -102,9 +102,9 @@ class _BlockWriter:
                 self._put("" if compact else "</p>\n")
             case "heading_open":
                 level = min(int(token.tag[1]) + HEADING_SHIFT, 6)
-                self._put(f"<{token.tag}>" if compact else f'<{token.tag} dir="auto" aria-level="{level}">')
+                self._put(self._small(token) if compact else f'<{token.tag} dir="auto" aria-level="{level}">')
             case "heading_close":
-                self._put(f"</{token.tag}>" + ("" if compact else "\n"))
+                self._put(self._small(token) if compact else f"</{token.tag}>\n")
             case "fence" | "code_block":
                 self._code(token.content, token.info)
             case "hr":
@@ -147,6 +147,10 @@ class _BlockWriter:
                 self._put("</blockquote>" if compact else "</div>\n")
             case _:
                 raise ValueError(f"Markdown of an unknown kind: {token.type!r}.")
+
+    def _small(self, token: Token) -> str:
+        """The tag of a heading below the headings of runs, for a page without our styles."""
+        return f"<{'/' if token.nesting < 0 else ''}h{min(int(token.tag[1]) + HEADING_SHIFT + 1, 6)}>"
 
     def _open_paragraph(self, token: Token) -> None:
         task = token.meta.get("task")

@@ -189,6 +189,10 @@ def _tokens(found):
         ("$\\href{javascript:alert(1)}{x}$", "```\n$\\href{javascript:alert(1)}{x}$\n```"),
         ("```mermaid\nA-->B\n```", "````\n```mermaid\nA-->B\n```\n````"),
         ("`` ` <b>`", "```\n`` ` <b>`\n```"),
+        ("From $5 to $10, $x^2$.", r"From \\$5 to \\$10, $x^2$."),
+        ("`$5 to $6`, \\$7 or\n\n```sh\n$A $B\n```\n\n$8", "`$5 to $6`, \\\\$7 or\n\n```sh\n$A $B\n```\n\n\\\\$8"),
+        ("Only $5.", ""),
+        ("$$\nx = 1\n$$\n\nand $5", "$$\nx = 1\n$$\n\nand \\\\$5"),
     ],
 )
 def test_messages_are_markdown_in_which_html_and_images_are_text_and_source_where_that_is_not_certain(

@@ -14,8 +14,8 @@ PLAIN = Detail(highlight=False, formulas=False, compact=True)
 @pytest.mark.parametrize(
     ("text", "html"),
     [
-        ("## Steering", "<h2>Steering</h2>"),
-        ("Head\n====", "<h1>Head</h1>"),
+        ("## Steering", "<h5>Steering</h5>"),
+        ("Head\n====", "<h4>Head</h4>"),
         (
             "| a | b |\n|---|:-:|\n| 1 | `x \\| y` |",
             '<th align="center">b<tbody><tr><td>1<td align="center"><code>x | y',

@@ -297,9 +297,9 @@ def test_hostile_text_stays_text(page: Page, text: str) -> None:
 def test_text_in_the_place_of_figures_stays_text() -> None:
     usage: Any = Usage(1, "<img src=x onerror=alert()>")  # type: ignore[arg-type]
     foreign = Transcript((Cell("c1", "r1", "ann", "ann", CellKind.TEXT, SENTENCE * 3, usage=usage),))
-    for page_ in (foreign.to_html(), as_html(foreign.cells, ())):
-        assert "&lt;img" in page_
-        assert "<img" not in page_
+    made = as_html(foreign.cells, ())
+    assert "&lt;img" in made
+    assert "<img" not in made
 
 
 def test_tools_code_and_what_came_of_them_are_whole_in_both(page: Page) -> None:
@@ -458,7 +458,7 @@ async def test_the_demo_teams_stay_in_both_forms(page: Page, tmp_path) -> None:
 def test_the_end_of_a_run_costs_the_same_after_three_hundred_runs(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     renders: list[Cell] = []
     rendered = outputs.rendered
-    monkeypatch.setattr(outputs, "rendered", lambda cell, colour: renders.append(cell) or rendered(cell, colour))
+    monkeypatch.setattr(outputs, "rendered", lambda cell, *more: renders.append(cell) or rendered(cell, *more))
     runs = [RunInfo(f"r{number}", "Go on", CellStatus.DONE) for number in range(300)]
     cells = [
         Cell(f"{run.id}-{number}", run.id, f"agent{number}", f"agent{number}", CellKind.TEXT, f"{run.id}: {SHORT[1]}")
