@@ -37,7 +37,9 @@ def mathml(tex: str, display: bool) -> str | None:
     from latex2mathml.converter import Converter
 
     try:
-        tree = Converter(display="block" if display else "inline").convert_to_element(tex)
+        # A message is no article whose equations are counted, and latex2mathml counts anew in each formula.
+        uncounted = tex.replace("{align}", "{align*}")
+        tree = Converter(display="block" if display else "inline").convert_to_element(uncounted)
         return "".join(_math_elements(tree, 0)) if all(map(_is_sound, tree.iter())) else None
     except Exception:  # noqa: BLE001  # besides errors of its own it raises IndexError, StopIteration and others
         return None

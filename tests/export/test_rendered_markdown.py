@@ -45,6 +45,11 @@ def test_formulas_become_mathml_and_others_stay_source() -> None:
     assert r"<code class=nbs-tex>\nosuch x" in rendered_markdown(r"$\nosuch x$")
 
 
+def test_formulas_are_not_counted() -> None:
+    html = rendered_markdown("\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}")
+    assert "<mtable" in html and "(1)" not in html
+
+
 def test_code_has_the_panels_colours_and_an_unknown_language_none() -> None:
     assert "<span class=nbs-t-keyword>def" in rendered_markdown("```python\ndef f(): pass\n```")
     assert "nbs-t" not in rendered_markdown("```python\ndef f(): pass\n```", PLAIN)

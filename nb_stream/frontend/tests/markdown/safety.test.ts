@@ -59,6 +59,9 @@ const placed = (payload: string) => [
   `[${payload}]: ${payload} "${payload}"\n\n[${payload}]`,
   `\`\`\`${payload}\n${payload}\n\`\`\``,
   `| ${payload} | b |\n|---|---|\n| ${payload} | <${payload}> |`,
+  `> [!NOTE] ${payload}\n> ${payload}`,
+  `[^${payload}] [^1]\n\n[^1]: ${payload}\n[^${payload}]: :${payload}: C:\\${payload}\\_`,
+  `| ${payload}<br>${payload} |\n|---|\n\n\\begin{align}${payload}\\end{align}`,
   `$${payload}$ \\(${payload}\\) \`${payload}\``,
 ];
 
@@ -83,7 +86,7 @@ test("no text becomes anything but the allowed elements, after whatever piece of
     el.append(codeBlock(payload, payload.slice(0, 40)));
     expect(violations(el), payload).toEqual([]);
   }
-  console.log(`Safety: ${payloads.length} payloads in ${ALL ? 8 : 3} places, ${looks} looks, seed ${seed}.`);
+  console.log(`Safety: ${payloads.length} payloads in ${ALL ? 11 : 3} places, ${looks} looks, seed ${seed}.`);
 }, 300_000);
 
 test("what is forbidden would be found", () => {
