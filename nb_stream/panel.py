@@ -79,8 +79,8 @@ class TeamPanel(FrameWidget):
       `"nothing"`.
     - `streaming`: which boxes begin ticked. The default here is `True`: all agents that can stream. All other values of
       `TeamStream` are taken too.
-    - `unchecked`, `approve_code`, `input_timeout`, `input_default`, `record`, `redact`, `view`, `prices`: as for
-      `TeamStream`.
+    - `unchecked`, `approve_code`, `input_timeout`, `input_default`, `record`, `redact`, `view`, `prices`,
+      `limit_tokens`, `limit_usd`, `limit_seconds`: as for `TeamStream`.
 
     If `team` is a `TeamStream`, that stream has its own options and switches: the panel takes `title` and `leave` only.
 
@@ -126,6 +126,9 @@ class TeamPanel(FrameWidget):
         redact: Redact | None = None,
         view: str | None = None,
         prices: Prices | None = None,
+        limit_tokens: float | None = None,
+        limit_usd: float | None = None,
+        limit_seconds: float | None = None,
     ) -> None:
         options: dict[str, Any] = {
             "streaming": streaming,
@@ -137,6 +140,9 @@ class TeamPanel(FrameWidget):
             "redact": redact,
             "view": view,
             "prices": prices,
+            "limit_tokens": limit_tokens,
+            "limit_usd": limit_usd,
+            "limit_seconds": limit_seconds,
         }
         if isinstance(team, TeamStream):
             defaults = inspect.signature(TeamPanel).parameters

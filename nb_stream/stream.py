@@ -28,6 +28,7 @@ from .recording.codec import header
 from .recording.reader import Recording
 from .recording.redaction import Redact
 from .recording.replay import Replay
+from .runtime.budget import Budget, Spending
 from .runtime.callbacks import name_of
 from .runtime.event_hub import EventHub, EventListener, Watcher
 from .runtime.grants import Grant, GrantScope
@@ -66,6 +67,11 @@ class TeamStream(StandIn):
     - `prices`: for each model, the USD for a million prompt and a million completion tokens
       (`{"gpt-4o": (2.5, 10.0)}`). With prices, messages and runs have a cost.
 
+    - `limit_tokens`, `limit_usd`, `limit_seconds`: what each run may use. The run ends after the turn that reaches a
+      limit, and in mid-turn at 120 % of it; its `stop_reason` says so. Prompt and completion tokens count, also those
+      of model calls that no message tells of. The time in which a person is waited for does not count. `budget` tells
+      how much is used. If a server counts no tokens, they are estimated. `limit_usd` needs `prices`.
+
     If other code calls an agent of the team during a run, or a tool calls one, the stream does not show that call.
     Paths tell apart agents that have the same name. A single agent runs ahead of a slow reader of `run_stream`, as a
     team does: leaving the loop cancels it, but a tool may have begun. After a failure or a cancel the next run works,
@@ -99,6 +105,9 @@ class TeamStream(StandIn):
         redact: Redact | None = None,
         view: str | None = None,
         prices: Prices | None = None,
+        limit_tokens: float | None = None,
+        limit_usd: float | None = None,
+        limit_seconds: float | None = None,
     ) -> None:
         if unchecked not in ("hold", "create"):
             raise ValueError(f'unchecked is "hold" or "create", not {unchecked!r}.')
@@ -106,6 +115,7 @@ class TeamStream(StandIn):
             raise ValueError(f'view is "terminal" or None, not {view!r}.')
         if input_timeout is not None and input_timeout <= 0:
             raise ValueError(f"input_timeout is a number of seconds above 0, or None, not {input_timeout!r}.")
+        budget = Budget(limit_tokens, limit_usd, limit_seconds, checked(prices or {}))
         self._unchecked = unchecked
         self._backend: Backend = open_backend(team, approve_code=approve_code)
         self._backend.may_create = unchecked == "create"
@@ -117,10 +127,10 @@ class TeamStream(StandIn):
         self._home = event_loops.OwnerLoop()
         self._supervisor: RunSupervisor | RunMirror
         if isinstance(self._backend, RemoteBackend):
-            _refuse_for_remote(streaming, unchecked, approve_code, input_timeout, input_default)
+            _refuse_for_remote(streaming, unchecked, approve_code, input_timeout, input_default, bool(budget))
             self._supervisor = RunMirror(self._backend, self._hub, self._home)
         else:
-            self._supervisor = RunSupervisor(self._backend, self._hub, self._home, input_timeout, input_default)
+            self._supervisor = RunSupervisor(self._backend, self._hub, self._home, input_timeout, input_default, budget)
         self._hub.prices, self._hub.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
         if record is not None:
@@ -225,6 +235,11 @@ class TeamStream(StandIn):
         """How many code points are held for each agent where its team runs, by path. Empty if the team runs here: what
         its closed gates hold is in the transcript."""
         return self._backend.held if isinstance(self._backend, RemoteBackend) else {}
+
+    @property
+    def budget(self) -> tuple[Spending, ...]:
+        """What the current or the last run has used of each limit; empty without limits."""
+        return () if isinstance(self._supervisor, RunMirror) else self._supervisor.budget.spent
 
     @property
     def cannot_say(self) -> str:
@@ -624,7 +639,12 @@ class TeamStream(StandIn):
 
 
 def _refuse_for_remote(
-    streaming: StreamingOption, unchecked: str, approve_code: bool, input_timeout: float | None, input_default: str
+    streaming: StreamingOption,
+    unchecked: str,
+    approve_code: bool,
+    input_timeout: float | None,
+    input_default: str,
+    limits: bool,
 ) -> None:
     """Raises TypeError for options that only the worker of a remote team can have."""
     options = {
@@ -633,6 +653,7 @@ def _refuse_for_remote(
         "approve_code": approve_code,
         "input_timeout": input_timeout is not None,
         "input_default": bool(input_default),
+        "limit_tokens, limit_usd and limit_seconds": limits,
     }
     if given := ", ".join(name for name, is_given in options.items() if is_given):
         raise TypeError(f"Give {given} to the worker, where the team runs: nb_stream.serve.app(team, …).")

@@ -19,7 +19,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from ..core.model import AgentInfo, Chunk, Event, RunFinished, RunStarted
+from ..core.model import AgentInfo, Chunk, Event, ModelCalls, RunFinished, RunStarted
 from ..errors import AlreadyRunningError, NbStreamError, UnsupportedError, described
 from . import ownership
 
@@ -150,6 +150,8 @@ class Backend(ABC):
         """By path, a sentence that says why an agent cannot stream after all: its model client or server refuses."""
         self.wanted: dict[str, bool] = {}
         """By path, whether an agent is to stream from its next turn. The stream writes it, on any thread."""
+        self.used_up: Callable[[], str] = str
+        """Asked after each turn: why the run is to end now. Empty if it goes on. The supervisor writes it."""
         self.may_create = False
         """Whether agents that were built to stream may be switched to whole answers. The stream writes it."""
 
@@ -254,9 +256,14 @@ class Backend(ABC):
         """The error that says why the framework has no way to do this."""
         return UnsupportedError(self.cannot[ability])
 
-    def request_stop(self, reason: str = "") -> None:
-        """Let the run end after the current turn. A `reason` becomes the stop reason of the run."""
+    def request_stop(self, reason: str = "", *, now: bool = False) -> None:
+        """Let the run end after the current turn. A `reason` becomes the stop reason of the run. With `now`, end the
+        turns that are being written, as `say` does; only a backend with `Ability.SAY` is asked for it."""
         raise self.refusal(Ability.STOP)
+
+    def spending(self) -> Iterable[ModelCalls]:
+        """The model calls of the run whose messages have not come, those under way included."""
+        return ()
 
     def say(self, words: Any, *, now: bool) -> None:
         """Give the team what a user says in mid-run, a text or messages as a task consists of: after the current turn,

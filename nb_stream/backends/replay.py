@@ -250,7 +250,7 @@ class ReplayBackend(Backend):
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
-    def request_stop(self, reason: str = "") -> None:
+    def request_stop(self, reason: str = "", *, now: bool = False) -> None:
         """Let the run end after the current turn."""
         self._stop_wished = True
 

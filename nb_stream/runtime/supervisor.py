@@ -23,6 +23,7 @@ from ..concurrency.event_loops import OwnerLoop, discard_result, ended, keep_ali
 from ..concurrency.guarded_calls import attempt, attempted
 from ..core.model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
 from ..errors import AlreadyRunningError, NbStreamError, already_running
+from .budget import Budget
 from .event_hub import EventHub
 from .human_input import Questions
 from .run import CURRENT_RUN, MessageQueue, Run
@@ -34,6 +35,12 @@ cancel of its own task. A task that goes on even then is left behind. It can rea
 
 RECOVERY_TIMEOUT_S = 0.3
 """Seconds that the end of a run waits for the recovery of the team. If it takes longer, the next run waits for it."""
+
+BUDGET_INTERVAL_S = 0.25
+"""Seconds between two looks at what a run has used, beside those at each message and each end of a turn."""
+
+OVERDRAWN_TIMEOUT_S = 2.0
+"""Seconds that a run has to end when its budget is overdrawn and its turns are cut. Then it is cancelled."""
 
 CALLBACK_TIMEOUT_S = 0.5
 """Seconds that the end of a run waits for slow callbacks. They get the rest of their values later."""
@@ -87,8 +94,18 @@ class RunSupervisor:
     used on any thread, the rest on the stream's loop."""
 
     def __init__(
-        self, backend: Backend, hub: EventHub, home: OwnerLoop, input_timeout: float | None, input_default: str
+        self,
+        backend: Backend,
+        hub: EventHub,
+        home: OwnerLoop,
+        input_timeout: float | None,
+        input_default: str,
+        budget: Budget,
     ) -> None:
+        self.budget = budget
+        self._used_up = ""  # why the budget ends the run
+        if budget:
+            backend.used_up = self._spends
         self.state, self.detail = RunState.IDLE, ""
         self.run: Run | None = None
         self.saved: dict[str, Any] | None = None  # a state that the team loads before anything else
@@ -115,6 +132,7 @@ class RunSupervisor:
         self._reply: Any = None  # the last task that was made of an answer to the handoff
         self._words: deque[_UserMessage] = deque()  # what the user said and the backend has not; for any thread
         self._told: deque[_UserMessage] = deque()  # what the backend has, and the team did not get yet
+        self._overdrawn: Run | None = None  # the last run that was ended at once for that
         self._ends = False  # somebody has stopped or cancelled the run: what is said now is for the next one
 
     @property
@@ -189,7 +207,7 @@ class RunSupervisor:
             run.loop, run.end = loop, lambda at_once: self.cancel(run, at_once=at_once)
             moved, self._loop = self._loop not in (None, loop), loop
             self._pump, self._cancelled, self._cancelling, self._current = None, None, False, None
-            self._ends = False
+            self._ends, self._used_up = False, ""
             self.questions.stopping = False
             answer = text if self._reply is not None and task is self._reply else None
             self._handoff = self._reply = None
@@ -320,6 +338,39 @@ class RunSupervisor:
         except NbStreamError as error:
             self._hub.complain(f"{error} The team was not told: {' · '.join(word.text for word in words)}")
 
+    # --- the budget ------------------------------------------------------------------------------------------------
+
+    def _spends(self) -> str:
+        """Count what the run has used. If its budget is used up, the run ends after the turn, for the reason that is
+        returned; if it is overdrawn, at once."""
+        run, before = self.run, self.budget.spent
+        if run is None or run is not self._current:
+            return ""
+        self.budget.count(self._hub.transcript.runs[-1], self._backend.spending(), self._hub.models)
+        if self.budget.used_up and not self._ends:
+            self._used_up, self._ends = self.budget.used_up, True
+            self._withdraw_words("The budget is used up")
+            self._set_state(RunState.STOPPING, f"{self._used_up} The run ends after this turn.")
+            if Ability.STOP in self._backend.cannot:
+                self.cancel(run)
+            else:
+                self._backend.request_stop(self._used_up)
+        elif self.budget.spent != before:
+            self._hub.tell_state()
+        if self._used_up and self.budget.overdrawn and self._overdrawn is not run:
+            self._overdrawn = run
+            if Ability.SAY in self._backend.cannot:
+                self.cancel(run)
+            else:
+                self._backend.request_stop(self._used_up, now=True)
+                asyncio.get_running_loop().call_later(OVERDRAWN_TIMEOUT_S, self.cancel, run)
+        return self._used_up
+
+    async def _watch_budget(self) -> None:
+        while True:
+            await asyncio.sleep(BUDGET_INTERVAL_S)
+            self._spends()
+
     # --- ending a run ----------------------------------------------------------------------------------------------
 
     def stop(self, run: Run) -> None:
@@ -412,6 +463,10 @@ class RunSupervisor:
         # The team runs in a task of its own, so that the run can end although the team does not.
         pump = self._pump = asyncio.ensure_future(self._drive(run, request))
         pump.add_done_callback(discard_result)
+        watch = None
+        if self.budget:
+            self.budget.begin()
+            watch = asyncio.ensure_future(self._watch_budget())
         try:
             with comm_interceptor.hold():  # else the kernel would read clicks only when the cell has ended
                 await asyncio.wait((pump, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
@@ -425,6 +480,8 @@ class RunSupervisor:
                     raise asyncio.CancelledError from error
                 raise
         finally:
+            if watch is not None:
+                watch.cancel()
             if not pump.done():  # it is left behind, or this task was cancelled, as `asyncio.run` does at its end
                 self._cancelling, self._current = True, None
                 attempt("A cancel", self._backend.request_cancel)
@@ -492,6 +549,8 @@ class RunSupervisor:
                 if isinstance(event, Message):
                     event = self.questions.reported(event)
                 self._hub.yielded(native, event, "" if is_task else getattr(event, "path", ""))
+                if self.budget:
+                    self._spends()
                 if is_task and self._told and isinstance(event, Message):
                     self._heard(event)
         return outcome
@@ -499,10 +558,15 @@ class RunSupervisor:
     async def _close(self, run: Run, request: RunRequest, outcome: Outcome, error: BaseException | None) -> None:
         self.questions.cancel()
         at, (result, reason) = now(), outcome
+        reason = reason or self._used_up or None
         if error is None:
             event, state, detail = RunFinished(run.id, at, CellStatus.DONE, reason), RunState.IDLE, reason or ""
         elif isinstance(error, asyncio.CancelledError):
-            event, state, detail = RunFinished(run.id, at, CellStatus.CANCELLED), RunState.CANCELLED, ""
+            event, state, detail = (
+                RunFinished(run.id, at, CellStatus.CANCELLED, reason),
+                RunState.CANCELLED,
+                reason or "",
+            )
         else:
             said, trace, agent, path = self._backend.failure(error)
             event = RunFinished(run.id, at, CellStatus.FAILED, None, said, trace, agent, path)
@@ -515,6 +579,8 @@ class RunSupervisor:
         try:
             for closing in self._backend.closing(event):
                 self._hub.event(closing)
+            if self.budget:
+                self.budget.count(self._hub.transcript.runs[-1], (), self._hub.models)
             self._hub.end()
             if not self._cancelling:  # a cancel must not wait for slow callbacks
                 with contextlib.suppress(asyncio.CancelledError):
@@ -569,6 +635,8 @@ class RunSupervisor:
         """Follow questions and grants that came or went: the state says whether the run waits for a person."""
         self._hub.tell_agents()
         waiting = self.questions.of_run
+        if self.budget:
+            self.budget.waits(bool(waiting))
         if waiting and self.state in (RunState.RUNNING, RunState.WAITING):
             self._set_state(RunState.WAITING, f"{waiting[0].agent} asks: {waiting[0].text}".strip())
         elif not waiting and self.state is RunState.WAITING:

@@ -14,7 +14,20 @@ from typing import Protocol
 from ..core.model import AgentInfo, AgentStatus, Cell, RunInfo, RunState
 from ..core.patches import CellFinished, CellStarted, Patch, RunChanged, TextDelta
 from ..core.transcript import Transcript
-from .protocol import PROTOCOL_VERSION, AgentRow, Frame, Op, ReplayRow, Snapshot, cell_head, cell_whole, digest, run_row
+from .protocol import (
+    PROTOCOL_VERSION,
+    AgentRow,
+    BudgetRow,
+    Frame,
+    Op,
+    ReplayRow,
+    Snapshot,
+    StateOp,
+    cell_head,
+    cell_whole,
+    digest,
+    run_row,
+)
 
 COUNT_HELD_EVERY_S = 0.25
 """Seconds between two counts of the text behind closed gates: nobody reads them faster."""
@@ -36,6 +49,21 @@ class Player(Protocol):
     def paused(self) -> bool: ...
     @property
     def speed(self) -> float: ...
+
+
+class Use(Protocol):
+    """What a run has used of one of its limits; `Spending` is one."""
+
+    @property
+    def unit(self) -> str: ...
+    @property
+    def spent(self) -> float: ...
+    @property
+    def limit(self) -> float: ...
+    @property
+    def about(self) -> bool: ...
+    @property
+    def at_least(self) -> bool: ...
 
 
 class Gate(Protocol):
@@ -65,6 +93,8 @@ class FrameSource(Protocol):
     def held(self) -> Mapping[str, int]: ...
     @property
     def cannot_say(self) -> str: ...
+    @property
+    def budget(self) -> Iterable[Use]: ...
     @property
     def replay(self) -> Player | None: ...
     @property
@@ -195,7 +225,10 @@ class FrameBuilder:
 
     def _state(self) -> list[Op]:
         """The state of the run; for a replay, where it stands, too."""
-        ops: list[Op] = [{"op": "state", "state": self._source.state.value, "detail": self._source.detail}]
+        state: StateOp = {"op": "state", "state": self._source.state.value, "detail": self._source.detail}
+        if self._source.budget:
+            state["budget"] = _budget_rows(self._source.budget)
+        ops: list[Op] = [state]
         if self._source.replay is not None:
             ops.append({"op": "replay", "replay": _replay_row(self._source.replay)})
         return ops
@@ -227,6 +260,7 @@ class FrameBuilder:
             "cannot_say": self._source.cannot_say,
             "state": self._source.state.value,
             "detail": self._source.detail,
+            "budget": _budget_rows(self._source.budget),
             "agents": self._rows(self._counts()),
             "runs": [run_row(run) for run in transcript.runs],
             "settled": [cell_whole(cell) for cell in transcript.settled],
@@ -269,6 +303,13 @@ def _append(cell_id: str, text: _Text) -> Op:
     """The part of a cell's text that has not gone out yet."""
     at = text.sent
     return {"op": "append", "id": cell_id, "at": at, "text": text.take()}
+
+
+def _budget_rows(budget: Iterable[Use]) -> list[BudgetRow]:
+    return [
+        {"unit": use.unit, "spent": use.spent, "limit": use.limit, "about": use.about, "at_least": use.at_least}
+        for use in budget
+    ]
 
 
 def _replay_row(replay: Player) -> ReplayRow:

@@ -51,12 +51,25 @@ class AgentsOp(TypedDict):
     agents: list[AgentRow]
 
 
+class BudgetRow(TypedDict):
+    """What the run has used of one limit, whose `unit` is "tokens", "usd" or "seconds". `about` says that a part is
+    estimated, `at_least` that a part is missing."""
+
+    unit: str
+    spent: float
+    limit: float
+    about: bool
+    at_least: bool
+
+
 class StateOp(TypedDict):
-    """The run's state as a word, and a sentence beside it, which may be empty."""
+    """The run's state as a word, and a sentence beside it, which may be empty. `budget` is there if runs have
+    limits."""
 
     op: Literal["state"]
     state: str
     detail: str
+    budget: NotRequired[list[BudgetRow]]
 
 
 class CellOp(TypedDict):
@@ -202,6 +215,7 @@ class Snapshot(TypedDict):
     cannot_say: str
     state: str
     detail: str
+    budget: list[BudgetRow]
     agents: list[AgentRow]
     runs: list[dict[str, Any]]
     settled: list[dict[str, Any]]

@@ -88,7 +88,7 @@ class Stage:
         self.switches = Switches(lambda: self.feed.agents, self.gate.is_open, self._flip)
         self.state, self.detail, self.replay, self.questions = RunState.IDLE, "", None, ()
         self.grants: tuple[tuple[str, str, str], ...] = ()
-        self.cannot_say = ""
+        self.cannot_say, self.budget = "", ()
         self.frames: list[tuple[float, Frame]] = []
         self.sinks: list[Callable[[Any], None]] = []
         self.batcher = Batcher(self, self._sent, lambda: self.loop, "A team")  # type: ignore[arg-type, return-value]

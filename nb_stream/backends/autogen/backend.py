@@ -31,7 +31,7 @@ except ImportError as error:
 from ...concurrency.clock import now
 from ...concurrency.guarded_calls import attempt, attempted
 from ...core import think_tags
-from ...core.model import USER, AgentInfo, Chunk, Event, Notice, RunFinished
+from ...core.model import USER, AgentInfo, Chunk, Event, ModelCalls, Notice, RunFinished
 from ...errors import AlreadyRunningError, EmptyTaskError, StateError, UntestedVersionWarning
 from ..base import Ability, Backend, Failure, Handoff, HumanInput, Item, Outcome
 from ..stand_in import StandIn
@@ -189,6 +189,8 @@ class AutoGenBackend(Backend):
                     async for message in stream:
                         if is_a(message, TaskResult) or is_a(message, OwnRunResult):
                             result = message.result if is_a(message, OwnRunResult) else message
+                            if is_a(result, TaskResult) and result.stop_reason is None and (reason := self.used_up()):
+                                result = result.model_copy(update={"stop_reason": reason})
                             yield Outcome(result, getattr(result, "stop_reason", None))
                             continue
                         message_id = id_of(message)
@@ -252,7 +254,7 @@ class AutoGenBackend(Backend):
         with contextlib.ExitStack() as stack:
             steers = self._steering
             stops = self._stops = stopping.Stops(
-                lambda team: "" if turns.elsewhere(team) else self._stop_reason, steers.is_void
+                lambda team: "" if turns.elsewhere(team) else self._stop_reason or self.used_up(), steers.is_void
             )
             stack.callback(stops.remove)
             await stops.install(self._teams)
@@ -316,9 +318,15 @@ class AutoGenBackend(Backend):
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
-    def request_stop(self, reason: str = "") -> None:
-        """Let the run end after the current turn."""
+    def request_stop(self, reason: str = "", *, now: bool = False) -> None:
+        """Let the run end after the current turn. With `now`, cut the turns that are being written."""
         self._stop_reason = reason or stopping.STOPPED
+        if now:
+            self._steering.end()
+
+    def spending(self) -> Iterable[ModelCalls]:
+        """The model calls whose messages have not come."""
+        return self._calls.spending()
 
     def say(self, words: Any, *, now: bool) -> None:
         """Give the team a text or messages after its turn. With `now`, cut the turns that are being written."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from autogen_core.models import CreateResult, RequestUsage
@@ -39,6 +39,12 @@ class Listener(Protocol):
     @property
     def is_at_work(self) -> Callable[[], bool]:
         """A function that says whether a call that is made now belongs to a turn of the run."""
+
+    def began(self, hearing: Hearing, said: Sequence[str]) -> None:
+        """A call begins. Pieces of its text are added to `said` as they come."""
+
+    def over(self, hearing: Hearing) -> None:
+        """A call is over, in whatever way."""
 
     def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
         """A call of `client` has returned its result."""
@@ -71,7 +77,11 @@ class ModelClientProxy(Proxy):
             return await self._real.create(*args, **options)
         hearing = Hearing()
         hearing.given = args[0] if args else options.get("messages")
-        result = await (shielded(self._real, hearing) or self._real).create(*args, **options)
+        self._listener.began(hearing, ())
+        try:
+            result = await (shielded(self._real, hearing) or self._real).create(*args, **options)
+        finally:
+            self._listener.over(hearing)
         self._listener.ended(self._real, result, hearing)
         return result
 
@@ -99,17 +109,21 @@ class ModelClientProxy(Proxy):
             stream = channel.read(client.create(*args, **options))
         else:
             stream = channel.read(_drained(client.create_stream(*args, **options), hearing, channel.tell))
-        said: list[str] | None = []
+        text: list[str] = []
+        said: list[str] | None = text
+        self._listener.began(hearing, text)
         try:
             async with closing(stream):
                 async for item in stream:
                     if isinstance(item, CreateResult):
                         said = None
+                        self._listener.over(hearing)
                         self._listener.ended(self._real, item, hearing)
                     elif said is not None and isinstance(item, str):
                         said.append(item)
                     yield item
         finally:
+            self._listener.over(hearing)
             if said:
                 self._listener.broken_off(hearing, "".join(said))
         if hearing.refused:

@@ -61,6 +61,7 @@ class HeardCalls:
         self.unable = unable
         self._cuts: list[_Cut] = []
         self._uncounted: list[_OpenCall] = []
+        self._under_way: dict[Hearing, tuple[_Listener, int, Sequence[str]]] = {}  # with the estimated prompt tokens
         self._notices: list[str] = []
         self._proxies = contextlib.ExitStack()
 
@@ -151,6 +152,23 @@ class HeardCalls:
         self._uncounted.clear()
         return [ModelCalls(*who, now(), sum(usages, Usage()), len(usages)) for who, usages in own.items()]
 
+    def spending(self) -> list[ModelCalls]:
+        """The calls whose messages have not come, with their usage. It is estimated for those that are under way."""
+        ended = [ModelCalls(call.name, call.path, 0.0, call.usage) for call in self._uncounted]
+        return ended + [
+            ModelCalls(who.name, who.path, 0.0, Usage(asked, _tokens("".join(said)), about=True))
+            for who, asked, said in self._under_way.values()
+        ]
+
+    def began(self, listener: _Listener, hearing: Hearing, said: Sequence[str]) -> None:
+        """A call begins, whose text comes into `said`."""
+        asked = tried(lambda: _estimated(hearing.given).prompt_tokens, 0)
+        self._under_way[hearing] = listener, asked, said
+
+    def over(self, hearing: Hearing) -> None:
+        """A call is not under way any more."""
+        self._under_way.pop(hearing, None)
+
     def notices(self, last: bool = False) -> list[str]:
         """The sentences for the reader since the last call. With `last`, answers that became no message count, too."""
         notices, self._notices = self._notices, []
@@ -196,6 +214,12 @@ class _Listener:
     @property
     def unable(self) -> bool:
         return self.path in self._calls.unable
+
+    def began(self, hearing: Hearing, said: Sequence[str]) -> None:
+        self._calls.began(self, hearing, said)
+
+    def over(self, hearing: Hearing) -> None:
+        self._calls.over(hearing)
 
     def ended(self, client: Any, result: CreateResult, hearing: Hearing) -> None:
         self._calls.ended(self, client, result, hearing)

@@ -61,7 +61,7 @@ class Steering:
 
     def __init__(self) -> None:
         self._words: list[BaseChatMessage] = []
-        self._urgent = False
+        self._urgent = self._ends = False
         self._turns: set[_Turn] = set()
         self._void: set[str] = set()  # ids of the empty answers of turns that were cut
         self._containers: list[Any] = []
@@ -80,10 +80,26 @@ class Steering:
         for turn in list(self._turns):
             turn.cut()
 
+    def end(self) -> None:
+        """Cut the turns at work, and end the run: somebody has wished it to stop."""
+        self._ends = True
+        self.cut()
+
     def take(self) -> list[BaseChatMessage]:
         """The messages that the team did not get yet. They are forgotten here."""
-        words, self._words, self._urgent = self._words, [], False
+        words, self._words, self._urgent = self._words, [], self._ends
         return words
+
+    def empty(self, source: str) -> TextMessage:
+        """An empty answer."""
+        empty = TextMessage(content="", source=source)
+        self._void.add(id_of(empty))
+        return empty
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the run is to end before another turn begins."""
+        return self._ends
 
     def is_void(self, messages: Sequence[Any]) -> bool:
         """Whether these messages are the empty answer of a turn that was cut."""
@@ -154,9 +170,7 @@ class Steering:
             except TurnCut:
                 agent = private_runtime.agent_of_container(container)
                 await cleaned(container)
-                empty = TextMessage(content="", source=agent.name)
-                self._void.add(id_of(empty))
-                await private_runtime.answer_manager(team, container, empty)
+                await private_runtime.answer_manager(team, container, self.empty(agent.name))
 
         return on_message
 
@@ -230,6 +244,9 @@ class _ManagerHook:
     def _going_on(self, inner: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         async def go_on(cancellation_token: CancellationToken) -> None:
             if not self._elsewhere(self._team):
+                last = [self._steering.empty("nb_stream")] if self._steering.is_ending else []
+                if last and await private_runtime.is_ended_by(self._manager, last):
+                    return
                 words = self._steering.take()
                 if words and await private_runtime.give(self._manager, words, cancellation_token):
                     return  # the termination condition has ended the run

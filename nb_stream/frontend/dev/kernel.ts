@@ -5,6 +5,7 @@ import { codePoints, digest } from "../src/protocol/code_points";
 import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/protocol/model";
 import {
   type AgentRow,
+  type BudgetRow,
   type Command,
   type Frame,
   type Op,
@@ -17,6 +18,7 @@ export class ScriptedKernel {
   title = "Trip planners";
   caution = "";
   cannotSay = "";
+  budget: BudgetRow[] = [];
   state: RunState = "idle";
   detail = "";
   agents: AgentRow[] = [];
@@ -87,6 +89,7 @@ export class ScriptedKernel {
       title,
       caution,
       cannot_say: this.cannotSay,
+      budget: this.budget,
       state,
       detail,
       agents,
@@ -134,7 +137,8 @@ export class ScriptedKernel {
   setState(state: RunState, detail = ""): Frame {
     this.state = state;
     this.detail = detail;
-    return this.send({ op: "state", state, detail });
+    const budget = this.budget.length > 0 ? { budget: this.budget } : {};
+    return this.send({ op: "state", state, detail, ...budget });
   }
 
   setReplay(changes: Partial<ReplayRow> = {}): Frame {

@@ -58,9 +58,21 @@ export function texts(el: Element, selector: string): string[] {
 
 /** The state of a store, in the form of `shownBy(kernel)`. */
 export function shown(store: Store): unknown {
-  const { title, caution, cannotSay, state, detail, agents, runs, settled, replay } = store;
+  const { title, caution, cannotSay, budget, state, detail, agents, runs, settled, replay } = store;
   const live = [...store.live.values()].map(({ head, text }) => ({ ...head, text }));
-  return plain({ title, caution, cannot_say: cannotSay, state, detail, agents, runs, settled, live, replay });
+  return plain({
+    title,
+    caution,
+    cannot_say: cannotSay,
+    budget,
+    state,
+    detail,
+    agents,
+    runs,
+    settled,
+    live,
+    replay,
+  });
 }
 
 export function shownBy(kernel: ScriptedKernel): unknown {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { open } from "../src/index";
 import { ANNOUNCE_AFTER_MS } from "../src/views/header/announcer";
-import { mount, one, painted } from "./helpers";
+import { all, mount, one, painted } from "./helpers";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -208,4 +208,26 @@ test("other widgets of the page can read the transcript along", () => {
   kernel.write("c2", " and sky");
   expect(heard).toHaveBeenCalledTimes(5);
   controller.abort();
+});
+
+test("the header shows how far a budget is, and nothing if runs have no limits", async () => {
+  const bare = mount(new ScriptedKernel());
+  expect(one(bare.el, ".nbs-budget").hidden).toBe(true);
+  bare.close();
+  const kernel = new ScriptedKernel();
+  const row = { limit: 5000, about: false, at_least: false };
+  kernel.budget = [{ ...row, unit: "tokens", spent: 1234 }];
+  const shown = mount(kernel);
+  const parts = () => all(shown.el, ".nbs-budget-part").map(({ textContent }) => textContent);
+  expect(parts()).toEqual(["1,234 of 5,000 tokens"]);
+  kernel.budget = [
+    { ...row, unit: "tokens", spent: 5214, about: true },
+    { ...row, unit: "usd", spent: 0.0213, limit: 0.1, at_least: true },
+    { ...row, unit: "seconds", spent: 12.7, limit: 60 },
+  ];
+  kernel.setState("running");
+  await painted();
+  expect(parts()).toEqual(["about 5,214 of 5,000 tokens", "at least $0.021 of $0.10", "12 of 60 s"]);
+  expect(all(shown.el, ".nbs-used-up").length).toBe(1);
+  shown.close();
 });

@@ -9,6 +9,7 @@ import { cellOf, checkedRow, headOf, runOf } from "../protocol/checked";
 import { type Cell, isActive, isUnfinished, type RunInfo, type RunState } from "../protocol/model";
 import {
   type AgentRow,
+  type BudgetRow,
   type Frame,
   type Op,
   PROTOCOL_VERSION,
@@ -39,6 +40,7 @@ export class Store {
   title = "";
   caution = "";
   cannotSay = "";
+  budget: readonly BudgetRow[] = [];
   state: RunState = "idle";
   detail = "";
   notice = "";
@@ -218,6 +220,7 @@ export class Store {
         this.#changes.push({ what: "agents" });
         return true;
       case "state":
+        this.budget = op.budget ?? [];
         if (op.state === "running" && !isActive(this.state)) this.notice = "";
         this.state = op.state;
         this.detail = op.detail;
@@ -314,6 +317,7 @@ export class Store {
     this.title = snapshot.title;
     this.caution = snapshot.caution;
     this.cannotSay = snapshot.cannot_say;
+    this.budget = snapshot.budget;
     this.state = snapshot.state;
     this.detail = snapshot.detail;
     this.agents = snapshot.agents.map(checkedRow);

@@ -2,7 +2,7 @@
 
 import type { Usage } from "../protocol/model";
 
-const NUMBER_FORMAT = new Intl.NumberFormat("en");
+export const NUMBER_FORMAT = new Intl.NumberFormat("en");
 // Made once, because making a formatter costs more than formatting with it.
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DATE_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });

@@ -30,10 +30,21 @@ export interface AgentsOp {
   agents: AgentRow[];
 }
 
+/** What the run has used of one limit. `about`: a part is estimated. `at_least`: a part is missing. */
+export interface BudgetRow {
+  unit: "tokens" | "usd" | "seconds";
+  spent: number;
+  limit: number;
+  about: boolean;
+  at_least: boolean;
+}
+
 export interface StateOp {
   op: "state";
   state: RunState;
   detail: string;
+  /** Missing if runs have no limits. */
+  budget?: BudgetRow[];
 }
 
 export interface CellOp {
@@ -146,6 +157,7 @@ export interface Snapshot {
   seq: number;
   title: string;
   caution: string;
+  budget: BudgetRow[];
   /** Why the team takes no words in mid-run; empty if it takes them. */
   cannot_say: string;
   state: RunState;

@@ -9,6 +9,7 @@ import { plain, setText } from "../../dom/safe_text";
 import { asName } from "../../protocol/code_points";
 import type { RunState } from "../../protocol/model";
 import { AgentSwitch } from "./agent_switch";
+import { Budget } from "./budget";
 
 /** A sign for each state, so that readers can tell the states apart without colours. */
 const CUES = new Map<RunState, string>([
@@ -34,6 +35,7 @@ export class Header {
   #allLabel = h("label", "nbs-all", this.#all, "All");
   #list = h("ul", "nbs-agents");
   #agents: HTMLElement;
+  #budget = new Budget();
   #caution = h("p", "nbs-caution");
   #boxes = new Map<string, AgentSwitch>();
   #teams = new Map<string, [HTMLElement, HTMLElement]>();
@@ -47,7 +49,7 @@ export class Header {
     setShortcut(this.#all, "b");
     this.#agents.addEventListener("keydown", (event) => this.#move(event));
     setGroup(this.#agents, connection.hasKernel ? "Stream tokens of" : "Agents");
-    this.el.append(this.heading, this.#agents, this.#caution);
+    this.el.append(this.heading, this.#budget.el, this.#agents, this.#caution);
   }
 
   update(): void {
@@ -58,6 +60,7 @@ export class Header {
     setText(this.#detail, store.detail);
     this.#detail.title = plain(store.detail);
     this.#pill.dataset.state = store.state;
+    this.#budget.update(store.budget);
     setText(this.#caution, store.caution);
     this.#caution.hidden = store.caution === "";
     this.#updateAgents();
