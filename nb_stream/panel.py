@@ -48,6 +48,7 @@ from .wire.commands import (
     Reset,
     Resync,
     Revoke,
+    SendEarlier,
     SendModule,
     SendSavedOutput,
     SendState,
@@ -383,6 +384,9 @@ class TeamPanel(FrameWidget):
                     steer(self.stream.replay, act, value)
             case Resync():
                 self._batcher.resync()
+            case SendEarlier(before):
+                if (piece := self._batcher.earlier(before)) is not None:
+                    self.send_beside(piece)
             case SendSavedOutput(parts):
                 if (saved := self._static.now(parts)) is not None:
                     self.send_beside(saved)

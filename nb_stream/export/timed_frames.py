@@ -101,7 +101,7 @@ def still(transcript: Transcript, title: str = "") -> TimedFrames:
     if last := transcript.runs[-1:]:
         source.state, source.detail = _state_of(last[0].status, last[0].stop_reason or "")
     builder.next(0.0)  # the text of cells that are being written goes out
-    return {"start": builder.snapshot(), "frames": []}
+    return {"start": builder.snapshot(whole=True), "frames": []}
 
 
 class FrameRecorder:

@@ -17,7 +17,7 @@ from ..core.model import AgentStatus
 from ..core.patches import Patch
 from .flow_control import FRAME_INTERVAL_S, FlowControl
 from .frame_builder import FrameBuilder, FrameSource
-from .protocol import Frame, Snapshot
+from .protocol import EarlierOp, Frame, Snapshot
 
 MAX_FRAMES_PER_S = 30
 """Frames in any second, first tokens included."""
@@ -122,7 +122,7 @@ class Batcher:
             self._schedule()
 
     def snapshot(self) -> Snapshot:
-        """Everything that a view needs when it opens. Any thread may call it."""
+        """What a view needs when it opens. Any thread may call it."""
         slowed = self._slowed
         with self._lock:
             self._pace.forget()
@@ -130,6 +130,11 @@ class Batcher:
         if slowed and (loop := self._running()[0]) is not None:
             loop.call_soon_threadsafe(self._schedule)
         return snapshot
+
+    def earlier(self, before: int) -> EarlierOp | None:
+        """The finished cells that stand next before the index `before`; None if there are none."""
+        with self._lock:
+            return self._frames.earlier(before)
 
     @property
     def _slowed(self) -> bool:

@@ -107,6 +107,13 @@ class Resync:
 
 
 @dataclass(frozen=True)
+class SendEarlier:
+    """Send finished cells that stand before the cell with the index `before`, the nearest ones."""
+
+    before: int
+
+
+@dataclass(frozen=True)
 class Acknowledge:
     """Tell the kernel that the page has painted all frames up to `seq`."""
 
@@ -158,6 +165,7 @@ Command = Union[
     Revoke,
     Steer,
     Resync,
+    SendEarlier,
     Acknowledge,
     Hello,
     Detour,
@@ -179,6 +187,7 @@ COMMANDS: dict[str, type[Command]] = {
     "revoke": Revoke,
     "replay": Steer,
     "resync": Resync,
+    "earlier": SendEarlier,
     "ack": Acknowledge,
     "hello": Hello,
     "detour": Detour,

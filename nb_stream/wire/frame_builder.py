@@ -18,6 +18,7 @@ from .protocol import (
     PROTOCOL_VERSION,
     AgentRow,
     BudgetRow,
+    EarlierOp,
     Frame,
     Op,
     ReplayRow,
@@ -34,6 +35,18 @@ COUNT_HELD_EVERY_S = 0.25
 
 WHOLE_TEXT_UP_TO = 1000
 """Code points up to which a finished cell always carries its text, so that a lost append heals without asking."""
+
+SNAPSHOT_CELLS = 100
+"""Finished cells in a snapshot, at most: what a reader sees first, and some screens more."""
+
+PIECE_CELLS = 500
+"""Finished cells in one of the pieces that follow, at most."""
+
+PIECE_BYTES = 200_000
+"""Bytes of UTF-8, about, of the finished cells in a snapshot or in a piece. A longer cell is a piece by itself."""
+
+HEAD_BYTES = 400
+"""Bytes of a cell without its text, about."""
 
 
 class Player(Protocol):
@@ -216,12 +229,32 @@ class FrameBuilder:
         self.state = False
         return self._numbered(self._state())
 
-    def snapshot(self) -> Snapshot:
-        """Everything as of the last frame. Some of it may be newer, if a later frame may tell it again without harm.
+    def snapshot(self, whole: bool = False) -> Snapshot:
+        """What a page needs first, as of the last frame; everything if `whole` is set. Some of it may be newer, if a
+        later frame may tell it again without harm.
 
         The snapshot does not contain text that has not gone out yet, so that the offsets of later appends fit.
         """
-        return self._snapshot(self._seq)
+        return self._snapshot(self._seq, whole)
+
+    def earlier(self, before: int) -> EarlierOp | None:
+        """The finished cells that stand next before the index `before`; None if there are none."""
+        end = min(before, len(self._transcript.settled))
+        index, size = self._reach(end, PIECE_CELLS)
+        if index >= end:
+            return None
+        cells = [cell_whole(cell) for cell in self._transcript.settled[index:end]]
+        return {"op": "earlier", "seq": self._seq, "index": index, "cells": cells, "bytes": size}
+
+    def _reach(self, end: int, cells: int) -> tuple[int, int]:
+        """From which index on finished cells are sent together up to `end`, and their bytes, about."""
+        index, size = max(0, end), 0
+        while index > 0 and end - index < cells:
+            more = HEAD_BYTES + len(self._transcript.settled[index - 1].text.encode("utf-8", "replace"))
+            if size and size + more > PIECE_BYTES:
+                break
+            index, size = index - 1, size + more
+        return index, size
 
     def _state(self) -> list[Op]:
         """The state of the run; for a replay, where it stands, too."""
@@ -250,8 +283,9 @@ class FrameBuilder:
         ops.append({"op": "settle", "index": index, "cell": whole, "length": len(cell.text), "digest": total})
         return ops
 
-    def _snapshot(self, seq: int) -> Snapshot:
+    def _snapshot(self, seq: int, whole: bool = False) -> Snapshot:
         transcript, replay = self._transcript, self._source.replay
+        first = 0 if whole else self._reach(len(transcript.settled), SNAPSHOT_CELLS)[0]
         return {
             "v": PROTOCOL_VERSION,
             "seq": seq,
@@ -263,7 +297,8 @@ class FrameBuilder:
             "budget": _budget_rows(self._source.budget),
             "agents": self._rows(self._counts()),
             "runs": [run_row(run) for run in transcript.runs],
-            "settled": [cell_whole(cell) for cell in transcript.settled],
+            "first": first,
+            "settled": [cell_whole(cell) for cell in transcript.settled[first:]],
             "live": [cell_whole(cell, cell.text[: self._texts[cell.id].sent]) for cell in transcript.live_cells],
             "replay": None if replay is None else _replay_row(replay),
         }

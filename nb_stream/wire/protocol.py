@@ -6,8 +6,9 @@ mirrors the names.
   resync.
 * A finished cell carries its text. If all of it was streamed before, the cell carries only the text's length and
   digest: a browser that lost a piece finds out by them and asks for a resync.
-* The `Snapshot` is everything at once. It is made only if a page asks for it: when a view opens, when a page reloads,
-  or when a page finds a gap.
+* The `Snapshot` is the state at once, with the newest of the finished cells. It is made only if a page asks for it:
+  when a view opens, when a page reloads, or when a page finds a gap. The page then asks for the cells before them,
+  piece by piece, the newest first (`EarlierOp`): so the end of a long session is there at once.
 
 Offsets and lengths count Unicode code points, not UTF-16 units. Digests are CRC-32 of the UTF-8 text.
 """
@@ -22,7 +23,7 @@ from ..core.model import Cell, RunInfo
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """The version of the protocol; kernel and browser must agree on it."""
 
 
@@ -129,6 +130,18 @@ class SnapshotOp(TypedDict):
     snapshot: Snapshot
 
 
+class EarlierOp(TypedDict):
+    """The finished `cells` from `index` on, as of frame `seq`, in answer to the command `earlier`. It comes in a frame
+    outside of the sequence: a page takes of it what it has been waiting for since its last snapshot. `bytes` is about
+    how many bytes of UTF-8 it takes."""
+
+    op: Literal["earlier"]
+    seq: int
+    index: int
+    cells: list[dict[str, Any]]
+    bytes: int
+
+
 class ModuleOp(TypedDict):
     """A part of the front end, in answer to the command `module`: `source` is an ES module. The panel itself comes in a
     frame of its own, outside of the sequence."""
@@ -186,6 +199,7 @@ Op = Union[
     TotalsOp,
     NoticeOp,
     SnapshotOp,
+    EarlierOp,
     ModuleOp,
     SavedOutputOp,
     ReplayOp,
@@ -203,8 +217,8 @@ class Frame(TypedDict):
 
 
 class Snapshot(TypedDict):
-    """The whole panel as of frame `seq`. Live cells have the text that was sent, without what a closed gate holds.
-    `caution` is a sentence that says what the controls cannot do in this kernel; it is empty if each of them acts at
+    """The panel as of frame `seq`. `settled` are the finished cells from the index `first` on. Live cells have the text
+    that was sent, without what a closed gate holds. `caution` is a sentence that says what the controls cannot do in this kernel; it is empty if each of them acts at
     once. `cannot_say` says why the team takes no words in mid-run; it is empty if it takes them. `replay` is None if a
     team runs."""
 
@@ -218,6 +232,7 @@ class Snapshot(TypedDict):
     budget: list[BudgetRow]
     agents: list[AgentRow]
     runs: list[dict[str, Any]]
+    first: int
     settled: list[dict[str, Any]]
     live: list[dict[str, Any]]
     replay: ReplayRow | None

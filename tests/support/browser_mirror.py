@@ -93,6 +93,9 @@ class BrowserMirror:
         self.agents = snapshot["agents"]
         self.state = snapshot["state"], snapshot["detail"]
         self.runs = {run["id"]: run for run in snapshot["runs"]}
+        assert snapshot["first"] == 0, (
+            "the mirror keeps to short sessions; tests/wire/test_both_halves.py has long ones"
+        )
         self.settled = list(snapshot["settled"])
         self.live = {cell["id"]: cell for cell in snapshot["live"]}
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nb_stream.core.model import CellKind, CellStatus, CodeResult, Message, Notice, RunFinished, RunStarted, RunState
 from nb_stream.wire.batcher import MAX_FRAMES_PER_S, MAX_TOTALS, TOTALS_AFTER_S, Batcher
 from nb_stream.wire.flow_control import FRAME_INTERVAL_S
-from nb_stream.wire.frame_builder import COUNT_HELD_EVERY_S, WHOLE_TEXT_UP_TO
+from nb_stream.wire.frame_builder import COUNT_HELD_EVERY_S, PIECE_BYTES, SNAPSHOT_CELLS, WHOLE_TEXT_UP_TO
 from nb_stream.wire.protocol import cell_whole, run_row
 from tests.support.browser_mirror import BrowserMirror, size, through_json
 from tests.support.random_runs import Author
@@ -581,3 +581,39 @@ def test_notices_of_the_transcript_and_of_commands_both_arrive() -> None:
     stage.loop.advance(0.1)
     assert opened.settled[0]["text"] == "The team was reset."
     assert opened.notices == ["That did not work."]
+
+
+# --- a long session comes in pieces --------------------------------------------------------------------------------
+
+
+def long_session(count: int, text: str) -> Stage:
+    """A stage on which so many messages were finished."""
+    stage = Stage("ann")
+    stage.take(RunStarted("r1", "Go.", 0.0))
+    for number in range(count):
+        stage.finish("ann", f"{number}: {text}", message_id=f"m{number}", turn=f"t{number}")
+    stage.loop.advance(1.0)
+    return stage
+
+
+@pytest.mark.parametrize(("count", "text"), [(3, "Short."), (2500, "Short."), (30, "漢字 " * 20_000)])
+def test_a_page_gets_the_end_of_a_session_at_once_and_all_of_it_in_pieces(count: int, text: str) -> None:
+    stage = long_session(count, text)
+    snapshot = stage.batcher.snapshot()
+    cells, before, pieces = snapshot["settled"], snapshot["first"], 0
+    assert len(cells) <= SNAPSHOT_CELLS
+    while before > 0:
+        piece = stage.batcher.earlier(before)
+        assert piece is not None
+        assert piece["index"] + len(piece["cells"]) == before
+        told = size({"v": 1, "seq": -1, "ops": [piece]})
+        assert told < 1.5 * piece["bytes"] + 1000
+        assert told < 1.5 * PIECE_BYTES or len(piece["cells"]) == 1
+        cells, before, pieces = [*piece["cells"], *cells], piece["index"], pieces + 1
+    assert cells == [cell_whole(cell) for cell in stage.transcript.settled]
+    assert pieces == {3: 0, 2500: 5, 30: 29}[count]
+
+
+@pytest.mark.parametrize("before", [0, -5])
+def test_nothing_stands_before_the_first_message(before: int) -> None:
+    assert long_session(3, "Short.").batcher.earlier(before) is None

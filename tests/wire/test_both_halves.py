@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from nb_stream.wire.protocol import cell_whole, run_row
+from nb_stream.wire import frame_builder
+from nb_stream.wire.protocol import PROTOCOL_VERSION, cell_whole, run_row
 from tests.support.browser_mirror import through_json
 from tests.support.paths import FRONTEND
 from tests.support.random_runs import Author
@@ -90,8 +91,14 @@ class Line:
         batcher = self._stage.batcher
         if command["type"] == "resync":
             return batcher.resync
+        if command["type"] == "earlier":
+            return lambda: self._send_earlier(command["before"])
         assert command["type"] == "ack"
         return lambda: batcher.acknowledged(command["page"], command["seq"])
+
+    def _send_earlier(self, before: int) -> None:
+        if (piece := self._stage.batcher.earlier(before)) is not None:
+            self.send({"v": PROTOCOL_VERSION, "seq": -1, "ops": [piece]})
 
     def _fate(self, delay: Callable[[], None]) -> int:
         """How often something arrives now."""
@@ -144,8 +151,14 @@ def shows_all(pages: Pages, stage: Stage, line: Line) -> bool:
     )
 
 
-def test_a_line_that_drops_doubles_and_reorders_ends_with_the_kernels_transcript(pages: Pages) -> None:
-    for seed in range(SEEDS):
+@pytest.mark.parametrize("snapshots", ["whole", "in pieces"])
+def test_a_line_that_drops_doubles_and_reorders_ends_with_the_kernels_transcript(
+    pages: Pages, snapshots: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if snapshots == "in pieces":
+        monkeypatch.setattr(frame_builder, "SNAPSHOT_CELLS", 2)
+        monkeypatch.setattr(frame_builder, "PIECE_CELLS", 3)
+    for seed in range(SEEDS // 2):
         stage, line = play(pages, seed)
         for _ in range(10):  # a page may be out of luck several times in a row
             rest(stage, line, 20.0)

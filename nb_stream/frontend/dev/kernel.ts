@@ -31,6 +31,9 @@ export class ScriptedKernel {
   commands: Command[] = [];
   /** Whether the kernel answers a resync. */
   answers = true;
+  /** How many finished cells a snapshot holds, and how many each of the pieces before it. */
+  newest = Number.POSITIVE_INFINITY;
+  piece = 500;
   /** Gives the source of a module. Without it, the browser waits in vain. */
   moduleSource: ((name: string) => Promise<string>) | undefined;
   /** Sends a frame. A test can put a bad connection here. */
@@ -53,6 +56,7 @@ export class ScriptedKernel {
       const command = content as Command;
       this.commands.push(command);
       if (command.type === "resync" && this.answers) this.sendSnapshot();
+      if (command.type === "earlier" && this.answers) this.sendEarlier(command.before);
       if (command.type === "module") {
         const { name } = command;
         void this.moduleSource?.(name).then((source) => this.send({ op: "module", name, source }));
@@ -80,7 +84,9 @@ export class ScriptedKernel {
   }
 
   snapshot(): Snapshot {
-    const { seq, title, caution, state, detail, agents, runs, settled } = this;
+    const { seq, title, caution, state, detail, agents, runs } = this;
+    const first = Math.max(0, this.settled.length - this.newest);
+    const settled = this.settled.slice(first);
     const live = [...this.live.values()];
     const { replay } = this;
     return structuredClone({
@@ -94,6 +100,7 @@ export class ScriptedKernel {
       detail,
       agents,
       runs,
+      first,
       settled,
       live,
       replay,
@@ -104,6 +111,14 @@ export class ScriptedKernel {
     const snapshot = this.snapshot();
     snapshot.seq++;
     return this.send({ op: "snapshot", snapshot });
+  }
+
+  /** Send the piece of finished cells before the index `before`. */
+  sendEarlier(before: number): void {
+    const index = Math.max(0, before - this.piece);
+    const cells = structuredClone(this.settled.slice(index, before));
+    const op: Op = { op: "earlier", seq: this.seq, index, cells, bytes: 1 };
+    this.deliver({ v: PROTOCOL_VERSION, seq: -1, ops: [op] });
   }
 
   sendTotals(): Frame {

@@ -203,7 +203,7 @@ describe("a frame that asks whether it is painted", () => {
   }
 
   function ask(kernel: ScriptedKernel): number {
-    const frame = { v: 1, seq: ++kernel.seq, ops: [], ack: true };
+    const frame = { v: 2, seq: ++kernel.seq, ops: [], ack: true };
     kernel.emit(frame);
     return frame.seq;
   }

@@ -3,21 +3,22 @@ import { ScriptedKernel } from "../dev/kernel";
 import { all, type Mounted, mount, one, painted as paintedOnce } from "./helpers";
 
 /** The panel's observers of sizes. Browsers call them when the page is laid out; here, each frame does. */
-const sizes = new Set<() => void>();
+const sizes = new Set<(entries: []) => void>();
 vi.stubGlobal(
   "ResizeObserver",
   class {
-    constructor(told: () => void) {
+    constructor(told: (entries: []) => void) {
       sizes.add(told);
     }
     observe(): void {}
+    unobserve(): void {}
     disconnect(): void {}
   },
 );
 
 async function painted(): Promise<void> {
   await paintedOnce();
-  for (const told of sizes) told();
+  for (const told of sizes) told([]);
 }
 
 let kernel: ScriptedKernel;

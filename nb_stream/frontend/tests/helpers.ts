@@ -76,7 +76,7 @@ export function shown(store: Store): unknown {
 }
 
 export function shownBy(kernel: ScriptedKernel): unknown {
-  const { v: _, seq: __, ...rest } = kernel.snapshot();
+  const { v: _, seq: __, first: ___, ...rest } = kernel.snapshot();
   return plain(rest);
 }
 

@@ -16,7 +16,7 @@ async function evaluated() {
 }
 
 const source = (kernel: ScriptedKernel) =>
-  kernel.emit({ v: 1, seq: -1, ops: [{ op: "module", name: NAME, source: "the panel" }] });
+  kernel.emit({ v: 2, seq: -1, ops: [{ op: "module", name: NAME, source: "the panel" }] });
 const asked = (kernel: ScriptedKernel) =>
   kernel.commands.flatMap((command) =>
     command.type === "module" && command.name.startsWith("panel.") ? [command.name] : [],

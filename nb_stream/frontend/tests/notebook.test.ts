@@ -58,7 +58,7 @@ const asked = () =>
 const part = (stamp: string, text: string) => ({ stamp, data: { "text/plain": text } });
 const elsewhere = ["It stands elsewhere.", "", ""].map((text) => ({ "text/plain": text }));
 const answer = (parts: SavedOutputOp["parts"]) =>
-  kernel.emit({ v: 1, seq: -1, ops: [{ op: "saved_output", place: 2, parts, elsewhere }] });
+  kernel.emit({ v: 2, seq: -1, ops: [{ op: "saved_output", place: 2, parts, elsewhere }] });
 
 test("what an update of the kernel did not reach is asked for and put in, whatever it says", () => {
   const { outputs, model } = notebook(`${MARK} 2.0.4`, `${MARK} 2.1.1`, `${MARK} 2.2.7`);

@@ -168,9 +168,9 @@ test("an operation that cannot be applied does not take the others with it", () 
 test("another version of the protocol is seen and not applied", () => {
   kernel.put("c1", "poet", "text", "x");
   const [frame] = frames();
-  expect(store.receive({ ...frame!, v: 2 })).toBe("mismatch");
+  expect(store.receive({ ...frame!, v: 3 })).toBe("mismatch");
   expect(store.settled).toEqual([]);
-  expect(store.foreignVersion).toBe(2);
+  expect(store.foreignVersion).toBe(3);
 });
 
 test("listeners hear which cells changed", () => {

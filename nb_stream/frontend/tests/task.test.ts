@@ -168,7 +168,7 @@ test("another version of the kernel is named with the remedy", async () => {
   kernel.emit({ v: 7, seq: 1, ops: [] });
   await painted();
   expect(one(panel.el, ".nbs-notice-text").textContent).toBe(
-    "This page shows nb_stream protocol 1, the kernel speaks 7: reload the page.",
+    "This page shows nb_stream protocol 2, the kernel speaks 7: reload the page.",
   );
 });
 

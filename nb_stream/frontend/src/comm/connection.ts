@@ -13,7 +13,7 @@ import { Formulas } from "../markdown/dom/formula_view";
 import type { Services } from "../markdown/dom/inline_view";
 import { safePolicy } from "../markdown/dom/policy";
 import { isActive } from "../protocol/model";
-import { type Command, type Frame, isSnapshot, type Op } from "../protocol/protocol";
+import { type Command, type EarlierOp, type Frame, isSnapshot, type Op } from "../protocol/protocol";
 import { CommLines } from "./comm_lines";
 import type { Model } from "./host_model";
 import { onKernelGone } from "./kernel_liveness";
@@ -38,6 +38,11 @@ const SILENCE_SENTENCE =
   "The kernel does not answer. It may be busy; if it has gone, run the cell that shows this panel again.";
 const GONE_SENTENCE = "The kernel cannot be reached: run the cell that shows this panel again.";
 const WISHES: readonly Command["type"][] = ["start", "stop", "cancel", "reset", "answer", "dismiss"];
+/** Milliseconds after which earlier cells that have not come are asked for again: the first pause, and the longest. */
+export const RETRY_EARLIER_MS = 3000;
+const RETRY_EARLIER_MAX_MS = 24_000;
+/** Bytes of earlier cells in a millisecond, at most: Jupyter servers drop messages if more than 1 MB comes in a second. */
+const EARLIER_BYTES_PER_MS = 600;
 /** Requests for a snapshot without an answer; then the panel waits until the kernel sends something. */
 const MAX_RESYNCS = 8;
 
@@ -68,6 +73,10 @@ export class Connection {
   #wishTimer = 0;
   #quietTimer = 0;
   #quiet = QUIET_MS;
+  #earlierTimer = 0;
+  #earlierPause = RETRY_EARLIER_MS;
+  /** Before which cell earlier ones are asked for now; 0 if none are. */
+  #askedBefore = 0;
   #paintFrame = 0;
   #paintTimer = 0;
   /** Whether the kernel has gone and has sent nothing since. */
@@ -122,6 +131,7 @@ export class Connection {
     this.#isLost = false;
     if (this.store.notice === SILENCE_SENTENCE) this.store.setNotice("");
     if (frame.seq < 0) {
+      for (const op of frame.ops) if (op.op === "earlier") this.#receiveEarlier(op);
       for (const heard of this.outOfBand) heard(frame.ops);
       return;
     }
@@ -148,6 +158,7 @@ export class Connection {
 
   /** Ask for a snapshot while the store lacks something. Once it lacks nothing, forget the request. */
   #heal(): void {
+    this.#fetchEarlier();
     if (!this.store.stale || this.store.foreignVersion !== null) {
       clearTimeout(this.#retryTimer);
       this.#retryTimer = this.#attempts = 0;
@@ -159,6 +170,28 @@ export class Connection {
       }, pause);
       this.send({ type: "resync" });
     }
+  }
+
+  #receiveEarlier(piece: EarlierOp): void {
+    const { awaited } = this.store;
+    this.store.receiveEarlier(piece);
+    if (this.store.awaited < awaited) this.#earlierPause = RETRY_EARLIER_MS;
+    this.#fetchEarlier(piece.bytes / EARLIER_BYTES_PER_MS);
+  }
+
+  /** Ask for the cells that the last snapshot left out, `pause` milliseconds from now, and again if they do not come. */
+  #fetchEarlier(pause = 0): void {
+    const { awaited } = this.store;
+    if (awaited === this.#askedBefore) return;
+    this.#askedBefore = awaited;
+    clearTimeout(this.#earlierTimer);
+    const ask = () => {
+      this.#earlierTimer = window.setTimeout(ask, this.#earlierPause);
+      this.#earlierPause = Math.min(2 * this.#earlierPause, RETRY_EARLIER_MAX_MS);
+      this.send({ type: "earlier", before: this.store.awaited });
+    };
+    if (awaited > 0 && pause > 0) this.#earlierTimer = window.setTimeout(ask, pause);
+    else if (awaited > 0) ask();
   }
 
   /** Ask for a snapshot if a run is under way and the kernel has fallen silent; the pauses grow. */
@@ -206,6 +239,7 @@ export class Connection {
   #rest(): void {
     clearTimeout(this.#wishTimer);
     clearTimeout(this.#quietTimer);
+    clearTimeout(this.#earlierTimer);
     this.#forgetPainting();
     clearTimeout(this.#gapTimer);
     clearTimeout(this.#retryTimer);

@@ -10,6 +10,7 @@ import { type Cell, isActive, isUnfinished, type RunInfo, type RunState } from "
 import {
   type AgentRow,
   type BudgetRow,
+  type EarlierOp,
   type Frame,
   type Op,
   PROTOCOL_VERSION,
@@ -22,7 +23,8 @@ import { LiveCell } from "./live_cell";
 
 export type Change =
   | { what: "snapshot" | "agents" | "switches" | "state" | "run" | "notice" | "version" }
-  | { what: "opened" | "appended" | "settled"; id: string };
+  | { what: "opened" | "appended" | "settled"; id: string }
+  | { what: "earlier"; count: number };
 
 /**
  * What became of a frame. A `held` frame waits for an earlier one. A `broken` frame was applied as far as it fits, and
@@ -49,7 +51,11 @@ export class Store {
   /** Where a replay stands, and by `performance.now()` when it stood there; null if this is no replay. */
   replay: ReplayRow | null = null;
   replayAt = 0;
+  /** The finished cells, without the first `missing` ones. */
   settled: Cell[] = [];
+  missing = 0;
+  /** How many of the first cells the kernel has not sent since the last snapshot. Some may be here since before. */
+  awaited = 0;
   readonly live = new Map<string, LiveCell>();
   /** The kernel's version of the protocol, if it differs from ours. */
   foreignVersion: number | null = null;
@@ -60,6 +66,9 @@ export class Store {
   #started = false;
   #held = new Map<number, Frame>();
   #index = new Map<string, number>();
+  /** The number of the last snapshot, and by their indices the cells that were awaited and ended again since then. */
+  #restored = -1;
+  #late = new Map<number, SettleOp>();
   #listeners = new Set<Listener>();
   #changes: Change[] = [];
 
@@ -99,7 +108,7 @@ export class Store {
   open(snapshot: Snapshot): Outcome {
     if (snapshot.v !== PROTOCOL_VERSION) return this.#mismatch(snapshot.v);
     this.#restore(snapshot);
-    this.#seq = snapshot.seq;
+    this.#seq = this.#restored = snapshot.seq;
     this.#started = true;
     this.#tell();
     return "applied";
@@ -121,6 +130,44 @@ export class Store {
     }
     this.#tell();
     return sound ? "applied" : "broken";
+  }
+
+  /**
+   * Take a piece of the cells that the last snapshot left out. The piece may be old or come twice: what is not awaited
+   * is left alone, and a cell that has ended again since then stays as it is.
+   */
+  receiveEarlier({ seq, index, cells }: EarlierOp): void {
+    const end = index + cells.length;
+    if (seq < this.#restored || end < this.awaited || index >= this.awaited) return;
+    const fresh: Cell[] = [];
+    for (let at = index; at < this.awaited; at++) {
+      const cell = this.#asEnded(at, cellOf(cells[at - index]!));
+      const place = at - this.missing;
+      if (place < 0) fresh.push(cell);
+      else if (!same(this.settled[place]!, cell)) {
+        this.settled[place] = cell;
+        this.#changes.push({ what: "settled", id: cell.id });
+      }
+    }
+    this.awaited = index;
+    if (fresh.length > 0) {
+      this.missing = index;
+      this.settled = [...fresh, ...this.settled];
+      this.#indexAll();
+      this.#changes.push({ what: "earlier", count: fresh.length });
+    }
+    this.#tell();
+  }
+
+  /** The awaited cell at `index` as the kernel has told it since its last snapshot. */
+  #asEnded(index: number, cell: Cell): Cell {
+    const late = this.#late.get(index);
+    if (!late) return cell;
+    const { text = cell.text, ...head } = headOf(late.cell);
+    const ended = { ...head, text };
+    const { length, digest } = settledText(ended);
+    if (length !== late.length || digest !== late.digest) this.stale = true;
+    return ended;
   }
 
   /** Stop waiting for the missing frame: apply the later ones as far as they fit, until the snapshot comes. */
@@ -149,10 +196,12 @@ export class Store {
     );
     const now = Date.now() / 1000; // the kernel's clock may differ from ours
     const cut = { status: "cut off", ended_at: now - known < 3600 ? Math.max(now, known) : known } as const;
-    const settle = (index: number, cell: Cell) =>
+    const settle = (place: number, cell: Cell) => {
+      const index = this.missing + place;
       this.#settle({ op: "settle", index, cell: { ...cell, ...cut }, length: 0, digest: 0 });
-    this.settled.forEach((cell, index) => {
-      if (isUnfinished(cell.status)) settle(index, cell);
+    };
+    this.settled.forEach((cell, place) => {
+      if (isUnfinished(cell.status)) settle(place, cell);
     });
     for (const { head, text } of this.live.values()) settle(this.settled.length, { ...head, text });
     for (const run of this.runs) if (run.ended_at === null) this.#putRun({ ...run, ...cut });
@@ -247,6 +296,7 @@ export class Store {
         return true;
       case "snapshot":
         this.#restore(op.snapshot);
+        this.#restored = this.#seq;
         return true;
     }
     // A newer kernel with the same version may send an operation that this page does not know: it shows nothing.
@@ -287,18 +337,21 @@ export class Store {
     const { id } = cell;
     const live = this.live.get(id);
     const known = this.#index.get(id);
-    if (op.index > this.settled.length || (known ?? op.index) !== op.index) return false;
-    if (op.index < this.settled.length && known === undefined) return false;
+    const place = op.index - this.missing;
+    if (op.index < this.awaited) this.#late.set(op.index, op);
+    if (place < 0) return true; // the cell comes with the earlier ones, and `late` says how it ended
+    if (place > this.settled.length || (known ?? place) !== place) return false;
+    if (place < this.settled.length && known === undefined) return false;
     let { text } = cell;
     let sound = true;
     if (text === undefined) {
-      const had = live ?? settledText(this.settled[op.index]);
+      const had = live ?? settledText(this.settled[place]);
       text = had.text;
       sound = had.length === op.length && had.digest === op.digest;
     }
     this.live.delete(id);
-    this.settled[op.index] = { ...cell, text };
-    this.#index.set(id, op.index);
+    this.settled[place] = { ...cell, text };
+    this.#index.set(id, place);
     this.#changes.push({ what: "settled", id });
     return sound;
   }
@@ -306,10 +359,14 @@ export class Store {
   #agrees(op: TotalsOp): boolean {
     const ids = Object.keys(op.live);
     return (
-      op.settled === this.settled.length &&
+      op.settled === this.missing + this.settled.length &&
       ids.length === this.live.size &&
       ids.every((id) => this.live.get(id)?.length === op.live[id])
     );
+  }
+
+  #indexAll(): void {
+    this.#index = new Map(this.settled.map((cell, place) => [cell.id, place]));
   }
 
   /** Take over a snapshot. Cells that did not change stay the same objects, so that views leave them alone. */
@@ -324,12 +381,19 @@ export class Store {
     this.runs = snapshot.runs.map(runOf);
     this.#putReplay(snapshot.replay ?? null);
     const before = this.settled;
-    this.settled = snapshot.settled.map((said, index) => {
+    const first = snapshot.first ?? 0;
+    const known = first - this.missing; // how many of the cells before the snapshot's are here, if there is no gap
+    const kept = known > 0 && known <= before.length ? before.slice(0, known) : [];
+    const fresh = snapshot.settled.map((said, place) => {
       const cell = cellOf(said);
-      const old = before[index];
+      const old = before[known + place];
       return old && same(old, cell) ? old : cell;
     });
-    this.#index = new Map(this.settled.map((cell, index) => [cell.id, index]));
+    this.settled = [...kept, ...fresh];
+    this.missing = first - kept.length;
+    this.awaited = first;
+    this.#late.clear();
+    this.#indexAll();
     const lives = new Map(this.live);
     this.live.clear();
     for (const { text, ...head } of snapshot.live.map(cellOf)) {

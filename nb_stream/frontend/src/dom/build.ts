@@ -132,14 +132,17 @@ export function focusTranscript(el: Element): void {
   focusOn(el.closest(".nbs-root")?.querySelector<HTMLElement>(".nbs-scroller"));
 }
 
-let mayBeSelected = true;
-document.addEventListener("selectionchange", () => {
-  mayBeSelected = true;
-});
+/** Whether text may be selected; undefined until the page's changes of the selection are heard. */
+let mayBeSelected: boolean | undefined;
 
 /** The selection, if text is selected. To look at it, the browser lays the page out: so it is looked at if it changed. */
 export function selected(): Selection | undefined {
-  if (!mayBeSelected) return undefined;
+  if (mayBeSelected === undefined) {
+    document.addEventListener("selectionchange", () => {
+      mayBeSelected = true;
+    });
+  }
+  if (mayBeSelected === false) return undefined;
   const selection = document.getSelection();
   mayBeSelected = selection?.type === "Range";
   return mayBeSelected ? selection! : undefined;

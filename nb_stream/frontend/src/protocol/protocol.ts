@@ -7,7 +7,7 @@
 
 import type { Cell, CellHead, RunInfo, RunState } from "./model";
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export interface AgentRow {
   path: string;
@@ -89,6 +89,15 @@ export interface SnapshotOp {
   snapshot: Snapshot;
 }
 
+/** Finished cells that stand before those of the snapshot, in answer to the command `earlier`. */
+export interface EarlierOp {
+  op: "earlier";
+  seq: number;
+  index: number;
+  cells: Cell[];
+  bytes: number;
+}
+
 /** The source of a part of the front end, in answer to the command `module`; an ES module. */
 export interface ModuleOp {
   op: "module";
@@ -140,6 +149,7 @@ export type Op =
   | TotalsOp
   | NoticeOp
   | SnapshotOp
+  | EarlierOp
   | ModuleOp
   | SavedOutputOp
   | ReplayOp;
@@ -164,6 +174,8 @@ export interface Snapshot {
   detail: string;
   agents: AgentRow[];
   runs: RunInfo[];
+  /** The index of the first of the `settled` cells. Without it, the cells are all there are. */
+  first?: number;
   settled: Cell[];
   live: Cell[];
   replay: ReplayRow | null;
@@ -189,6 +201,7 @@ export type Command =
   | { type: "replay"; act: "seek"; value: number }
   | { type: "replay"; act: "speed"; value: number | null }
   | { type: "resync" }
+  | { type: "earlier"; before: number }
   | { type: "saved_output"; parts: number[] }
   | { type: "ack"; page: string; seq: number }
   | { type: "hello" }

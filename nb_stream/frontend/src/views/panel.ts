@@ -4,6 +4,8 @@ import type { Connection } from "../comm/connection";
 import type { Change } from "../comm/store";
 import { onAbort } from "../dom/abort";
 import { h, setName } from "../dom/build";
+import { count } from "../dom/format";
+import { setText } from "../dom/safe_text";
 import { followTheme } from "../dom/theme";
 import { Announcer } from "./header/announcer";
 import { Header } from "./header/header";
@@ -37,7 +39,8 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const history = new History(connection, live, signal);
   const announcer = new Announcer(store, signal);
   const empty = h("p", "nbs-empty", "Nothing has been said yet.");
-  const scroller = h("div", "nbs-scroller", history.el, live.el, empty);
+  const coming = h("p", "nbs-coming");
+  const scroller = h("div", "nbs-scroller", coming, history.el, live.el, empty);
   scroller.tabIndex = 0;
   scroller.setAttribute("role", "log");
   scroller.setAttribute("aria-live", "off");
@@ -61,6 +64,8 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     history.arrange(follows);
     live.update();
     tools.update(now);
+    coming.hidden = store.missing === 0;
+    setText(coming, coming.hidden ? "" : `${count(store.missing, "earlier message")} to come`);
     empty.hidden = history.length > 0 || store.live.size > 0;
     follow.painted();
   };

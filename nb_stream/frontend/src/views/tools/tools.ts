@@ -43,6 +43,8 @@ export class Tools {
   #figures: PartOnDemand<FiguresTable>;
   #help: PartOnDemand<unknown>;
   #roving: RovingTabStop;
+  /** The address to whose cell the reader was led. */
+  #led = "";
 
   constructor(
     private readonly connection: Connection,
@@ -140,6 +142,8 @@ export class Tools {
       } else if (change.what === "settled") {
         const place = store.placeOf(change.id);
         if (place !== undefined) this.#filter.offer(store.settled[place]!, store.agents);
+      } else if (change.what === "earlier") {
+        for (const cell of store.settled.slice(0, change.count)) this.#filter.offer(cell, store.agents);
       } else if (change.what === "snapshot") {
         for (const cell of [...store.settled, ...[...store.live.values()].map(({ head }) => head)]) {
           this.#filter.offer(cell, store.agents);
@@ -148,7 +152,8 @@ export class Tools {
     }
     this.#filterLive();
     this.#roving.update();
-    if (changes.some(({ what }) => what === "settled" || what === "snapshot")) {
+    if (changes.some(({ what }) => what === "earlier")) this.openAddress();
+    if (changes.some(({ what }) => what === "settled" || what === "snapshot" || what === "earlier")) {
       this.#searchBar.refresh();
       this.#filter.tell();
     }
@@ -163,10 +168,11 @@ export class Tools {
    */
   openAddress(): void {
     const { hash } = document.location;
-    if (!hash.startsWith("#nbs-")) return;
+    if (this.#led === hash || !hash.startsWith("#nbs-")) return;
     const cell = this.connection.store.settled.find((other) => `#${anchorOf(other)}` === hash);
     const view = cell && this.parts.history.view(cell.id);
     if (!view) return;
+    this.#led = hash;
     this.parts.history.show(view);
     leadPage(this.parts.scroller, this.signal);
   }

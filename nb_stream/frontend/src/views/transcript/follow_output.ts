@@ -66,9 +66,9 @@ export class FollowOutput {
     this.#follows = this.follows;
     if (this.#follows) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
-      this.#seen = this.history.cells;
+      this.#seen = this.history.total;
     }
-    this.#seen = Math.min(this.#seen, this.history.cells);
+    this.#seen = Math.min(this.#seen, this.history.total);
     this.#remember();
     this.#showJump();
     this.scroller.classList.toggle("nbs-follows", this.#follows);

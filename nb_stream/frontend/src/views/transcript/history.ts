@@ -18,7 +18,7 @@ import { IdleQueue } from "./idle_queue";
 import { isAsking } from "./input";
 import type { LiveArea } from "./live";
 import { RunLine } from "./run_line";
-import { cellKey, runKey, sequence } from "./sequence";
+import { cellKey, firstLine, runKey, sequence } from "./sequence";
 import { VirtualList } from "./virtual_list";
 
 interface HistoryItem {
@@ -40,7 +40,11 @@ export class History {
   /** The last items, which are not on the page yet. */
   #fresh: HistoryItem[] = [];
   #places = new Map<string, number>();
+  /** The runs that have a line, from the run number `#firstRun` on. */
   #runs: RunInfo[] = [];
+  #firstRun = 0;
+  /** How many cells stand before the first one and have not come. */
+  #missing = 0;
   #runItems: RunLine[] = [];
   #cells = 0;
   #hidden = 0;
@@ -79,6 +83,11 @@ export class History {
     return this.#cells;
   }
 
+  /** How many cells there are, with those that have not come. */
+  get total(): number {
+    return this.#missing + this.#cells;
+  }
+
   /** How many cells the filter lets through. */
   get shownCells(): number {
     return this.#cells - this.#hidden;
@@ -86,7 +95,7 @@ export class History {
 
   /** How many cells the filter lets through of those behind the first `count`. */
   shownBehind(count: number): number {
-    let left = this.#cells - count;
+    let left = Math.min(this.#cells, this.total - count);
     let shown = 0;
     for (let place = this.#items.length - 1; left > 0; place--) {
       const { view } = this.#items[place]!;
@@ -139,6 +148,11 @@ export class History {
   update(changes: readonly Change[], follows: boolean): void {
     const { store } = this.connection;
     if (changes.some(({ what }) => what === "snapshot")) {
+      this.#restore(follows);
+      return;
+    }
+    const earlier = changes.reduce((sum, change) => sum + (change.what === "earlier" ? change.count : 0), 0);
+    if (earlier > 0 && !this.#prepend(earlier)) {
       this.#restore(follows);
       return;
     }
@@ -276,7 +290,7 @@ export class History {
     const view = this.view(cell.id);
     if (!view) {
       const run = this.connection.store.runs.findLastIndex(({ id }) => id === cell.run);
-      const isLate = run + 1 < this.#runs.length && this.#items.at(-1)?.line !== undefined;
+      const isLate = run + 1 < this.#firstRun + this.#runs.length && this.#items.at(-1)?.line !== undefined;
       if (place !== this.#cells || isLate) return false;
       this.#updateRuns(run + 1);
     }
@@ -291,14 +305,42 @@ export class History {
     return true;
   }
 
+  /** Show the first `count` cells of the store, which came before all others. False if their lines do not fit. */
+  #prepend(count: number): boolean {
+    const { store } = this.connection;
+    const entries = sequence(store, count);
+    const lines = entries.filter(({ run }) => run).length;
+    const first = firstLine(store);
+    if (first + lines !== this.#firstRun) return false;
+    this.#firstRun = first;
+    this.#missing = store.missing;
+    const items = entries.map(({ key, run, cell }): HistoryItem => {
+      if (!run) return { key, view: this.#viewOf(cell!) };
+      return { key, line: new RunLine(run, 1 + store.runs.indexOf(run)) };
+    });
+    this.#items.unshift(...items);
+    this.#runs.unshift(...entries.flatMap(({ run }) => run ?? []));
+    this.#runItems.unshift(...items.flatMap(({ line }) => line ?? []));
+    this.#places = new Map(this.#items.flatMap(({ view }, place) => (view ? [[view.cell.id, place]] : [])));
+    this.#blocks.prepend(items.map(({ line, view }) => (line ?? view)!));
+    this.#seeLastRun();
+    for (const { view } of items) {
+      if (!view || !this.#allOpen) continue;
+      view.touched = true;
+      view.setOpen(true, false);
+    }
+    return true;
+  }
+
   #updateRuns(end: number): void {
-    const { runs } = this.connection.store;
+    const runs = this.connection.store.runs.slice(this.#firstRun);
     this.#runs.forEach((shown, index) => {
       const run = runs[index];
       if (run && run !== shown) this.#runItems[index]!.update(run);
       if (run) this.#runs[index] = run;
     });
-    for (const run of runs.slice(this.#runs.length, end)) this.#addRun(runKey(run), run);
+    const fresh = runs.slice(this.#runs.length, Math.max(0, end - this.#firstRun));
+    for (const run of fresh) this.#addRun(runKey(run), run);
   }
 
   /** Show all that the store holds. The lines at the beginning that did not change stay as they are. */
@@ -310,13 +352,10 @@ export class History {
     const known = new Map(this.#items.map(({ key, view }) => [key, view]));
     const focused = focusedIn(this.el);
     this.#truncate(changed < 0 ? entries.length : changed);
-    this.#updateRuns(this.#runs.length);
-    this.#attention.forget();
-    const last = store.settled.at(-1)?.run;
-    const begin = 1 + store.settled.findLastIndex(({ run }) => run !== last);
-    store.settled.slice(begin).forEach((cell, index) => {
-      this.#attention.see(cell, begin + index, true);
-    });
+    this.#firstRun = firstLine(store);
+    this.#missing = store.missing;
+    this.#updateRuns(this.#firstRun + this.#runs.length);
+    this.#seeLastRun();
     entries.forEach(({ key, run, cell }, index) => {
       const view = this.#items[index]?.view;
       if (cell && view) {
@@ -332,22 +371,39 @@ export class History {
     else focusTranscript(this.el);
   }
 
+  /** Let the cells of the run that spoke last be looked at anew. */
+  #seeLastRun(): void {
+    const { settled } = this.connection.store;
+    this.#attention.forget();
+    const last = settled.at(-1)?.run;
+    const begin = 1 + settled.findLastIndex(({ run }) => run !== last);
+    settled.slice(begin).forEach((cell, index) => {
+      this.#attention.see(cell, begin + index, true);
+    });
+  }
+
   #addRun(key: string, run: RunInfo): void {
     this.#runs.push(run);
-    const line = new RunLine(run, this.#runs.length);
+    const line = new RunLine(run, this.#firstRun + this.#runs.length);
     this.#runItems.push(line);
     this.#append({ key, line });
   }
 
   #addCell(key: string, cell: Cell, known?: CellView): void {
+    const view = this.#viewOf(cell, known);
+    this.#places.set(cell.id, this.#items.length);
+    this.#append({ key, view });
+  }
+
+  /** The view of a cell that comes: the one that is `known`, or a new one. */
+  #viewOf(cell: Cell, known?: CellView): CellView {
     const view = known ?? new CellView(cell, this.connection, this.#later);
     view.update(cell);
     if (known?.isOpen && !known.touched) this.#opened.add(known);
     if (view.hidden) this.#hidden++;
     this.#hide(view);
     this.#cells++;
-    this.#places.set(cell.id, this.#items.length);
-    this.#append({ key, view });
+    return view;
   }
 
   #append(item: HistoryItem): void {

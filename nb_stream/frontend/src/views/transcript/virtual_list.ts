@@ -39,6 +39,8 @@ export interface BlockWatcher {
 /** Owned by the history of one view. */
 export class VirtualList {
   #items: VirtualItem[] = [];
+  /** How many places of the first block are empty, because its first items have not come. */
+  #lead = 0;
   #blocks: HTMLElement[] = [];
   #built = new Set<HTMLElement>();
   /** Blocks near the screen that stay text because the reader uses the browser's own search. */
@@ -69,8 +71,8 @@ export class VirtualList {
   append(items: readonly VirtualItem[]): void {
     const first = this.#items.length;
     this.#items.push(...items);
-    const last = Math.ceil(this.#items.length / ITEMS_PER_BLOCK);
-    for (let index = Math.floor(first / ITEMS_PER_BLOCK); index < last; index++) {
+    const last = this.#blockOf(this.#items.length - 1) + 1;
+    for (let index = this.#blockOf(first); index < last; index++) {
       const known = this.#blocks[index];
       const block = known ?? this.#begin();
       if (!known && index < last - BUILT_AT_END) {
@@ -78,16 +80,37 @@ export class VirtualList {
         this.later.add(() => this.#lighten(block));
       } else if (!known || this.#built.has(known)) {
         this.#built.add(block);
-        this.#put(block, Math.max(first, index * ITEMS_PER_BLOCK), index);
+        this.#put(block, Math.max(first, this.#beginOf(index)), index);
       }
     }
     if (this.#built.size > BUILT_AT_END) this.later.add(() => this.#release());
   }
 
+  /** Put items before all others. What the reader sees keeps its place, as far as the browser knows how. */
+  prepend(items: readonly VirtualItem[]): void {
+    this.#items.unshift(...items);
+    const filled = Math.min(this.#lead, items.length);
+    const count = Math.ceil((items.length - filled) / ITEMS_PER_BLOCK);
+    this.#lead += count * ITEMS_PER_BLOCK - items.length;
+    const [known] = this.#blocks;
+    if (known && filled > 0) {
+      if (this.#built.has(known)) known.prepend(...items.slice(-filled).map(({ el }) => el));
+      else this.later.add(() => this.#lighten(known));
+    }
+    const blocks = Array.from({ length: count }, () => h("div", "nbs-group nbs-unbuilt"));
+    this.#blocks.unshift(...blocks);
+    this.el.prepend(...blocks);
+    for (const block of blocks) {
+      this.#observer?.observe(block);
+      this.later.add(() => this.#lighten(block));
+    }
+  }
+
   /** Remove all items from the place `length` on. */
   truncate(length: number): void {
     this.#items.splice(length);
-    for (const block of this.#blocks.splice(Math.ceil(length / ITEMS_PER_BLOCK))) {
+    if (length === 0) this.#lead = 0;
+    for (const block of this.#blocks.splice(length === 0 ? 0 : this.#blockOf(length - 1) + 1)) {
       this.#observer?.unobserve(block);
       this.#near.delete(block);
       this.#built.delete(block);
@@ -95,7 +118,7 @@ export class VirtualList {
       block.remove();
     }
     const last = this.#blocks.at(-1);
-    const left = length - (this.#blocks.length - 1) * ITEMS_PER_BLOCK;
+    const left = length - this.#beginOf(this.#blocks.length - 1);
     while (last && last.children.length > left) last.lastElementChild!.remove();
     // New items are put behind the items of the last block, so it has to be built.
     if (last) this.build(length - 1);
@@ -103,19 +126,19 @@ export class VirtualList {
 
   /** Whether the item at `place` is near the screen, or in one of the last blocks, which are always built. */
   isNear(place: number): boolean {
-    const index = Math.floor(place / ITEMS_PER_BLOCK);
+    const index = this.#blockOf(place);
     return index >= this.#blocks.length - BUILT_AT_END || this.#near.has(this.#blocks[index]!);
   }
 
   /** Build the block with the item at `place`. */
   build(place: number): void {
-    const index = Math.floor(place / ITEMS_PER_BLOCK);
+    const index = this.#blockOf(place);
     const block = this.#blocks[index];
     if (!block || this.#built.has(block)) return;
     this.#built.add(block);
     this.#read.delete(block);
     block.replaceChildren();
-    this.#put(block, index * ITEMS_PER_BLOCK, index);
+    this.#put(block, this.#beginOf(index), index);
     block.classList.remove("nbs-unbuilt");
   }
 
@@ -124,11 +147,23 @@ export class VirtualList {
     this.el.classList.add("nbs-forget");
     this.#blocks.forEach((block, index) => {
       let sum = 0;
-      const end = Math.min((index + 1) * ITEMS_PER_BLOCK, this.#items.length);
-      for (let place = index * ITEMS_PER_BLOCK; place < end; place++) sum += height(place);
+      const end = this.#endOf(index);
+      for (let place = this.#beginOf(index); place < end; place++) sum += height(place);
       block.style.setProperty("--nbs-height", `${Math.round(sum)}px`);
     });
     requestAnimationFrame(() => requestAnimationFrame(() => this.el.classList.remove("nbs-forget")));
+  }
+
+  #blockOf(place: number): number {
+    return Math.floor((place + this.#lead) / ITEMS_PER_BLOCK);
+  }
+
+  #beginOf(index: number): number {
+    return Math.max(0, index * ITEMS_PER_BLOCK - this.#lead);
+  }
+
+  #endOf(index: number): number {
+    return Math.min((index + 1) * ITEMS_PER_BLOCK - this.#lead, this.#items.length);
   }
 
   #begin(): HTMLElement {
@@ -140,17 +175,14 @@ export class VirtualList {
   }
 
   #put(block: HTMLElement, from: number, index: number): void {
-    block.append(...this.#items.slice(from, (index + 1) * ITEMS_PER_BLOCK).map(({ el }) => el));
+    block.append(...this.#items.slice(from, this.#endOf(index)).map(({ el }) => el));
   }
 
   #lighten(block: HTMLElement): void {
     const index = this.#blocks.indexOf(block);
     if (index < 0 || this.#built.has(block)) return;
-    block.replaceChildren(
-      ...this.#items
-        .slice(index * ITEMS_PER_BLOCK, (index + 1) * ITEMS_PER_BLOCK)
-        .map((item) => item.light()),
-    );
+    const items = this.#items.slice(this.#beginOf(index), this.#endOf(index));
+    block.replaceChildren(...items.map((item) => item.light()));
   }
 
   /** Take apart the blocks that are far from the screen. */
@@ -161,7 +193,7 @@ export class VirtualList {
     for (const block of this.#built) {
       const index = this.#blocks.indexOf(block);
       if (!isFar(block, index)) continue;
-      const items = this.#items.slice(index * ITEMS_PER_BLOCK, (index + 1) * ITEMS_PER_BLOCK);
+      const items = this.#items.slice(this.#beginOf(index), this.#endOf(index));
       if (!items.some(({ isBusy }) => isBusy)) far.push([block, items, block.offsetHeight]);
     }
     // All heights are read before the first change: after a change, the browser lays out anew before it tells a height.
@@ -191,14 +223,15 @@ export class VirtualList {
   #buildNear(here: boolean): void {
     for (const block of this.#near) {
       const index = this.#blocks.indexOf(block as HTMLElement);
-      const end = Math.min((index + 1) * ITEMS_PER_BLOCK, this.#items.length);
-      if (this.#built.has(block as HTMLElement)) this.watcher.approach(index * ITEMS_PER_BLOCK, end);
+      const first = this.#beginOf(index);
+      const end = this.#endOf(index);
+      if (this.#built.has(block as HTMLElement)) this.watcher.approach(first, end);
       else if (!here) this.#read.add(block as HTMLElement);
       else {
         const found = foundIn(block);
-        this.build(index * ITEMS_PER_BLOCK);
-        this.watcher.approach(index * ITEMS_PER_BLOCK, end);
-        if (found) this.watcher.found(index * ITEMS_PER_BLOCK + found[0], found[1]);
+        this.build(first);
+        this.watcher.approach(first, end);
+        if (found) this.watcher.found(first + found[0], found[1]);
       }
     }
   }
