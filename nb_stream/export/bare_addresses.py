@@ -10,6 +10,7 @@ BARE_ADDRESS = re.compile(r"(?<![^\W_])https?://|(?:^|(?<=[\s*_~(]))www\.", re.I
 
 _WEB_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _UP_TO_SPACE = re.compile(r"[^\s<]+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _MAX_HOST_CHARS = 253
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.+_-]{1,64}$")
 _MAIL_HOST = re.compile(r"@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
@@ -19,7 +20,7 @@ _ENTITY = re.compile(r"&[A-Za-z0-9]+;$")
 def bare_address(text: str) -> tuple[str, str] | None:
     """The address with which a text begins, and where it leads; None if it is none."""
     scheme = _WEB_SCHEME.match(text)
-    found = _trimmed(_without_sentence(_UP_TO_SPACE.match(text)[0]))  # type: ignore[index]
+    found = _trimmed(_address_chars(text))
     begin = scheme.end() if scheme else 0
     host = _host_in(found[begin : begin + _MAX_HOST_CHARS + 10])
     if not host or len(host) > _MAX_HOST_CHARS or re.search(r"_[^.]*(?:\.[^.]*)?$", host):
@@ -37,19 +38,19 @@ def mail_address(before: str, text: str) -> tuple[str, str] | None:
     return local[0], host[0]
 
 
-def _without_sentence(found: str) -> str:
-    """The address up to punctuation that is not ASCII, as in texts without spaces: `https://a.example/b。`."""
-    if found.isascii():
-        return found
-    ends = (at for at, sign in enumerate(found) if sign > "\x7f" and unicodedata.category(sign)[0] == "P")
-    return found[: next(ends, len(found))]
+def _address_chars(text: str) -> str:
+    """The beginning of a text up to a space. Punctuation that is not ASCII ends an address, too, as in texts without
+    spaces: `https://a.example/b。`."""
+    found = _UP_TO_SPACE.match(text)
+    for other in _NOT_ASCII.finditer(found[0]) if found else ():
+        if unicodedata.category(other[0])[0] == "P":
+            return text[: other.start()]
+    return found[0] if found else ""
 
 
 def _host_in(text: str) -> str:
-    labels = "".join(character if _is_of_host(character) else "\0" for character in text).split("\0", 1)[0].split(".")
-    while labels and not labels[-1]:
-        labels.pop()
-    return "" if not labels or "" in labels else ".".join(labels)
+    end = next((at for at, character in enumerate(text) if not _is_of_host(character)), len(text))
+    return text[:end].split("..", 1)[0].removesuffix(".")
 
 
 def _is_of_host(character: str) -> bool:

@@ -1,6 +1,7 @@
-"""Finds formulas in a text: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]`, and environments such as `align`.
+"""Finds formulas: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]`, and environments such as `\\begin{align}…\\end{align}`.
 
-The rules are those of `frontend/src/markdown/parse/formulas.ts`."""
+The rules are those of `frontend/src/markdown/parse/formulas.ts`.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +9,24 @@ import re
 from typing import NamedTuple
 
 _CLOSERS = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
+_ENVIRONMENT = re.compile(
+    r"\\begin\{(?:(?:equation|multline|gather|align|alignat|flalign|eqnarray)\*?|[pbBvV]?matrix|cases|aligned|gathered"
+    r"|array)\}"
+)
 _MAX_CHARS, _MAX_DOLLAR_CHARS = 10_000, 400  # between single dollars fewer are allowed: most of them are prices
 _WORD_CHARACTER = re.compile(r"[^\W_]")
-_BEGIN = re.compile(
-    r"\\begin\{(?:(?:equation|multline|gather|align|alignat|flalign|eqnarray)\*?"
-    r"|[pbBvV]?matrix|cases|aligned|gathered|array)\}"
-)
-"""The beginning of an environment that is a formula by itself."""
-_TEX = re.compile(r"\\[a-zA-Z]|[\^=]|(?:[^\W\d_]|\))_(?:\{|[^\W_](?!\w))")
-"""What stands in formulas and not in sentences: commands, powers, equations, indices of one character or in braces."""
-_WORD_OF_PROSE = re.compile(r"[^\W\d_]{3}|[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7a3]")
-"""Words of a sentence, and not names of variables."""
-_OPERATION = re.compile(r"[^\W\d_]|[+*/<>]")
-_LINK = re.compile(r"\]\((?:https?:|[^()\s]*[./#])")
-_PRICE = re.compile(r"[\d.,]+(?:[\W\d_])*?\s[^\W\d_]{2}")
-_INDEXED = re.compile(r"[A-Za-z0-9_\])]")
-"""A character behind which a bracket is an index, as in `a\\[0\\]`."""
 _BLOCK_OPENER = re.compile(r"(\$\$|\\\[)[ \t]*(?:\\begin\b.*)?")
+
+# What stands in formulas and not in sentences: commands, powers, equations, indices of one character or in braces.
+_TEX = re.compile(r"\\[a-zA-Z]|[\^=]|(?:[^\W\d_]|\))_(?:\{|[^\W_](?!\w))")
+# Words of a sentence, and not names of variables.
+_SENTENCE = re.compile(r"[^\W\d_]{3}|[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7a3]")
+_OPERATION = re.compile(r"[^\W\d_]|[+*/<>]")
+_LINK_TARGET = re.compile(r"\]\((?:https?:|[^()\s]*[./#])")
+# A price with a word behind it, as in `$5 to 10$`.
+_PRICE = re.compile(r"[\d.,]+(?:[\W\d_])*\s[^\W\d_]{2}")
+# A character behind which a bracket is an index, as in `a\[0\]`.
+_INDEXED = re.compile(r"[A-Za-z0-9_\])]")
 
 
 class Formula(NamedTuple):
@@ -41,8 +43,8 @@ def formula_opener(text: str, at: int) -> str:
     if len(two) == 2 and two in _CLOSERS:
         return two
     if two == "\\b":
-        begin = _BEGIN.match(text, at)
-        return begin[0] if begin else ""
+        found = _ENVIRONMENT.match(text, at)
+        return found[0] if found else ""
     if two[:1] != "$":
         return ""
     is_money = len(two) < 2 or two[1].isspace() or (at > 0 and _WORD_CHARACTER.match(text[at - 1]) is not None)
@@ -55,17 +57,16 @@ def read_formula(text: str, at: int, opener: str) -> Formula | None:
     A dollar closes only right behind the formula and not before a letter or a digit, so that prices and variables of a
     shell stay text. Escaped brackets around words, numbers, links or an index stay text.
     """
-    start = at + len(opener)
+    start, closer = at + len(opener), _closer_of(opener)
     limit = _MAX_DOLLAR_CHARS if opener == "$" else _MAX_CHARS
-    closer = closer_of(opener)
     if opener == "$":
         length = _closing_dollar(text[start : start + limit + 1])
     else:
         length = text.find(closer, start, start + limit + len(closer)) - start
     end = start + length + len(closer)
-    tex = text[start : start + length].strip() if length > 0 else ""
-    if opener not in _CLOSERS:
-        tex = text[at:end] if length >= 0 else ""
+    if length < 0:
+        return None
+    tex = text[at:end] if opener not in _CLOSERS else text[start : start + length].strip()
     if not _WORD_CHARACTER.search(tex):
         return None
     if opener == "$" and _PRICE.match(tex) and not _TEX.search(tex):
@@ -76,17 +77,15 @@ def read_formula(text: str, at: int, opener: str) -> Formula | None:
     return Formula(tex, opener not in ("$", "\\("), end)
 
 
-def closer_of(opener: str) -> str:
-    """What closes the formula that `opener` begins."""
+def _closer_of(opener: str) -> str:
     return _CLOSERS.get(opener) or opener.replace("begin", "end")
 
 
 def _is_math(tex: str, is_index: bool) -> bool:
-    """Whether what stands between escaped brackets is a formula. An index is one only if it looks like TeX."""
-    if _LINK.search(tex):
+    """Whether a text between escaped brackets is a formula. An index is one only if it looks like TeX."""
+    if _LINK_TARGET.search(tex):
         return False
-    is_short = not is_index and not _WORD_OF_PROSE.search(tex) and _OPERATION.search(tex) is not None
-    return _TEX.search(tex) is not None or is_short
+    return bool(_TEX.search(tex) or (not is_index and not _SENTENCE.search(tex) and _OPERATION.search(tex)))
 
 
 def _closing_dollar(body: str) -> int:
@@ -111,8 +110,7 @@ def block_formula_closer(closer: str, line: str) -> str:
     none. `closer` is that of the line before."""
     if closer:
         return "" if closer in line else closer
-    found = _BLOCK_OPENER.fullmatch(line)
-    begin = None if found else _BEGIN.match(line)
-    opener = found[1] if found else begin[0] if begin else ""
-    closer = closer_of(opener) if opener else ""
+    block, environment = _BLOCK_OPENER.fullmatch(line), _ENVIRONMENT.match(line)
+    opener = block[1] if block else environment[0] if environment else ""
+    closer = _closer_of(opener) if opener else ""
     return "" if closer in line[len(opener) :] else closer

@@ -25,7 +25,7 @@ from .runs import by_run
 from .summary import cell_figures, counted, headline, kind_word, moment, run_figures, status_colour, status_word
 from .text import dollars, seconds
 
-AGENT_COLOURS, AGENT_MARKS = 12, 5
+COLOUR_CLASSES, MARK_CLASSES = 12, 5
 """How many colours can be told apart, and how many marks there are for teams with more agents; as in `theme.css`."""
 
 _MAX_INDENT = 4
@@ -107,8 +107,8 @@ class AgentColours:
 
     @staticmethod
     def _class(place: int) -> str:
-        mark = place // AGENT_COLOURS % (AGENT_MARKS + 1)
-        return f"nbs-c{place % AGENT_COLOURS}" + (f" nbs-mark{mark}" if mark else "")
+        mark = place // COLOUR_CLASSES % (MARK_CLASSES + 1)
+        return f"nbs-c{place % COLOUR_CLASSES}" + (f" nbs-mark{mark}" if mark else "")
 
     def of(self, path: str) -> str:
         """The classes for the colour and the mark of an agent."""

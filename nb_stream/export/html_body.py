@@ -25,10 +25,10 @@ _RAISED_LINE = re.compile(r"[\w.]+(?:Error|Exception|Interrupt|Exit|Warning|Grou
 def html_body(cell: Cell) -> Iterator[str]:
     """All that a cell says, as HTML."""
     for section in content.sections_of(cell):
-        yield from _section_html(section, cell)
+        yield from _section_view(section, cell)
 
 
-def _section_html(section: content.Section, cell: Cell) -> Iterator[str]:
+def _section_view(section: content.Section, cell: Cell) -> Iterator[str]:
     match section:
         case content.HandoffTarget(target):
             yield _field("hands over to", target)

@@ -13,14 +13,13 @@ from urllib.parse import quote, unquote
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _AUTHORITY = re.compile(r"[/\\]*([^/\\?#]*)(.*)", re.DOTALL)
-_PORT = re.compile(r"(.*?)(?::(\d{0,5}))?", re.DOTALL)
+_PORT = re.compile(r"(.*?)(?::([0-9]{0,5}))?", re.DOTALL)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
+_MAX_SAID_CHARS = 200
 _STANDARD_PORTS = {"http": "80", "https": "443"}
-_KEPT = "%!#$&'()*+,/:;=?@[]~|{}^`"  # what `quote` leaves as it is
-
-
-MAX_SAID_CHARS = 200
-"""Characters of an address that is no link and is said behind the text of one."""
+_IN_USER = "%!$&'()*+,~"
+# What browsers leave as it is in the parts of an address.
+_IN_PATH, _IN_QUERY, _IN_FRAGMENT = "%!$&'()*+,/:;=@[]~|^", "%!$&()*+,/:;=?@[]~|{}^`\\", "%!#$&'()*+,/:;=?@[]~|{}^\\"
 
 
 class Address(NamedTuple):
@@ -40,7 +39,7 @@ def address(href: str) -> Address | None:
         return None
     name, rest = scheme[1].lower(), href[scheme.end() :]
     if name == "mailto":
-        path = quote(rest, safe=_KEPT)
+        path = quote(rest, safe=_IN_FRAGMENT + "`")
         return Address(f"mailto:{path}", unquote(path.split("?", 1)[0].split("#", 1)[0]), True)
     if name not in _STANDARD_PORTS:
         return None
@@ -57,17 +56,22 @@ def address(href: str) -> Address | None:
             return None
         host += f":{int(port[2])}"
     rest = authority[2] if authority[2].startswith(("/", "\\")) else f"/{authority[2]}"
-    path, query = re.fullmatch(r"([^?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-    written = quote(user, safe="%!$&'()*+,;=:~") + at
+    before, hash_sign, fragment = rest.partition("#")
+    path, question_mark, query = before.partition("?")
+    path = quote(_without_dots(path.replace("\\", "/")), safe=_IN_PATH)
+    query = question_mark + quote(query, safe=_IN_QUERY)
+    fragment = hash_sign + quote(fragment, safe=_IN_FRAGMENT)
+    name_part, colon, password = user.partition(":")
+    written = f"{quote(name_part, safe=_IN_USER)}{colon}{quote(password, safe=_IN_USER)}{at}" if user else ""
     is_plain = not at and "xn--" not in host
-    quoted = quote(path.replace("\\", "/"), safe=re.sub("[{}`]", "", _KEPT)) + quote(query, safe=_KEPT + "\\")
-    return Address(f"{name}://{written}{host}{quoted}", host, is_plain)
+    return Address(f"{name}://{written}{host}{path}{query}{fragment}", host, is_plain)
 
 
-def worth_saying(href: str) -> bool:
-    """Whether a reader learns something from an address that is no link: from the path of a file, not from pixels."""
-    is_data = re.match("(?:data|blob):", href, re.IGNORECASE) is not None
-    return href != "" and not href.startswith("#") and len(href) <= MAX_SAID_CHARS and not is_data
+def relative_target(href: str) -> str:
+    """An address that is no link, if a reader learns something from it: from the path of a file, and not from pixels.
+    Else empty."""
+    is_said = href and not href.startswith("#") and len(href) <= _MAX_SAID_CHARS
+    return href if is_said and not re.match("(?:data|blob):", href, re.IGNORECASE) else ""
 
 
 def says_itself(text: str, target: Address) -> bool:
@@ -81,6 +85,19 @@ def says_itself(text: str, target: Address) -> bool:
     return re.split(r"[/?#]", bare, maxsplit=1)[0].lower() == target.destination
 
 
+def _without_dots(path: str) -> str:
+    """A path without the parts that mean "here" and "above"."""
+    parts: list[str] = []
+    for part in path.split("/")[1:]:
+        plain = re.sub("%2e", ".", part, flags=re.IGNORECASE)
+        if plain == "..":
+            del parts[-1:]
+        elif plain != ".":
+            parts.append(part)
+    is_folder = re.search(r"/(?:\.|%2e){1,2}$", path, re.IGNORECASE) is not None
+    return "/" + "/".join([*parts, ""] if is_folder else parts)
+
+
 def _host(text: str) -> str | None:
     """A host as browsers write it; None if they would not take it, or if only they know what it means."""
     if text.startswith("["):
@@ -91,6 +108,8 @@ def _host(text: str) -> str | None:
             return None
     import idna
 
+    if re.search("[\u200c\u200d]", text):
+        return None  # browsers decide by the characters around
     try:
         host = idna.uts46_remap(unquote(text), std3_rules=False, transitional=False)
         host = ".".join(
@@ -100,9 +119,24 @@ def _host(text: str) -> str | None:
         return None
     if not host or len(host) > 253 or _FORBIDDEN.search(host):
         return None
-    if re.search(r"(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$", host):  # browsers read these as numbers
-        try:
-            return str(ipaddress.IPv4Address(host))
-        except ValueError:
-            return None
-    return host
+    return _ipv4(host) if re.search(r"(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$", host) else host
+
+
+def _ipv4(host: str) -> str | None:
+    """A host that ends in a number, as browsers read it: with octal and hexadecimal numbers, the last of which fills
+    the rest."""
+    parts = host.removesuffix(".").split(".")
+    try:
+        numbers = [_number_of(part) for part in parts]
+    except ValueError:
+        return None
+    if len(numbers) > 4 or any(number > 255 for number in numbers[:-1]) or numbers[-1] >= 256 ** (5 - len(numbers)):
+        return None
+    before = sum(number << 8 * (3 - place) for place, number in enumerate(numbers[:-1]))
+    return str(ipaddress.IPv4Address(before + numbers[-1]))
+
+
+def _number_of(part: str) -> int:
+    if part.startswith("0x"):
+        return int(part[2:] or "0", 16)
+    return int(part, 8) if part.startswith("0") and part != "0" else int(part)

@@ -19,7 +19,6 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
-from mdit_py_plugins.footnote import footnote_plugin
 
 from . import markdown_extensions as extensions
 from .bare_addresses import BARE_ADDRESS, bare_address, mail_address
@@ -35,7 +34,7 @@ _MAX_BRACKETS = 16
 
 _PLAIN = re.compile(r"[^\n`\[\]\\!<&*_~$@:]+")
 _TASK = re.compile(r"\[([ xX])\][ \t]+")
-_LINE_BREAK = re.compile(r"<br[ \t]*/?>", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _TILDES = 0x110000  # tildes in pairs are another marker than single ones
 
 
@@ -45,29 +44,28 @@ def markdown_parser() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"maxNesting": _MAX_LEVELS, "html": False})
     markdown.enable("table").disable(["html_block", "html_inline", "lheading"])
     markdown.normalizeLink = lambda url: url  # type: ignore[method-assign]
+    markdown.normalizeLinkText = lambda link: link  # type: ignore[method-assign]
     markdown.validateLink = lambda url: True  # type: ignore[method-assign]  # the link policy decides
-    markdown.use(footnote_plugin, inline=False, move_to_end=False)
     inline, block = markdown.inline.ruler, markdown.block.ruler
     inline.at("text", _text_rule)
+    inline.before("escape", "path", extensions.windows_path_rule)
     inline.before("escape", "formula", _formula_rule)
-    inline.before("formula", "windows_path", extensions.windows_path_rule)
+    inline.before("escape", "backslash", _backslash_rule)
     inline.before("link", "note", extensions.note_rule)
-    inline.disable("footnote_ref")
-    inline.push("emoji", extensions.emoji_rule)
     inline.at("emphasis", _delimiters_rule)
     inline.push("mail", _mail_rule)
+    inline.push("emoji", extensions.emoji_rule)
     inline.push("line_break", _line_break_rule)
     inline.push("open_bracket", _bracket_rule)
     markdown.inline.ruler2.after("balance_pairs", "deletions", _deletions_rule)
     block.at("paragraph", _paragraph_rule)
     block.at("fence", extensions.fence_rule, {"alt": ["paragraph", "reference", "blockquote", "list"]})
-    for name in ("blockquote", "list"):
+    block.before("list", "notes", extensions.notes_rule, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    for name in ("blockquote", "list", "notes"):
         rule = next(each for each in block.__rules__ if each.name == name)
         block.at(name, _limited(rule.fn), {"alt": rule.alt})
     markdown.core.ruler.after("block", "tasks", _task_boxes)
-    markdown.core.ruler.after("block", "tight_lists", extensions.mark_tight_lists)
     markdown.core.ruler.after("block", "alerts", extensions.read_alerts)
-    markdown.core.ruler.after("block", "notes", extensions.number_notes)
     for_lines = copy.copy(markdown)
     for_lines.options = OptionsDict({**markdown.options, "maxNesting": _MAX_BRACKETS})  # type: ignore[typeddict-item]
     markdown.core.ruler.at("inline", partial(_inline_rule, for_lines))
@@ -87,20 +85,21 @@ def _paragraph_rule(state: StateBlock, line: int, end: int, silent: bool) -> boo
     """A paragraph, or a heading that is underlined. In a display formula, no line begins another block, except a
     fence."""
     terminators = state.md.block.ruler.getRules("paragraph")
-    fence = next(each.fn for each in state.md.block.ruler.__rules__ if each.name == "fence")
     outer, state.parentType = state.parentType, "paragraph"
-    end, after, level, closer = state.lineMax, line + 1, 0, block_formula_closer("", _line_text(state, line))
+    end, after, level, closer = state.lineMax, line + 1, 0, block_formula_closer("", extensions.line_text(state, line))
     while after < end and not state.isEmpty(after):
         indent = state.sCount[after]
         is_lazy = indent < 0 or indent - state.blkIndent > 3  # it goes on with the paragraph, whatever it says
         if not is_lazy and not closer:
-            underline = _line_text(state, after).rstrip(" \t") if indent >= state.blkIndent else ""
+            underline = extensions.line_text(state, after).rstrip(" \t") if indent >= state.blkIndent else ""
             if re.fullmatch("=+|-+", underline):
                 level = 1 if underline[0] == "=" else 2
                 break
-        if not is_lazy and any(rule(state, after, end, True) for rule in ([fence] if closer else terminators)):
+        if not is_lazy and any(
+            rule(state, after, end, True) for rule in ([extensions.fence_rule] if closer else terminators)
+        ):
             break
-        closer = block_formula_closer(closer, _line_text(state, after))
+        closer = block_formula_closer(closer, extensions.line_text(state, after))
         after += 1
     content = state.getLines(line, after, state.blkIndent, False).strip()
     state.line = after + (level > 0)
@@ -111,10 +110,6 @@ def _paragraph_rule(state: StateBlock, line: int, end: int, silent: bool) -> boo
     state.push(f"{kind}_close", tag, -1)
     state.parentType = outer
     return True
-
-
-def _line_text(state: StateBlock, line: int) -> str:
-    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
 def _task_boxes(state: StateCore) -> None:
@@ -198,6 +193,21 @@ def _push_link(state: StateInline, text: str, href: str) -> None:
     state.push("link_open", "a", 1).attrs = {"href": href}
     state.push("text", "", 0).content = text
     state.push("link_close", "a", -1)
+
+
+def _backslash_rule(state: StateInline, silent: bool) -> bool:
+    """A backslash that escapes nothing. The letter behind it may belong to an address."""
+    behind = state.src[state.pos + 1 : state.pos + 2]
+    if (
+        state.src[state.pos] != "\\"
+        or behind == "\n"
+        or (behind.isascii() and behind and not behind.isalnum() and behind > " ")
+    ):
+        return False
+    if not silent:
+        state.pending += "\\"
+    state.pos += 1
+    return True
 
 
 def _formula_rule(state: StateInline, silent: bool) -> bool:

@@ -16,6 +16,7 @@ from ..core.text_safety import one_line, visible
 from . import link_policy
 from .formulas import mathml
 from .highlighted_code import coloured, html_text
+from .markdown_extensions import emoji_table
 from .tex_commands import is_plain
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ MAX_INLINE_DEPTH = 30
 MAX_IMAGE_CHARS = 1_400_000
 """Characters of an image inside the text."""
 
-_LANGUAGE = re.compile(r"[\w+#.-]{1,20}")
+_COLOUR = re.compile("(?:\x1b\\[|\x9b)[0-9;:]{0,40}m")
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,20}")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def rendered_markdown(text: str, detail: Detail = FULL) -> str:
     as plain text."""
     from .markdown_rules import markdown_parser
 
-    text = re.sub("\r\n?", "\n", text)
+    text = re.sub("\r\n?", "\n", _COLOUR.sub("", text))
     try:
         return _BlockWriter(detail).blocks(markdown_parser().parse(text, {}))
     except RecursionError:
@@ -82,6 +84,7 @@ class _BlockWriter:
     def __init__(self, detail: Detail) -> None:
         self._detail = detail
         self._html: list[str] = []
+        self._lists: list[tuple[int, Token]] = []  # the open lists, and where their tags stand
 
     def blocks(self, tokens: Iterable[Token]) -> str:
         for token in tokens:
@@ -110,11 +113,20 @@ class _BlockWriter:
             case "hr":
                 self._put("<hr>" if compact else "<hr>\n")
             case "ordered_list_open" | "bullet_list_open":
-                start = token.attrGet("start")
-                name = ' class="nbs-tight"' if token.meta.get("tight") and not compact else ""
-                self._put(f"<{token.tag}{name}" + (f' start="{start}"' if start is not None else "") + ">")
-            case "ordered_list_close" | "bullet_list_close" | "blockquote_open" | "blockquote_close":
+                self._lists.append((len(self._html), token))
+                self._put(_list_tag(token, self._detail, is_tight=token.meta.get("tight", True)))
+            case "ordered_list_close" | "bullet_list_close":
+                self._lists.pop()
+                self._put(f"</{token.tag}>" + ("" if compact else "\n"))
+            case "blockquote_open" | "blockquote_close":
                 self._put(f"<{'/' if token.nesting < 0 else ''}{token.tag}>" + ("" if compact else "\n"))
+            case "alert_open":
+                kind = token.meta["kind"]
+                title = html_text(token.meta["title"] or kind.capitalize())
+                box = f'<div class="nbs-alert nbs-alert-{kind}"><p class="nbs-alert-title" dir="auto">{title}</p>\n'
+                self._put(f"<blockquote><p><strong>{title}</strong>" if compact else box)
+            case "alert_close":
+                self._put("</blockquote>" if compact else "</div>\n")
             case "table_open":
                 self._put("<table>" if compact else '<div class="nbs-table" role="group" aria-label="Table"><table>')
             case "table_close":
@@ -127,24 +139,6 @@ class _BlockWriter:
                 self._put(f"<{token.tag}>")
             case "thead_close" | "tbody_close" | "tr_close" | "th_close" | "td_close" | "list_item_close":
                 self._put("" if compact else f"</{token.tag}>")
-            case "notes_open":
-                start = f' start="{token.meta["start"]}"' if token.meta["start"] > 1 else ""
-                self._put(f"<hr><ol{start}>" if compact else f'<ol class="nbs-notes"{start}>')
-            case "notes_close":
-                self._put("</ol>")
-            case "footnote_reference_open":
-                self._put("<li>")
-            case "footnote_reference_close":
-                self._put("" if compact else "</li>")
-            case "alert_open":
-                title = html_text(token.meta["title"])
-                if compact:
-                    self._put(f"<blockquote><p><strong>{title}</strong></p>")
-                else:
-                    kind = f"nbs-alert nbs-alert-{token.meta['kind']}"
-                    self._put(f'<div class="{kind}"><p class="nbs-alert-title" dir="auto">{title}</p>\n')
-            case "alert_close":
-                self._put("</blockquote>" if compact else "</div>\n")
             case _:
                 raise ValueError(f"Markdown of an unknown kind: {token.type!r}.")
 
@@ -154,6 +148,14 @@ class _BlockWriter:
 
     def _open_paragraph(self, token: Token) -> None:
         task = token.meta.get("task")
+        if (
+            not token.hidden
+            and self._lists
+            and self._lists[-1][1].markup != "^"
+            and token.level == self._lists[-1][1].level + 2
+        ):
+            place, opener = self._lists[-1]  # the list has blank lines between its items, which is known only now
+            self._html[place] = _list_tag(opener, self._detail, is_tight=False)
         if self._detail.compact:
             self._put("" if token.hidden else "<p>")
             self._put("" if task is None else "☑ " if task else "☐ ")
@@ -168,6 +170,7 @@ class _BlockWriter:
         from markdown_it.common.utils import unescapeAll
 
         words = unescapeAll(info).split(maxsplit=1)
+        code = code if not code or code.endswith("\n") else code + "\n"
         self._put(html_code_block(code, words[0] if words else "", self._detail))
 
     def _inline(self, tokens: Iterable[Token]) -> None:
@@ -211,8 +214,10 @@ class _LineWriter:
                 self._leave()
             case "image":
                 self._image(str(token.attrGet("src") or ""), _words_of(token.children or []))
-            case "footnote_ref":
+            case "note":
                 self._sink(f"<sup{'' if compact else ' class=nbs-note'}>{token.meta['number']}</sup>")
+            case "emoji":
+                self._emoji(token.content)
             case _:
                 raise ValueError(f"Markdown of an unknown kind: {token.type!r}.")
 
@@ -233,11 +238,10 @@ class _LineWriter:
 
     def _leave(self) -> None:
         tag, target, said = self._open.pop()
-        text = "".join(self._said)
-        if isinstance(target, link_policy.Address):
-            if not link_policy.says_itself(text, target):
-                self._sink(_host_note(target.destination, self._detail))
-        elif target and text.strip() != target:
+        words = "".join(self._said)
+        if isinstance(target, link_policy.Address) and not link_policy.says_itself(words, target):
+            self._sink(_host_note(target.destination, self._detail))
+        elif isinstance(target, str) and visible(words).strip() != target:
             self._sink(_host_note(target, self._detail))
         said.extend(self._said)
         self._said = said
@@ -245,13 +249,24 @@ class _LineWriter:
             self._sink(f"</{tag}>")
 
     def _enter_link(self, href: str) -> None:
-        target = link_policy.address(href)
-        is_inside = any(each for _, each, _ in self._open) or len(self._open) >= MAX_INLINE_DEPTH
-        if target and not is_inside:
+        target = link_policy.address(href) or link_policy.relative_target(href)
+        if not target or self._is_in_link or len(self._open) >= MAX_INLINE_DEPTH:
+            self._open.append(("", None, self._said))
+            self._said = []
+        elif isinstance(target, str):
+            is_bare = self._detail.compact
+            self._enter("" if is_bare else "span", "" if is_bare else "<span class=nbs-target>", target)
+        else:
             self._enter("a", _link_tag(target, self._detail), target)
-            return
-        self._open.append(("", href if not is_inside and link_policy.worth_saying(href) else None, self._said))
-        self._said = []
+
+    @property
+    def _is_in_link(self) -> bool:
+        return any(target is not None for _, target, _ in self._open)
+
+    def _emoji(self, name: str) -> None:
+        shown = emoji_table().get(name, f":{name}:")
+        self._said.append(shown)
+        self._sink(shown if self._detail.compact else f"<span class=nbs-emoji>{shown}</span>")
 
     def _formula(self, tex: str, display: bool) -> None:
         self._said.append(tex)
@@ -276,15 +291,15 @@ class _LineWriter:
             self._sink(f'<img{picture} alt="{escape(name)}" src="data:{raster[0]};base64,{raster[1]}">')
             return
         target = link_policy.address(src)
-        words = f"image: {name}" if name else "image"
+        words = self._escaped(f"[image: {name}]" if name else "[image]")
         if target is None or target.href.startswith("mailto:"):
-            self._sink(self._escaped(f"[{words}]"))
-        elif any(each for _, each, _ in self._open):  # no link stands in a link
-            self._sink(self._escaped(f"[{words}]") + _host_note(target.destination, self._detail))
-        else:
-            note = _host_note(target.destination, self._detail)
-            tag = _link_tag(target, self._detail, "nbs-image-link")
-            self._sink(f"{tag}{self._escaped(f'[{words}]')}{note}</a>")
+            self._sink(words if self._detail.compact else f"<span class=nbs-no-image>{words}</span>")
+            return
+        words += _host_note(target.destination, self._detail)
+        if not self._is_in_link:
+            self._sink(f"{_link_tag(target, self._detail, 'nbs-image-link')}{words}</a>")
+        else:  # no link stands in a link
+            self._sink(words if self._detail.compact else f"<span class=nbs-no-image>{words}</span>")
 
 
 def _link_tag(target: link_policy.Address, detail: Detail, name: str = "nbs-link") -> str:
@@ -300,12 +315,23 @@ def _host_note(destination: str, detail: Detail) -> str:
     return words if detail.compact else f'<span class="nbs-host">{words}</span>'
 
 
+def _list_tag(token: Token, detail: Detail, *, is_tight: bool) -> str:
+    start = token.attrGet("start")
+    first = f' start="{start}"' if start is not None else ""
+    classes = ["nbs-notes"] if token.markup == "^" else []
+    classes += ["nbs-tight"] if is_tight else []
+    named = f' class="{" ".join(classes)}"' if classes and not detail.compact else ""
+    return f"<{token.tag}{named}{first}>"
+
+
 def _words_of(tokens: Iterable[Token]) -> str:
     """The text of inline tokens without their elements."""
     parts = []
     for token in tokens:
         if token.type in ("softbreak", "hardbreak"):
             parts.append("\n")
+        elif token.type == "emoji":
+            parts.append(f":{token.content}:")
         else:
             parts.append(_words_of(token.children) if token.children else token.content)
     return "".join(parts)

@@ -11,6 +11,7 @@ from nb_stream.export.rendered_markdown import Detail, rendered_markdown
 PLAIN = Detail(highlight=False, formulas=False, compact=True)
 
 
+# What is rendered here is checked against the panel for whole documents: these are the forms, one by one.
 @pytest.mark.parametrize(
     ("text", "html"),
     [
@@ -24,15 +25,45 @@ PLAIN = Detail(highlight=False, formulas=False, compact=True)
         ("a<br>b", "<p>a&lt;br&gt;b"),
         ("- [x] done\n- [ ] to do", "<ul><li>☑ done<li>☐ to do</ul>"),
         ("~~two~~ ~one~ ~~~~no~~~~", "<p><del>two</del> <del>one</del> ~~~~no~~~~"),
+        # Emphasis and addresses in texts without spaces.
         ("**注意：**请保存", "<p><strong>注意：</strong>请保存"),
+        ("**(괄호)**는", "<p><strong>(괄호)</strong>는"),
+        ("**“引号”**后", "<p><strong>“引号”</strong>后"),
         ("これは**「強調」**です", "<p>これは<strong>「強調」</strong>です"),
         ("`https://a.org` https://a.org/b。次に", 'href="https://a.org/b"'),
+        ("「https://a.org/日本」", 'href="https://a.org/%E6%97%A5%E6%9C%AC"'),
+        # Links say where they lead, and others say what they name.
         ("(see https://a.org/b(c))", 'href="https://a.org/b(c)"'),
         ("[text](https://a.org)", ">text (a.org)</a>"),
         ("[a.org](https://a.org/x)", ">a.org</a>"),
+        ("[evil](https://good.org@evil.org)", ">evil (evil.org)</a>"),
+        (r"[x](https:\\\\evil.org\\@good.org)", 'href="https://evil.org/@good.org"'),
+        ("[docs](docs/x.md)", "<p>docs (docs/x.md)"),
+        ("[docs/x.md](docs/x.md) [a](#b)", "<p>docs/x.md a"),
+        ("[x](javascript:alert(1))", "<p>x (javascript:alert(1))"),
         ("mail me@a.org.", '<a href="mailto:me@a.org"'),
+        ("![cat](https://a.org/c.png)", ">[image: cat] (a.org)</a>"),
+        # Formulas, and what is none.
         ("$$\n- a\n= b\n$$", "<p><code>- a&#10;= b</code>"),
-        ("$5 and $10", "<p>$5 and $10"),
+        ("\\begin{align}\na &= b \\\\\n- c\n\\end{align}", "<p><code>\\begin{align}&#10;a &amp;= b"),
+        ("from $5 to 10$", "<p>from $5 to 10$"),
+        ("$5$ and $10^3$", "<p><code>5</code> and <code>10^3</code>"),
+        (r"arr\[0\] and cmd \[optional\]", "<p>arr[0] and cmd [optional]"),
+        (r"\[[RFC 2616](https://a.org/x)\]", "<p>[<a href"),
+        (r"\(x\) and \[ E = mc^2 \]", "<p><code>x</code> and <code>E = mc^2</code>"),
+        # Paths, notes, alerts, emoji, fences.
+        (r"C:\Users\me\.config\_x and \\server\share$\_b", r"<p>C:\Users\me\.config\_x and \\server\share$\_b"),
+        (
+            "A[^1] B[^no]\n\n[^1]: One\n\n    - two\n\n[^2]: unused",
+            "<p>A<sup>1</sup> B[^no]<ol><li><p>One<ul><li>two</ul>",
+        ),
+        ("[^2]: unused\n", "<ol><li><p>unused</ol>"),
+        ("> [!NOTE]\n> Text", "<blockquote><p><strong>Note</strong><p>Text</blockquote>"),
+        ("> [!tip] Mine\n> - a", "<blockquote><p><strong>Mine</strong><ul><li>a</ul></blockquote>"),
+        ("> [!NOPE]\n> Text", "<blockquote><p>[!NOPE]&#10;Text</blockquote>"),
+        (":tada: :no_such: 10:30:45 `:x:`", "<p>🎉 :no_such: 10:30:45 <code>:x:</code>"),
+        ("```md\n```py\nx\n```\nmore\n```\nend", "<pre>```py&#10;x&#10;```&#10;more&#10;</pre><p>end"),
+        ("```\n\nx", "<pre>&#10;&#10;x&#10;</pre>"),
     ],
 )
 def test_what_models_write_is_rendered(text: str, html: str) -> None:
