@@ -84,6 +84,7 @@ class _Recorded:
     held: Mapping[str, int] = field(default_factory=dict)
     grants: Sequence[tuple[str, str, str]] = ()
     cannot_say: str = "A recording takes no words."
+    budget: Sequence[Any] = ()
     replay: None = None
 
     def drain(self) -> None:

@@ -15,7 +15,7 @@ from typing import Literal
 from ..core.metrics import Prices, cost, price_of
 from ..core.model import ModelCalls, RunInfo, Usage
 
-Unit = Literal["tokens", "usd", "seconds"]
+LimitUnit = Literal["tokens", "usd", "seconds"]
 
 OVERDRAFT = 1.2
 """A run that has used this share of its budget is ended at once, in mid-turn."""
@@ -25,7 +25,7 @@ OVERDRAFT = 1.2
 class Spending:
     """What a run has used of one limit. `about` says that a part is estimated, `at_least` that a part is missing."""
 
-    unit: Unit
+    unit: LimitUnit
     spent: float
     limit: float
     about: bool = False
@@ -54,8 +54,8 @@ class Budget:
     """
 
     def __init__(self, tokens: float | None, usd: float | None, seconds: float | None, prices: Prices) -> None:
-        self._limits: dict[Unit, float] = {}
-        given: tuple[tuple[Unit, float | None], ...] = (("tokens", tokens), ("usd", usd), ("seconds", seconds))
+        self._limits: dict[LimitUnit, float] = {}
+        given: tuple[tuple[LimitUnit, float | None], ...] = (("tokens", tokens), ("usd", usd), ("seconds", seconds))
         for unit, limit in given:
             if limit is None:
                 continue
@@ -93,7 +93,7 @@ class Budget:
             usd += 0.0 if price is None else cost(call.usage, price)
             at_least = at_least or (price is None and bool(call.usage))
         worked = self._worked + (0.0 if self._since is None else time.monotonic() - self._since)
-        used: dict[Unit, float] = {
+        used: dict[LimitUnit, float] = {
             "tokens": usage.prompt_tokens + usage.completion_tokens,
             "usd": round(usd, 6),
             "seconds": round(worked, 1),
