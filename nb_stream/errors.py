@@ -127,6 +127,14 @@ def already_running(wish: str, *, left_early: bool = False) -> AlreadyRunningErr
     )
 
 
+def run_under_way(wish: str, run: str, task: str) -> AlreadyRunningError:
+    """The error for a wish that must wait for the end of a run of a remote team, which somebody else may have begun."""
+    named = f"{run} ({task[:60]!r})" if task else run
+    return AlreadyRunningError(
+        f"Cannot {wish}: the run {named} of this remote team is under way. Wait for its end, or stop or cancel it."
+    )
+
+
 def described(error: BaseException) -> tuple[str, str]:
     """An error for a reader: its class and text, and its traceback."""
     try:

@@ -35,7 +35,7 @@ from ..core.model import (
     ToolResults,
 )
 from ..core.typed_json import decoded
-from ..errors import AlreadyRunningError, NbStreamError, NotRunningError, RemoteError, RemoteRunError
+from ..errors import NbStreamError, NotRunningError, RemoteError, RemoteRunError, run_under_way
 from ..recording.codec import from_line
 from ..remote.protocol import begun_chunk, control_of, native_of
 from .event_hub import EventHub
@@ -105,11 +105,7 @@ class RunMirror:
         if current is None:
             return
         infos = [info for info in self._hub.so_far.runs if info.id == current.run.id]
-        task = f" ({infos[-1].task[:60]!r})" if infos and infos[-1].task else ""
-        raise AlreadyRunningError(
-            f"Cannot {wish}: the run {current.run.id}{task} of this remote team is under way. Wait for its end, or "
-            "stop or cancel it."
-        )
+        raise run_under_way(wish, current.run.id, infos[-1].task if infos else "")
 
     def go_on(self, runs: int, state: dict[str, Any] | None) -> None:
         """Raises ValueError: a remote team has a transcript of its own."""

@@ -175,6 +175,7 @@ class _EventResponse(Response):
     def __init__(self, worker: Worker, have: Position | None) -> None:
         super().__init__()
         self._batches = worker.follow(have)
+        self._over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send, and end when the viewer has gone."""
@@ -189,6 +190,7 @@ class _EventResponse(Response):
             try:
                 await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
             finally:
+                self._over = True
                 for task in (sending, leaving):
                     task.cancel()
                 await asyncio.wait((sending, leaving))
@@ -200,7 +202,7 @@ class _EventResponse(Response):
             (b"x-accel-buffering", b"no"),  # nginx would wait for more
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        while True:
+        while not self._over:  # a wait that ends as it is cancelled would go on
             body = b"".join(b"data: %b\n" % line for line in batch.packed()) + b"\n"
             message = {"type": "http.response.body", "body": body, "more_body": True}
             await asyncio.wait_for(send(message), SEND_TIMEOUT_S)

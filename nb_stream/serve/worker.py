@@ -20,7 +20,7 @@ from ..core.chunk_buffer import ChunkBuffer
 from ..core.model import Chunk, Event, Message, RunFinished, TurnEnded
 from ..core.patches import Patch
 from ..core.typed_json import decoded
-from ..errors import RemoteError
+from ..errors import RemoteError, run_under_way
 from ..recording.codec import line, rows
 from ..remote.protocol import (
     BEAT_EVERY_S,
@@ -42,6 +42,10 @@ BATCH_EVERY_S = 0.05
 
 HELD_STATUS_EVERY_S = 0.25
 """Seconds between two counts of the text behind closed gates."""
+
+FIRST_BATCH_BYTES = 2_000
+"""Bytes of lines in the first batch of a connection. Each further one has up to twice as many: a connection that soon
+breaks again has brought something, and a batch that breaks off brings nothing."""
 
 MAX_VIEWERS = 100
 """Viewers that may follow a worker at the same time."""
@@ -225,10 +229,11 @@ class Worker:
             self._looked = True
             self._flush()
             first = have.seq if have is not None and have.epoch == self.epoch and have.seq <= len(self.journal) else 0
-            n, seen = 0, 0
+            n, seen, most_bytes = 0, 0, FIRST_BATCH_BYTES
             while True:
                 changed.clear()
-                lines = self.journal.read(first, MAX_BATCH_BYTES)
+                lines = self.journal.read(first, most_bytes)
+                most_bytes = min(2 * most_bytes, MAX_BATCH_BYTES)
                 status = {name: value for name, (version, value) in self._status.items() if version > seen}
                 yield Batch(self.epoch, n, first, len(self.journal), self._version, lines, status)
                 n, first, seen = n + 1, first + len(lines), self._version
@@ -271,6 +276,10 @@ class Worker:
                 self._flush()
                 return {"version": self._version}
             case StartCommand():
+                current = stream.current
+                if current is not None and not current.done():
+                    infos = [info for info in stream.transcript.runs if info.id == current.id]
+                    raise run_under_way("start a run", current.id, infos[-1].task if infos else "")
                 task = stream.task_of(command.messages) if command.messages else command.task
                 run = stream.start(task, output_task_messages=command.output_task_messages)
                 self._waiting.append(started_by(run.id, command.command))
@@ -307,10 +316,11 @@ class Worker:
 
 
 async def _until(changed: asyncio.Event, seconds: float) -> None:
+    timer = asyncio.get_running_loop().call_later(seconds, changed.set)
     try:
-        await asyncio.wait_for(changed.wait(), seconds)
-    except asyncio.TimeoutError:
-        return
+        await changed.wait()
+    finally:
+        timer.cancel()
 
 
 def _lines(waiting: Sequence[Event | bytes]) -> list[bytes]:

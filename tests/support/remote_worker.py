@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,21 @@ class RemoteWorker:
         assert " at http" in said, said
         self.url = said.split(" at ")[1].strip()
         self.port = int(self.url.rpartition(":")[2])
+
+    @classmethod
+    @contextlib.contextmanager
+    def site(cls, factory: str) -> Iterator[RemoteWorker]:
+        """A server of a user's own, made by a function, on uvicorn."""
+        worker = cls.__new__(cls)
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--fd", str(door.fileno())]
+            env = {**os.environ, "NB_STREAM_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)}
+            worker.process = subprocess.Popen(command, cwd=ROOT, env=env, pass_fds=[door.fileno()])
+            worker.url = f"http://127.0.0.1:{door.getsockname()[1]}"
+        try:
+            yield worker
+        finally:
+            worker.kill()
 
     @property
     def remote(self) -> Remote:

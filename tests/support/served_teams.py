@@ -58,3 +58,13 @@ def tooled() -> RoundRobinGroupChat:
 def stream() -> TeamStream:
     """A stream of its own options."""
     return TeamStream(writers(pace=0.002), streaming=["poet"])
+
+
+def site() -> object:
+    """A server of a user's own, with a team under a prefix, as jupyter-server-proxy shows it."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    from nb_stream.serve import app
+
+    return Starlette(routes=[Mount("/user/me/proxy/8765", app(pair))])
