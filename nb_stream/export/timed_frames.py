@@ -32,7 +32,7 @@ from ..core.reducer import fold
 from ..core.transcript import Transcript
 from ..recording.reader import CUT
 from ..wire.flow_control import FRAME_INTERVAL_S
-from ..wire.frame_builder import FrameBuilder
+from ..wire.frame_builder import FrameBuilder, Use
 from ..wire.protocol import Op, Snapshot
 
 MAX_EVEN_FRAMES = 100_000
@@ -83,6 +83,7 @@ class _Recorded:
     gate: _AllOpen = field(default_factory=_AllOpen)
     held: Mapping[str, int] = field(default_factory=dict)
     grants: Sequence[tuple[str, str, str]] = ()
+    budget: Sequence[Use] = ()
     cannot_say: str = "A recording takes no words."
     budget: Sequence[Any] = ()
     replay: None = None

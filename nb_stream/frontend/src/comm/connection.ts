@@ -11,7 +11,7 @@ import { Modules } from "../dom/page_modules";
 import { Emojis } from "../markdown/dom/emoji_view";
 import { Formulas } from "../markdown/dom/formula_view";
 import type { Services } from "../markdown/dom/inline_view";
-import { safePolicy } from "../markdown/dom/policy";
+import { offlinePolicy, safePolicy } from "../markdown/dom/policy";
 import { isActive } from "../protocol/model";
 import { type Command, type EarlierOp, type Frame, isSnapshot, type Op } from "../protocol/protocol";
 import { CommLines } from "./comm_lines";
@@ -52,11 +52,7 @@ export class Connection {
   readonly switches = new Switches(this.store, (command) => this.send({ ...command, page: this.#page }));
   readonly modules = new Modules((command) => this.send(command));
   /** How its texts are shown: what links and images may become, and who renders formulas and emoji. */
-  readonly services: Services = {
-    policy: safePolicy,
-    formulas: new Formulas(this.modules),
-    emojis: new Emojis(this.modules),
-  };
+  readonly services: Services;
   /** The name by which the kernel tells this page from other pages. */
   readonly #page = Math.random().toString(36).slice(2);
   /** Called with the operations of frames that have no number in the sequence. */
@@ -97,6 +93,8 @@ export class Connection {
     onAbort(signal, () => this.#dispose());
     this.hasTeam = model.get("has_team") !== false;
     this.hasKernel = model.get("has_kernel") !== false;
+    const policy = this.hasKernel ? safePolicy : offlinePolicy;
+    this.services = { policy, formulas: new Formulas(this.modules), emojis: new Emojis(this.modules) };
     const snapshot = model.get("snapshot");
     if (isSnapshot(snapshot)) this.store.open(snapshot);
     for (const content of early) this.#receive(content as Frame);

@@ -124,6 +124,7 @@ export class RecordedKernel {
     }
     this.#position = this.#now;
     this.#since = undefined;
+    this.#tell(this.#advance(this.#position));
     if (act === "speed") this.#speed = command.value;
     else if (act === "pause") this.#paused = true;
     else if (act === "resume") this.#paused = false;

@@ -53,14 +53,34 @@ export const safePolicy: Policy = {
   },
 
   image({ href }, alt) {
-    const image = rasterOf(href, MAX_IMAGE_BYTES * 1.4);
-    if (image && image.bytes.length <= MAX_IMAGE_BYTES) return shown(image, href, alt);
+    const image = ownImage(href, alt);
+    if (image) return image;
     const url = absolute(href);
     if (!url || url.protocol === "mailto:") return missingImage(alt);
     if (allowedAddresses.has(url.href)) return shown(url.href, url.href, alt);
     return opaque(imageButton(url, alt), `image ${url.href} ${alt}`);
   },
 };
+
+/** For a page that may load nothing: an image that does not stand in the text is a link to it. */
+export const offlinePolicy: Policy = {
+  ...safePolicy,
+  image(target, alt) {
+    const image = ownImage(target.href, alt);
+    if (image) return image;
+    const el = target.href.startsWith("mailto:") ? null : safePolicy.link(target);
+    if (!el) return missingImage(alt);
+    appendText(el, alt === "" ? "[image]" : `[image: ${alt}]`);
+    safePolicy.endLink(el, target);
+    return opaque(el, `image ${target.href} ${alt}`);
+  },
+};
+
+/** The image whose data is the address itself; null if there is none, or if it is too large. */
+function ownImage(href: string, alt: string): HTMLImageElement | null {
+  const image = rasterOf(href, MAX_IMAGE_BYTES * 1.4);
+  return image && image.bytes.length <= MAX_IMAGE_BYTES ? shown(image, href, alt) : null;
+}
 
 /**
  * The address, if a reader may follow it. Relative addresses may not be: they would lead to the notebook's own server.
