@@ -85,7 +85,6 @@ class _Recorded:
     grants: Sequence[tuple[str, str, str]] = ()
     budget: Sequence[Use] = ()
     cannot_say: str = "A recording takes no words."
-    budget: Sequence[Any] = ()
     replay: None = None
 
     def drain(self) -> None:
