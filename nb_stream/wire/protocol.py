@@ -218,9 +218,9 @@ class Frame(TypedDict):
 
 class Snapshot(TypedDict):
     """The panel as of frame `seq`. `settled` are the finished cells from the index `first` on. Live cells have the text
-    that was sent, without what a closed gate holds. `caution` is a sentence that says what the controls cannot do in this kernel; it is empty if each of them acts at
-    once. `cannot_say` says why the team takes no words in mid-run; it is empty if it takes them. `replay` is None if a
-    team runs."""
+    that was sent, without what a closed gate holds. `caution` is a sentence that says what the controls cannot do in
+    this kernel; it is empty if each of them acts at once. `cannot_say` says why the team takes no words in mid-run; it
+    is empty if it takes them. `replay` is None if a team runs."""
 
     v: int
     seq: int

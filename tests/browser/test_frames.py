@@ -129,7 +129,7 @@ def test_ten_agents_share_what_one_frame_may_write_and_none_waits_for_long(dev: 
     )
     first = lengths[0]
     print(f"{len(lengths)} frames; written in the first: {first}; in the middle: {lengths[len(lengths) // 2]}")
-    assert sum(first) <= 12_000, "one frame writes the text of all agents"
+    assert sum(first) <= 30_000, "one frame writes the text of all agents"
     assert len(lengths) >= 4
     for frame in lengths[:-1]:
         assert max(frame) - min(frame) <= 12_000, "one agent waits for another"

@@ -11,7 +11,7 @@ export const WRITTEN = "nbs-written";
 const PORTION_CHARS = 2048;
 /** Characters that are written at once, however long that takes: so most messages are complete at once. */
 const AT_ONCE_CHARS = 4096;
-/** Characters that may be written at once in one frame, in all texts together; further texts wait for the next frame. */
+/** Characters that may be written at once in one frame, in all texts together; of further texts, only a portion is. */
 const AT_ONCE_IN_ALL_CHARS = 2 * AT_ONCE_CHARS;
 /** Milliseconds of a frame that the texts that wait may take, all together. */
 const BUDGET_MS = 8;
@@ -53,8 +53,7 @@ export class PacedWork {
   ) {
     works.set(el, this);
     planFrame();
-    if (written < AT_ONCE_IN_ALL_CHARS) this.go(AT_ONCE_CHARS);
-    else this.#wait();
+    this.go(written < AT_ONCE_IN_ALL_CHARS ? AT_ONCE_CHARS : PORTION_CHARS);
   }
 
   /** Call `then` when all steps are done; at once, if they are done already. */
@@ -88,10 +87,6 @@ export class PacedWork {
       count += value;
       written += value;
     }
-    this.#wait();
-  }
-
-  #wait(): void {
     waiting.add(this);
     this.el.setAttribute(UNFINISHED, "");
     planFrame();
