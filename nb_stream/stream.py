@@ -239,7 +239,8 @@ class TeamStream(StandIn):
     @property
     def budget(self) -> tuple[Spending, ...]:
         """What the current or the last run has used of each limit; empty without limits."""
-        return () if isinstance(self._supervisor, RunMirror) else self._supervisor.budget.spent
+        supervisor = self._supervisor
+        return supervisor.budget if isinstance(supervisor, RunMirror) else supervisor.budget.spent
 
     @property
     def cannot_say(self) -> str:

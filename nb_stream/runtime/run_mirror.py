@@ -38,6 +38,7 @@ from ..core.typed_json import decoded
 from ..errors import NbStreamError, NotRunningError, RemoteError, RemoteRunError, run_under_way
 from ..recording.codec import from_line
 from ..remote.protocol import begun_chunk, control_of, native_of
+from .budget import Spending
 from .event_hub import EventHub
 from .grants import Grant, GrantScope
 from .human_input import Question, consulted, verdict_of
@@ -69,6 +70,7 @@ class RunMirror:
         self.state, self.detail = RunState.IDLE, ""
         self.run: Run | None = None
         self.questions = MirroredQuestions(self._send)
+        self.budget: tuple[Spending, ...] = ()
         self._backend, self._hub, self._home = backend, hub, home
         self._connection = backend.connection
         self._current: _Following | None = None
@@ -251,6 +253,9 @@ class RunMirror:
             self._said, self._worded = RunState(changed["state"][0]), str(changed["state"][1])
         if "questions" in changed:
             self.questions.update(tuple(decoded(Question, row) for row in changed["questions"]))
+        if "budget" in changed:
+            self.budget = tuple(decoded(Spending, row) for row in changed["budget"])
+            self._hub.tell_agents()
         if "grants" in changed:
             self.questions.grants = tuple(Grant(*row) for row in changed["grants"])
             self._hub.tell_agents()

@@ -211,6 +211,7 @@ class Worker:
             "questions": [{**dataclasses.asdict(q), "kind": q.kind.value} for q in stream.questions],
             "grants": [list(grant) for grant in stream.grants],
             "held": held,
+            "budget": [dataclasses.asdict(spending) for spending in stream.budget],
         }
         changed = [name for name, value in values.items() if name not in self._status or self._status[name][1] != value]
         if changed:
@@ -304,6 +305,8 @@ class Worker:
             case SaveStateCommand():
                 return {"state": await stream.save_state()}
             case LoadStateCommand(state):
+                if not isinstance(state, Mapping):
+                    raise ValueError("A state is a JSON object.")
                 await stream.load_state(dict(state))
         return {}
 

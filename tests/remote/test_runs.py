@@ -260,3 +260,15 @@ def test_a_script_without_await(memory_wire: Wire) -> None:
     assert result.messages[-1].content == served_teams.SECRET
     assert stream.run_sync("Again.").messages[-1].content == served_teams.SECRET
     assert isinstance(stream.transcript, Transcript)
+
+
+async def test_what_is_said_in_mid_run_and_what_it_may_use_are_the_workers(memory_wire: Wire) -> None:
+    worker, (stream, other) = await viewers(memory_wire, served_teams.pair(), 2, limit_tokens=1_000_000)
+    run = stream.start("Begin.")
+    await until(lambda: stream.transcript.live_cells)
+    other.say("And hurry.")
+    result = await run
+    assert "And hurry." in [getattr(message, "content", "") for message in result.messages]
+    await until(lambda: other.transcript == stream.transcript == worker.stream.transcript)
+    assert other.budget == stream.budget == worker.stream.budget
+    assert stream.budget[0].spent > 0
