@@ -169,6 +169,11 @@ async def _body(request: Request) -> object:
         raise _Refusal(400, "ValueError", "A command is a JSON object.") from None
 
 
+def sent_event(batch: Batch) -> bytes:
+    """A batch as a server-sent event."""
+    return b"".join(b"data: %b\n" % line for line in batch.packed()) + b"\n"
+
+
 class _EventResponse(Response):
     """Batches as server-sent events, until the viewer goes or reads nothing any more."""
 
@@ -203,8 +208,7 @@ class _EventResponse(Response):
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while not self._over:  # a wait that ends as it is cancelled would go on
-            body = b"".join(b"data: %b\n" % line for line in batch.packed()) + b"\n"
-            message = {"type": "http.response.body", "body": body, "more_body": True}
+            message = {"type": "http.response.body", "body": sent_event(batch), "more_body": True}
             await asyncio.wait_for(send(message), SEND_TIMEOUT_S)
             batch = await anext(self._batches)
 

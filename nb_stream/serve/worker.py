@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import secrets
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Worker:
 
     def __init__(self, stream: TeamStream) -> None:
         self.stream = stream
-        self.epoch = uuid.uuid4().hex
+        self.epoch = secrets.token_hex(6)
         self.journal = Journal()
         self._waiting: list[Event | bytes] = []
         self._held = ChunkBuffer()

@@ -19,7 +19,7 @@ class CutLine:
         self.open = True
         self.flows = asyncio.Event()
         self.flows.set()
-        self.bytes_down = 0
+        self.bytes_down = self.pieces_down = 0
         self.cuts = 0
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -65,11 +65,12 @@ class CutLine:
     ) -> None:
         passed = 0
         with contextlib.suppress(ConnectionError):
-            while data := await source.read(4096):
+            while data := await source.read(65536):
                 await self.flows.wait()
                 data = data[: limit - passed] if limit else data
                 passed += len(data)
-                self.bytes_down += len(data) if down else 0
+                if down:
+                    self.bytes_down, self.pieces_down = self.bytes_down + len(data), self.pieces_down + 1
                 sink.write(data)
                 await sink.drain()
                 if limit and passed >= limit:

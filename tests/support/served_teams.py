@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autogen_agentchat.agents import AssistantAgent, UserProxyAgent
-from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, RoundRobinGroupChat
 
 from nb_stream import TeamStream
 from nb_stream.demo import Call, Fail, Say, ScriptedClient, writers
@@ -28,9 +28,9 @@ def slow() -> RoundRobinGroupChat:
     return RoundRobinGroupChat([_agent("ann", Say(TEXT * 4, thought="Slowly. " * 9), pace=0.05)], max_turns=1)
 
 
-def long() -> RoundRobinGroupChat:
-    """An agent who writes 2,000 tokens of 6 characters, 1,000 a second at most."""
-    return RoundRobinGroupChat([_agent("ann", Say("token " * 2000, chunk=6), pace=0.001)], max_turns=1)
+def long(pace: float = 0.001) -> RoundRobinGroupChat:
+    """An agent who writes 2,000 tokens of 6 characters, by default 1,000 a second at most."""
+    return RoundRobinGroupChat([_agent("ann", Say("token " * 2000, chunk=6), pace=pace)], max_turns=1)
 
 
 def asker() -> RoundRobinGroupChat:
@@ -68,3 +68,12 @@ def site() -> object:
     from nb_stream.serve import app
 
     return Starlette(routes=[Mount("/user/me/proxy/8765", app(pair))])
+
+
+def ten() -> object:
+    """Ten agents who write at the same time, 1,000 tokens a second each, 3,000 tokens."""
+    agents = [_agent(f"a{number}", Say("token " * 3000, chunk=6), pace=0.001) for number in range(10)]
+    builder = DiGraphBuilder()
+    for agent in agents:
+        builder.add_node(agent)
+    return GraphFlow(agents, builder.build())
