@@ -9,7 +9,7 @@ BARE_ADDRESS = re.compile(r"(?<![^\W_])https?://|(?:^|(?<=[\s*_~(]))www\.", re.I
 """The beginning of a bare address. `www.` begins one only behind a space or a delimiter."""
 
 _WEB_SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_UP_TO_SPACE = re.compile(r"[^\s<]+")
+_UP_TO_SPACE = re.compile(r"[^\s<\">]+")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _MAX_HOST_CHARS = 253
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.+_-]{1,64}$")

@@ -48,6 +48,7 @@ describe("links", () => {
     ["(see https://a.example/b_(c)).", "https://a.example/b_(c)"],
     ["https://a.example/b?c&d=1&amp;&gt;).", "https://a.example/b?c&d=1"],
     ["https://a.example_), and more", "https://a.example"],
+    ['{"a":"https://a.example/b","c":1}', "https://a.example/b"],
     ["<me@a.example>", "me@a.example"],
     ["[me](mailto:me@a.example)", "me (me@a.example)"],
     // Texts that look like an address other than the one to which the link leads.

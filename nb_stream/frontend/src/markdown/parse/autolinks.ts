@@ -15,8 +15,11 @@ const MAIL = new RegExp(`<([a-zA-Z0-9.!#$%&'*+/=?^_\`{|}~-]+@${HOST_LABEL}(?:\\.
 
 /** The beginning of a bare address. `www.` begins one only behind a space or a delimiter. */
 export const BARE = /(?<![\p{L}\p{N}])https?:\/\/|(?<=^|[\s*_~(])www\./giu;
-/** Punctuation that is not ASCII ends an address, as in texts without spaces: `https://a.example/b。`. */
-const BARE_HERE = /(?:https?:\/\/|www\.)(?:[!-;=-~]|[^\s<\p{P}])+/iuy;
+/**
+ * Quotation marks end an address, as in HTML and JSON, which stand in texts as they are. So does punctuation that is not
+ * ASCII, as in texts without spaces: `https://a.example/b。`.
+ */
+const BARE_HERE = /(?:https?:\/\/|www\.)(?:[!#-;=?-~]|[^\s"<>\p{P}])+/iuy;
 const HOST = /^(?:https?:\/\/|(?=www\.))((?:[\p{L}\p{N}\p{S}_-]+\.)*[\p{L}\p{N}\p{S}_-]+)/iu;
 /** Characters of a host (RFC 1035). A longer one stays text. */
 const MAX_HOST_CHARS = 253;
