@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict, Union
+from typing import TypedDict, Union
 
 from ..core.agent_statuses import status_after
 from ..core.chunk_buffer import ChunkBuffer
