@@ -48,6 +48,7 @@ from .wire.commands import (
     Reset,
     Resync,
     Revoke,
+    SendContext,
     SendEarlier,
     SendModule,
     SendSavedOutput,
@@ -59,6 +60,7 @@ from .wire.commands import (
     Toggle,
     ToggleAll,
 )
+from .wire.context_pieces import context_pieces
 from .wire.front_end import ON_DEMAND, module_source
 from .wire.protocol import Frame, SavedOutputOp, Snapshot
 
@@ -80,8 +82,8 @@ class TeamPanel(FrameWidget):
       `"nothing"`.
     - `streaming`: which boxes begin ticked. The default here is `True`: all agents that can stream. All other values of
       `TeamStream` are taken too.
-    - `unchecked`, `approve_code`, `input_timeout`, `input_default`, `record`, `redact`, `view`, `prices`,
-      `limit_tokens`, `limit_usd`, `limit_seconds`: as for `TeamStream`.
+    - `unchecked`, `approve_code`, `input_timeout`, `input_default`, `record`, `redact`, `record_context`, `view`,
+      `prices`, `limit_tokens`, `limit_usd`, `limit_seconds`: as for `TeamStream`.
 
     If `team` is a `TeamStream`, that stream has its own options and switches: the panel takes `title` and `leave` only.
 
@@ -124,6 +126,7 @@ class TeamPanel(FrameWidget):
         input_timeout: float | None = None,
         input_default: str = "",
         record: str | os.PathLike[str] | None = None,
+        record_context: bool = False,
         redact: Redact | None = None,
         view: str | None = None,
         prices: Prices | None = None,
@@ -138,6 +141,7 @@ class TeamPanel(FrameWidget):
             "input_timeout": input_timeout,
             "input_default": input_default,
             "record": record,
+            "record_context": record_context,
             "redact": redact,
             "view": view,
             "prices": prices,
@@ -390,6 +394,9 @@ class TeamPanel(FrameWidget):
             case SendSavedOutput(parts):
                 if (saved := self._static.now(parts)) is not None:
                     self.send_beside(saved)
+            case SendContext(cell):
+                for context in context_pieces(cell, self.transcript.context(cell)):
+                    self.send_beside(context)
             case Acknowledge(page, seq):
                 if not caution():  # in an unknown kernel, acknowledgements wait for the end of the cell
                     self._batcher.acknowledged(page, seq)

@@ -63,6 +63,7 @@ class TeamStream(StandIn):
     - `input_default`: the text that answers a request for input after `input_timeout`.
     - `record`: the path of a recording that is written during the runs. `Replay` plays it.
     - `redact`: a function that may rewrite each text before it is recorded.
+    - `record_context`: if True, recordings also hold what the model saw for each message (`transcript.context`).
     - `view`: `"terminal"` prints the transcript as it grows.
     - `prices`: for each model, the USD for a million prompt and a million completion tokens
       (`{"gpt-4o": (2.5, 10.0)}`). With prices, messages and runs have a cost.
@@ -103,6 +104,7 @@ class TeamStream(StandIn):
         input_default: str = "",
         record: str | os.PathLike[str] | None = None,
         redact: Redact | None = None,
+        record_context: bool = False,
         view: str | None = None,
         prices: Prices | None = None,
         limit_tokens: float | None = None,
@@ -133,6 +135,7 @@ class TeamStream(StandIn):
             self._supervisor = RunSupervisor(self._backend, self._hub, self._home, input_timeout, input_default, budget)
         self._hub.prices, self._hub.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
+        self._hub.event_log.has_contexts = record_context
         if record is not None:
             self._hub.event_log.record(record, self._head, redact=redact, complain=self._complain)
         self._replay = team if isinstance(team, Replay) else None

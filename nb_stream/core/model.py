@@ -9,17 +9,21 @@ cells and events and nothing else. Everything here is frozen and free of I/O. Ti
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple, Union
 
 from ..errors import unreachable
-from .typed_json import decoded
+from .typed_json import decoded, is_json
 
 USER = "user"
 """The name and the path of the person who gives the task. This author is no agent: it has no figures and no switch."""
+
+
+ReadContext = Callable[[], Any]
+"""Gives the `CallContext` (`call_context`) of the model call that a message came from."""
 
 
 class _Word(str, Enum):
@@ -226,7 +230,7 @@ class Cell:
     what the kind needs beyond `text`, as JSON values (`preformatted`: a program printed the text). `started_at` and
     `ended_at` are seconds since the epoch. `ttft` is the time to the first token in seconds. `tokens_per_s` is the pace
     of the model call; `estimated` says that it was counted from chunks, because the server gave no usage. `cost` is in
-    USD, or None if the model has no price.
+    USD, or None if the model has no price. `context` gives what the model saw; None if that is not known.
     """
 
     id: str
@@ -247,6 +251,7 @@ class Cell:
     tool_calls: tuple[ToolCall, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     cost: float | None = None
+    context: ReadContext | None = field(default=None, compare=False, repr=False, metadata={"json": False})
 
     @property
     def text_form(self) -> TextForm:
@@ -270,7 +275,7 @@ class Cell:
 
     def to_dict(self) -> dict[str, Any]:
         """The cell as JSON values. `from_dict` makes an equal cell of them."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if is_json(f)}
         values["kind"], values["status"] = str(self.kind.value), str(self.status.value)
         values["usage"] = None if self.usage is None else dataclasses.asdict(self.usage)
         values["tool_calls"] = [dataclasses.asdict(call) for call in self.tool_calls]
@@ -434,6 +439,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     cost: float | None = None
+    context: ReadContext | None = field(default=None, compare=False, repr=False, metadata={"json": False})
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,8 @@ def _is_chosen(draft: TranscriptBuilder, event: Message) -> bool:
     usages = [usage for usage in (cell.usage, event.usage) if usage is not None]
     costs = [cost for cost in (cell.cost, event.cost) if cost is not None]
     usage, cost = sum(usages, Usage()) if usages else None, sum(costs) if costs else None
-    draft.put(index, replace(cell, text=text, ended_at=event.at, usage=usage, cost=cost, data=data))
+    context = event.context or cell.context
+    draft.put(index, replace(cell, text=text, ended_at=event.at, usage=usage, cost=cost, data=data, context=context))
     return True
 
 
@@ -270,6 +271,7 @@ def _settled_cell(
         cost=event.cost,
         tool_calls=event.tool_calls,
         data=event.data,
+        context=event.context,
     )
 
 

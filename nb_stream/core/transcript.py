@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..errors import unknown_agent
+from .call_context import CallContext
 from .metrics import Figures, by_agent
 from .model import AgentInfo, Cell, ModelCallKey, RunInfo
 
@@ -146,6 +147,24 @@ class Transcript:
             known = [*(info.path for info in self.agents), *(cell.path for cell in self.cells)]
             raise unknown_agent(agent, dict.fromkeys(filter(None, known)), "transcript")
         return found
+
+    def context(self, cell: Cell | str) -> CallContext:
+        """What the model saw for a cell, or for the cell with this id: the messages, tools and options of its call.
+
+        Raises ValueError if this is not known: no model call is behind the cell, or a recording without contexts is.
+        """
+        if isinstance(cell, str):
+            found = next((one for one in self.cells if one.id == cell), None)
+            if found is None:
+                raise ValueError(f"The transcript has no cell {cell!r}; the ids of its cells are like 'c1'.")
+            cell = found
+        if cell.context is None:
+            raise ValueError(
+                f"What a model saw for {cell.id!r} is not known: either no model wrote it, or its file was recorded "
+                "without record_context=True."
+            )
+        context: CallContext = cell.context()
+        return context
 
     def __repr__(self) -> str:
         return f"Transcript(runs={len(self.runs)}, cells={len(self)})"

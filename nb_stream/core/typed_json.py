@@ -73,6 +73,11 @@ def json_of(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def is_json(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field of a dataclass is kept as JSON. `metadata={"json": False}` says that it is not."""
+    return bool(field.metadata.get("json", True))
+
+
 @functools.cache
 def _fields(kind: type[Any]) -> dict[str, tuple[Decode, bool]]:
     """For each field of a dataclass, by name: how it is decoded, and whether it must be there."""
@@ -83,7 +88,7 @@ def _fields(kind: type[Any]) -> dict[str, tuple[Decode, bool]]:
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
         )
         for field in dataclasses.fields(kind)
-        if field.init
+        if field.init and is_json(field)
     }
 
 

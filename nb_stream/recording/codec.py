@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from ..core.model import AgentInfo, CellKind, CellStatus, Chunk, Event, ModelCallKey, RunFinished, TurnEnded, Usage
-from ..core.typed_json import decoded, time_of
+from ..core.typed_json import decoded, is_json, time_of
 from .chunk_batch import ChunkBatch, microseconds, pack
 from .version_1 import upgraded
 
@@ -47,6 +47,7 @@ _DEFAULTS = {
     kind: {
         field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         for field in dataclasses.fields(kind)
+        if is_json(field)
     }
     for kind in KINDS
 }

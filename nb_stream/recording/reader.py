@@ -24,6 +24,7 @@ from ..core.transcript import Transcript
 from ..core.typed_json import decoded, json_of, time_of
 from ..errors import RecordingError, RecordingWarning
 from . import codec
+from .contexts import ContextReader
 
 CUT = "The recording ends here."
 """The stop reason of a run in which a recording breaks off."""
@@ -214,6 +215,7 @@ class Lines:
         self.number = number
         self._whole = True
         self._left_out = 0
+        self._contexts = ContextReader()
 
     @property
     def fraction(self) -> float:
@@ -245,7 +247,10 @@ class Lines:
         """The events of the last line. A line that fits no event is left out with a warning; one that is no JSON ends
         the file. `decode` gets the line and the version of the recording."""
         try:
-            return decode(line, self._version)
+            events = decode(line, self._version)
+            if '"context"' in line or '"run_started"' in line:
+                events = [self._contexts.event(event) for event in events]
+            return events
         except codec.NoJson as error:
             self.broken(str(error))
         except ValueError as error:

@@ -28,6 +28,7 @@ from ..core.model import Chunk, Event, RunFinished, RunStarted
 from ..errors import RecordingError
 from .chunk_batch import ChunkBatch, pack
 from .codec import dumps, line, line_of, rows
+from .contexts import ContextWriter
 from .redaction import Redact, Redactor, scrub, scrubbed, sift
 
 WRITE_AFTER_S = 0.25
@@ -165,6 +166,8 @@ class EventLog:
         self._writing = threading.Lock()  # of the file: held for as long as a disk takes
         self._complain: Callable[[str], None] = warnings.warn
         self._sentences: list[str] = []
+        self.has_contexts = False  # whether what models saw is written, too
+        self._contexts = ContextWriter()  # of the file
 
     def record(
         self,
@@ -233,7 +236,10 @@ class EventLog:
     def _keep(self, row: Event | ChunkBatch, texts: Sequence[str] = ()) -> None:
         self._rows.append(row)  # an event shares its texts with the transcript
         if self._file is not None and not self._rewrites:
-            self._lines.append(line_of(row, texts) if isinstance(row, ChunkBatch) else line(row))
+            if isinstance(row, ChunkBatch):
+                self._lines.append(line_of(row, texts))
+            else:
+                self._lines.extend(map(line, self._as_written(iter((row,)), self._contexts)))
 
     @property
     def _rewrites(self) -> bool:
@@ -245,7 +251,8 @@ class EventLog:
             return
         try:
             if file.redactor is not None:
-                lines = list(map(line, rows(_fit_to_write(fresh, file.redactor))))
+                events = self._as_written(_single(fresh), self._contexts)
+                lines = list(map(line, rows(_fit_to_write(events, file.redactor))))
             if lines:
                 file.write(b"".join(lines), end=not self._running)
         except Exception as error:  # noqa: BLE001 - whatever it is: the run goes on without its recording
@@ -274,6 +281,7 @@ class EventLog:
                 if isinstance(event, Chunk):
                     self.chunks.append(event)
                 else:
+                    self.has_contexts = self.has_contexts or getattr(event, "context", None) is not None
                     self._pack(end=True)
                     self._keep(scrub(event))
         self.flush(end=True)
@@ -296,7 +304,11 @@ class EventLog:
             if self._file is not None and self._file.is_at(path):
                 self._renew(self._file, head, redact or self._file.redact)
                 return
-        save_recording(path, head, events, redact=redact)
+        save_recording(path, head, self._as_written(events, ContextWriter()), redact=redact)
+
+    def _as_written(self, events: Iterator[Event], contexts: ContextWriter) -> Iterator[Event]:
+        """Events as they go into the file for which `contexts` is."""
+        return contexts.events(events) if self.has_contexts else events
 
     def _renew(self, before: RecordFile, head: Mapping[str, Any], redact: Redact | None) -> None:
         """Go on in a new file with another header. If that fails, go on in the old file."""
@@ -307,7 +319,8 @@ class EventLog:
         file = RecordFile(before.path.with_name("." + before.path.name), head, redact, complain)
         heard = list(self._rows)
         try:
-            file.fill(map(line, rows(_fit_to_write(heard, file.redactor))))
+            contexts = ContextWriter()
+            file.fill(map(line, rows(_fit_to_write(self._as_written(_single(heard), contexts), file.redactor))))
         except BaseException:
             file.path.unlink(missing_ok=True)
             raise
@@ -315,8 +328,9 @@ class EventLog:
         with self._lock:
             self._pack()
             self._file, self._lines, self._written = file, [], len(heard)
+            self._contexts = contexts
             if file.redactor is None:
-                self._lines = list(map(line, rows(_single(self._rows[len(heard) :]))))
+                self._lines = list(map(line, rows(self._as_written(_single(self._rows[len(heard) :]), contexts))))
 
 
 def save_recording(
@@ -338,10 +352,9 @@ def _single(kept: Iterable[Event | ChunkBatch]) -> Iterator[Event]:
         yield from row.chunks() if isinstance(row, ChunkBatch) else (row,)
 
 
-def _fit_to_write(kept: Iterable[Event | ChunkBatch], redactor: Redactor | None) -> Iterator[Event]:
+def _fit_to_write(events: Iterable[Event], redactor: Redactor | None) -> Iterator[Event]:
     """The events that can be written now. A redactor keeps back those whose texts are not complete."""
-    events = _single(kept)
-    return events if redactor is None else (fit for event in events for fit in redactor.feed(event))
+    return iter(events) if redactor is None else (fit for event in events for fit in redactor.feed(event))
 
 
 def _raise(sentence: str) -> None:

@@ -152,6 +152,13 @@ class SendSavedOutput:
     parts: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class SendContext:
+    """What the model saw for the cell with the id `cell`."""
+
+    cell: str
+
+
 Command = Union[
     Toggle,
     ToggleAll,
@@ -172,6 +179,7 @@ Command = Union[
     SendState,
     SendModule,
     SendSavedOutput,
+    SendContext,
 ]
 
 COMMANDS: dict[str, type[Command]] = {
@@ -194,6 +202,7 @@ COMMANDS: dict[str, type[Command]] = {
     "state": SendState,
     "module": SendModule,
     "saved_output": SendSavedOutput,
+    "context": SendContext,
 }
 """The commands by their `type` on the wire."""
 

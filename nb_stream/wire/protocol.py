@@ -170,6 +170,23 @@ class SavedOutputOp(TypedDict):
     elsewhere: list[dict[str, str]]
 
 
+class ContextOp(TypedDict):
+    """A piece of what the model saw for the cell `cell`, in answer to the command `context`, in a frame outside of the
+    sequence. The `messages` (`GivenMessage.to_dict`) stand from the place `at` on, of `total`; one with nothing but
+    `more` has text that goes on that of the message before it. The first piece has the tools and options; `end` marks
+    the last one."""
+
+    op: Literal["context"]
+    cell: str
+    at: int
+    total: int
+    end: bool
+    messages: list[dict[str, Any]]
+    tools: NotRequired[list[dict[str, Any]]]
+    options: NotRequired[dict[str, Any]]
+    prompt_tokens: NotRequired[int | None]
+
+
 class ReplayRow(TypedDict):
     """Where a replay stands: `position` of `length` seconds of the `run`th of so many `runs`. While a run is under way
     and it is not `paused`, the position moves on by itself, `speed` times as fast as time; None is at once."""
@@ -202,6 +219,7 @@ Op = Union[
     EarlierOp,
     ModuleOp,
     SavedOutputOp,
+    ContextOp,
     ReplayOp,
 ]
 
@@ -244,12 +262,14 @@ def digest(text: str, crc: int = 0) -> int:
 
 
 def cell_head(cell: Cell) -> dict[str, Any]:
-    """A cell for the wire without its text, and without what is empty."""
-    return {
+    """A cell for the wire without its text, and without what is empty. `has_context` says that a page can ask what the
+    model saw."""
+    head = {
         key: value
         for key, value in cell.to_dict().items()
         if key != "text" and value is not False and value not in (None, "", [], {})  # 0.0 is a time
     }
+    return head if cell.context is None else {**head, "has_context": True}
 
 
 def cell_whole(cell: Cell, text: str | None = None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from ..base import Ability, Backend, Failure, Handoff, HumanInput, Item, Outcome
 from ..stand_in import StandIn
 from . import human, private, private_runtime, recovery, states, steering, stopping, workbench_proxy
 from .closing import closing
+from .contexts import GivenContext
 from .discovery import discover
 from .hooks import hooked
 from .log_filter import quiet_runtime
@@ -81,7 +82,8 @@ class AutoGenBackend(Backend):
         self._factory = factory
         self._approve_code = approve_code
         self._out: TokenRouter | None = None
-        self._turns, self._calls = Turns(), HeardCalls(self.unable)
+        self._contexts: dict[str, GivenContext] = {}  # what the latest call of each agent was given
+        self._turns, self._calls = Turns(), HeardCalls(self.unable, self._contexts)
         self._token = stopping.RunToken()
         self._quiet, self._stack = contextlib.ExitStack(), contextlib.ExitStack()
         self._steering = steering.Steering()
@@ -178,7 +180,7 @@ class AutoGenBackend(Backend):
         self._ours = True
         out = self._out = TokenRouter(emit, hear)
         own = None if as_stream or reads_its_stream(self.root) else OwnRun(self.root, out.order.sent)
-        calls = self._calls = HeardCalls(self.unable)
+        calls = self._calls = HeardCalls(self.unable, self._contexts)
         faults = Faults()
         given = set(map(id_of, _messages(task)))
         begun: list[bool] = []

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from autogen_core.models import CreateResult, RequestUsage
@@ -40,8 +40,9 @@ class Listener(Protocol):
     def is_at_work(self) -> Callable[[], bool]:
         """A function that says whether a call that is made now belongs to a turn of the run."""
 
-    def began(self, hearing: Hearing, said: Sequence[str]) -> None:
-        """A call begins. Pieces of its text are added to `said` as they come."""
+    def began(self, hearing: Hearing, said: Sequence[str], options: Mapping[str, Any]) -> None:
+        """A call begins, with `hearing.given` and these options. Pieces of its text are added to `said` as they
+        come."""
 
     def over(self, hearing: Hearing) -> None:
         """A call is over, in whatever way."""
@@ -77,7 +78,7 @@ class ModelClientProxy(Proxy):
             return await self._real.create(*args, **options)
         hearing = Hearing()
         hearing.given = args[0] if args else options.get("messages")
-        self._listener.began(hearing, ())
+        self._listener.began(hearing, (), options)
         try:
             result = await (shielded(self._real, hearing) or self._real).create(*args, **options)
         finally:
@@ -111,7 +112,7 @@ class ModelClientProxy(Proxy):
             stream = channel.read(_drained(client.create_stream(*args, **options), hearing, channel.tell))
         text: list[str] = []
         said: list[str] | None = text
-        self._listener.began(hearing, text)
+        self._listener.began(hearing, text, options)
         try:
             async with closing(stream):
                 async for item in stream:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...core.model import Usage
+from .contexts import GivenContext
 from .openai_answer import Piece
 
 TellPiece = Callable[[Piece], Awaitable[None]]
@@ -32,6 +33,8 @@ class Hearing:
         self.usage: Usage | None = None
         self.given: Any = None
         """The messages that the model was given."""
+        self.context: GivenContext | None = None
+        """The messages, tools and options of the call, for a reader who asks for them."""
         self.thought: str | None = None
         """The thought, as AutoGen gets it from a whole answer."""
         self.reasoned = False

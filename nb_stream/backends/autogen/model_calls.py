@@ -22,6 +22,7 @@ from ...concurrency.clock import now
 from ...core.model import CellKind, Event, Message, ModelCalls, Usage
 from . import private
 from .client_proxy import ModelClientProxy
+from .contexts import GivenContext
 from .discovery import AgentNode, TeamNode
 from .hearing import Hearing
 from .reading import tried
@@ -47,18 +48,20 @@ class _OpenCall(NamedTuple):
     path: str
     content: Any
     usage: Usage
+    context: GivenContext | None
 
 
 class HeardCalls:
     """The model calls of one run. The backend makes one for each run; it belongs to the loop of the run.
 
-    `unable` gets, by path, the reason for which the client of an agent cannot stream. The backend keeps it for
-    all runs.
+    `unable` gets, by path, the reason for which the client of an agent cannot stream, and `contexts` what its latest
+    call was given. The backend keeps both for all runs.
     """
 
-    def __init__(self, unable: dict[str, str]) -> None:
+    def __init__(self, unable: dict[str, str], contexts: dict[str, GivenContext]) -> None:
         self.open = True
         self.unable = unable
+        self.contexts = contexts
         self._cuts: list[_Cut] = []
         self._uncounted: list[_OpenCall] = []
         self._under_way: dict[Hearing, tuple[_Listener, int, Sequence[str]]] = {}  # with the estimated prompt tokens
@@ -129,8 +132,8 @@ class HeardCalls:
         return event
 
     def _counted(self, event: Message) -> Message:
-        """The event, with the usage of the call that it came from. The usage of earlier calls of the same agent that
-        became no message is added, so that no token is lost from the sum."""
+        """The event, with the usage of the call that it came from, and with what the model was given for it. The usage
+        of earlier calls of the same agent that became no message is added, so that no token is lost from the sum."""
         if event.kind in (CellKind.THOUGHT, CellKind.INPUT, CellKind.APPROVAL):
             return event
         own = [call for call in self._uncounted if call.path == event.path]
@@ -142,13 +145,15 @@ class HeardCalls:
         taken = own[: found + 1]
         gone = set(map(id, taken))  # by identity, because two calls may be equal
         self._uncounted = [call for call in self._uncounted if id(call) not in gone]
-        return replace(event, usage=sum((call.usage for call in taken), Usage()))
+        usage = sum((call.usage for call in taken), Usage()) or event.usage
+        return replace(event, usage=usage, context=taken[-1].context)
 
     def unseen(self) -> list[ModelCalls]:
         """The calls that no message came from, as one event for each agent and manager. Ask at the end of the run."""
         own: dict[tuple[str, str], list[Usage]] = {}
         for call in self._uncounted:
-            own.setdefault((call.name, call.path), []).append(call.usage)
+            if call.usage:
+                own.setdefault((call.name, call.path), []).append(call.usage)
         self._uncounted.clear()
         return [ModelCalls(*who, now(), sum(usages, Usage()), len(usages)) for who, usages in own.items()]
 
@@ -188,8 +193,10 @@ class HeardCalls:
         usage = hearing.usage or Usage(result.usage.prompt_tokens, result.usage.completion_tokens)
         said = result.content if isinstance(result.content, str) else [str(call) for call in result.content]
         usage = usage if usage or result.cached else _estimated(hearing.given, said, result.thought)
-        if usage:
-            self._uncounted.append(_OpenCall(listener.name, listener.path, result.content, usage))
+        context = hearing.context
+        if context is not None and not usage.about:
+            context.prompt_tokens = usage.prompt_tokens or None
+        self._uncounted.append(_OpenCall(listener.name, listener.path, result.content, usage, context))
         reason: str = result.finish_reason
         if reason == "unknown" and hearing.complete is not False:
             return  # the server sent the end, with no reason or with one that AutoGen does not know
@@ -202,7 +209,7 @@ class HeardCalls:
         """Note a call that was cut off in the middle of its answer. Servers charge for what the model has read and
         written until then."""
         usage = hearing.usage or _estimated(hearing.given, said)
-        self._uncounted.append(_OpenCall(listener.name, listener.path, said, usage))
+        self._uncounted.append(_OpenCall(listener.name, listener.path, said, usage, hearing.context))
 
 
 class _Listener:
@@ -215,7 +222,11 @@ class _Listener:
     def unable(self) -> bool:
         return self.path in self._calls.unable
 
-    def began(self, hearing: Hearing, said: Sequence[str]) -> None:
+    def began(self, hearing: Hearing, said: Sequence[str], options: Mapping[str, Any]) -> None:
+        contexts = self._calls.contexts
+        hearing.context = tried(lambda: GivenContext(hearing.given, options, contexts.get(self.path)), None)
+        if hearing.context is not None:
+            contexts[self.path] = hearing.context
         self._calls.began(self, hearing, said)
 
     def over(self, hearing: Hearing) -> None:

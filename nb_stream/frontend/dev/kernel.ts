@@ -2,7 +2,7 @@
 
 import type { Model } from "../src/comm/host_model";
 import { codePoints, digest } from "../src/protocol/code_points";
-import type { Cell, CellHead, CellKind, RunInfo, RunState } from "../src/protocol/model";
+import type { CallContext, Cell, CellHead, CellKind, RunInfo, RunState } from "../src/protocol/model";
 import {
   type AgentRow,
   type BudgetRow,
@@ -15,6 +15,8 @@ import {
 } from "../src/protocol/protocol";
 
 export class ScriptedKernel {
+  /** What the model saw, by the id of the cell: it is sent in pieces of one message each. */
+  contexts: Record<string, CallContext> = {};
   title = "Trip planners";
   caution = "";
   cannotSay = "";
@@ -57,6 +59,7 @@ export class ScriptedKernel {
       this.commands.push(command);
       if (command.type === "resync" && this.answers) this.sendSnapshot();
       if (command.type === "earlier" && this.answers) this.sendEarlier(command.before);
+      if (command.type === "context") this.sendContext(command.cell);
       if (command.type === "module") {
         const { name } = command;
         void this.moduleSource?.(name).then((source) => this.send({ op: "module", name, source }));
@@ -75,6 +78,23 @@ export class ScriptedKernel {
   /** Fire an event of the model, such as "change:left" when that trait has changed. */
   trigger(event: string, content?: unknown): void {
     for (const listener of [...(this.#listeners.get(event) ?? [])]) listener(content);
+  }
+
+  /** Send what the model saw, in pieces of one message, the text of each in two halves, outside of the sequence. */
+  sendContext(cell: string): void {
+    const { messages, total, isWhole: _, ...rest } = this.contexts[cell]!;
+    messages.forEach((message, at) => {
+      const { text = "", ...other } = message;
+      const half = Math.ceil(text.length / 2);
+      const first = { ...other, text: text.slice(0, half) };
+      const pieces = [[first], [{ more: text.slice(half) }]];
+      for (const piece of pieces) {
+        const end = at === total - 1 && piece[0] !== first;
+        const op: Op = { op: "context", cell, at, total, end, messages: piece };
+        if (at === 0 && piece[0] === first) Object.assign(op, rest);
+        this.emit({ v: PROTOCOL_VERSION, seq: -1, ops: [op] });
+      }
+    });
   }
 
   send(...ops: Op[]): Frame {

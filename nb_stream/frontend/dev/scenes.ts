@@ -194,6 +194,39 @@ export const scenes: Record<string, () => ScriptedKernel> = {
     kernel.sendAgents();
     return kernel;
   },
+  context() {
+    const kernel = team();
+    begin(kernel);
+    say(kernel, "p1", "poet", POEM);
+    kernel.contexts.p1 = {
+      messages: [
+        { role: "system", text: "You write *short* poems." },
+        { role: "user", source: "user", text: "Write a short poem about a harbour, then review it." },
+        {
+          role: "assistant",
+          source: "poet",
+          tool_calls: [{ id: "1", name: "look_up", arguments: '{"word": "harbour"}' }],
+          is_new: true,
+        },
+        {
+          role: "tool",
+          tool_calls: [{ id: "1", name: "look_up", arguments: "", result: "a place for ships" }],
+          is_new: true,
+        },
+        { role: "user", source: "critic", text: REVIEW, is_new: true },
+      ],
+      total: 5,
+      isWhole: true,
+      tools: [{ name: "look_up", description: "Look a word up.", parameters: { word: "string" } }],
+      options: { temperature: 0.5 },
+      prompt_tokens: 311,
+    };
+    kernel.settled[kernel.settled.length - 1]!.has_context = true;
+    kernel.sendSnapshot();
+    kernel.endRun({ status: "done" });
+    kernel.setState("idle");
+    return kernel;
+  },
   approval() {
     const kernel = team();
     begin(kernel, "Clean up the folder of last year's trips.");

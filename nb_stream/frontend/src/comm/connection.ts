@@ -15,6 +15,7 @@ import { offlinePolicy, safePolicy } from "../markdown/dom/policy";
 import { isActive } from "../protocol/model";
 import { type Command, type EarlierOp, type Frame, isSnapshot, type Op } from "../protocol/protocol";
 import { CommLines } from "./comm_lines";
+import { Contexts } from "./contexts";
 import type { Model } from "./host_model";
 import { onKernelGone } from "./kernel_liveness";
 import { Store } from "./store";
@@ -53,6 +54,7 @@ export class Connection {
   readonly modules = new Modules((command) => this.send(command));
   /** How its texts are shown: what links and images may become, and who renders formulas and emoji. */
   readonly services: Services;
+  readonly contexts = new Contexts((command) => this.send(command));
   /** The name by which the kernel tells this page from other pages. */
   readonly #page = Math.random().toString(36).slice(2);
   /** Called with the operations of frames that have no number in the sequence. */
@@ -130,6 +132,7 @@ export class Connection {
     if (this.store.notice === SILENCE_SENTENCE) this.store.setNotice("");
     if (frame.seq < 0) {
       for (const op of frame.ops) if (op.op === "earlier") this.#receiveEarlier(op);
+      this.contexts.receive(frame.ops);
       for (const heard of this.outOfBand) heard(frame.ops);
       return;
     }

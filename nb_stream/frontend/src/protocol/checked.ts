@@ -35,7 +35,7 @@ function all(check: TypeCheck, ...names: string[]): [string, TypeCheck][] {
 const CELL = new Map([
   ...all(isText, "id", "kind", "status", "run", "agent", "path", "type", "message_id", "text"),
   ...all(isNumber, "started_at", "ended_at", "ttft", "tokens_per_s", "cost", "count"),
-  ...all(isFlag, "estimated"),
+  ...all(isFlag, "estimated", "has_context"),
   ...all(isObject, "usage", "data"),
   ...all(Array.isArray, "tool_calls"),
 ]);

@@ -119,6 +119,32 @@ export interface CellHead {
   cost?: number;
   tool_calls?: ToolCall[];
   data?: CellData;
+  /** Whether the kernel knows what the model saw for this cell. */
+  has_context?: boolean;
+}
+
+/** A message that a model was given. A role that this page does not know is shown as it is. */
+export interface GivenMessage {
+  role: string;
+  source?: string;
+  text?: string;
+  thought?: string;
+  /** The calls of an assistant; for the role "tool", calls with their results. */
+  tool_calls?: ToolCall[];
+  images?: string[];
+  /** Whether the model was not given it in the agent's call before. */
+  is_new?: boolean;
+}
+
+/** What a model was given for one call, as far as it has come. */
+export interface CallContext {
+  messages: GivenMessage[];
+  /** How many messages there are, and whether all of them have come. */
+  total: number;
+  isWhole: boolean;
+  tools: Record<string, unknown>[];
+  options: Record<string, unknown>;
+  prompt_tokens: number | null;
 }
 
 export interface Cell extends CellHead {

@@ -5,7 +5,7 @@
  * Offsets and lengths count Unicode code points. Digests are CRC-32 of the UTF-8 text.
  */
 
-import type { Cell, CellHead, RunInfo, RunState } from "./model";
+import type { Cell, CellHead, GivenMessage, RunInfo, RunState } from "./model";
 
 export const PROTOCOL_VERSION = 2;
 
@@ -121,6 +121,20 @@ export interface SavedOutputOp {
   elsewhere: Record<string, string>[];
 }
 
+/** A piece of what the model saw for a cell. A message with `more` goes on the text of the message before it. */
+export interface ContextOp {
+  op: "context";
+  cell: string;
+  at: number;
+  total: number;
+  /** Whether this is the last piece. */
+  end: boolean;
+  messages: (GivenMessage | { more: string })[];
+  tools?: Record<string, unknown>[];
+  options?: Record<string, unknown>;
+  prompt_tokens?: number | null;
+}
+
 /**
  * Where a replay stands: `position` of `length` seconds of the `run`th of so many `runs`. While a run is under way and
  * it is not `paused`, the position moves on by itself, `speed` times as fast as time; null is at once.
@@ -152,6 +166,7 @@ export type Op =
   | EarlierOp
   | ModuleOp
   | SavedOutputOp
+  | ContextOp
   | ReplayOp;
 
 export interface Frame {
@@ -203,6 +218,7 @@ export type Command =
   | { type: "resync" }
   | { type: "earlier"; before: number }
   | { type: "saved_output"; parts: number[] }
+  | { type: "context"; cell: string }
   | { type: "ack"; page: string; seq: number }
   | { type: "hello" }
   | { type: "detour" }

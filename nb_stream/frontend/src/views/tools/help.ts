@@ -16,6 +16,7 @@ const KEYS: [string, string][] = [
 const KERNEL_KEYS: typeof KEYS = [
   ["n", "task box"],
   ["Ctrl+Enter", "in the task box: tell the team at once"],
+  ["x", "what the model saw for a message"],
   ["1 … 9", "switch of the first … ninth agent"],
   ["b ↑ ↓", "switches of all agents, from one to the next"],
   ["Shift+S", "stop after the current turn"],

@@ -10,6 +10,7 @@ import { type Cell, roleOf } from "../../protocol/model";
 import { renderBody } from "./body";
 import { anchorOf, depthClass, linkTo, pathAbove } from "./cell_address";
 import { asMarkdown, searchText } from "./cell_text";
+import { contextPart } from "./context_view";
 import type { IdleQueue } from "./idle_queue";
 import { inputForm, isAsking, lateAnswer } from "./input";
 import type { LiveView } from "./live";
@@ -219,9 +220,18 @@ export class CellView implements VirtualItem {
     const { cell } = this;
     const content = h("div", "nbs-content");
     renderBody(content, cell, this.connection.services);
-    const asks = isAsking(cell) && this.connection.hasKernel;
-    const foot = asks ? inputForm(cell, (command) => this.connection.send(command)) : this.#foot();
-    return h("div", "nbs-body", content, foot);
+    if (isAsking(cell) && this.connection.hasKernel) {
+      const form = inputForm(cell, (command) => this.connection.send(command));
+      return h("div", "nbs-body", content, form);
+    }
+    const foot = this.#foot();
+    const body = h("div", "nbs-body", content, foot);
+    if (cell.has_context && this.connection.hasKernel) {
+      const [toggle, context] = contextPart(cell, this.connection);
+      foot.append(toggle);
+      body.append(context);
+    }
+    return body;
   }
 
   /** Let the browser's own search find the text while there is no body: browsers search in closed cells, too. */
