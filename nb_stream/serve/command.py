@@ -96,7 +96,15 @@ def _serve(options: argparse.Namespace) -> int:
             timeout_graceful_shutdown=1,
             server_header=False,
         )
-        uvicorn.Server(config).run(sockets=[door])
+        server = uvicorn.Server(config)
+        end = server.shutdown
+
+        async def shutdown(sockets: list[socket.socket] | None = None) -> None:
+            served.state.worker.close()  # else the server waits for connections that never end by themselves
+            await end(sockets)
+
+        server.shutdown = shutdown  # type: ignore[method-assign]
+        server.run(sockets=[door])
     return 0
 
 

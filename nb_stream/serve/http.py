@@ -210,7 +210,11 @@ class _EventResponse(Response):
         while not self._over:  # a wait that ends as it is cancelled would go on
             message = {"type": "http.response.body", "body": sent_event(batch), "more_body": True}
             await asyncio.wait_for(send(message), SEND_TIMEOUT_S)
-            batch = await anext(self._batches)
+            try:
+                batch = await anext(self._batches)
+            except StopAsyncIteration:  # the worker ends
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
 
 
 async def _left(receive: Receive) -> None:

@@ -75,6 +75,7 @@ class Worker:
         self._version = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushed_at = self._counted_at = float("-inf")
+        self._closed = False
         self._looked = False  # whether the status may have changed
         self._viewers: set[asyncio.Event] = set()
         self._answers: OrderedDict[str, asyncio.Future[dict[str, Any]]] = OrderedDict()
@@ -221,7 +222,7 @@ class Worker:
         return wait
 
     async def follow(self, have: Position | None) -> AsyncGenerator[Batch, None]:
-        """The batches for a viewer that has this much already. It never ends by itself. Raises BusyError."""
+        """The batches for a viewer that has this much already, until `close`. Raises BusyError."""
         if len(self._viewers) >= MAX_VIEWERS:
             raise BusyError(f"This worker has {MAX_VIEWERS} viewers, and takes no more. Close one, or try later.")
         changed = asyncio.Event()
@@ -231,7 +232,7 @@ class Worker:
             self._flush()
             first = have.seq if have is not None and have.epoch == self.epoch and have.seq <= len(self.journal) else 0
             n, seen, most_bytes = 0, 0, FIRST_BATCH_BYTES
-            while True:
+            while not self._closed:
                 changed.clear()
                 lines = self.journal.read(first, most_bytes)
                 most_bytes = min(2 * most_bytes, MAX_BATCH_BYTES)
@@ -242,6 +243,12 @@ class Worker:
                     await _until(changed, BEAT_EVERY_S)
         finally:
             self._viewers.discard(changed)
+
+    def close(self) -> None:
+        """Let all viewers go, because the server ends."""
+        self._closed = True
+        for viewer in self._viewers:
+            viewer.set()
 
     # --- commands ----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 from collections.abc import Iterator
 
@@ -126,3 +127,13 @@ async def test_without_the_token_nothing_is_seen(pair: RemoteWorker, token: str)
         await stream.run("Write.")
     assert stream.agents == ()
     assert "token" in stream.detail
+
+
+async def test_a_worker_that_is_asked_to_end_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    with served("pair") as worker:
+        stream = TeamStream(worker.remote)
+        await stream.ready()
+        worker.process.terminate()
+        assert await asyncio.to_thread(worker.process.wait, 20) in (0, -15)
+        await until(lambda: "Not connected" in stream.detail)
+    assert capfd.readouterr() == ("", "")
