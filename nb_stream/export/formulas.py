@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from html import unescape
@@ -26,6 +27,11 @@ _MATH_ATTRIBUTE = re.compile(
     "|linethickness|columnalign|columnspan|rowspan|rowspacing|columnspacing|notation"
 )
 _CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
+# Commands of TeX, with the words behind some of them that are no part of the formula.
+_COMMAND = re.compile(
+    r"\\(?:begin|end|(?:text|f?)color(?:box)?|[hvm]space|kern|label|class|style|cssId|href|unicode|newcommand|rule)\*?"
+    r"(?:\s*(?:\{[^{}]*\}|\[[^\]]*\]))*|\\(?:[a-zA-Z]+\*?|.)"
+)
 _ATTRIBUTE_VALUE = re.compile(r"[\w#.,% +-]{0,60}")
 
 
@@ -34,13 +40,15 @@ def mathml(tex: str, display: bool) -> str | None:
     """The formula as MathML; None if it cannot be read."""
     if len(tex) > MAX_TEX_CHARS or _brace_depth(tex) > _MAX_BRACES:
         return None
-    from latex2mathml.converter import Converter
+    from latex2mathml.converter import convert_to_element
 
     try:
         # A message is no article whose equations are counted, and latex2mathml counts anew in each formula.
         uncounted = tex.replace("{align}", "{align*}")
-        tree = Converter(display="block" if display else "inline").convert_to_element(uncounted)
-        return "".join(_math_elements(tree, 0)) if all(map(_is_sound, tree.iter())) else None
+        tree = convert_to_element(uncounted, display="block" if display else "inline")
+        if not all(map(_is_sound, tree.iter())) or _loses(tex, unescape("".join(tree.itertext()))):
+            return None
+        return "".join(_math_elements(tree, 0))
     except Exception:  # noqa: BLE001  # besides errors of its own it raises IndexError, StopIteration and others
         return None
 
@@ -56,6 +64,18 @@ def _brace_depth(tex: str) -> int:
 def _is_sound(element: Element) -> bool:
     """Whether an element has as many children as browsers expect, and is no command that latex2mathml does not know."""
     return len(element) == _CHILDREN.get(element.tag, len(element)) and not (element.text or "").startswith("\\")
+
+
+def _loses(tex: str, said: str) -> bool:
+    """Whether letters or digits of a formula are missing in what is said. latex2mathml drops rows of matrices that end
+    in an empty cell, and what stands too deep."""
+    wanted, found = _signs(_COMMAND.sub("", tex)), _signs(said)
+    return not set(wanted) <= set(found) or 2 * len(found) < len(wanted)
+
+
+def _signs(text: str) -> str:
+    """The letters and digits of a text, in their plain form."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text)))
 
 
 def _math_elements(element: Element, depth: int) -> Iterator[str]:

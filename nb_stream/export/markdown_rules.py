@@ -76,7 +76,7 @@ def _limited(rule: Any) -> Any:
     """The rule of a container, which does not apply too deep inside of others."""
 
     def limited(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-        return state.level < 2 * MAX_BLOCK_DEPTH and rule(state, line, end, silent)
+        return state.level < MAX_BLOCK_DEPTH and rule(state, line, end, silent)
 
     return limited
 

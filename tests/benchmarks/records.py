@@ -1,4 +1,4 @@
-"""What recordings cost and how they grow: `python tests/benchmarks/records.py`.
+"""What recordings and exports cost and how they grow: `python tests/benchmarks/records.py`.
 
 Recording: the CPU time of whole runs of an AgentChat team, with and without it, alternating, by the median. The model is
 a server in another process behind AutoGen's own client for OpenAI, as in a run of a user's; then a script in this
@@ -57,6 +57,32 @@ export(transcript, sys.argv[2])
 done = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(loaded - began, done - loaded, peak, sum(len(cell.text) for cell in transcript))
+"""
+
+
+RENDER = """
+import resource, sys, time
+from nb_stream.demo import texts
+from nb_stream.export.rendered_markdown import rendered_markdown
+essay = "\\n\\n".join(text for text in vars(texts).values() if isinstance(text, str) and "\\n" in text)
+row = "| a *b* " * 20 + "|\\n"
+one = {
+    "essays with tables, code and formulas": essay + "\\n\\n",
+    "prose": "The harbour wakes before the town, a gull, a rope, a lamp gone brown. " * 8 + "\\n\\n",
+    "a table": row,
+    "open brackets": "[a ",
+    "open stars": "*a **b ",
+    "formulas": "$x^2$ and $y_1$. ",
+}[sys.argv[1]]
+length = int(sys.argv[2])
+text = (one * (length // len(one) + 1))[:length]
+if sys.argv[1] == "a table":
+    text = row + "|---" * 20 + "|\\n" + text
+rendered_markdown("**warm** `up` $x$")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+began = time.process_time()
+html = rendered_markdown(text)
+print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before, len(html))
 """
 
 
@@ -162,7 +188,28 @@ def sizes(folder: pathlib.Path) -> None:
         path.unlink()
 
 
+def rendering() -> None:
+    """Print how long one message of Markdown takes to become HTML, and the memory that it takes."""
+    print("Markdown to HTML, CPU and peak memory beside the program (a process each): 250 kB, 1 MB")
+    for kind in (
+        "essays with tables, code and formulas",
+        "prose",
+        "a table",
+        "open brackets",
+        "open stars",
+        "formulas",
+    ):
+        found = []
+        for length in (250_000, 1_000_000):
+            command = [sys.executable, "-c", RENDER, kind, str(length)]
+            out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            found.append(tuple(map(float, out.split())))
+        told = ", ".join(f"{spent:5.2f} s {peak:4.0f} MB ({size / 1e6:.1f} MB of HTML)" for spent, peak, size in found)
+        print(f"  {kind:38} {told}")
+
+
 if __name__ == "__main__":
+    rendering()
     with tempfile.TemporaryDirectory() as temporary:
         with server(CHUNKS["AutoGen's client"] // 2) as url:
             for model in CHUNKS:

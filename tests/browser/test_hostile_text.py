@@ -36,8 +36,8 @@ STATIC_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: {icon}; form-action 'none'; base-uri 'none'"
 )
 # What exported pages consist of, and the link to an icon.
-STATIC_TAGS = PAGE_TAGS | MATH_TAGS | {"link", "small", "b"}
-STATIC_ATTRIBUTES = PAGE_ATTRIBUTES | MATH_ATTRIBUTES | {"style"}
+STATIC_TAGS = PAGE_TAGS | MATH_TAGS | {"link", "small", "b", "i", "font"}
+STATIC_ATTRIBUTES = PAGE_ATTRIBUTES | MATH_ATTRIBUTES | {"style", "color"}
 OFFLINE = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-frame-rate-limit",
@@ -61,9 +61,8 @@ STATIC = """() => {
     const images = [...document.images].map(image => image.getAttribute('src').slice(0, 11));
     const toldOf = ({protocol, pathname, host}) => (protocol === 'mailto:' ? decodeURIComponent(pathname) : host);
     const says = (link) => {
-        const note = link.querySelector('.nbs-host')?.textContent;
-        if (note !== undefined) return note === ` (${toldOf(link)})`;
-        return link.textContent.trim().toLowerCase().replace(/^https?:\\/\\//, '').split(/[/?#]/)[0] === toldOf(link).toLowerCase();
+        const [text, host] = [link.textContent.trim(), toldOf(link)];
+        return text.endsWith(` (${host})`) || text.toLowerCase().replace(/^https?:\\/\\//, '').split(/[/?#]/)[0] === host.toLowerCase();
     };
     const leading = [...document.querySelectorAll('a:not([href^="#m"])')].filter(el => el.namespaceURI.endsWith('xhtml'));
     const bad = leading.filter(a => !/^(https?|mailto):$/.test(a.protocol) || !says(a));

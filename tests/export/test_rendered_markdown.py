@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
+from nb_stream.export.markdown_rules import MAX_BLOCK_DEPTH
 from nb_stream.export.rendered_markdown import Detail, rendered_markdown
 
 PLAIN = Detail(highlight=False, formulas=False, compact=True)
@@ -86,3 +88,90 @@ def test_code_has_the_panels_colours_and_an_unknown_language_none() -> None:
     assert "<span class=nbs-t-keyword>def" in rendered_markdown("```python\ndef f(): pass\n```")
     assert "nbs-t" not in rendered_markdown("```python\ndef f(): pass\n```", PLAIN)
     assert "nbs-t" not in rendered_markdown("```nothing\ndef f(): pass\n```")
+
+
+# What is written to take long, or to lose something on the way. Each is repeated to the length that is asked for.
+BOMBS = {
+    "open brackets": "[a ",
+    "images in images": "![",
+    "brackets without definitions": "[a\n",
+    "stars": "*a **b ",
+    "stars and underscores": "*_",
+    "stars in words": "a**b",
+    "quotes in quotes": ">",
+    "items in items": "- ",
+    "notes": "[^a]: ",
+    "backticks": "`a ``b ",
+    "dollars": "$a ",
+    "formulas": "\\(",
+    "addresses": "http://",
+    "mail": "a@",
+    "angles": "<a:",
+    "colons": ":a",
+    "paths": "C:\\",
+    "alerts": "> [!NOTE]\n",
+    "table heads": "a|b\n--|--\n",
+    "fences in Markdown": "```md\n```py\n",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_text_takes_time_in_proportion_to_its_length_and_nothing_is_lost(name: str) -> None:
+    def spent(length: int) -> float:
+        text = (BOMBS[name] * length)[:length]
+        began = time.process_time()
+        rendered_markdown(text, PLAIN)
+        return time.process_time() - began
+
+    spent(1000)
+    short, long = spent(4_000), spent(32_000)
+    assert long < 0.5 or long / short < 24  # eight times the length; with the square it would be 64 times the time
+    text = (BOMBS[name] * 3000)[:3000] + " end"
+    assert "end" in rendered_markdown(text, PLAIN)
+
+
+def test_nested_blocks_end_somewhere_and_what_is_deeper_is_text() -> None:
+    html = rendered_markdown("> " * 10_000 + "deep")
+    assert html.count("<blockquote>") == MAX_BLOCK_DEPTH
+    assert html.count("&gt;") == 10_000 - MAX_BLOCK_DEPTH
+    assert "deep" in html
+    lists = "".join(f"{'  ' * depth}- item {depth}\n" for depth in range(300))
+    assert [f"item {depth}" for depth in range(300) if f"item {depth}" not in rendered_markdown(lists)] == []
+
+
+def test_a_table_of_a_hundred_thousand_cells_is_whole() -> None:
+    rows = [[f"c{row * 50 + column}" for column in range(50)] for row in range(2000)]
+    text = "|" + "h|" * 50 + "\n" + "|-" * 50 + "|\n" + "".join(f"|{'|'.join(row)}|\n" for row in rows)
+    html = rendered_markdown(text, PLAIN)
+    assert html.count("<td>") == 100_000
+    assert re.findall(r"c\d+", html) == [cell for row in rows for cell in row]
+
+
+def test_short_rows_do_not_fill_a_page_with_empty_cells() -> None:
+    text = "|" + "h|" * 2000 + "\n" + "|-" * 2000 + "|\n" + "|x|\n" * 2000
+    html = rendered_markdown(text, PLAIN)
+    assert html.count("<td>") < 100_000
+    assert html.count("x") == 2000
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\frac{" * 10_000 + "x" + "}" * 10_000,
+        r"\frac{" * 1_000 + "x" + "}" * 1_000,
+        r"\sqrt" * 1_500 + "x",
+        "x" + "^{x" * 2_000 + "}" * 2_000,
+        r"\left(" * 1_200 + "x" + r"\right)" * 1_200,
+        r"\newcommand{\x}{\x\x}\x",
+        r"\def\a{\a\a}\a",
+        r"\begin{matrix}" + "a&" * 3_000 + r"\end{matrix}",
+    ],
+    ids=["frac 10,000 deep", "frac 1,000 deep", "roots", "powers", "brackets", "macros", "definitions", "lost cells"],
+)
+def test_a_formula_bomb_stays_its_source(tex: str) -> None:
+    began = time.process_time()
+    html = rendered_markdown(f"$$\n{tex}\n$$")
+    assert time.process_time() - began < 2
+    assert "<math" not in html
+    shown = re.sub(r"<[^>]+>", "", html)
+    assert tex.replace("&", "&amp;") in shown or tex.count("x") == shown.count("x")

@@ -11,7 +11,7 @@ const words = (text: string) => new Set(text.split(" "));
 const TAGS: Record<string, ReadonlySet<string>> = {
   [XHTML]: words(
     "a article aside blockquote br button code dd del details div dl dt em figure footer form h1 h2 h3 h4 h5 h6 header hr img " +
-      "input kbd label li ol option output p pre section select span strong summary table tbody td textarea tfoot th thead time " +
+      "input kbd label li ol option output p pre section select span strong summary sup table tbody td textarea tfoot th thead time " +
       "tr ul wbr",
   ),
   [MATHML]: words(
