@@ -157,7 +157,7 @@ export class RecordedKernel {
     this.#tellAll();
   }
 
-  /** Play the frames up to the moment `to`, without the pieces of texts that come whole until then. */
+  /** Play the frames up to the moment `to`, without what nobody sees: how cells grow that are whole by then. */
   #skip(to: number): void {
     const whole = new Set<string>();
     for (let at = this.#played; at < this.#times.length && this.#times[at]! <= to; at++) {
@@ -165,7 +165,16 @@ export class RecordedKernel {
         if (isSettle(op) && op.cell.text !== undefined) whole.add(op.cell.id);
       }
     }
-    this.#advance(to, this.#times.length, whole);
+    const statuses: Record<string, string> = {};
+    this.#advance(to, this.#times.length, (op) => {
+      if ("statuses" in op) {
+        Object.assign(statuses, op.statuses);
+        return false;
+      }
+      const growing = Array.isArray(op) ? op[0] : op.op === "cell" ? op.cell.id : "";
+      return !whole.has(growing);
+    });
+    this.#apply({ statuses });
   }
 
   /** Let the clock run, unless it is to stand still, and tell the page where it stands. */
@@ -193,21 +202,23 @@ export class RecordedKernel {
   }
 
   /**
-   * Play the frames up to the moment `to`, but not the frame number `end`. Leave out the pieces of the cells `whole`.
-   * Returns the operations.
+   * Play the frames up to the moment `to`, but not the frame number `end`; of them, only the operations that are
+   * `wanted`. Returns the operations.
    */
-  #advance(to: number, end = this.#times.length, whole?: ReadonlySet<string>): Op[] {
+  #advance(to: number, end = this.#times.length, wanted = (_op: TimedOp) => true): Op[] {
     const all: Op[] = [];
     while (this.#played < end && this.#times[this.#played]! <= to) {
       const [, ...timed] = this.recording.frames[this.#played++]!;
-      for (const one of timed) {
-        if (Array.isArray(one) && whole?.has(one[0])) continue;
-        const op = this.#opOf(one);
-        this.#store.receive({ v: PROTOCOL_VERSION, seq: ++this.#applied, ops: [op] });
-        all.push(op);
-      }
+      for (const op of timed) if (wanted(op)) all.push(this.#apply(op));
     }
     return all;
+  }
+
+  /** Apply an operation to the store. Returns it as a kernel sends it. */
+  #apply(timed: TimedOp): Op {
+    const op = this.#opOf(timed);
+    this.#store.receive({ v: PROTOCOL_VERSION, seq: ++this.#applied, ops: [op] });
+    return op;
   }
 
   /** The operation as a kernel sends it. */
