@@ -22,12 +22,12 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from ..core import cell_content as content
-from ..core.model import Cell, CellKind, CellRole, CellStatus, RunInfo, TextForm
+from ..core.model import USER, Cell, CellKind, CellRole, CellStatus, RunInfo, TextForm
 from ..core.text_safety import one_line, quoted, visible
 from ..errors import unreachable
-from .highlighted_code import coloured, html_text
+from .highlighted_code import html_text
 from .html import capital, figures, marks
-from .rendered_markdown import Detail, rendered_markdown
+from .rendered_markdown import Detail, html_code_block, rendered_markdown
 from .summary import headline
 from .text import ending
 
@@ -39,7 +39,7 @@ GROWTH = 4
 _ROOM_FOR_LABELS = 120
 """The bytes beyond that for the labels of a tool call, code or a question. There are a few hundred of these at most."""
 
-_HEAD_START_CELLS, _HEAD_START_BYTES = 64, 24
+_HEAD_START_CELLS, _HEAD_START_BYTES = 32, 40
 """The first messages of a transcript may take that much more, so that the name of an agent has its colour if all that
 it says is "APPROVE". Twenty panels together have half of the 60 kB for this."""
 
@@ -61,7 +61,7 @@ CHARS_AT_ONCE = 40_000
 AGENT_INKS = ("07d", "a60", "086", "95c", "d33", "773", "76b", "873", "c3a", "479", "080", "966")
 """The panel's colours of agents, for text on light and on dark pages: the contrast is about 4 on both."""
 
-_FAILED_COLOUR = "d33"
+_USER_INK, _FAILED_INK = "777", "d33"
 
 _DETAIL = Detail(highlight=False, formulas=False, typeset=True, compact=True)
 
@@ -74,6 +74,9 @@ _TOKEN = re.compile("<span class=nbs-t-([a-z]+)>(.*?)</span>", re.DOTALL)
 
 _MATH_IS_TEXT = "tex2jax_ignore mathjax_ignore"
 """The classes by which MathJax 2 and 3, which typeset the outputs of notebooks, leave a text with dollars as it is."""
+
+_PRINTED = "<style>@media print{.mathjax_ignore details::details-content{content-visibility:visible}}</style>"
+"""Unfolds messages on paper. Pages that take style sheets away lose nothing else by it."""
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
@@ -148,7 +151,10 @@ class Renderer:
         kept, entry = self._kept.get(id(cell), (None, None))
         if kept is cell and entry is not None:
             return entry, 0
-        colour = self._colours.setdefault(cell.path, AGENT_INKS[len(self._colours) % len(AGENT_INKS)])
+        if cell.agent == USER:
+            self._colours.setdefault(cell.path, _USER_INK)
+        agents = sum(ink != _USER_INK for ink in self._colours.values())
+        colour = self._colours.setdefault(cell.path, AGENT_INKS[agents % len(AGENT_INKS)])
         length = _length(cell)
         if cell.status in _NOT_FINISHED:
             return rendered(cell, colour, place, as_written=length > _LIVE_CHARS), 0
@@ -198,11 +204,12 @@ def rendered(cell: Cell, colour: str, place: int, *, as_written: bool = False) -
     is_short = len(said) <= _SHORT and not content.images_of(cell)
     room = GROWTH * len(said.encode("utf-8", "replace")) - _bytes_of(text)
     room += 0 if cell.kind is CellKind.TEXT else _ROOM_FOR_LABELS
+    room += sum(_ROOM_FOR_LABELS + len(image.source) for image in content.images_of(cell))
     room += _HEAD_START_BYTES if place < _HEAD_START_CELLS else 0
     forms = _short_forms if is_short else _folded_forms
     html, folded = "", None
     for html, folded in forms(cell, said, f"{_aside(name)}</b>{' ' if about else ''}{about}", colour, as_written):
-        if _bytes_of(folded or html) - sum(len(image.source) for image in content.images_of(cell)) <= room:
+        if _bytes_of(folded or html) <= room:
             break
     return Entry("message", text, html, folded, is_finished)
 
@@ -211,6 +218,8 @@ def _short_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool)
     """The HTML of a message that is not folded, from the best to the shortest."""
     written = f" <bdi>{_plain_text(said)}</bdi>" if _turns(said) else f" {_plain_text(said)}"
     body = written if as_written else " " + "".join(_body_html(cell, _DETAIL)).removeprefix("<p>")
+    if "<pre>" in body:
+        yield f"<p><b style=color:#{colour}>{who}{_boxed(body)}", None
     yield f"<p><b style=color:#{colour}>{who}{body}", None
     yield f"<p><b>{who}{body}", None
     yield f"<p><b>{who}{written}", None
@@ -218,11 +227,11 @@ def _short_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool)
 
 def _folded_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[tuple[str, str]]:
     """The HTML of a message when it is unfolded and when it is folded, from the best to the shortest."""
-    edge = _FAILED_COLOUR if cell.kind.role is CellRole.ERROR or cell.status is CellStatus.FAILED else colour
+    edge = _FAILED_INK if cell.kind.role is CellRole.ERROR or cell.status is CellStatus.FAILED else colour
     style = f" style='border-left:3px solid #{edge};padding-left:9px;margin:6px 0'"
     figured = f" <small>{escape(figures(cell))}</small>" if figures(cell) else ""
     images = "".join(map(_image_html, content.images_of(cell)))
-    written = f"<pre>{html_text(said).replace(chr(10), '&#10;')}</pre>{images}" if said else images
+    written = html_code_block(said, "", _DETAIL) + images if said else images
 
     def both(body: str, attributes: str, who: str) -> tuple[str, str]:
         turned = " dir=auto" if _turns(said) else ""
@@ -319,13 +328,8 @@ def _beside(code: str, label: str, language: str, detail: Detail) -> str:
 
 
 def _code_html(code: str, language: str, detail: Detail) -> str:
-    inside = coloured(code, language) if detail.highlight and language else html_text(code)
-    first = "&#10;" if inside.startswith("\n") else ""  # browsers leave out a line feed behind `<pre>`
-    return (
-        f"<pre>{first}{_with_print_marks(inside.strip(chr(10))).replace(chr(10), '&#10;')}</pre>"
-        if code.strip()
-        else ""
-    )
+    code = visible(code).strip("\n")
+    return _with_print_marks(html_code_block(code, language, detail)) if code.strip() else ""
 
 
 def _with_print_marks(html: str) -> str:
@@ -359,7 +363,7 @@ def as_html(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
 
 def framed(inside: str) -> str:
     """The HTML of entries in the element that they need."""
-    return f"<div class='{_MATH_IS_TEXT}'>{inside}</div>" if inside else ""
+    return f"<div class='{_MATH_IS_TEXT}'>{inside}{_PRINTED}</div>" if inside else ""
 
 
 def _plain_text(said: str) -> str:

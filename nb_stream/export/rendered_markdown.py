@@ -68,8 +68,7 @@ def html_code_block(code: str, language: str, detail: Detail = FULL) -> str:
     """A block of code."""
     inside = coloured(code, language) if detail.highlight else html_text(code)
     if detail.compact:
-        first = "&#10;" if inside.startswith("\n") else ""  # browsers leave out a line feed behind `<pre>`
-        return f"<pre>{first}{inside.replace(chr(10), '&#10;')}</pre>"
+        return f"<pre><code>{inside.replace(chr(10), '&#10;')}</code></pre>"
     name = f' class="language-{language}"' if _LANGUAGE.fullmatch(language) else ""
     label = f'<span class="nbs-code-language">{html_text(one_line(language, 80))}</span>'
     return (
