@@ -9,14 +9,15 @@ a line. So the HTML is one line, in which line feeds stand as `&#10;`. This has 
 Markdown readers as it is, and they would end it at an empty line. Attributes have no quotation marks and paragraphs
 have no end tags, as HTML allows.
 
-Both forms of a message together take four times its bytes at most: if its HTML would be longer, code loses its colours
-first, then a short message the colour of its agent, and at last a message is shown as it was written.
+Both forms of all messages together take four times their bytes, and `RESERVE_BYTES` at most. If the HTML of a message
+would be longer, its code loses its colours first, then its boxes. The message loses the line at its edge, and its
+figures. At last it is shown as it was written.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from typing import Literal, NamedTuple
@@ -36,12 +37,12 @@ _MARK = "--- "
 GROWTH = 4
 """How many bytes both forms of a message may take in a notebook for each byte that was said."""
 
-_ROOM_FOR_LABELS = 120
-"""The bytes beyond that for the labels of a tool call, code or a question. There are a few hundred of these at most."""
+RESERVE_BYTES = 24_000
+"""What they may take beyond that, in all transcripts of a notebook together. Most messages take half of it, but a row
+of short messages full of tables and lists takes more."""
 
-_HEAD_START_CELLS, _HEAD_START_BYTES = 32, 40
-"""The first messages of a transcript may take that much more, so that the name of an agent has its colour if all that
-it says is "APPROVE". Twenty panels together have half of the 60 kB for this."""
+_STYLE_SHARE, _STRUCTURE_SHARE = 0.01, 0.05
+"""The part of what is left of the reserve that one message may take, for its looks and to be rendered at all."""
 
 _LINE_BYTES = 12
 """What a line feed costs in the JSON of a notebook, beside itself."""
@@ -75,7 +76,7 @@ _TOKEN = re.compile("<span class=nbs-t-([a-z]+)>(.*?)</span>", re.DOTALL)
 _MATH_IS_TEXT = "tex2jax_ignore mathjax_ignore"
 """The classes by which MathJax 2 and 3, which typeset the outputs of notebooks, leave a text with dollars as it is."""
 
-_PRINTED = "<style>@media print{.mathjax_ignore details::details-content{content-visibility:visible}}</style>"
+PRINTED = "<style>@media print{.mathjax_ignore details::details-content{content-visibility:visible}}</style>"
 """Unfolds messages on paper. Pages that take style sheets away lose nothing else by it."""
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
@@ -100,35 +101,32 @@ class Renderer:
     """Makes entries of cells and runs. It renders a finished cell once, and keeps the entry until `drop`. Agents get
     their colours in the order in which they first speak."""
 
-    def __init__(self) -> None:
-        self.waiting: list[tuple[int, Cell]] = []
-        """The finished cells that `entries` had no time for, with their places. Their entries have the text as it was
-        written."""
+    def __init__(self, reserve: Callable[[], int] = lambda: RESERVE_BYTES) -> None:
+        """`reserve` tells how many bytes the finished messages may take beyond `GROWTH` times what they say."""
+        self.waiting: list[Cell] = []
+        """The finished cells that `entries` had no time for. Their entries have the text as it was written."""
+        self.taken = 0
+        """How many bytes they take beyond that; less than 0 if they take less."""
+        self._reserve = reserve
         self._colours: dict[str, str] = {}
         self._kept: dict[int, tuple[Cell, Entry]] = {}  # by `id(cell)`; holding the cell keeps that id from others
 
     def entries(
-        self,
-        cells: Iterable[Cell],
-        runs: Sequence[RunInfo],
-        begun: int = 0,
-        first: int = 0,
-        chars: float = float("inf"),
+        self, cells: Iterable[Cell], runs: Sequence[RunInfo], begun: int = 0, chars: float = float("inf")
     ) -> Iterator[Entry]:
         """The entries of the cells, in their order, with the heads and ends of the runs. The last message of each run
-        is unfolded. The first `begun` runs have their heads already, and the cells go on in the last of these. `first`
-        is the place of the first cell in the transcript. Only so many `chars` are rendered; `waiting` has the cells
-        beyond."""
+        is unfolded. The first `begun` runs have their heads already, and the cells go on in the last of these. Only so
+        many `chars` are rendered; `waiting` has the cells beyond."""
         numbers = {run.id: number for number, run in enumerate(runs[begun:], begun + 1)}
         self.waiting = []
         before: Entry | None = None
-        for place, cell in enumerate(cells, first):
+        for cell in cells:
             bounds = list(_bounds(runs, begun, numbers.get(cell.run, begun)))
             if before is not None:
                 yield before if bounds or before.folded is None else before._replace(html=before.folded)
             yield from bounds
             begun = max(begun, numbers.get(cell.run, begun))
-            before, rendered_chars = self._entry(cell, place, chars)
+            before, rendered_chars = self._entry(cell, chars)
             chars -= rendered_chars
         if before is not None:
             yield before
@@ -136,17 +134,17 @@ class Renderer:
         if runs:
             yield _run_end(runs[-1])
 
-    def prepare(self, waiting: Iterable[tuple[int, Cell]]) -> None:
+    def prepare(self, waiting: Iterable[Cell]) -> None:
         """Render cells that are `waiting`. It may be called on another thread, because it takes its time."""
-        for place, cell in waiting:
-            self._kept[id(cell)] = cell, rendered(cell, self._colours[cell.path], place)
+        for cell in waiting:
+            self._render(cell, self._colours[cell.path])
 
     def drop(self, cells: Iterable[Cell]) -> None:
         """Forget the entries of these cells."""
         for cell in cells:
             self._kept.pop(id(cell), None)
 
-    def _entry(self, cell: Cell, place: int, chars: float) -> tuple[Entry, int]:
+    def _entry(self, cell: Cell, chars: float) -> tuple[Entry, int]:
         """The entry of a cell, and how many characters had to be rendered for it."""
         kept, entry = self._kept.get(id(cell), (None, None))
         if kept is cell and entry is not None:
@@ -157,13 +155,23 @@ class Renderer:
         colour = self._colours.setdefault(cell.path, AGENT_INKS[agents % len(AGENT_INKS)])
         length = _length(cell)
         if cell.status in _NOT_FINISHED:
-            return rendered(cell, colour, place, as_written=length > _LIVE_CHARS), 0
+            return rendered(cell, colour, self._allows, as_written=length > _LIVE_CHARS)[0], 0
         if length > chars:
-            self.waiting.append((place, cell))
-            return rendered(cell, colour, place, as_written=True)._replace(is_finished=False), 0
-        entry = rendered(cell, colour, place)
+            self.waiting.append(cell)
+            return rendered(cell, colour, as_written=True)[0]._replace(is_finished=False), 0
+        return self._render(cell, colour), length
+
+    def _render(self, cell: Cell, colour: str) -> Entry:
+        entry, beyond = rendered(cell, colour, self._allows)
+        self.taken += beyond
         self._kept[id(cell)] = cell, entry
-        return entry, length
+        return entry
+
+    def _allows(self, beyond: int, share: float) -> bool:
+        """Whether a message may take so many bytes beyond its own: as many as the messages before it have left, and a
+        share of the reserve."""
+        needed = self.taken + beyond
+        return needed <= 0 or (share > 0 and min(needed, beyond) <= share * (self._reserve() - max(0, self.taken)))
 
 
 def _length(cell: Cell) -> int:
@@ -190,9 +198,15 @@ def _run_end(run: RunInfo) -> Entry:
     return Entry("end", f"{_MARK}{words}\n", f"<p><small>{_aside(words)}</small>", is_finished=is_finished)
 
 
-def rendered(cell: Cell, colour: str, place: int, *, as_written: bool = False) -> Entry:
-    """The entry of a cell, with all that the cell says. `colour` is that of its agent, as three digits, and `place` is
-    its place in the transcript. With `as_written` its Markdown is not read, which costs next to nothing."""
+def rendered(
+    cell: Cell,
+    colour: str,
+    allows: Callable[..., bool] = lambda beyond, *, colours: beyond <= 0,
+    as_written: bool = False,
+) -> tuple[Entry, int]:
+    """The entry of a cell, with all that the cell says, and the bytes that it takes beyond `GROWTH` times what is said.
+    `allows` says whether a form may take so many. `colour` is that of its agent, as three digits. With `as_written` the
+    Markdown is not read, which costs next to nothing."""
     said, name, about = said_in(cell), one_line(cell.path or cell.agent or "nb_stream"), marks(cell)
     is_finished = cell.status not in _NOT_FINISHED
     if not is_finished:
@@ -201,63 +215,69 @@ def rendered(cell: Cell, colour: str, place: int, *, as_written: bool = False) -
     who = f"{name} {about}" if about else name
     text = f"{_MARK}{who}:{chr(10) if has_lines else ' '}{quoted(said)}"
     text = text if text.endswith("\n") else text + "\n"
-    is_short = len(said) <= _SHORT and not content.images_of(cell)
-    room = GROWTH * len(said.encode("utf-8", "replace")) - _bytes_of(text)
-    room += 0 if cell.kind is CellKind.TEXT else _ROOM_FOR_LABELS
-    room += sum(_ROOM_FOR_LABELS + len(image.source) for image in content.images_of(cell))
-    room += _HEAD_START_BYTES if place < _HEAD_START_CELLS else 0
-    forms = _short_forms if is_short else _folded_forms
-    html, folded = "", None
-    for html, folded in forms(cell, said, f"{_aside(name)}</b>{' ' if about else ''}{about}", colour, as_written):
-        if _bytes_of(folded or html) <= room:
+    images = content.images_of(cell)
+    room = GROWTH * len(said.encode("utf-8", "replace")) + sum(len(image.source) for image in images) - _bytes_of(text)
+    forms = _short_forms if len(said) <= _SHORT and not images else _folded_forms
+    html, folded, beyond = "", None, 0
+    for html, folded, share in forms(
+        cell, said, f"{_aside(name)}</b>{' ' if about else ''}{about}", colour, as_written
+    ):
+        beyond = _bytes_of(folded or html) - room
+        if allows(beyond, share):
             break
-    return Entry("message", text, html, folded, is_finished)
+    return Entry("message", text, html, folded, is_finished), beyond
 
 
-def _short_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[tuple[str, None]]:
-    """The HTML of a message that is not folded, from the best to the shortest."""
+_Form = tuple[str, "str | None", float]
+"""The HTML of a message, the same when it is folded, and the share of the reserve that it may take."""
+
+
+def _short_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[_Form]:
+    """The forms of a message that is never folded, from the best to the shortest."""
     written = f" <bdi>{_plain_text(said)}</bdi>" if _turns(said) else f" {_plain_text(said)}"
-    body = written if as_written else " " + "".join(_body_html(cell, _DETAIL)).removeprefix("<p>")
-    if "<pre>" in body:
-        yield f"<p><b style=color:#{colour}>{who}{_boxed(body)}", None
-    yield f"<p><b style=color:#{colour}>{who}{body}", None
-    yield f"<p><b>{who}{body}", None
-    yield f"<p><b>{who}{written}", None
+    named = f"<p><b style=color:#{colour}>{who}"
+    if not as_written:
+        coloured, body = (f" {made}".replace(" <p>", " ", 1) for made in _bodies(cell))
+        if coloured != body:
+            yield f"{named}{_boxed(coloured)}", None, 0
+        if "<pre>" in body:
+            yield f"{named}{_boxed(body)}", None, _STYLE_SHARE
+        yield f"{named}{body}", None, _STYLE_SHARE
+        yield f"<p><b>{who}{body}", None, _STRUCTURE_SHARE
+    yield f"<p><b>{who}{written}", None, 1
 
 
-def _folded_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[tuple[str, str]]:
-    """The HTML of a message when it is unfolded and when it is folded, from the best to the shortest."""
-    edge = _FAILED_INK if cell.kind.role is CellRole.ERROR or cell.status is CellStatus.FAILED else colour
-    style = f" style='border-left:3px solid #{edge};padding-left:9px;margin:6px 0'"
+def _folded_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool) -> Iterator[_Form]:
+    """The forms of a message that can be folded, from the best to the shortest."""
+    is_failed = cell.kind.role is CellRole.ERROR or cell.status is CellStatus.FAILED
+    style = f" style='border-left:3px solid #{_FAILED_INK if is_failed else colour};padding-left:9px;margin:6px 0'"
     figured = f" <small>{escape(figures(cell))}</small>" if figures(cell) else ""
-    images = "".join(map(_image_html, content.images_of(cell)))
-    written = html_code_block(said, "", _DETAIL) + images if said else images
+    before, behind = ("<div dir=auto>", "</div>") if _turns(said) else ("", "")
+    first = one_line(headline(cell), _FOLDED)
 
-    def both(body: str, attributes: str, who: str) -> tuple[str, str]:
-        turned = " dir=auto" if _turns(said) else ""
-        inside = (
-            f"{figured}</summary><div{turned}>{body}</div></details>"
-            if turned
-            else f"{figured}</summary>{body}</details>"
-        )
-        first = _aside(one_line(headline(cell), _FOLDED))
-        return (
-            f"<details open{attributes}><summary>{who}{inside}",
-            f"<details{attributes}><summary>{who} – {first}{inside}",
-        )
+    def form(body: str, attributes: str, share: float = _STRUCTURE_SHARE, *, brief: bool = False) -> _Form:
+        head = f"{attributes}><summary><b style=color:#{colour}>{who}"
+        inside = f"{'' if brief else figured}</summary>{before}{body}{behind}</details>"
+        words = _aside(one_line(first, _FOLDED // 2) if brief else first)
+        return f"<details open{head}{inside}", f"<details{head} – {words}{inside}", share
 
-    who = f"<b style=color:#{colour}>{who}"
-    if as_written:
-        yield both(written, style, who)
-        return
-    coloured_body, body = (
-        "".join(_body_html(cell, replace(_DETAIL, highlight=highlight))) for highlight in (True, False)
-    )
-    yield both(_boxed(coloured_body), style, who)
-    yield both(_boxed(body), style, who)
-    yield both(body, style, who)
-    yield both(body, "", who)
-    yield both(written, "", who)
+    written = html_code_block(said, "", _DETAIL) if said else ""
+    written += "".join(map(_image_html, content.images_of(cell)))
+    if not as_written:
+        coloured, body = _bodies(cell)
+        if coloured != body:
+            yield form(_boxed(coloured), style, 0)
+        yield form(_boxed(body), style, _STYLE_SHARE)
+        yield form(body, style, _STYLE_SHARE)
+        yield form(body, "")
+        yield form(body, "", brief=True)
+    yield form(written, "", 1, brief=not as_written)
+
+
+def _bodies(cell: Cell) -> tuple[str, str]:
+    """All that a cell says as HTML, with and without colours of code."""
+    body = "".join(_body_html(cell, _DETAIL))
+    return "".join(_body_html(cell, replace(_DETAIL, highlight=True))) if "<pre>" in body else body, body
 
 
 def _boxed(body: str) -> str:
@@ -363,7 +383,7 @@ def as_html(cells: Sequence[Cell], runs: Sequence[RunInfo]) -> str:
 
 def framed(inside: str) -> str:
     """The HTML of entries in the element that they need."""
-    return f"<div class='{_MATH_IS_TEXT}'>{inside}{_PRINTED}</div>" if inside else ""
+    return f"<div class='{_MATH_IS_TEXT}'>{inside}{PRINTED}</div>" if inside else ""
 
 
 def _plain_text(said: str) -> str:

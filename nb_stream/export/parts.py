@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.model import Cell, RunInfo
-from .outputs import Entry, Renderer, framed
+from .outputs import RESERVE_BYTES, Entry, Renderer, framed
 
 PART_LIMITS_CHARS = (None, 256_000, 32_000)
 """How many characters of both forms each part may hold before finished messages move on; None for no limit. As long as
@@ -51,14 +51,21 @@ class Part:
 class TranscriptParts:
     """The parts of one growing transcript. The saved output of a stream owns it."""
 
-    def __init__(self) -> None:
+    def __init__(self, reserve: Callable[[], int] = lambda: RESERVE_BYTES) -> None:
+        """`reserve` is that of `outputs.Renderer`."""
+        self._reserve = reserve
         self.parts: tuple[Part, ...] = tuple(Part() for _ in PART_LIMITS_CHARS)
-        self._renderer = Renderer()
+        self._renderer = Renderer(reserve)
         self._closed: tuple[Cell, ...] = ()  # the cells that have moved on and will not be written again
         self._begun = 0  # how many runs have their heads among these cells
         self._ended: tuple[RunInfo, ...] = ()  # the runs whose ends stand among them
         self._goes_on_in = ""  # the run of the first cell behind these
         self._at = 0  # the index of the part with everything else
+
+    @property
+    def taken(self) -> int:
+        """The bytes that the messages take from the reserve."""
+        return max(0, self._renderer.taken)
 
     def rendering(self) -> Callable[[], None] | None:
         """A function that renders what the last update had no time for; any thread may call it. None if there is
@@ -82,9 +89,9 @@ class TranscriptParts:
             or runs[: len(self._ended)] != self._ended
         ):
             parts = [part.turned("", "") for part in parts]
-            self._closed, self._begun, self._ended, self._renderer, self._at = (), 0, (), Renderer(), 0
+            self._closed, self._begun, self._ended, self._renderer, self._at = (), 0, (), Renderer(self._reserve), 0
         fresh = settled[len(self._closed) :]
-        entries = list(self._renderer.entries((*fresh, *live), runs, self._begun, len(self._closed), chars))
+        entries = list(self._renderer.entries((*fresh, *live), runs, self._begun, chars))
         finished = entries[: _finished_count(entries, max(0, len(fresh) - 1))]
         if sum(len(entry.text) + len(entry.html) for entry in finished) > PART_LIMITS_CHARS[-1]:  # they move on
             entries = entries[len(finished) :]

@@ -31,7 +31,7 @@ from typing import Any, Protocol
 
 from ..concurrency import comm_interceptor
 from ..core.transcript import Transcript
-from ..export.outputs import CHARS_AT_ONCE
+from ..export.outputs import CHARS_AT_ONCE, RESERVE_BYTES
 from ..export.parts import PART_LIMITS_CHARS, Part, TranscriptParts
 from ..wire.protocol import SavedOutputOp
 
@@ -81,7 +81,7 @@ class SavedOutput:
         """Called at each writing. The argument is what was written, if pages must put it in themselves; else None."""
         self._title, self._leave = "", LEAVE_OPTIONS[0]
         self._stream: Callable[[], Any] = lambda: None
-        self._parts = TranscriptParts()
+        self._parts = TranscriptParts(self._reserve)
         self._is_split = True  # whether each part has an output of its own
         self._display_ids: list[str] = []
         self._place = 0  # how often a panel of the stream was shown
@@ -195,6 +195,10 @@ class SavedOutput:
             self._timer.cancel()
         self._timer = self._timer_loop = None
         self._is_due = False
+
+    def _reserve(self) -> int:
+        """The bytes that other transcripts have left of the reserve of the notebook."""
+        return RESERVE_BYTES - sum(other._parts.taken for other in _all() if other._display_ids and other is not self)
 
     def _read(self, *, at_once: bool) -> None:
         """Bring the parts up to date with the stream's transcript. If there is a loop, long messages are rendered
