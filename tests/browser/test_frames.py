@@ -75,7 +75,7 @@ def test_a_frame_forces_no_layout_and_at_most_one_for_a_reader_who_is_elsewhere(
 WATCH = """() => {
     window.__changes = 0;
     const observer = new MutationObserver(changes => { window.__changes += changes.length; });
-    observer.observe(document.querySelector('.nbs-live'), {childList: true, characterData: true, subtree: true});
+    observer.observe(document.querySelector('.nbs-log'), {childList: true, characterData: true, subtree: true});
 }"""
 SAME = """() => [...kernel.live.values()].every(({text}, n) => {
     const shown = document.querySelectorAll('.nbs-live .nbs-text')[n].textContent;
@@ -107,8 +107,12 @@ def test_a_cell_out_of_view_is_not_written_until_it_comes_into_view(dev: DevPage
     page.evaluate("() => { window.__changes = 0; }")
     page.evaluate(WRITE, [3, 40])
     assert page.evaluate("() => window.__changes") == 0
+    page.evaluate("() => kernel.put('n1', 'agent0', 'notice', 'A message meanwhile.')")
+    page.evaluate(WRITE, [3, 4])
+    assert (page.evaluate("() => window.__changes") == 0) is (how == "collapsed"), "a message further up can be found"
     page.evaluate(f"() => {{ {show} }}")
     page.wait_for_function(SAME)
+    assert page.locator(".nbs-cell", has_text="A message meanwhile.").count() == 1
 
 
 def test_ten_agents_share_what_one_frame_may_write_and_none_waits_for_long(dev: DevPage) -> None:

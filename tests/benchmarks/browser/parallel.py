@@ -53,6 +53,20 @@ class Watcher(anywidget.AnyWidget):
     } }'''
     panel = anywidget.WidgetTrait().tag(sync=True)
 """
+OUT_OF_SIGHT = {
+    "behind another tab of JupyterLab": (
+        """async () => {
+            window.__book = window.jupyterapp.shell.currentWidget.id;
+            await window.jupyterapp.commands.execute('launcher:create');
+        }""",
+        "() => window.jupyterapp.shell.activateById(window.__book)",
+    ),
+    "in a collapsed output": (
+        "() => { window.jupyterapp.shell.currentWidget.content.widgets[0].outputHidden = true; }",
+        "() => { window.jupyterapp.shell.currentWidget.content.widgets[0].outputHidden = false; }",
+    ),
+}
+"""How a panel goes out of sight, and comes back."""
 INSTALL = """() => {
     window.__inputs = {};
     window.__tasks = [];
@@ -220,14 +234,15 @@ class Lab:
         self.cdp.send("HeapProfiler.collectGarbage")
         return self.metric("JSHeapUsedSize") / 1e6
 
-    def measure(self, act: Callable[[int], None], seconds: float = 1e9, tick: float = 0.5) -> Figures:
-        """Call `act` again and again while the agents write, for so many seconds at most."""
+    def measure(self, act: Callable[[int], None], tick: float = 0.5, begun: str = "() => {}") -> Figures:
+        """Call `act` again and again while the agents write. When they have begun, the page runs `begun`."""
         heap = self.heap()
         self.page.evaluate("() => { window.__inputs = {}; window.__tasks.length = 0; }")
         self.start()
+        self.page.evaluate(begun)
         busy, begin, first = [], time.perf_counter(), self.metric("TaskDuration")
         last, number, before = begin, 0, first
-        while self.is_running and time.perf_counter() - begin < seconds:
+        while self.is_running:
             act(number)
             number += 1
             if (wait := last + tick - time.perf_counter()) > 0:
@@ -318,19 +333,11 @@ def reader(server: Server, browser: Browser, agents: int, kilobytes: float) -> N
                 (lab.slide, lab.type, lab.scroll)[number % 3](number // 3)
 
             print(f"CPU by {rate}: {lab.measure(act, tick=0.15)}", flush=True)
-    for name, hide in (("another tab", True), ("collapsed", False)):
+    for name, (hide, show) in OUT_OF_SIGHT.items():
         with opened(server, browser, agents, PACE, kilobytes) as lab:
-            other = None
-            lab.page.evaluate(
-                "() => { const {content} = window.jupyterapp.shell.currentWidget; content.widgets[0].outputHidden ="
-                f" {str(not hide).lower()}; }}"
-            )
-            if hide:
-                other = lab.page.context.new_page()
-                other.bring_to_front()
-            print(f"{name}: {lab.measure(lambda _: None)}", flush=True)
-            if other:
-                other.close()
+            print(f"{name}: {lab.measure(lambda _: None, begun=hide)}", flush=True)
+            lab.page.evaluate(show)
+            print(f"  then complete and equal: {lab.is_complete()}")
 
 
 def fast(server: Server, browser: Browser, agents: int, kilobytes: float) -> None:

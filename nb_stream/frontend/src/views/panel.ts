@@ -32,8 +32,10 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   const notice = new Notice(connection);
   let frame = 0;
   let changes: Change[] = [{ what: "snapshot" }];
+  /** Whether the panel has a place on the page, in sight or not. In a collapsed output it has none. */
+  let isLaidOut = true;
   const schedule = () => {
-    frame ||= requestAnimationFrame(paint);
+    if (isLaidOut) frame ||= requestAnimationFrame(paint);
   };
   const live = new LiveArea(connection, schedule, signal);
   const history = new History(connection, live, signal);
@@ -85,11 +87,18 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
     announcer.hear(told);
     // A live cell is painted from its own text, so the changes of its text are dropped: while the page is hidden, they
     // would pile up for hours.
-    changes.push(...told.filter(({ what }) => what !== "appended"));
+    if (isLaidOut) changes.push(...told.filter(({ what }) => what !== "appended"));
+    else changes = [{ what: "snapshot" }]; // everything is painted when the panel comes back
     schedule();
   });
+  const places = new IntersectionObserver((entries) => {
+    isLaidOut = entries.at(-1)!.boundingClientRect.height > 0;
+    if (changes.length > 0) schedule();
+  });
+  places.observe(root);
   onAbort(signal, () => {
     unsubscribe();
+    places.disconnect();
     cancelAnimationFrame(frame);
     root.remove();
   });
