@@ -9,24 +9,33 @@ BARE_ADDRESS = re.compile(r"(?<![^\W_])https?://|(?:^|(?<=[\s*_~(]))www\.", re.I
 """The beginning of a bare address. `www.` begins one only behind a space or a delimiter."""
 
 _WEB_SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_UP_TO_SPACE = re.compile(r"[^\s<\">]+")
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_ADDRESS_PIECE = re.compile(r"[\x00-\x08\x0e-\x1f!#-;=?-\x7f]+|[^\x00-\x7f]")
+_HOST_END = re.compile(r"(?:[?!.,:*_~'\")]|&[A-Za-z0-9]+;)*(?=[\s<]|$)")
+"""Punctuation behind a host that ends the address: no path follows."""
+
 _MAX_HOST_CHARS = 253
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.+_-]{1,64}$")
 _MAIL_HOST = re.compile(r"@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 _ENTITY = re.compile(r"&[A-Za-z0-9]+;$")
 
 
-def bare_address(text: str) -> tuple[str, str] | None:
-    """The address with which a text begins, and where it leads; None if it is none."""
-    scheme = _WEB_SCHEME.match(text)
-    found = _trimmed(_address_chars(text))
-    begin = scheme.end() if scheme else 0
-    host = _host_in(found[begin : begin + _MAX_HOST_CHARS + 10])
-    if not host or len(host) > _MAX_HOST_CHARS or re.search(r"_[^.]*(?:\.[^.]*)?$", host):
+def bare_address(text: str, at: int, limit: int) -> tuple[str, str] | None:
+    """The address that begins at `at`, and where it leads; None if it is none. The text ends at `limit`."""
+    scheme = _WEB_SCHEME.match(text, at, limit)
+    begin = scheme.end() if scheme else at
+    # The host is read first. If it is none, the rest is not read: it can hold many more beginnings like this one.
+    host = _host_in(text[begin : min(limit, begin + _MAX_HOST_CHARS + 10)])
+    if not host or len(host) > _MAX_HOST_CHARS:
+        return None
+    is_alone = _HOST_END.match(text, begin + len(host), limit) is not None
+    found = _trimmed(text[at : begin + len(host)]) if is_alone else ""
+    if is_alone:
+        host = _host_in(found[begin - at :])
+    if not host or re.search(r"_[^.]*(?:\.[^.]*)?$", host):
         return None
     if scheme is None and not re.match(r"www\.[^.]", host, re.IGNORECASE):
         return None
+    found = found or _trimmed(text[at : _end_of_address(text, at, limit)])
     return found, found if scheme else f"http://{found}"
 
 
@@ -38,14 +47,16 @@ def mail_address(before: str, text: str) -> tuple[str, str] | None:
     return local[0], host[0]
 
 
-def _address_chars(text: str) -> str:
-    """The beginning of a text up to a space. Punctuation that is not ASCII ends an address, too, as in texts without
-    spaces: `https://a.example/b。`."""
-    found = _UP_TO_SPACE.match(text)
-    for other in _NOT_ASCII.finditer(found[0]) if found else ():
-        if unicodedata.category(other[0])[0] == "P":
-            return text[: other.start()]
-    return found[0] if found else ""
+def _end_of_address(text: str, at: int, limit: int) -> int:
+    """Where the address ends. Quotation marks end it, as in HTML and JSON, which stand in texts as they are. So does
+    punctuation that is not ASCII, as in texts without spaces: `https://a.example/b。`."""
+    for found in _ADDRESS_PIECE.finditer(text, at, limit):
+        character = found[0][0]
+        ends = character > "\x7f" and (character.isspace() or unicodedata.category(character)[0] == "P")
+        if found.start() != at or ends:
+            break
+        at = found.end()
+    return at
 
 
 def _host_in(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
@@ -11,6 +12,9 @@ from ..core.text_safety import visible
 
 MAX_COLOURED_CHARS = 60_000
 """Characters of a code block; a longer one has no colours, because a few of Pygments' lexers take their time."""
+
+_MARKDOWN = re.compile("markdown|mdx?|[rq]md")
+"""Names of Markdown. It has no colours, as in the panel: many fences in 60 kB of it take Pygments 6 s."""
 
 _TOKEN_KINDS = {
     "Comment.Preproc": "meta",
@@ -81,6 +85,8 @@ def _lexer(language: str) -> Any:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
+    if _MARKDOWN.fullmatch(language):
+        return None
     try:
         return get_lexer_by_name(language)
     except ClassNotFound:

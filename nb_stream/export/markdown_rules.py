@@ -140,7 +140,7 @@ def _text_rule(state: StateInline, silent: bool) -> bool:
     start, end = state.pos, plain.end()
     bare = _next_bare(state, start)
     if bare == start:
-        found = None if silent or _in_brackets(state) else bare_address(state.src[start : state.posMax])
+        found = None if silent or _in_brackets(state) else bare_address(state.src, start, state.posMax)
         if found is not None:
             _push_link(state, *found)
             state.pos += len(found[0])
