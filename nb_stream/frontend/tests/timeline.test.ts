@@ -101,6 +101,22 @@ test("what a person took is nobody's work, and what no message tells of is in th
   expect(rows.find(([name]) => name === "chooser")!.slice(2, 5)).toEqual(["3", "at least 1", "at least 2"]);
 });
 
+test("what is played again ends with the latest time that was told, and not today", async () => {
+  kernel.now = Date.now() / 1000 - 600;
+  kernel.setReplay();
+  kernel.run("r3", "Play.");
+  kernel.put("d1", "poet", "text", "One", { started_at: kernel.now, ended_at: kernel.now + 5 });
+  kernel.now += 8;
+  kernel.begin("d2", "poet");
+  await painted();
+  press("Earlier run");
+  press("Later run");
+  expect(title()).toBe("Run 3, 8.0 s");
+  one(panel.el, '[aria-label="Times and token figures"]').click();
+  const rows = all(panel.el, ".nbs-figures-table tr").map((row) => texts(row, "th, td"));
+  expect(rows.find(([name]) => name === "poet")![7]).toBe("10 s"); // five of each run
+});
+
 test("a bar leads to its message", () => {
   press("Earlier run");
   const bar = one(panel.el, ".nbs-timeline-rows rect");

@@ -7,7 +7,7 @@ import { duration } from "../../dom/format";
 import { Redraw } from "../../dom/redraw";
 import { asName } from "../../protocol/code_points";
 import { type CellHead, USER } from "../../protocol/model";
-import { costOf, emptyRow, paceOf, plus, type RowFacts, rowsOf, timesOf } from "./timeline_row";
+import { costOf, emptyRow, paceOf, plus, presentOf, type RowFacts, rowsOf, timesOf } from "./timeline_row";
 
 const FIGURE_COLUMNS = [
   "Agent",
@@ -44,16 +44,17 @@ export class FiguresTable {
   draw(): void {
     const { store } = this.connection;
     const live: CellHead[] = [...store.live.values()].map(({ head }) => head);
-    const found = rowsOf([...store.settled, ...live], Date.now() / 1000, store.runs);
+    const cells = [...store.settled, ...live];
+    const found = rowsOf(cells, presentOf(cells, 0, store.replay !== null), store.runs);
     const rows = found.filter(({ path }) => path !== USER);
     const models = new Map(store.agents.map(({ path, model }) => [path, model]));
-    const cells = rows.map((row) => [
+    const lines = rows.map((row) => [
       asName(row.path),
       asName(models.get(row.path) ?? "") || NONE,
       ...figuresOf(row),
     ]);
     const sum = rows.length > 1 ? ["All", "", ...figuresOf(together(rows))] : undefined;
-    const now = JSON.stringify([cells, sum]);
+    const now = JSON.stringify([lines, sum]);
     if (now === this.#drawn) return; // so that the reader's selection in it stays
     this.#drawn = now;
     if (rows.length === 0) {
@@ -74,7 +75,7 @@ export class FiguresTable {
       "table",
       "",
       h("thead", "", h("tr", "", ...heads)),
-      h("tbody", "", ...cells.map((row, index) => line(row, colourClass(store.agents, rows[index]!.path)))),
+      h("tbody", "", ...lines.map((row, index) => line(row, colourClass(store.agents, rows[index]!.path)))),
     );
     if (sum) table.append(h("tfoot", "", line(sum, "")));
     const scrolled = this.el.firstElementChild?.scrollLeft ?? 0;

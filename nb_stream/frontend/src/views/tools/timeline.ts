@@ -7,8 +7,8 @@ import { duration } from "../../dom/format";
 import { type IconName, iconButton } from "../../dom/icons";
 import { Redraw } from "../../dom/redraw";
 import { svg } from "../../dom/svg";
-import type { Cell, CellHead, RunInfo } from "../../protocol/model";
-import { type BarKind, rowsOf, TimelineRow } from "./timeline_row";
+import type { Cell, CellHead } from "../../protocol/model";
+import { type BarKind, presentOf, rowsOf, TimelineRow } from "./timeline_row";
 
 /** Owned by the tools of one view; made when the module "extras" has come. */
 export class Timeline {
@@ -68,7 +68,7 @@ export class Timeline {
     const cells: (CellHead & { text?: string })[] = cellsOf(store.settled, run.id);
     for (const { head } of store.live.values()) if (head.run === run.id) cells.push(head);
     const begin = run.started_at ?? cells[0]?.started_at ?? 0;
-    const end = endOfRun(run, cells, begin);
+    const end = run.ended_at ?? presentOf(cells, begin, store.replay !== null);
     this.#title.textContent = `Run ${index + 1}, ${duration(end - begin)}`;
     const before = this.#drawn;
     const focused = focusedIn(this.#rows);
@@ -172,15 +172,4 @@ function cellsOf(settled: readonly Cell[], run: string): Cell[] {
   const last = settled.findLastIndex((cell) => cell.run === run);
   const before = settled.slice(0, last + 1).findLastIndex((cell) => cell.run !== run);
   return settled.slice(before + 1, last + 1);
-}
-
-/**
- * When a run ended. For a run that goes on, this is now, unless the kernel's clock seems to differ from ours: then it
- * is the latest time that a cell names.
- */
-function endOfRun(run: RunInfo, cells: readonly CellHead[], begin: number): number {
-  if (run.ended_at !== null) return run.ended_at;
-  const known = cells.reduce((end, cell) => Math.max(end, cell.ended_at ?? cell.started_at ?? 0), begin);
-  const now = Date.now() / 1000;
-  return now > known && now - known < 3600 ? now : known;
 }

@@ -76,6 +76,16 @@ function whatOf(role: CellRole): BarKind {
   }
 }
 
+/**
+ * The present, in seconds: where unfinished cells end. What is played again was said long ago, so there it is the latest
+ * time that `cells` name, from `begin` on; also if the kernel's clock seems to differ from ours.
+ */
+export function presentOf(cells: readonly TimelineCell[], begin: number, isReplay: boolean): number {
+  const known = cells.reduce((end, cell) => Math.max(end, cell.ended_at ?? cell.started_at ?? 0), begin);
+  const now = Date.now() / 1000;
+  return !isReplay && now > known && now - known < 3600 ? now : known;
+}
+
 /** What the agents of a run did, in the order in which they first did something. Times are in seconds. */
 export function rowsOf(cells: Iterable<TimelineCell>, end: number, runs: RunInfo[] = []): RowFacts[] {
   const rows = new Map<string, RowFacts>();
