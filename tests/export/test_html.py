@@ -213,6 +213,48 @@ def test_printing_unfolds_every_message(browser, tmp_path) -> None:
     tab.close()
 
 
+def test_a_wide_table_and_long_code_are_not_cut_on_paper(browser, tmp_path) -> None:
+    row = "| " + " | ".join(["a-long-word-in-a-cell"] * 14) + " |\n"
+    text = f"{row}{'|---' * 14}|\n{row}\n```py\n{'name = value; ' * 40}\n```\n\n$${'x_1 + ' * 60}y$$"
+    cell = Cell("c1", "r1", "ann", "ann", CellKind.TEXT, text)
+    path = tmp_path / "run.html"
+    export(Transcript(settled=(cell,), runs=(RunInfo("r1", "task"),)), path)
+    tab = browser.new_page(viewport={"width": 680, "height": 960})  # A4 without its margins
+    tab.goto(path.as_uri())
+    sticks_out = """() => [...document.querySelectorAll('td, th, .nbs-pre, .nbs-pre span')].filter(el => {
+        const {right} = el.getBoundingClientRect();
+        return right > 680 || (getComputedStyle(el).overflowX !== 'visible' && el.scrollWidth > el.clientWidth + 1);
+    }).length"""
+    assert tab.evaluate(sticks_out) > 0
+    tab.emulate_media(media="print")
+    assert tab.evaluate(sticks_out) == 0
+    tab.close()
+
+
+def test_a_bar_of_the_timeline_leads_to_its_message_and_the_last_message_is_open(browser, tmp_path) -> None:
+    def said(number: int, kind: CellKind, text: str) -> Cell:
+        at = 1000.0 + 10 * number
+        return Cell(f"c{number}", "r1", "ann", "ann", kind, text, started_at=at, ended_at=at + 9)
+
+    cells = (
+        said(1, CellKind.TEXT, "First."),
+        said(2, CellKind.THOUGHT, "Hm."),
+        said(3, CellKind.TEXT, "Last."),
+        said(4, CellKind.ERROR, "It broke."),
+        said(5, CellKind.SELECTION, "ann"),
+    )
+    path = tmp_path / "run.html"
+    export(Transcript(settled=cells, runs=(RunInfo("r1", "task", CellStatus.FAILED, None, 1000.0, 1060.0),)), path)
+    tab = browser.new_page()
+    tab.goto(path.as_uri())
+    opened = "[...document.querySelectorAll('.nbs-cell')].map(cell => cell.open)"
+    assert tab.evaluate(opened) == [False, False, True, True, False]
+    tab.click('.nbs-bars a[href="#m2"]')
+    tab.wait_for_function("document.querySelectorAll('.nbs-cell')[1].open")
+    assert tab.evaluate("location.hash") == "#m2"
+    tab.close()
+
+
 def test_it_works_without_a_keyboard_trap_and_from_the_keyboard(browser, tmp_path) -> None:
     path = tmp_path / "run.html"
     export(Transcript(settled=tuple(cells_of("Hello.")), runs=(RunInfo("r1", "task"),)), path)
