@@ -20,9 +20,9 @@ import ipywidgets
 import traitlets
 
 from .core.metrics import Prices
-from .core.model import AgentInfo, Event, RunState, Token
+from .core.model import AgentInfo, Event, RunInfo, RunState, Token
 from .core.patches import CellFinished, Patch, RunChanged
-from .core.transcript import Transcript
+from .core.transcript import Branch, Transcript
 from .errors import NbStreamError, unreachable
 from .notebook.saved_output import LEAVE_OPTIONS, SavedOutput, instead
 from .notebook.widget import FrameWidget, caution, deliver_commands, show_in_boxes
@@ -35,7 +35,7 @@ from .runtime.options import names_options
 from .runtime.run import Run
 from .runtime.switches import Switches, resolve
 from .runtime.token_gate import StreamingOption
-from .stream import TeamStream
+from .stream import KEEP_STATES, TeamStream
 from .wire.batcher import Batcher
 from .wire.commands import (
     Acknowledge,
@@ -48,6 +48,7 @@ from .wire.commands import (
     Reset,
     Resync,
     Revoke,
+    Rewind,
     SendContext,
     SendEarlier,
     SendModule,
@@ -83,7 +84,7 @@ class TeamPanel(FrameWidget):
     - `streaming`: which boxes begin ticked. The default here is `True`: all agents that can stream. All other values of
       `TeamStream` are taken too.
     - `unchecked`, `approve_code`, `input_timeout`, `input_default`, `record`, `redact`, `record_context`, `view`,
-      `prices`, `limit_tokens`, `limit_usd`, `limit_seconds`: as for `TeamStream`.
+      `prices`, `limit_tokens`, `limit_usd`, `limit_seconds`, `keep_states`: as for `TeamStream`.
 
     If `team` is a `TeamStream`, that stream has its own options and switches: the panel takes `title` and `leave` only.
 
@@ -133,6 +134,7 @@ class TeamPanel(FrameWidget):
         limit_tokens: float | None = None,
         limit_usd: float | None = None,
         limit_seconds: float | None = None,
+        keep_states: int = KEEP_STATES,
     ) -> None:
         options: dict[str, Any] = {
             "streaming": streaming,
@@ -148,6 +150,7 @@ class TeamPanel(FrameWidget):
             "limit_tokens": limit_tokens,
             "limit_usd": limit_usd,
             "limit_seconds": limit_seconds,
+            "keep_states": keep_states,
         }
         if isinstance(team, TeamStream):
             defaults = inspect.signature(TeamPanel).parameters
@@ -252,6 +255,16 @@ class TeamPanel(FrameWidget):
     async def cancel(self) -> None:
         """End the run now; the team stays usable, with its history."""
         await self.stream.cancel()
+
+    @needs_await()
+    async def rewind(self, to: Run | RunInfo | Branch | str) -> Any:
+        """Set the team to how it was before a run, or at the end of a branch. See `TeamStream.rewind`."""
+        return await self.stream.rewind(to)
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The branches of the conversation; see `TeamStream.branches`."""
+        return self.stream.branches
 
     @needs_await()
     async def reset(self) -> None:
@@ -407,12 +420,19 @@ class TeamPanel(FrameWidget):
             case Stop(run) | Cancel(run):
                 if self._is_meant(run):  # else the run that the reader wanted to end has ended already
                     self._end_in_background(self.stop() if isinstance(command, Stop) else self.cancel())
+            case Rewind(run, to_end, again):
+                self._end_in_background(self._go_back(run, to_end, again))
             case Reset():
                 self._end_in_background(self.reset())
             case Hello() | Detour() | SendState():
                 pass  # the widget has carried these out
             case _:
                 unreachable(command)
+
+    async def _go_back(self, run: str, to_end: bool, again: bool) -> None:
+        task = await self.stream.rewind(run, to_end=to_end)
+        if again:
+            self.start(task)
 
     def _end_in_background(self, ending: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(ending)

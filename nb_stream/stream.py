@@ -10,6 +10,7 @@ import asyncio
 import functools
 import os
 import time
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,9 @@ from .backends.remote import RemoteBackend
 from .backends.stand_in import StandIn
 from .concurrency import event_loops, interrupts
 from .core.metrics import Prices, checked
-from .core.model import AgentInfo, AgentStatus, Event, RunState, Token
-from .core.transcript import Transcript
-from .errors import EmptyTaskError, NoTeamError
+from .core.model import AgentInfo, AgentStatus, Event, RunInfo, RunState, Token
+from .core.transcript import Branch, Transcript
+from .errors import EmptyTaskError, NoTeamError, RecordingWarning
 from .export import export, export_interactive
 from .recording.codec import header
 from .recording.reader import Recording
@@ -42,6 +43,10 @@ from .runtime.token_gate import StreamingOption, TokenGate
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+KEEP_STATES = 50
+"""How many states of a team are kept if a stream is not told otherwise."""
 
 
 class TeamStream(StandIn):
@@ -72,6 +77,9 @@ class TeamStream(StandIn):
       limit, and in mid-turn at 120 % of it; its `stop_reason` says so. Prompt and completion tokens count, also those
       of model calls that no message tells of. The time in which a person is waited for does not count. `budget` tells
       how much is used. If a server counts no tokens, they are estimated. `limit_usd` needs `prices`.
+
+    - `keep_states`: how many states of the team are kept, so that `rewind` can go back to them. One is kept before each
+      run, as its difference from the last one. With 0, the team is never asked for its state.
 
     If other code calls an agent of the team during a run, or a tool calls one, the stream does not show that call.
     Paths tell apart agents that have the same name. A single agent runs ahead of a slow reader of `run_stream`, as a
@@ -110,7 +118,10 @@ class TeamStream(StandIn):
         limit_tokens: float | None = None,
         limit_usd: float | None = None,
         limit_seconds: float | None = None,
+        keep_states: int = KEEP_STATES,
     ) -> None:
+        if isinstance(keep_states, bool) or not isinstance(keep_states, int) or keep_states < 0:
+            raise ValueError(f"keep_states is a number of states, or 0 for none, not {keep_states!r}.")
         if unchecked not in ("hold", "create"):
             raise ValueError(f'unchecked is "hold" or "create", not {unchecked!r}.')
         if view not in (None, "terminal"):
@@ -132,7 +143,9 @@ class TeamStream(StandIn):
             _refuse_for_remote(streaming, unchecked, approve_code, input_timeout, input_default, bool(budget))
             self._supervisor = RunMirror(self._backend, self._hub, self._home)
         else:
-            self._supervisor = RunSupervisor(self._backend, self._hub, self._home, input_timeout, input_default, budget)
+            self._supervisor = RunSupervisor(
+                self._backend, self._hub, self._home, input_timeout, input_default, budget, keep_states
+            )
         self._hub.prices, self._hub.models = checked(prices or {}), self._backend.models
         self._head = header(self.agents, built, time.time())
         self._hub.event_log.has_contexts = record_context
@@ -151,8 +164,8 @@ class TeamStream(StandIn):
     def load(cls, path: str | os.PathLike[str], team: Any = None, **options: Any) -> Self:
         """A stream that begins with the transcript of a recording (`save`, `record`); `save` writes it again. With a
         `team`, the next run goes on from there. If the recording was saved with the team's state, the team loads it
-        first. Without a team, the stream only shows the recording, and `run` raises NoTeamError. `options` are those of
-        the class.
+        first, and `rewind` can go back to the states that were kept then. Without a team, the stream only shows the
+        recording, and `run` raises NoTeamError. `options` are those of the class.
 
         Raises RecordingError if the file is missing or is no recording. If the recording is broken, it warns with
         RecordingWarning and loads the part before the damage.
@@ -162,6 +175,11 @@ class TeamStream(StandIn):
         transcript, events = recording.ended()
         stream._hub.restore(transcript, events)
         stream._supervisor.go_on(len(transcript.runs), None if team is None else recording.state)
+        if team is not None and recording.states is not None and isinstance(stream._supervisor, RunSupervisor):
+            try:
+                stream._supervisor.states.load(recording.states)
+            except ValueError as error:
+                warnings.warn(str(error), RecordingWarning, stacklevel=3)
         if team is None:
             stream._head = header(recording.agents, recording.streaming, recording.created or time.time())
         return stream
@@ -364,8 +382,12 @@ class TeamStream(StandIn):
 
         Raises RecordingError if the file cannot be written, or if nothing was heard yet.
         """
-        head = self._head if state is None else {**self._head, "state": dict(state)}
+        head = self._head if state is None else {**self._head, "state": dict(state), **self._kept_states()}
         self._hub.event_log.save(path, head, redact=redact)
+
+    def _kept_states(self) -> dict[str, Any]:
+        known = None if isinstance(self._supervisor, RunMirror) else self._supervisor.states.dump()
+        return {"states": known} if known and known["steps"] else {}
 
     def export(self, path: str | os.PathLike[str], *, interactive: bool = False, title: str = "") -> None:
         """Write the transcript to a file. Its suffix names the form: `nb_stream.export` lists them.
@@ -504,6 +526,32 @@ class TeamStream(StandIn):
         run = self._supervisor.run
         if run is not None and not run.done():
             await self._cancel(run)
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The branches of the conversation, the oldest first. The next run goes on at the end of the one that is not
+        set aside."""
+        return self.transcript.branches
+
+    async def rewind(self, to: Run | RunInfo | Branch | str, *, to_end: bool = False) -> Any:
+        """Set the team to how it was before a run, which is given as its handle, its `RunInfo` or its id. The next run
+        goes on from there. Returns the task of the run: as the team took it, or its text. That run, and those after it,
+        are set aside: they stay in the transcript, marked, and are a branch.
+
+        A `Branch` is taken up again: the team is set to how it was at its end. So it is with `to_end`, at a run.
+
+        What the team itself keeps is set back, and what its agents keep in files or elsewhere is not.
+
+        Raises AlreadyRunningError while a run is under way, ValueError if there is no such run, StateError if the state
+        is not kept (`keep_states`), and UnsupportedError if the framework's teams have no state.
+        """
+        if self._replay is not None or not self.has_team:
+            raise NoTeamError("A recording has no team that could go back: TeamPanel.load(path, team=team) has one.")
+        run = to if isinstance(to, str) else to.id
+        await self._freed()
+        await self._home.do(lambda: self._supervisor.rewind(run, to_end or isinstance(to, Branch)))
+        native = self._supervisor.task_of(run)
+        return next((one.task for one in self.transcript.runs if one.id == run), "") if native is None else native
 
     async def reset(self) -> None:
         """Let the team forget the conversation. The transcript stays, and a notice in it says so.

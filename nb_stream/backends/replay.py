@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..core.model import (
+    Branched,
     CellStatus,
     Chunk,
     CodeResult,
@@ -78,6 +79,7 @@ class ReplayBackend(Backend):
         self._stop_wished = self._cancelled = False
         self._task: asyncio.Future[Any] | None = None
         self._given: set[str] = set()
+        self._named: dict[str, str] = {}  # by the recorded id of a run, the id that it has got here
         self._paths = {agent.path for agent in self.agents}
         self._start: RunStarted | None = None
         self._open()
@@ -111,7 +113,9 @@ class ReplayBackend(Backend):
     def _between(self) -> Iterator[Event]:
         """Events outside of a run, up to the next one's beginning: notices, and questions that were asked there."""
         while self._next is not None and not isinstance(self._next, RunStarted):
-            if not isinstance(self._next, RunFinished):
+            if isinstance(self._next, Branched):
+                yield replace(self._next, after=self._named.get(self._next.after, self._next.after))
+            elif not isinstance(self._next, RunFinished):
                 yield self._next
             self._next = self._read()
 
@@ -155,6 +159,7 @@ class ReplayBackend(Backend):
         ids = (f"{recorded.run}.{number}" for number in itertools.count(2))
         run = next(run for run in itertools.chain((recorded.run,), ids) if run not in self._given)
         self._given.add(run)
+        self._named[recorded.run] = run
         self._start = replace(recorded, run=run)
         self._end, self._last = None, recorded.at
         self._mark = (self._lines.offset, self._lines.number - 1)

@@ -300,7 +300,8 @@ class RunInfo:
     `tokens_per_s` is the pace of its model calls. `waited` is the time in seconds in which it waited for a person;
     questions that wait at the same time count once. These three are known when the run has ended. `cost` is in USD;
     `unpriced` says that a model has no price, so the true cost is higher. `calls` are the model calls that no message
-    tells of; `usage` and `cost` include them.
+    tells of; `usage` and `cost` include them. `parent` is the id of the run that it goes on from, empty if it begins
+    the conversation. `set_aside` says that the team has gone back to a point before it.
     """
 
     id: str
@@ -317,6 +318,8 @@ class RunInfo:
     waited: float = 0.0
     unpriced: bool = False
     calls: tuple[ModelCalls, ...] = ()
+    parent: str = ""
+    set_aside: bool = False
 
     @property
     def duration(self) -> float | None:
@@ -501,6 +504,15 @@ class ModelCalls:
 
 
 @dataclass(frozen=True)
+class Branched:
+    """The team was set to how it was when the run `after` had ended; to its beginning if `after` is empty. Runs that
+    do not lead there are set aside, and the next run goes on from there."""
+
+    at: float
+    after: str = ""
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that a reader should know and that no agent said."""
 
@@ -533,6 +545,7 @@ Event = Union[
     CodeResult,
     InputResolved,
     ModelCalls,
+    Branched,
     Notice,
     RunFinished,
 ]

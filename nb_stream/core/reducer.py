@@ -18,6 +18,7 @@ from .embedded_images import without_images
 from .encodable_text import clean_start, cleaned
 from .metrics import figures_of, first_token
 from .model import (
+    Branched,
     Cell,
     CellKind,
     CellStatus,
@@ -66,13 +67,15 @@ def fold(transcript: Transcript, event: Event) -> tuple[Transcript, tuple[Patch,
     elif isinstance(event, TurnEnded):
         _turn_ended(draft, event)
     elif isinstance(event, RunStarted):
-        draft.start_run(RunInfo(id=event.run, task=event.task, started_at=event.at))
+        draft.start_run(RunInfo(id=event.run, task=event.task, started_at=event.at, parent=draft.head))
     elif isinstance(event, RunFinished):
         _run_finished(draft, event)
     elif isinstance(event, InputResolved):
         _input_resolved(draft, event)
     elif isinstance(event, ModelCalls):
         _use(draft, event)
+    elif isinstance(event, Branched):
+        draft.set_aside_all_but(event.after)
     elif isinstance(event, Notice):
         cell = draft.new(CellKind.NOTICE, None, event.at, CellStatus.DONE)
         draft.place(replace(cell, text=event.text, ended_at=event.at))

@@ -102,6 +102,31 @@ class AwaitingCell(NamedTuple):
     turn: str | None
 
 
+@dataclass(frozen=True)
+class Branch:
+    """A way through the runs of a transcript that nothing goes on from. `id` is that of its last run, empty if it has
+    none; `runs` are the ids of its runs in order. `set_aside` says that the team is elsewhere."""
+
+    id: str
+    runs: tuple[str, ...]
+    set_aside: bool
+
+
+def head_of(runs: Sequence[RunInfo]) -> str:
+    """The id of the last run that is not set aside, empty if there is none. The next run goes on from there."""
+    return next((run.id for run in reversed(runs) if not run.set_aside), "")
+
+
+def lineage(runs: Sequence[RunInfo], last: str) -> tuple[str, ...]:
+    """The ids of the run `last` and of the runs that lead to it, in order."""
+    found: list[str] = []
+    for run in reversed(runs):
+        if run.id == last:
+            found.append(run.id)
+            last = run.parent
+    return tuple(reversed(found))
+
+
 @dataclass(frozen=True, repr=False)
 class Transcript:
     """The runs of a stream and their cells.
@@ -129,6 +154,14 @@ class Transcript:
         """The cells that are being written, in the order in which they were opened."""
         writings = [writing for live in self.live for writing in live.writings]
         return tuple(writing.cell for writing in sorted(writings, key=lambda writing: writing.opened))
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The branches of the conversation, the oldest first. One of them is that of the team, at the end of which the
+        next run goes on; the others are set aside."""
+        head, parents = head_of(self.runs), {run.parent for run in self.runs}
+        ends = [run.id for run in self.runs if run.id == head or run.id not in parents]
+        return tuple(Branch(end, lineage(self.runs, end), end != head) for end in ([*ends] if head else [*ends, ""]))
 
     def __iter__(self) -> Iterator[Cell]:
         return iter(self.cells)

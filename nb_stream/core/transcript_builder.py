@@ -15,7 +15,7 @@ from .metrics import tokens_per_second
 from .model import Cell, CellKind, CellStatus, RunInfo, Usage
 from .patches import CellFinished, CellStarted, Patch, RunChanged, TextDelta
 from .think_tags import is_turned
-from .transcript import AwaitingCell, StreamingCall, StreamingCell, Transcript, cell_id
+from .transcript import AwaitingCell, StreamingCall, StreamingCell, Transcript, cell_id, head_of, lineage
 
 UNFINISHED_STATUSES = (CellStatus.RUNNING, CellStatus.WAITING)
 
@@ -44,6 +44,18 @@ class TranscriptBuilder:
     def run(self) -> str:
         """The id of the last run, empty before the first."""
         return self.runs[-1].id if self.runs else ""
+
+    @property
+    def head(self) -> str:
+        """The id of the last run that is not set aside, empty if there is none."""
+        return head_of(self.runs)
+
+    def set_aside_all_but(self, last: str) -> None:
+        """Set aside all runs but the run `last` and those that lead to it."""
+        kept = lineage(self.runs, last)
+        changed = [replace(run, set_aside=run.id not in kept) for run in self.runs]
+        self._patches += [RunChanged(run) for run, old in zip(changed, self.runs, strict=True) if run != old]
+        self.runs = tuple(changed)
 
     def start_run(self, run: RunInfo) -> None:
         """Begin a run."""

@@ -98,7 +98,8 @@ def cell_figures(cell: Cell) -> list[str]:
 
 def run_figures(run: RunInfo) -> list[str]:
     """How a run ended, and what it took."""
-    words = [run.status + (f": {one_line(run.stop_reason, _HEAD_CHARS)}" if run.stop_reason else "")]
+    words = ["set aside"] if run.set_aside else []
+    words.append(run.status + (f": {one_line(run.stop_reason, _HEAD_CHARS)}" if run.stop_reason else ""))
     if run.usage:
         words.append(tokens(run.usage))
     if run.cost:

@@ -37,7 +37,7 @@ def beginning(run: RunInfo, number: int) -> str:
 
 def ending(run: RunInfo) -> str:
     """The words below a run: how it ended, its time, its tokens and its cost."""
-    words = run.status.value
+    words = f"set aside; {run.status.value}" if run.set_aside else run.status.value
     if run.stop_reason:
         words += f": {one_line(run.stop_reason)}"
     figures = []

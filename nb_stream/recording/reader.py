@@ -41,7 +41,7 @@ class Recording:
     """A recording to read, of any version up to `codec.RECORDING_VERSION`.
 
     Its header gives `agents`, `streaming` (by path: whether the agent was built to stream), `created` (seconds since
-    the epoch) and `state` (what the team's `save_state` gave, if it was saved too).
+    the epoch), `state` (what the team's `save_state` gave, if it was saved too) and `states` (those before its runs).
 
     Raises RecordingError for a file that is missing, that is no recording, or that a newer nb_stream wrote.
     """
@@ -65,6 +65,7 @@ class Recording:
         self.version: int = head["version"]
         self.created: float | None = self._part(head, "created", time_of if self.version == 1 else codec.seconds_of)
         self.state: dict[str, Any] | None = self._part(head, "state", _object)
+        self.states: dict[str, Any] | None = self._part(head, "states", _object)
         rows = head.get("agents")
         agents = [(row, self._agent(row)) for row in rows] if isinstance(rows, list) else []
         known = {agent.path: (row, agent) for row, agent in reversed(agents) if agent is not None}

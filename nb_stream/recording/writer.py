@@ -130,8 +130,8 @@ class RecordFile:
         if self.redactor is not None:
             text = self.redactor.text
             head["agents"] = [{**agent, "description": text(agent["description"])} for agent in head["agents"]]
-            if "state" in head:
-                head["state"] = self.redactor.deep(head["state"])
+            for name in {"state", "states"} & head.keys():
+                head[name] = self.redactor.deep(head[name])
         return (dumps(head) + "\n").encode("utf-8", "backslashreplace")
 
     def close(self) -> None:

@@ -187,6 +187,16 @@ class RunMirror:
         await self.ready()
         await self._backend.reset()
 
+    async def rewind(self, run: str, to_end: bool) -> None:
+        """Set the team to how it was before a run, or at its end."""
+        await self.ready()
+        theirs = next((theirs for theirs, here in self._ids.items() if here == run), run)
+        await self._connection.command({"type": "rewind", "run": theirs, "to_end": to_end})
+
+    def task_of(self, run: str) -> Any:
+        """None: the worker knows its tasks."""
+        return None
+
     async def save_state(self) -> dict[str, Any]:
         """The team's own state."""
         await self.ready()

@@ -21,11 +21,13 @@ from ..concurrency import comm_interceptor
 from ..concurrency.clock import counting, now
 from ..concurrency.event_loops import OwnerLoop, discard_result, ended, keep_alive
 from ..concurrency.guarded_calls import attempt, attempted
-from ..core.model import CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
-from ..errors import AlreadyRunningError, NbStreamError, already_running
+from ..core.model import Branched, CellStatus, Chunk, Event, Message, Notice, RunFinished, RunStarted, RunState
+from ..core.transcript import head_of
+from ..errors import AlreadyRunningError, NbStreamError, StateError, already_running
 from .budget import Budget
 from .event_hub import EventHub
 from .human_input import Questions
+from .kept_states import KeptStates
 from .run import CURRENT_RUN, MessageQueue, Run
 
 CANCEL_STEPS_S = (0.25, 0.15, 0.1)
@@ -68,6 +70,11 @@ class _UserMessage(NamedTuple):
     now: bool
 
 
+def _end_of(run: str) -> str:
+    """The word for the state at the end of a run. The state before a run has the id of the run as its word."""
+    return f"{run}+"
+
+
 class _Asking:
     """Asks a person for the backend in one run. It raises CancelledError once the run is not the current one."""
 
@@ -101,8 +108,12 @@ class RunSupervisor:
         input_timeout: float | None,
         input_default: str,
         budget: Budget,
+        keep_states: int,
     ) -> None:
         self.budget = budget
+        self.states = KeptStates(keep_states)
+        self._tasks: dict[str, Any] = {}  # by the id of a run, its task as the team took it
+        self._why_none = ""  # why the team's states are not kept
         self._used_up = ""  # why the budget ends the run
         if budget:
             backend.used_up = self._spends
@@ -269,6 +280,42 @@ class RunSupervisor:
             await self.ready()
             await self._backend.load_state(state)
             await self.changed()
+
+    # --- going back ------------------------------------------------------------------------------------------------
+
+    async def _keep_state(self, word: str) -> None:
+        """Keep the team's state by this word. A team whose state cannot be saved runs on all the same."""
+        if self.states.most and Ability.STATE not in self._backend.cannot:
+            try:
+                self.states.put(word, await self._backend.save_state())
+            except Exception as error:  # noqa: BLE001 - an agent of the user's own may raise anything
+                self._why_none = f" Its state could not be saved: {type(error).__name__}: {error}"
+
+    async def rewind(self, run: str, to_end: bool) -> None:
+        """Set the team to how it was before a run, or, with `to_end`, at its end. Raises AlreadyRunningError,
+        ValueError if there is no such run, and StateError if the state is not kept. On the loop."""
+        self._backend.check_able(Ability.STATE)
+        with self.exclusive("go back"):
+            runs = self._hub.transcript.runs
+            info = next((one for one in runs if one.id == run), None)
+            if info is None and (run or not to_end):
+                raise ValueError(f"There is no run {run!r}: the runs are {', '.join(one.id for one in runs)}.")
+            await self.ready()
+            state = self.states.get(_end_of(run) if to_end else run)
+            if state is None:
+                raise StateError(
+                    f"The team's state {'at the end of' if to_end else 'before'} the run {run} is not kept: "
+                    f"keep_states is {self.states.most}, and a recording has states if it was saved with state=."
+                    f"{self._why_none}"
+                )
+            await self._keep_state(_end_of(head_of(runs)))
+            await self._backend.load_state(state)
+            await self.changed()
+        self._hub.event(Branched(now(), run if to_end or info is None else info.parent))
+
+    def task_of(self, run: str) -> Any:
+        """The task of a run as the team took it; None if it is not known any more."""
+        return self._tasks.get(run)
 
     # --- what the user says in mid-run -------------------------------------------------------------------------------
 
@@ -457,6 +504,12 @@ class RunSupervisor:
         for event in self._backend.opening(RunStarted(run.id, now(), request.text)):
             self._hub.event(event)
         await self._wait_for_recovery(request.moved)
+        keeping = asyncio.ensure_future(self._keep_state(run.id))
+        await asyncio.wait((keeping, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
+        keeping.cancel()  # an agent of the user's own may save its state for ever
+        self._tasks[run.id] = request.task
+        if len(self._tasks) > self.states.most:
+            del self._tasks[next(iter(self._tasks))]
         if self._cancelling:
             raise asyncio.CancelledError
         self._current = run

@@ -34,7 +34,7 @@ from ..remote.protocol import (
 )
 from ..runtime.switches import resolve
 from ..stream import TeamStream
-from ..wire.commands import Answer, Cancel, Dismiss, Reset, Revoke, Stop, Tell, Toggle
+from ..wire.commands import Answer, Cancel, Dismiss, Reset, Revoke, Rewind, Stop, Tell, Toggle
 from .journal import Journal
 
 BATCH_EVERY_S = 0.05
@@ -294,6 +294,8 @@ class Worker:
                 return {"run": run.id}
             case Tell(text, now):
                 stream.say(text, now)
+            case Rewind(run, to_end):
+                await stream.rewind(run, to_end=to_end)
             case Stop(run):
                 if self._is_meant(run):
                     stream.check_stoppable()
@@ -378,6 +380,7 @@ REMOTE_COMMANDS: dict[str, type[Any]] = {
     "toggle": Toggle,
     "start": StartCommand,
     "say": Tell,
+    "rewind": Rewind,
     "stop": Stop,
     "cancel": Cancel,
     "reset": Reset,

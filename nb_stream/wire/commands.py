@@ -48,6 +48,16 @@ class Tell:
 
 
 @dataclass(frozen=True)
+class Rewind:
+    """Set the team to how it was before a run, or, with `to_end`, at the end of a run that is set aside. With `again`,
+    run the task of the run again."""
+
+    run: str
+    to_end: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True)
 class Reset:
     """Let the team forget the conversation."""
 
@@ -164,6 +174,7 @@ Command = Union[
     ToggleAll,
     Start,
     Tell,
+    Rewind,
     Reset,
     Stop,
     Cancel,
@@ -187,6 +198,7 @@ COMMANDS: dict[str, type[Command]] = {
     "toggle_all": ToggleAll,
     "start": Start,
     "say": Tell,
+    "rewind": Rewind,
     "reset": Reset,
     "stop": Stop,
     "cancel": Cancel,

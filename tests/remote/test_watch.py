@@ -75,3 +75,14 @@ async def test_words_in_mid_run_reach_the_team_in_its_worker(pair: RemoteWorker)
     result = await run
     said = [message.content for message in result.messages if message.source == "user"]
     assert said == ["Write.", "Of whales.", "Of dolphins."]
+
+
+async def test_a_remote_team_goes_back_to_before_a_run(pair: RemoteWorker) -> None:
+    stream = TeamStream(pair.remote)
+    await stream.ready()
+    await stream.run("Write of cats.")
+    run = stream.transcript.runs[-1]
+    assert await stream.rewind(run) == "Write of cats."
+    await until(lambda: stream.transcript.runs[-1].set_aside)
+    await stream.rewind(stream.branches[-1] if stream.branches[-1].id == run.id else run, to_end=True)
+    await until(lambda: not stream.transcript.runs[-1].set_aside)

@@ -55,7 +55,9 @@ test.each([
       kernel.model.send = () => {
         throw new Error("Cannot send");
       };
-      one(panel.el, "form.nbs-task").querySelectorAll("button")[1]!.click();
+      all(panel.el, "form.nbs-task button")
+        .find(({ textContent }) => textContent === "Stop")!
+        .click();
     },
   ],
 ])("when the kernel %s nothing that needs it looks alive, and what was said can be read", async (_, goes) => {

@@ -55,11 +55,11 @@ const CALL = new Map([
 ]);
 const USAGE = new Map(all(isNumber, "prompt_tokens", "completion_tokens"));
 const RUN = new Map([
-  ...all(isText, "id", "task", "status"),
+  ...all(isText, "id", "task", "status", "parent"),
   ...all(orNull(isText), "stop_reason"),
   ...all(isNumber, "cost", "waited"),
   ...all(orNull(isNumber), "started_at", "ended_at", "ttft", "tokens_per_s"),
-  ...all(isFlag, "estimated", "unpriced"),
+  ...all(isFlag, "estimated", "unpriced", "set_aside"),
   ...all(isObject, "usage"),
   ...all(Array.isArray, "calls"),
 ]);

@@ -171,6 +171,10 @@ export interface RunInfo {
   unpriced?: boolean;
   /** Model calls that no message tells of. `count` calls of an agent stand together. The sums include them. */
   calls?: (CellHead & { count?: number })[];
+  /** The run that it goes on from; empty if it begins the conversation. */
+  parent?: string;
+  /** Whether the team has gone back to a point before it. */
+  set_aside?: boolean;
 }
 
 /** What is known of a kind; one that this page does not know counts as `other`. */

@@ -182,11 +182,11 @@ export interface Snapshot {
   seq: number;
   title: string;
   caution: string;
-  budget: BudgetRow[];
   /** Why the team takes no words in mid-run; empty if it takes them. */
   cannot_say: string;
   state: RunState;
   detail: string;
+  budget: BudgetRow[];
   agents: AgentRow[];
   runs: RunInfo[];
   /** The index of the first of the `settled` cells. Without it, the cells are all there are. */
@@ -206,6 +206,7 @@ export type Command =
   | { type: "state" }
   | { type: "start"; task: string }
   | { type: "say"; text: string; now: boolean }
+  | { type: "rewind"; run: string; to_end?: boolean; again?: boolean }
   | { type: "stop"; run?: string | undefined }
   | { type: "cancel"; run?: string | undefined }
   | { type: "reset" }

@@ -17,6 +17,7 @@ import { Tools } from "./tools/tools";
 import { FollowOutput } from "./transcript/follow_output";
 import { History } from "./transcript/history";
 import { LiveArea } from "./transcript/live";
+import { EDIT } from "./transcript/run_actions";
 
 /** Show the panel of `connection` in `el` until `signal` aborts. */
 export function showPanel(connection: Connection, el: HTMLElement, signal: AbortSignal): void {
@@ -80,6 +81,7 @@ export function showPanel(connection: Connection, el: HTMLElement, signal: Abort
   );
   followTheme(root, signal);
   keepKeys(root, signal);
+  root.addEventListener(EDIT, (event) => task.edit((event as CustomEvent<string>).detail), { signal });
   el.append(root);
   history.watch(scroller, signal);
 

@@ -136,6 +136,7 @@ export class TaskBox {
       this.#told = "";
     }
     this.#enable(this.#run, !active || tells, why);
+    this.#enable(this.#now, tells, why);
     this.#enable(this.#stop, active && state !== "stopping", why);
     if (!active) {
       this.#cancelled = null;
@@ -144,6 +145,14 @@ export class TaskBox {
     const isCancelled = state === "stopping" && this.#cancelled !== null && this.#cancelled !== detail;
     this.#enable(this.#cancel, active && !isCancelled, why);
     this.#enable(this.#reset, !active, why);
+  }
+
+  /** Put a task into the box, above what the reader has written there, and lead the reader to it. */
+  edit(task: string): void {
+    const draft = this.#box.value;
+    this.#box.value = draft && draft !== task ? `${task}\n${draft}` : task;
+    this.#grow();
+    focusOn(this.#box);
   }
 
   /** Tell the team what stands in the box: after its current turn, or now. */

@@ -46,6 +46,7 @@ export class History {
   /** How many cells stand before the first one and have not come. */
   #missing = 0;
   #runItems: RunLine[] = [];
+  #lines = new Map<string, RunLine>();
   #cells = 0;
   #hidden = 0;
   #opened = new Set<CellView>();
@@ -316,7 +317,7 @@ export class History {
     this.#missing = store.missing;
     const items = entries.map(({ key, run, cell }): HistoryItem => {
       if (!run) return { key, view: this.#viewOf(cell!) };
-      return { key, line: new RunLine(run, 1 + store.runs.indexOf(run)) };
+      return { key, line: this.#lineOf(run, 1 + store.runs.indexOf(run)) };
     });
     this.#items.unshift(...items);
     this.#runs.unshift(...entries.flatMap(({ run }) => run ?? []));
@@ -336,7 +337,7 @@ export class History {
     const runs = this.connection.store.runs.slice(this.#firstRun);
     this.#runs.forEach((shown, index) => {
       const run = runs[index];
-      if (run && run !== shown) this.#runItems[index]!.update(run);
+      if (run && run !== shown && this.#runItems[index]!.update(run)) this.#refold(run.id);
       if (run) this.#runs[index] = run;
     });
     const fresh = runs.slice(this.#runs.length, Math.max(0, end - this.#firstRun));
@@ -382,9 +383,21 @@ export class History {
     });
   }
 
+  #lineOf(run: RunInfo, number: number): RunLine {
+    const line = new RunLine(run, number, this.connection, () => this.#refold(run.id));
+    this.#lines.set(run.id, line);
+    return line;
+  }
+
+  /** Hide or show the cells of a run that was folded or unfolded. */
+  #refold(run: string): void {
+    for (const view of this.views()) if (view.cell.run === run) this.#hide(view);
+    this.#estimate();
+  }
+
   #addRun(key: string, run: RunInfo): void {
     this.#runs.push(run);
-    const line = new RunLine(run, this.#firstRun + this.#runs.length);
+    const line = this.#lineOf(run, this.#firstRun + this.#runs.length);
     this.#runItems.push(line);
     this.#append({ key, line });
   }
@@ -442,7 +455,8 @@ export class History {
 
   /** Show or hide a cell as the filter says. An open question is always shown, and so is the cell with the focus. */
   #hide(view: CellView): void {
-    const hidden = !this.#shows(view.cell) && !isAsking(view.cell) && !view.hasFocus;
+    const isFolded = view.cell.run !== undefined && this.#lines.get(view.cell.run)?.isFolded === true;
+    const hidden = (isFolded || !this.#shows(view.cell)) && !isAsking(view.cell) && !view.hasFocus;
     this.#hidden += Number(hidden) - Number(view.hidden);
     view.hidden = hidden;
   }
