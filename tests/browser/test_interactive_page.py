@@ -66,12 +66,14 @@ class Opened:
         self.page.on("dialog", lambda dialog: self.went.append(f"said {dialog.message}"))
         self.page.on("pageerror", lambda error: self.went.append(f"failed: {error}"))
         self.page.on("console", lambda line: self.went.append(f"{line.type}: {line.text}"))
-        self.page.goto(path.as_uri())
+        self.file = path.as_uri()
+        self.page.goto(self.file)
         self.panel = PanelPage(self.page)
 
     def check(self) -> None:
         """The page asked for nothing but its own file, and did nothing else that it should not do."""
-        assert [url for url in self.asked if not url.startswith("blob:")] == [self.page.url.partition("#")[0]]
+        foreign = [url for url in self.asked if not url.startswith("blob:") and url != self.file]
+        assert foreign == []
         assert self.went == []
         assert self.page.evaluate("window.refused") == []
 
@@ -231,6 +233,15 @@ def test_it_ends_with_what_the_panel_showed(exported: tuple[pathlib.Path, list[s
     page.evaluate(FRAME)
     assert page.evaluate(rendered) == before
     assert len(before) == len(texts) == 10
+
+
+def test_a_link_leads_to_its_message(exported: tuple[pathlib.Path, list[str]], open_file: OpenFile) -> None:
+    page = open_file(exported[0]).panel.shown().page
+    anchor = page.locator("details.nbs-cell .nbs-holder").nth(1).get_attribute("id")
+    page.goto(f"{exported[0].as_uri()}#{anchor}")
+    page.reload()
+    expect(page.locator("details.nbs-cell[open]")).to_have_count(2)  # the second, and the last
+    expect(page.locator(f"#{anchor}")).to_contain_text("gulls")
 
 
 def test_without_scripts_the_same_words_are_there(exported: tuple[pathlib.Path, list[str]], browser: Browser) -> None:

@@ -174,6 +174,14 @@ async def test_a_replay_that_was_played_can_be_exported_too(tmp_path) -> None:
     assert (end.cells, list(end.runs.values())) == shown(load_transcript(path))
 
 
+def test_a_recording_that_was_loaded_keeps_its_times(tmp_path) -> None:
+    recording = write(tmp_path / "run.jsonl", slow_run())
+    TeamStream.load(recording).export(tmp_path / "run.html", interactive=True)
+    page = ExportedPage((tmp_path / "run.html").read_text("utf-8"))
+    assert page.times[-1] == 2000
+    assert [row["path"] for row in page.data["start"]["agents"]] == ["ann", "ben"]
+
+
 def test_without_scripts_the_static_page_is_there(tmp_path) -> None:
     page = exported(slow_run(), tmp_path)
     transcript = folded(slow_run())
