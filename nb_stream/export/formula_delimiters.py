@@ -22,7 +22,8 @@ _TEX = re.compile(r"\\[a-zA-Z]|[\^=]|(?:[^\W\d_]|\))_(?:\{|[^\W_](?!\w))")
 # Words of a sentence, and not names of variables.
 _SENTENCE = re.compile(r"[^\W\d_]{3}|[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7a3]")
 _OPERATION = re.compile(r"[^\W\d_]|[+*/<>]")
-_LINK_TARGET = re.compile(r"\]\((?:https?:|[^()\s]*[./#])")
+# A link, or a note whose bracket is escaped.
+_LINK_TARGET = re.compile(r"^\^|\]\((?:https?:|[^()\s]*[./#])")
 # A price with a word behind it, as in `$5 to 10$`.
 _PRICE = re.compile(r"[\d.,]+(?:[\W\d_])*\s[^\W\d_]{2}")
 # A character behind which a bracket is an index, as in `a\[0\]`.

@@ -89,6 +89,7 @@ describe("brackets, dollars and backslashes", () => {
     ["cmd \\[optional\\] \\[--force\\]", "cmd [optional] [--force]"],
     ["see \\[1\\] and \\(see below\\)", "see [1] and (see below)"],
     ["\\[[RFC 2616](https://a.example/x_1)\\]", "[RFC 2616 (a.example)]"],
+    ["no note: \\[^1] \\[^2\\]", "no note: [^1] [^2]"],
     ["from $5 to 10$", "from $5 to 10$"],
     ["$20 or 30$, and $1,000 for 2$", "$20 or 30$, and $1,000 for 2$"],
   ])("%j holds no formula", (text, shown) => {

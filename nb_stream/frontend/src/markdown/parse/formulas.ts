@@ -26,7 +26,8 @@ const TEX = /\\[a-zA-Z]|[\^=]|[\p{L})]_(?:\{|[\p{L}\p{N}](?![\p{L}\p{N}_]))/u;
 /** Words of a sentence, and not names of variables. */
 const WORDS = /\p{L}{3}|[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7a3]/u;
 const OPERATION = /\p{L}|[+*/<>]/u;
-const LINK = /\]\((?:https?:|[^()\s]*[./#])/;
+/** A link, or a note whose bracket is escaped. */
+const LINK = /^\^|\]\((?:https?:|[^()\s]*[./#])/;
 /** A price with a word behind it, as in `$5 to 10$`. */
 const PRICE = /^[\d.,]+[^\p{L}]*\s\p{L}{2}/u;
 /** A character behind which a bracket is an index, as in `a\[0\]`. */
