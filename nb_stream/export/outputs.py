@@ -201,7 +201,7 @@ def _run_end(run: RunInfo) -> Entry:
 def rendered(
     cell: Cell,
     colour: str,
-    allows: Callable[..., bool] = lambda beyond, *, colours: beyond <= 0,
+    allows: Callable[[int, float], bool] = lambda beyond, share: beyond <= 0,
     as_written: bool = False,
 ) -> tuple[Entry, int]:
     """The entry of a cell, with all that the cell says, and the bytes that it takes beyond `GROWTH` times what is said.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html.parser
 import itertools
 from dataclasses import replace
@@ -16,7 +17,6 @@ import nbformat
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
 from nb_stream import TeamPanel, TeamStream, Transcript
@@ -32,6 +32,7 @@ from nb_stream.notebook import saved_output
 from nb_stream.notebook.saved_output import SavedOutput
 from nb_stream.wire.protocol import SavedOutputOp
 from tests.support.hostile_texts import OWN, cells_of, run_of
+from tests.support.plain_reading import letters, read_html, read_markdown
 from tests.support.recordings import record
 
 # What GitHub lets through, more or less: no style, no class.
@@ -140,48 +141,16 @@ class Page:
         shown = []
         for output in self.outputs:
             if "text/html" in output.data:
-                reader = Reader()
-                reader.feed(
-                    bleach.clean(output.data["text/html"].replace(PRINTED, ""), tags=GITHUB, attributes={}, strip=True)
-                )
-                reader.close()
-                shown.append("".join(reader.texts))
+                html_ = output.data["text/html"].replace(PRINTED, "")
+                shown.append(read_html(bleach.clean(html_, tags=GITHUB, attributes={}, strip=True)))
             else:
                 shown.append(output.data["text/plain"])
         return letters("".join(shown))
 
 
-def letters(text: str) -> str:
-    """A text without white space."""
-    return "".join(text.split())
-
-
-ORACLE = MarkdownIt("gfm-like", {"linkify": False})
-
-
-def read(text: str) -> str:
-    """What a reader of a message sees, by an oracle: its letters without the marks of Markdown."""
-    reader = Reader()
-    reader.feed(ORACLE.render(text))
-    reader.close()
-    return letters("".join(reader.texts)).replace("[x]", "☑").replace("[ ]", "☐")
-
-
-class Reader(html.parser.HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-
-def seen(html_: str) -> str:
+def seen(page_: str) -> str:
     """The letters of a page. How much colour it has depends on what it had before."""
-    reader = Reader()
-    reader.feed(html_.replace(PRINTED, ""))
-    reader.close()
-    return letters("".join(reader.texts))
+    return letters(read_html(page_.replace(PRINTED, "")))
 
 
 class Elements(html.parser.HTMLParser):
@@ -266,7 +235,7 @@ def test_both_forms_are_whole_at_every_size_and_take_four_times_the_text_whateve
     text, html = page.as_text(), page.as_sanitised_html()
     for transcript in transcripts:
         assert in_order([cell.text for cell in transcript], text)
-        assert in_order([read(cell.text) for cell in transcript], html)
+        assert in_order([read_markdown(cell.text) for cell in transcript], html)
 
 
 @pytest.mark.parametrize("size", [4_000, 200_000])
@@ -420,14 +389,8 @@ def test_nbconvert_shows_it_whole(page: Page, kind: str, size: int) -> None:
         "latex": nbconvert.LatexExporter(),
     }
     made, _ = exporters[kind].from_notebook_node(notebook)
-    if kind == "latex":
-        made = made.replace("\\#", "#")
-    else:
-        reader = Reader()
-        reader.feed(made)
-        reader.close()
-        made = "".join(reader.texts)
-    letters_of = letters if kind == "latex" else read
+    made = made.replace("\\#", "#") if kind == "latex" else read_html(made)
+    letters_of = letters if kind == "latex" else read_markdown
     assert in_order([letters_of(cell.text) for cell in transcript], letters(made))
 
 
@@ -465,7 +428,7 @@ async def test_the_demo_teams_stay_in_both_forms(page: Page, tmp_path) -> None:
         said_there = [cell.text for cell in transcript if cell.kind is not CellKind.TOOL_CALL]
         assert in_order(said_there, page.as_text())
         html = page.as_sanitised_html().replace("\\", "")  # the oracle does not know formulas
-        assert in_order([read(text).replace("\\", "") for text in said_there], html)
+        assert in_order([read_markdown(text).replace("\\", "") for text in said_there], html)
 
 
 def test_the_end_of_a_run_costs_the_same_after_three_hundred_runs(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -576,3 +539,34 @@ def test_whatever_is_said_saved_reloaded_and_restarted_in_whatever_order_the_fil
             for shown in (letters(page.as_text()), page.as_sanitised_html()):
                 assert in_order([letters(text) for text in expected], shown)
                 assert shown.count("Task") == len(runs)
+
+
+async def test_a_long_message_is_rendered_beside_the_loop_and_stands_there_as_it_was_written_until_then(
+    page: Page,
+) -> None:
+    stream, texts = Stream(), ["Short.", PROSE[0] * 400, "The end."]
+    cells = [Cell(f"c{n}", "r1", "ann", "ann", CellKind.TEXT, text) for n, text in enumerate(texts)]
+    page.execute("cell")
+    output = page.show(stream)
+    stream.transcript = Transcript(tuple(cells), runs=(RunInfo("r1", "Go on", CellStatus.DONE),))
+    output.changed()
+    output.flush()
+    assert in_order(texts, page.as_text()), "the text is there at once"
+    assert in_order([letters(text) for text in texts], page.as_sanitised_html()), "so is the message as it was written"
+    assert page.outputs[0].data["text/html"].count("<p>") < 10
+    written = output.revisions
+    while output.revisions == written:
+        await asyncio.sleep(0)
+    assert page.outputs[0].data["text/html"].count("<p>") > 800, "it is rendered"
+    assert in_order([read_markdown(text) for text in texts], page.as_sanitised_html())
+
+
+async def test_what_a_program_waits_for_is_rendered_at_the_end_of_its_cell(page: Page) -> None:
+    stream = Stream()
+    page.execute("cell")
+    page.parent["content"] = {"allow_stdin": False}
+    output = page.show(stream)
+    stream.transcript = said([PROSE[0] * 400], 1_000)
+    output.changed()
+    output.flush(ends_cell=True)
+    assert page.outputs[0].data["text/html"].count("<p>") > 400
