@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import pathlib
@@ -116,8 +117,20 @@ def _write(pieces: Iterable[str], target: pathlib.Path) -> None:
             for piece in pieces:
                 file.write(piece.encode("utf-8", "replace"))
         os.replace(beside, target)
+    except OSError as error:
+        raise OSError(error.errno, f"The transcript is not written: {_reason(error, target)}", str(target)) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def _reason(error: OSError, target: pathlib.Path) -> str:
+    """Why a file cannot be written, and what to do."""
+    if not target.parent.exists():
+        return f"there is no folder {str(target.parent)!r}. Make it first, or name another one"
+    if target.is_dir():
+        return "a folder has this name. Name a file in it"
+    return f"{error.strerror or error}. Name a place where you may write"
 
 
 def suffix_of(name: str) -> str:

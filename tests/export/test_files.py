@@ -299,3 +299,17 @@ def test_code_that_looks_like_a_word_of_the_text_is_not_taken_for_it(tmp_path, s
 
     once = exported("```sh\nxyzzy\n```").count("xyzzy")
     assert exported("I say xyzzy.").count("xyzzy") == once + 1
+
+
+def test_a_path_that_cannot_be_written_is_named_with_a_remedy_and_nothing_is_left(tmp_path) -> None:
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "file").write_text("kept")
+    for name, words in (
+        ("nowhere/run.html", "there is no folder .*nowhere.*Make it first"),
+        ("folder.html", "a folder has this name"),
+        ("file/run.html", "Name a place where you may write"),
+    ):
+        with pytest.raises(OSError, match=words) as caught:
+            export(Transcript(), tmp_path / name)
+        assert caught.value.filename == str(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder.html"]
