@@ -15,6 +15,7 @@ from nb_stream import Replay, TeamPanel, TeamStream
 from nb_stream.__main__ import main
 from nb_stream.core.model import (
     AgentStatus,
+    Branched,
     CellKind,
     CellStatus,
     Chunk,
@@ -249,6 +250,15 @@ def test_the_time_between_runs_is_left_out(tmp_path) -> None:
     page = exported([*slow_run(), Notice(1500.0, "A pause."), *slow_run("r2", 90_000.0)], tmp_path)
     assert page.times[-1] == 4000
     assert len(page.at_the_end().runs) == 2
+
+
+def test_a_run_that_was_set_aside_is_so_from_then_on(tmp_path) -> None:
+    events = [*slow_run(), Branched(1500.0), *slow_run("r2", 1510.0)]
+    page = exported(events, tmp_path)
+    first = [mirror.runs["r1"]["set_aside"] for _, mirror in page.played()]
+    assert first == sorted(first)
+    assert {True, False} == set(first)
+    assert (page.at_the_end().cells, list(page.at_the_end().runs.values())) == shown(folded(events))
 
 
 def test_times_that_go_back_stop_nothing(tmp_path) -> None:
