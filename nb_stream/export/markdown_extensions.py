@@ -18,7 +18,7 @@ from markdown_it.token import Token
 from .windows_paths import path_length
 
 # Short names of emoji, one or several in a row. No letter stands beside them, as in the time `10:30:45`.
-_EMOJI = re.compile(r"(?<![A-Za-z0-9_:])(?::(?:[+-]1|[a-z0-9]+(?:[_-][a-z0-9]+)*):)+(?![A-Za-z0-9_:])")
+_EMOJI = re.compile(r"(?<![A-Za-z0-9_:])(?::(?:[+-]1|[a-z0-9]+(?:[_-][a-z0-9]+)*):)+(?![A-Za-z0-9_])")
 _NOTE = re.compile(r"\[\^([^\s\]]{1,200})\]")
 _NOTE_BEGIN = re.compile(r"\[\^([^\s\]]{1,200})\]:[ \t]*")
 _NOTE_INDENT = 4  # the columns by which the lines of a note are indented

@@ -64,8 +64,8 @@ PLAIN = Detail(highlight=False, formulas=False, compact=True)
         ("> [!tip] Mine\n> - a", "<blockquote><p><strong>Mine</strong><ul><li>a</ul></blockquote>"),
         ("> [!NOPE]\n> Text", "<blockquote><p>[!NOPE]&#10;Text</blockquote>"),
         (":tada: :no_such: 10:30:45 `:x:`", "<p>🎉 :no_such: 10:30:45 <code>:x:</code>"),
-        ("```md\n```py\nx\n```\nmore\n```\nend", "<pre>```py&#10;x&#10;```&#10;more&#10;</pre><p>end"),
-        ("```\n\nx", "<pre>&#10;&#10;x&#10;</pre>"),
+        ("```md\n```py\nx\n```\nmore\n```\nend", "<pre><code>```py&#10;x&#10;```&#10;more&#10;</code></pre><p>end"),
+        ("```\n\nx", "<pre><code>&#10;x&#10;</code></pre>"),
     ],
 )
 def test_what_models_write_is_rendered(text: str, html: str) -> None:

@@ -1,15 +1,16 @@
 import { nameToEmoji } from "gemoji";
 import { describe, expect, test } from "vitest";
 import emoji from "../../../export/emoji.json";
+import { ESSAY } from "../../dev/essay";
 import { Modules } from "../../src/dom/page_modules";
 import { Emojis } from "../../src/markdown/dom/emoji_view";
 import { CJK } from "../../src/markdown/parse/delimiter_runs";
 import { renderMarkdown } from "../../src/markdown/stream/markdown_writer";
 import { all, texts } from "../helpers";
-import { Chance, FIELD_TEXTS } from "./documents";
+import { ANSWER, Chance, FIELD_TEXTS } from "./documents";
 import { htmlOf } from "./html";
 import { oracleOf } from "./oracle";
-import { services, shownOf, write } from "./write";
+import { begin, services, shownOf, write } from "./write";
 
 /** A text that is cut in two at any place, or into single characters, must end as the whole text does. */
 function expectSame(text: string): void {
@@ -200,4 +201,31 @@ describe("while a text grows, it does not become less than it was", () => {
     ["a \\[op", "a"],
     ["a \\[opt", "a [opt"],
   ])("%j is shown as %j", (text, shown) => expect(shownOf(text).textContent.trimEnd()).toBe(shown));
+
+  const KINDS = "strong em del a sup table li br code blockquote .nbs-alert .nbs-math .nbs-emoji".split(" ");
+
+  test("so that what has become an element stays one, whatever comes", () => {
+    const less: string[] = [];
+    for (const text of [...FIELD_TEXTS, ...MORE_TEXTS, ANSWER, ESSAY]) {
+      const { el, writer } = begin();
+      let before = KINDS.map(() => 0);
+      for (let at = 0; at < text.length; at++) {
+        writer.write(text[at]!);
+        const now = KINDS.map((kind) => el.querySelectorAll(kind).length);
+        if (now.some((count, kind) => count < before[kind]!))
+          less.push(text.slice(Math.max(0, at - 40), at + 1));
+        before = now;
+      }
+    }
+    expect(less).toEqual([]);
+  });
 });
+
+const MORE_TEXTS = [
+  "\\[ E = mc^2 \\] so \\(f(x)\\) and \\begin{align}\na &= b\\\\\n\\end{align}",
+  "arr\\[0\\] \\[optional\\] \\[[RFC 2616](https://a.example/x_1)\\] from $5 to 10$",
+  "done :tada:, :+1: and :white_check_mark::rocket: a",
+  "| a<br>b |\n|---|\n| c<br/>*d<br />e* `<br>` |",
+  "see C:\\__pycache__\\_x **C:\\Users\\**",
+  "```markdown\n# A\n```python\nx\n```\nmore\n```\n\nend",
+];

@@ -29,7 +29,7 @@ export interface InlineText {
 
 const PLAIN = /[^\n`[\]\\!<&*_~$@:]+/y;
 /** Short names of emoji, one or several in a row. No letter stands beside them, as in the time `10:30:45`. */
-const EMOJI = /(?<![A-Za-z0-9_:])(?::(?:[+-]1|[a-z0-9]+(?:[_-][a-z0-9]+)*):)+(?![A-Za-z0-9_:])/y;
+const EMOJI = /(?<![A-Za-z0-9_:])(?::(?:[+-]1|[a-z0-9]+(?:[_-][a-z0-9]+)*):)+(?![A-Za-z0-9_])/y;
 const OPEN_EMOJI = /^:[a-z0-9_+:-]{0,60}$/;
 /** A character behind which a bracket is an index, as in `a[0]`, and no link. */
 const INDEXED = /[\w\])]/;
