@@ -386,10 +386,10 @@ class TeamPanel(FrameWidget):
         match command:
             case Toggle() | ToggleAll():
                 self._toggle(command)
-            case Start(task):
-                self.start(task)
-            case Tell(text, now):
-                self.say(text, now)
+            case Start(task, images):
+                self.start(self.stream.with_images(task, images))
+            case Tell(text, now, images):
+                self.say(self.stream.with_images(text, images), now)
             case Answer(request_id, text, always):
                 self.stream.answer(request_id, text, always=always)
             case Revoke(path, tool):

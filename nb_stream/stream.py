@@ -485,6 +485,19 @@ class TeamStream(StandIn):
         with interrupts.caught_blocking() as wait:
             return event_loops.run_sync(work, self._home, self.cancel)
 
+    def with_images(self, text: str, images: Sequence[str]) -> Any:
+        """A task of a text and images, as the team takes it; the text itself if there are no images. `images` are data
+        URIs of PNG, JPEG, GIF or WebP images.
+
+        Raises ValueError for anything else, and UnsupportedError if the framework takes no images.
+        """
+        return self._backend.with_images(text, images) if images else text
+
+    @property
+    def text_only(self) -> frozenset[str]:
+        """The paths of the agents whose models take no images."""
+        return self._backend.text_only
+
     def say(self, message: Any, now: bool = False) -> None:
         """Tell the team something while it runs. Returns at once; any thread may call it.
 

@@ -32,6 +32,7 @@ class Ability(Enum):
     RESET = "reset"
     STATE = "state"
     SAY = "say"
+    IMAGES = "images"
 
 
 class Item(NamedTuple):
@@ -124,6 +125,7 @@ class Backend(ABC):
             Ability.RESET: "These agents cannot forget their conversation: build the team anew.",
             Ability.STATE: "These agents have no state that could be saved or loaded.",
             Ability.SAY: "These agents take nothing in mid-run: what you say starts their next run.",
+            Ability.IMAGES: "These agents take no images: describe them in the task.",
         }
     )
     """The things that the framework, or this team, has no way to do, each with a sentence for the reader. A backend
@@ -135,6 +137,9 @@ class Backend(ABC):
     input_type: ClassVar[str] = "InputRequest"
     """The name of the class with which the framework reports that an agent asks a person. If it does not report a
     request, the transcript gives the request this type."""
+
+    text_only: frozenset[str] = frozenset()
+    """The paths of the agents whose models take no images."""
 
     root: Any = None
     """The team or agent itself, None for a recording."""
@@ -269,6 +274,10 @@ class Backend(ABC):
         """Give the team what a user says in mid-run, a text or messages as a task consists of: after the current turn,
         or, with `now`, at once, in place of the turns that are being written. Every agent of the team gets it."""
         raise self.refusal(Ability.SAY)
+
+    def with_images(self, text: str, images: Sequence[str]) -> Any:
+        """A task of a text and images, which are data URIs. Raises ValueError if one of them holds no image."""
+        raise self.refusal(Ability.IMAGES)
 
     def unsay(self) -> None:
         """Take back what `say` was given and the team did not get yet."""

@@ -35,7 +35,12 @@ class MessageReader:
 class RemoteBackend(Backend):
     """What is known of a team in another process. `readers` gives the reader for a framework by its name."""
 
-    cannot = MappingProxyType({Ability.PAUSE: "A remote team pauses in its worker only."})
+    cannot = MappingProxyType(
+        {
+            Ability.PAUSE: "A remote team pauses in its worker only.",
+            Ability.IMAGES: "A remote team takes no images: put them where its worker can read them.",
+        }
+    )
 
     def __init__(self, connection: Connection, readers: Callable[[str], MessageReader | None]) -> None:
         super().__init__()

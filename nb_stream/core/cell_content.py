@@ -17,7 +17,7 @@ from typing import Any, Union
 from .model import Cell, CellRole, TextForm, ToolCall
 
 _FENCED = re.compile(r"(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\1|\Z)", re.DOTALL)
-_RASTER_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
+RASTER_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Image:
     @property
     def raster(self) -> tuple[str, str] | None:
         """The media type and the data in base64; None if the source is not the data of a PNG, JPEG, GIF or WebP."""
-        found = _RASTER_IMAGE.fullmatch(self.source)
+        found = RASTER_IMAGE.fullmatch(self.source)
         return None if found is None else (found[1], "".join(found[2].split()))
 
 

@@ -83,6 +83,7 @@ class _Recorded:
     gate: _AllOpen = field(default_factory=_AllOpen)
     held: Mapping[str, int] = field(default_factory=dict)
     grants: Sequence[tuple[str, str, str]] = ()
+    text_only: frozenset[str] = frozenset()
     budget: Sequence[Use] = ()
     cannot_say: str = "A recording takes no words."
     replay: None = None

@@ -34,17 +34,19 @@ class ToggleAll:
 
 @dataclass(frozen=True)
 class Start:
-    """Run the team with a task. With an empty task, the team goes on."""
+    """Run the team with a task. With an empty task, the team goes on. `images` are data URIs that go with the task."""
 
     task: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Tell:
-    """Tell the team something in mid-run: after the current turn, or, with `now`, at once."""
+    """Tell the team something in mid-run: after the current turn, or, with `now`, at once; `images` as in `Start`."""
 
     text: str
     now: bool = False
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,8 @@ class FrameSource(Protocol):
     @property
     def replay(self) -> Player | None: ...
     @property
+    def text_only(self) -> frozenset[str]: ...
+    @property
     def grants(self) -> Iterable[tuple[str, str, str]]: ...
     def drain(self) -> None: ...
     def note(self, path: str) -> str: ...
@@ -328,6 +330,7 @@ class FrameBuilder:
                 "note": self._source.note(agent.path),
                 "status": statuses.get(agent.path, AgentStatus.IDLE).value,
                 "held": held.get(agent.path, 0),
+                "text_only": agent.path in self._source.text_only,
                 "grants": grants.get(agent.path, {}),
             }
             for agent in self._source.agents

@@ -29,8 +29,9 @@ PROTOCOL_VERSION = 2
 
 class AgentRow(TypedDict):
     """An agent in the panel's header. `note` is a sentence that says how its switch acts, or why it cannot. `model` is
-    the name of its model, empty if that is not known. `held` is how many code points its closed gate holds. `grants`
-    has the tools that it may call without being asked about, each with the scope: "run" or "tool"."""
+    the name of its model, empty if that is not known; `text_only` says that the model takes no images. `held` is how
+    many code points its closed gate holds. `grants` has the tools that it may call without being asked about, each with
+    the scope: "run" or "tool"."""
 
     path: str
     name: str
@@ -42,6 +43,7 @@ class AgentRow(TypedDict):
     note: str
     status: str
     held: int
+    text_only: bool
     grants: dict[str, str]
 
 

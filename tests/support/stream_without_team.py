@@ -87,6 +87,7 @@ class Stage:
         self.feed = EventHub(infos, self.gate, lambda native, text: native)
         self.switches = Switches(lambda: self.feed.agents, self.gate.is_open, self._flip)
         self.state, self.detail, self.replay, self.questions = RunState.IDLE, "", None, ()
+        self.text_only: frozenset[str] = frozenset()
         self.grants: tuple[tuple[str, str, str], ...] = ()
         self.cannot_say, self.budget = "", ()
         self.frames: list[tuple[float, Frame]] = []

@@ -17,9 +17,9 @@ from typing import Any
 
 try:
     from autogen_agentchat.base import TaskResult, Team
-    from autogen_agentchat.messages import BaseChatMessage, TextMessage
+    from autogen_agentchat.messages import BaseChatMessage, MultiModalMessage, TextMessage
     from autogen_agentchat.teams import BaseGroupChat, Swarm
-    from autogen_core import CancellationToken
+    from autogen_core import CancellationToken, Image
 except ImportError as error:
     from ...errors import BackendError
 
@@ -31,6 +31,7 @@ except ImportError as error:
 from ...concurrency.clock import now
 from ...concurrency.guarded_calls import attempt, attempted
 from ...core import think_tags
+from ...core.cell_content import RASTER_IMAGE
 from ...core.model import USER, AgentInfo, Chunk, Event, ModelCalls, Notice, RunFinished
 from ...errors import AlreadyRunningError, EmptyTaskError, StateError, UntestedVersionWarning
 from ..base import Ability, Backend, Failure, Handoff, HumanInput, Item, Outcome
@@ -46,7 +47,7 @@ from .messages import Faults, chunk_of, copied, event_of, is_chunk, text_of
 from .model_calls import HeardCalls
 from .native_messages import AutoGenReader, written
 from .own_run import OwnRun, OwnRunResult, reads_its_stream
-from .reading import id_of, is_a, source_of, unflattened
+from .reading import brief, id_of, is_a, source_of, unflattened
 from .token_router import Origin, TokenRouter
 from .turns import Turns, called
 
@@ -106,9 +107,16 @@ class AutoGenBackend(Backend):
         self._programs = {node.info.path for node in tree.nodes if private.runs_code_only(node.agent)}
         models = {node.info.path: private.model_name(private.model_client(node.agent)) for node in tree.nodes}
         models.update({chat.path: private.model_name(private.model_client(chat.team)) for chat in tree.chats})
+        self.text_only = frozenset(
+            node.info.path for node in tree.nodes if private.sees(private.model_client(node.agent)) is False
+        )
         self.models = {path: model for path, model in models.items() if model is not None}
 
     # --- tasks -----------------------------------------------------------------------------------------------------
+
+    def with_images(self, text: str, images: Sequence[str]) -> BaseChatMessage:
+        """A `MultiModalMessage` of the user."""
+        return MultiModalMessage(content=[*([text] if text.strip() else []), *map(_image, images)], source=USER)
 
     def task_text(self, task: Any) -> str:
         """The text of the task for a reader. Raises EmptyTaskError if the task is a text or list without content."""
@@ -445,3 +453,14 @@ def _messages(task: Any) -> list[BaseChatMessage]:
     """The messages that a task consists of; none for a text."""
     given = task if isinstance(task, (list, tuple)) else [task]
     return [message for message in given if isinstance(message, BaseChatMessage)]
+
+
+def _image(uri: str) -> Image:
+    """The image of a data URI. Raises ValueError if it holds none that AutoGen reads."""
+    found = RASTER_IMAGE.fullmatch(uri)
+    try:
+        return Image.from_base64(found[2] if found else "")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"An attached image cannot be read ({brief(error)}): attach a PNG, JPEG, GIF or WebP."
+        ) from None

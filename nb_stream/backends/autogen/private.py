@@ -193,6 +193,12 @@ def model_name(client: Any) -> str | None:
     return name or (family if isinstance(family, str) and family != ModelFamily.UNKNOWN else None)
 
 
+def sees(client: Any) -> bool | None:
+    """Whether the model of a client takes images; None if there is no client that tells."""
+    vision = _item(getattr(client, "model_info", None), "vision")
+    return vision if isinstance(vision, bool) else None
+
+
 def _item(mapping: Any, key: str) -> Any:
     return mapping.get(key) if isinstance(mapping, Mapping) else None
 

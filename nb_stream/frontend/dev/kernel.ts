@@ -158,6 +158,7 @@ export class ScriptedKernel {
       note: "",
       status: "idle",
       held: 0,
+      text_only: false,
       grants: {},
       ...more,
     };

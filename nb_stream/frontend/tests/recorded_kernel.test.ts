@@ -7,7 +7,7 @@ import { type Command, PROTOCOL_VERSION, type Snapshot } from "../src/protocol/p
 
 const row = (name: string) => ({
   ...{ path: name, name, description: "", model: "", parent: null, can_stream: true, on: true },
-  ...{ note: "", status: "idle", held: 0, grants: {} },
+  ...{ note: "", status: "idle", held: 0, text_only: false, grants: {} },
 });
 const start = {
   ...{ v: PROTOCOL_VERSION, seq: 0, title: "Poems", caution: "", cannot_say: "", state: "idle", detail: "" },

@@ -109,7 +109,7 @@ const ENABLED: [RunState, string[]][] = [
 test.each(ENABLED)("in the state %s only what makes sense can be pressed", async (state, names) => {
   kernel.setState(state, "a sentence");
   await painted();
-  const enabled = all<HTMLButtonElement>(panel.el, ".nbs-task button").filter(
+  const enabled = all<HTMLButtonElement>(panel.el, ".nbs-task .nbs-button").filter(
     ({ disabled, hidden }) => !disabled && !hidden,
   );
   expect(enabled.map(({ textContent }) => textContent)).toEqual(names);

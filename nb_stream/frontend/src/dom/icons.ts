@@ -10,6 +10,7 @@ const STROKES = {
   collapse: "M4 2l4 4 4-4M4 14l4-4 4 4",
   timeline: "M2 2v12h12M5 5h5M8 8h5M5 11h3",
   figures: "M3 14V9M8 14V2M13 14V6",
+  attach: "M13 7.2 7.6 12.6a3 3 0 0 1-4.2-4.2l6-6a2 2 0 0 1 2.8 2.8l-5.8 5.8a1 1 0 0 1-1.4-1.4l5-5",
   bell: "M3 11.5h10M4.3 11.5V7a3.7 3.7 0 0 1 7.4 0v4.5M8 3.3V1.8M6.6 13.8h2.8",
   keys: "M1.5 4h13v8h-13ZM4 7h.1M8 7h.1M12 7h.1M5 9.8h6",
   fullscreen: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",

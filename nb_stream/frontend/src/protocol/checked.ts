@@ -66,7 +66,7 @@ const RUN = new Map([
 const ROW_FIELDS = new Map([
   ...all(orNull(isText), "parent"),
   ...all(isText, "path", "name", "description", "model", "note", "status"),
-  ...all(isFlag, "can_stream", "on"),
+  ...all(isFlag, "can_stream", "on", "text_only"),
   ...all(isNumber, "held"),
   ...all(isObject, "grants"),
 ]);
@@ -98,7 +98,15 @@ export function runOf(said: RunInfo): RunInfo {
 
 export function checkedRow(said: AgentRow): AgentRow {
   const empty = { path: "", name: "", description: "", model: "", parent: null, note: "", status: "" };
-  return { ...empty, can_stream: false, on: false, held: 0, grants: {}, ...fitting(said, ROW_FIELDS) };
+  return {
+    ...empty,
+    can_stream: false,
+    on: false,
+    held: 0,
+    text_only: false,
+    grants: {},
+    ...fitting(said, ROW_FIELDS),
+  };
 }
 
 function callOf(said: ToolCall): ToolCall {

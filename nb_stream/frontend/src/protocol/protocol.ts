@@ -21,6 +21,8 @@ export interface AgentRow {
   note: string;
   status: string;
   held: number;
+  /** Whether its model takes no images. */
+  text_only: boolean;
   /** The tools that the agent may call without a question, with the scope: "run" or "tool". */
   grants: Record<string, string>;
 }
@@ -204,8 +206,8 @@ export type Command =
   | { type: "toggle"; path: string; on: boolean; at_ms: number; page?: string }
   | { type: "toggle_all"; on: boolean; at_ms: number; page?: string }
   | { type: "state" }
-  | { type: "start"; task: string }
-  | { type: "say"; text: string; now: boolean }
+  | { type: "start"; task: string; images?: string[] }
+  | { type: "say"; text: string; now: boolean; images?: string[] }
   | { type: "rewind"; run: string; to_end?: boolean; again?: boolean }
   | { type: "stop"; run?: string | undefined }
   | { type: "cancel"; run?: string | undefined }

@@ -14,7 +14,9 @@ import {
   setShortcut,
 } from "../../dom/build";
 import { setText } from "../../dom/safe_text";
+import { asName } from "../../protocol/code_points";
 import { isActive } from "../../protocol/model";
+import { Attachments } from "./attachments";
 
 const RECORDED = "A recording: there is no team to run. TeamPanel.load(path, team=team) goes on with one.";
 
@@ -34,6 +36,7 @@ export class TaskBox {
   #reset: HTMLButtonElement;
   #now: HTMLButtonElement;
   #hint = h("p", "nbs-hint");
+  #files: Attachments;
   #ask = h("div", "nbs-ask");
   /** The task that was sent and that the kernel has not taken yet; null if there is none. */
   #sent: string | null = null;
@@ -54,11 +57,13 @@ export class TaskBox {
       connection.send({ type, run: store.run });
     };
     const start = once((task: string) => {
+      const { text, images } = this.#files.attached;
       this.#sent = task;
       this.#runs = store.runs.length;
       store.setNotice("");
-      connection.send({ type: "start", task });
+      connection.send({ type: "start", task: task + text, ...(images.length > 0 && { images }) });
     });
+    this.#files = new Attachments(this.el, () => this.#showWhyNot());
     this.#now = button("nbs-button", "Now", AT_ONCE, () => this.#tell(true));
     setName(this.#now, "Tell now");
     this.#stop = button("nbs-button", "Stop", "Stop after the current turn (Shift+S)", end("stop"));
@@ -99,9 +104,9 @@ export class TaskBox {
     }
     this.el.append(
       this.#box,
-      h("div", "nbs-buttons", this.#run, this.#now, this.#stop, this.#cancel, this.#reset),
+      h("div", "nbs-buttons", this.#files.pick, this.#run, this.#now, this.#stop, this.#cancel, this.#reset),
     );
-    this.el.append(this.#hint);
+    this.el.append(this.#files.el, this.#hint);
   }
 
   update(): void {
@@ -129,12 +134,14 @@ export class TaskBox {
     if (this.#sent !== null && (active || runs.length > this.#runs)) {
       if (this.#box.value === this.#sent) this.#box.value = "";
       this.#sent = null;
+      this.#files.clear();
       this.#grow();
     } else if (notice !== "") {
       this.#sent = null;
       if (this.#box.value === "") this.#box.value = this.#told;
       this.#told = "";
     }
+    this.#enable(this.#files.pick, replay === null, why);
     this.#enable(this.#run, !active || tells, why);
     this.#enable(this.#now, tells, why);
     this.#enable(this.#stop, active && state !== "stopping", why);
@@ -158,18 +165,31 @@ export class TaskBox {
   /** Tell the team what stands in the box: after its current turn, or now. */
   #tell(now: boolean): void {
     const text = this.#box.value;
-    if (text.trim() === "") return;
+    if (text.trim() === "" && this.#files.isEmpty) return;
+    const attached = this.#files.attached;
+    const { images } = attached;
     this.#told = text;
     this.#box.value = "";
+    this.#files.clear();
     this.#grow();
     this.connection.store.setNotice("");
-    this.connection.send({ type: "say", text, now });
+    const said = text + attached.text;
+    this.connection.send({ type: "say", text: said, now, ...(images.length > 0 && { images }) });
   }
 
-  /** While the reader writes to a team that takes no words in mid-run, say why, and what becomes of them. */
+  /**
+   * While the reader writes to a team that takes no words in mid-run, say why, and what becomes of them. If there are
+   * images, say whose models take none.
+   */
   #showWhyNot(): void {
+    const { cannotSay, agents } = this.connection.store;
     const writes = !this.#now.hidden && this.#box.value !== "";
-    setText(this.#hint, writes ? this.connection.store.cannotSay : "");
+    const blind = agents.filter(({ text_only }) => text_only).map(({ name }) => asName(name));
+    const sees =
+      this.#files.hasImages && blind.length > 0
+        ? `Models without sight get the text alone: ${blind.join(", ")}.`
+        : "";
+    setText(this.#hint, [writes ? cannotSay : "", sees].filter(Boolean).join(" "));
   }
 
   /**
