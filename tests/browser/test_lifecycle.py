@@ -113,6 +113,7 @@ def test_interrupts_restarts_deleted_cells_and_twenty_panels_leave_no_trace(serv
     # The kernel is restarted in the middle of a run.
     book.evaluate("[setattr(agent._model_client, 'pace', 0.3) for agent in teams[0]._participants]")
     book.evaluate("many[0].start('More') and None")
+    panel.live("ann").scroll_into_view_if_needed()  # out of view, nothing is written
     panel.wait_live("ann", 10)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     page.wait_for_function(
