@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .. import errors
+from ..concurrency.event_loops import keep_alive
 from ..errors import NbStreamError, RemoteError
 from .address import Remote
 from .protocol import Batch, Position
@@ -77,6 +78,7 @@ class Connection:
         self._sending, self._waiters = asyncio.Lock(), []
         self._transport = open_transport(self.remote.scheme)(self.remote)
         self._task = loop.create_task(_keep_connected(weakref.ref(self), weakref.ref(viewer), self._transport))
+        keep_alive(self._task)  # it ends by itself soon after the viewer has gone
 
     async def ready(self) -> None:
         """Wait until everything has come that the worker had when this connected. Raises the worker's refusal."""

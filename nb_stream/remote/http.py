@@ -69,7 +69,7 @@ class HttpTransport:
         except httpx.TimeoutException as error:
             raise UnreachableError(f"{self._url} does not answer.") from error
         except httpx.HTTPError as error:
-            raise UnreachableError(f"{self._url} cannot be reached: {error or type(error).__name__}") from error
+            raise UnreachableError(f"{self._url} {_trouble(error)}") from error
         except ValueError as error:
             raise UnreachableError(f"{self._url} sent what is no batch: {error}.") from error
 
@@ -78,7 +78,7 @@ class HttpTransport:
         try:
             response = await self._client.post(f"{self._url}/v1/commands", json=command)
         except httpx.HTTPError as error:
-            raise UnreachableError(f"{self._url} cannot be reached: {error or type(error).__name__}") from error
+            raise UnreachableError(f"{self._url} {_trouble(error)}") from error
         if response.status_code != 200:
             raise _refusal(response, response.content)
         try:
@@ -92,6 +92,15 @@ class HttpTransport:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _trouble(error: httpx.HTTPError) -> str:
+    """What happened to a request, for the end of a sentence."""
+    if isinstance(error, httpx.ConnectError):
+        return f"cannot be reached: {error or 'nobody answers there'}."
+    if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)):
+        return "broke off."
+    return f"cannot be reached: {error or type(error).__name__}."
 
 
 async def _beginning(response: httpx.Response) -> bytes:

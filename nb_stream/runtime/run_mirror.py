@@ -44,6 +44,9 @@ from .grants import Grant, GrantScope
 from .human_input import Question, consulted, verdict_of
 from .run import MessageQueue, Run
 
+ANEW = "The worker was started anew: its team remembers nothing from above."
+"""What viewers are told when another worker answers at the address."""
+
 RESTARTED = "The worker was started anew, and this run ended with the old one."
 """The error of a run whose worker is gone."""
 
@@ -80,6 +83,7 @@ class RunMirror:
             "",
             "",
         )  # of the worker, and above it
+        self._anew = False  # whether another worker answered since the connection was lost
         self._ids: dict[str, str] = {}  # by the worker's id of a run, its id here
         self._given: set[str] = set()
         self._native: Mapping[str, Any] | None = None  # of the next event
@@ -219,7 +223,8 @@ class RunMirror:
             if self._current is not None:
                 self._event(RunFinished(self._current.run.id, now(), CellStatus.FAILED, None, RESTARTED))
                 self._settle()
-            self._hub.event(Notice(now(), "The worker was started anew: its team remembers nothing from above."))
+            self._anew = True
+            self._hub.event(Notice(now(), ANEW))
 
     def lines(self, lines: list[bytes], fresh: bool) -> None:
         """The next lines of the journal."""
@@ -275,8 +280,8 @@ class RunMirror:
     def connected(self) -> None:
         """The connection stands."""
         if self._trouble:
-            self._hub.notice("Connected to the worker again.")
-        self._trouble = ""
+            self._hub.notice(ANEW if self._anew else "Connected to the worker again.")
+        self._trouble, self._anew = "", False
         self._show()
 
     def lost(self, sentence: str) -> None:

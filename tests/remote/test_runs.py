@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import pathlib
+import weakref
 from typing import Any
 
 import pytest
@@ -272,3 +274,16 @@ async def test_what_is_said_in_mid_run_and_what_it_may_use_are_the_workers(memor
     await until(lambda: other.transcript == stream.transcript == worker.stream.transcript)
     assert other.budget == stream.budget == worker.stream.budget
     assert stream.budget[0].spent > 0
+
+
+async def test_a_stream_that_nobody_holds_leaves_its_worker(memory_wire: Wire) -> None:
+    worker, (stream,) = await viewers(memory_wire, served_teams.pair())
+    await stream.run("Begin.")
+    gone = weakref.ref(stream)
+    assert len(worker._viewers) == 1
+    del stream
+    await asyncio.sleep(0)
+    gc.collect()
+    assert gone() is None
+    worker.stream.switches["ann"] = False  # the next batch finds nobody
+    await until(lambda: not worker._viewers)

@@ -32,7 +32,7 @@ async def ended(stream: TeamStream, worker: Worker) -> None:
     await until(lambda: stream.transcript == worker.stream.transcript, 10)
 
 
-@pytest.mark.parametrize("switches", ["on", "off", "moving"])
+@pytest.mark.parametrize("switches", ["off", "moving"])
 @pytest.mark.parametrize("name", BUILDS)
 async def test_the_transcript_is_the_workers(memory_wire: Wire, name: str, switches: str) -> None:
     worker = Worker.of(BUILDS[name](), {"streaming": switches != "off"})
@@ -61,7 +61,7 @@ async def test_the_transcript_is_the_workers(memory_wire: Wire, name: str, switc
     assert late.state is worker.stream.state
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(5))
 async def test_a_wire_that_loses_doubles_reorders_and_breaks_ends_the_same(memory_wire: Wire, seed: int) -> None:
     chance = random.Random(seed)
     name = chance.choice(list(BUILDS))
