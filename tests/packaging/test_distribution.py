@@ -39,7 +39,8 @@ def names(folder: pathlib.Path, suffix: str) -> list[str]:
     return [name.partition("/")[2] for name in tarfile.open(path).getnames()]
 
 
-NEEDED = ["nb_stream/static/loader.js", "nb_stream/static/panel.js", "nb_stream/py.typed", "nb_stream/panel.py"]
+STATIC_FILES = ["loader.js", "panel.js", "extras.js", "math.js", "interactive.js", "page.css"]
+NEEDED = ["nb_stream/py.typed", "nb_stream/panel.py", *(f"nb_stream/static/{name}" for name in STATIC_FILES)]
 
 
 @pytest.mark.parametrize("suffix", [".whl", ".tar.gz"])
