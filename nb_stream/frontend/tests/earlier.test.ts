@@ -106,6 +106,18 @@ test("a piece that is lost is asked for again, and one that comes twice or late 
   await vi.waitFor(() => expect(lines(panel.el)).toEqual(wanted(0)), 20_000);
 });
 
+test("a piece that was made before a snapshot and comes behind it is not taken", async () => {
+  const [old] = pieces.splice(0);
+  kernel.settled[150] = { ...kernel.settled[150]!, text: "Words 9-9." };
+  kernel.sendSnapshot(); // the page may have lost the frame that told of the change
+  kernel.emit(old!);
+  kernel.sendEarlier(170);
+  await bringAll();
+  const want = wanted(0);
+  want[want.indexOf("Words 3-31")] = "Words 9-9";
+  await vi.waitFor(() => expect(lines(panel.el)).toEqual(want), 20_000);
+});
+
 test("a page that asks for everything anew keeps what it has, and what changed in it meanwhile is put right", async () => {
   await bringAll();
   await vi.waitFor(() => expect(lines(panel.el)).toEqual(wanted(0)), 20_000);
