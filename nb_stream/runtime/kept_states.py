@@ -16,19 +16,19 @@ the first `keep` items."""
 
 
 def difference(old: Any, new: Any) -> dict[str, Any]:
-    """What makes `new` of `old`, both of JSON values, as JSON values."""
-    if old is new or (type(old) is type(new) and old == new):
-        return SAME
+    """What makes `new` of `old`, both of JSON values, as JSON values. Each value is compared once."""
     if isinstance(old, dict) and isinstance(new, dict):
         inside = {name: difference(old.get(name, _Missing), value) for name, value in new.items()}
         changed = {name: change for name, change in inside.items() if change is not SAME}
         gone = [name for name in old if name not in new]
+        if not changed and not gone:
+            return SAME
         return {"in": changed, "gone": gone} if gone else {"in": changed}
     if isinstance(old, list) and isinstance(new, list):
         most = min(len(old), len(new))
         keep = next((place for place in range(most) if old[place] != new[place]), most)
-        return {"keep": keep, "then": new[keep:]}
-    return {"is": new}
+        return SAME if keep == len(old) == len(new) else {"keep": keep, "then": new[keep:]}
+    return SAME if type(old) is type(new) and old == new else {"is": new}
 
 
 def applied(old: Any, change: Mapping[str, Any]) -> Any:

@@ -283,13 +283,29 @@ class RunSupervisor:
 
     # --- going back ------------------------------------------------------------------------------------------------
 
-    async def _keep_state(self, word: str) -> None:
-        """Keep the team's state by this word. A team whose state cannot be saved runs on all the same."""
-        if self.states.most and Ability.STATE not in self._backend.cannot:
+    async def _keep_state(self, word: str, cancelled: asyncio.Future[None] | None = None) -> None:
+        """Keep the team's state by this word, unless `cancelled` is done before it is saved. A team whose state cannot
+        be saved runs on all the same, whatever its agents raise."""
+        if not self.states.most or Ability.STATE in self._backend.cannot:
+            return
+
+        async def saved() -> dict[str, Any] | BaseException:
             try:
-                self.states.put(word, await self._backend.save_state())
-            except Exception as error:  # noqa: BLE001 - an agent of the user's own may raise anything
-                self._why_none = f" Its state could not be saved: {type(error).__name__}: {error}"
+                return await self._backend.save_state()
+            except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt, too, would end the event loop
+                return error
+
+        saving = asyncio.ensure_future(saved())
+        waits: list[asyncio.Future[Any]] = [saving] if cancelled is None else [saving, cancelled]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            state = saving.result() if saving.done() and not saving.cancelled() else None
+        finally:
+            saving.cancel()
+        if isinstance(state, BaseException):
+            self._why_none = f" Its state could not be saved: {type(state).__name__}: {state}"
+        elif state is not None:
+            self.states.put(word, state)
 
     async def rewind(self, run: str, to_end: bool) -> None:
         """Set the team to how it was before a run, or, with `to_end`, at its end. Raises AlreadyRunningError,
@@ -504,9 +520,7 @@ class RunSupervisor:
         for event in self._backend.opening(RunStarted(run.id, now(), request.text)):
             self._hub.event(event)
         await self._wait_for_recovery(request.moved)
-        keeping = asyncio.ensure_future(self._keep_state(run.id))
-        await asyncio.wait((keeping, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
-        keeping.cancel()  # an agent of the user's own may save its state for ever
+        await self._keep_state(run.id, self._cancelled)  # an agent of the user's own may save its state for ever
         self._tasks[run.id] = request.task
         if len(self._tasks) > self.states.most:
             del self._tasks[next(iter(self._tasks))]
