@@ -118,19 +118,17 @@ def _write(pieces: Iterable[str], target: pathlib.Path) -> None:
                 file.write(piece.encode("utf-8", "replace"))
         os.replace(beside, target)
     except OSError as error:
-        raise OSError(error.errno, f"The transcript is not written: {_reason(error, target)}", str(target)) from error
+        raise OSError(error.errno, f"{error.strerror or error}. {_remedy(target)}", str(target)) from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
 
 
-def _reason(error: OSError, target: pathlib.Path) -> str:
-    """Why a file cannot be written, and what to do."""
+def _remedy(target: pathlib.Path) -> str:
+    """What to do if a file cannot be written."""
     if not target.parent.exists():
-        return f"there is no folder {str(target.parent)!r}. Make it first, or name another one"
-    if target.is_dir():
-        return "a folder has this name. Name a file in it"
-    return f"{error.strerror or error}. Name a place where you may write"
+        return f"There is no folder {str(target.parent)!r}: make it first, or name another one"
+    return "A folder has this name: name a file in it" if target.is_dir() else "Name a place where you may write"
 
 
 def suffix_of(name: str) -> str:

@@ -21,7 +21,7 @@ from nb_stream import TeamStream, needs_approval
 from nb_stream.core.metrics import by_agent, checked, cost, first_token, price_of, tokens_per_second
 from nb_stream.core.model import Cell, CellKind, CellStatus, Usage
 from nb_stream.demo import Call, Say, ScriptedClient
-from nb_stream.export.text import dollars
+from nb_stream.export.summary import money
 from nb_stream.recording.reader import load_transcript
 from tests.support.openai_server import OpenAIServer, Reply
 from tests.support.team_shapes import agent_tool, magentic_one, selector, selector_inside, society, team_tool
@@ -79,8 +79,8 @@ async def test_messages_agents_and_runs_have_their_cost(stream: bool) -> None:
     assert figures["ann"].usage == spoken[0].usage
     assert figures["ann"].messages == 1
     assert team.transcript.to_dict()["figures"]["ben"]["cost"] == spoken[1].cost
-    assert dollars(run.cost) in team.transcript.to_html()
-    assert dollars(spoken[0].cost) in team.transcript.to_html()
+    assert money(run.cost) in team.transcript.to_html()
+    assert money(spoken[0].cost) in team.transcript.to_html()
 
 
 async def test_a_server_that_counts_nothing_gives_estimates_that_say_so() -> None:
@@ -302,7 +302,7 @@ async def test_the_cost_of_a_run_with_a_model_that_has_no_price_is_the_least() -
         await stream.run("go")
     assert stream.transcript.runs[0].unpriced
     assert {path: one.unpriced for path, one in stream.transcript.figures().items()} == {"ann": False, "ben": True}
-    assert f"at least {dollars(stream.transcript.runs[0].cost)}" in stream.transcript.to_html()
+    assert f"at least {money(stream.transcript.runs[0].cost)}" in stream.transcript.to_html()
 
 
 def waiting(stream: TeamStream) -> bool:

@@ -305,8 +305,8 @@ def test_a_path_that_cannot_be_written_is_named_with_a_remedy_and_nothing_is_lef
     (tmp_path / "folder.html").mkdir()
     (tmp_path / "file").write_text("kept")
     for name, words in (
-        ("nowhere/run.html", "there is no folder .*nowhere.*Make it first"),
-        ("folder.html", "a folder has this name"),
+        ("nowhere/run.html", "There is no folder .*nowhere.*make it first"),
+        ("folder.html", "A folder has this name"),
         ("file/run.html", "Name a place where you may write"),
     ):
         with pytest.raises(OSError, match=words) as caught:
