@@ -21,7 +21,7 @@ from nb_stream import TeamStream, needs_approval
 from nb_stream.core.metrics import by_agent, checked, cost, first_token, price_of, tokens_per_second
 from nb_stream.core.model import Cell, CellKind, CellStatus, Usage
 from nb_stream.demo import Call, Say, ScriptedClient
-from nb_stream.export.summary import money
+from nb_stream.export.summary import length, money
 from nb_stream.recording.reader import load_transcript
 from tests.support.openai_server import OpenAIServer, Reply
 from tests.support.team_shapes import agent_tool, magentic_one, selector, selector_inside, society, team_tool
@@ -264,7 +264,7 @@ async def test_what_a_person_took_is_neither_the_agents_time_nor_the_runs(tmp_pa
         assert 60.0 <= figures["human"].waited <= 60.0 + took
         assert 120.0 <= figures["lead"].waited <= 120.0 + took
         assert max(one.seconds for one in figures.values()) <= took
-        assert f"waited {info.waited:.1f} s for a person" in transcript.to_html()
+        assert f"waited {length(info.waited)} for a person" in transcript.to_html()
 
 
 async def test_a_wait_that_is_open_when_its_run_is_cancelled_counts_until_then(monkeypatch: Any) -> None:
