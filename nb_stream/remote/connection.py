@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import uuid
 import weakref
@@ -21,6 +22,8 @@ from ..errors import NbStreamError, RemoteError
 from .address import Remote
 from .protocol import Batch, Position
 from .transport import RefusedError, Transport, UnreachableError, open_transport
+
+log = logging.getLogger("nb_stream")
 
 RETRY_AFTER_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Seconds before each further attempt to connect, the last one for all that follow. Up to half as much is added."""
@@ -195,6 +198,11 @@ async def _keep_connected(connection: weakref.ref[Connection], viewer: weakref.r
                         error = UnreachableError("The worker closed the connection.")
             except RemoteError as caught:
                 error = caught
+            except Exception as caught:
+                log.exception("A worker sent what cannot be read")
+                error = RefusedError(
+                    f"The worker says what is not understood here: {caught}. Install the same version."
+                )
             mine, seen = connection(), viewer()
             if mine is None or seen is None:
                 break

@@ -83,6 +83,7 @@ class RunMirror:
             "",
             "",
         )  # of the worker, and above it
+        self._later: list[Callable[[], Awaitable[None]]] = []  # what was wished while no loop ran
         self._anew = False  # whether another worker answered since the connection was lost
         self._ids: dict[str, str] = {}  # by the worker's id of a run, its id here
         self._given: set[str] = set()
@@ -136,7 +137,7 @@ class RunMirror:
         if token is not None:
             token.add_callback(lambda: self._home.call(lambda: self.cancel(run)))
         body = {"type": "start", "output_task_messages": output_task_messages, "command": command, **_packed(task)}
-        self._home.call(lambda: self._keep(self._start(wanted, body)))
+        self._keep(lambda: self._start(wanted, body))
         self._show()
         return run
 
@@ -154,6 +155,8 @@ class RunMirror:
         """Connect, and wait until everything has come that the worker had. Raises RemoteError if it refuses."""
         self._connection.open(self)
         await self._connection.ready()
+        while self._later:
+            await self._later.pop(0)()
 
     def as_reply(self, task: Any) -> Any:
         """The task itself. The worker makes the answer to a handoff of a text."""
@@ -180,7 +183,7 @@ class RunMirror:
             except NbStreamError as error:
                 run.finish(error=RemoteError(f"The run could not be cancelled, and may go on in the worker. {error}"))
 
-        self._keep(work())
+        self._keep(work)
 
     async def _begun(self, wanted: _Following) -> None:
         while not wanted.began and not wanted.run.done():
@@ -304,11 +307,11 @@ class RunMirror:
             self._wanted.run.id = str(values["run"])
 
     def _event(self, event: Event) -> None:
-        native, self._native = self._native, None
-        if isinstance(event, Chunk):
+        if isinstance(event, Chunk):  # it may come between a message and its native: it is the text that was held
             made = self._backend.reader.chunk(event) if self._hub.queue is not None else event
             self._hub.chunk(made, event)
             return
+        native, self._native = self._native, None
         if isinstance(event, RunStarted):
             event = self._begin(event)
         elif isinstance(event, RunFinished) and self._current is not None:
@@ -404,7 +407,7 @@ class RunMirror:
             if self._held_here.get(path) == (is_on, None):
                 self._held_here[path] = is_on, int(answer.get("version", 0))
 
-        self._keep(tell())
+        self._keep(tell)
 
     def _send(self, command: Mapping[str, Any]) -> None:
         """Send a command, and tell the reader if it is refused."""
@@ -416,11 +419,16 @@ class RunMirror:
             except (NbStreamError, ValueError) as error:
                 self._hub.notice(str(error))
 
-        self._keep(work())
+        self._keep(work)
 
-    def _keep(self, work: Awaitable[None]) -> None:
+    def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Let something happen on the loop. In a script no loop runs between two calls: then with the next call."""
+
         def begin() -> None:
-            keep_alive(asyncio.ensure_future(work))
+            if running_loop() is None:
+                self._later.append(work)
+            else:
+                keep_alive(asyncio.ensure_future(work()))
 
         self._home.call(begin)
 

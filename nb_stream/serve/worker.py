@@ -270,7 +270,10 @@ class Worker:
             raise ValueError(f"The command {kind!r} cannot be read: {error}.") from None
         future = self._answers.get(command_id)
         if future is None:
-            future = self._answers[command_id] = asyncio.ensure_future(self._carry_out(command))
+            future = asyncio.ensure_future(self._carry_out(command))
+            if isinstance(command, SaveStateCommand):  # it changes nothing, and its answer may be large
+                return await future
+            self._answers[command_id] = future
             while len(self._answers) > REMEMBERED_ANSWERS:
                 self._answers.popitem(last=False)
         return await asyncio.shield(future)

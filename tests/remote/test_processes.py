@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -137,3 +138,17 @@ async def test_a_worker_that_is_asked_to_end_ends_without_a_word(capfd: pytest.C
         assert await asyncio.to_thread(worker.process.wait, 20) in (0, -15)
         await until(lambda: "Not connected" in stream.detail)
     assert capfd.readouterr() == ("", "")
+
+
+async def test_with_a_certificate(tmp_path: pathlib.Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    with served("pair", "--certfile", str(certificate), "--keyfile", str(key)) as worker:
+        assert worker.url.startswith("https://")
+        stream = TeamStream(Remote(worker.url, token=TOKEN, verify=certificate))
+        assert (await stream.run("Write.")).messages[-1].content == SECRET
+        stranger = TeamStream(Remote(worker.url, token=TOKEN))
+        await until(lambda: "certificate" in stranger.detail.lower())
+        assert stranger.agents == ()

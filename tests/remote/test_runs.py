@@ -15,7 +15,14 @@ from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessa
 from autogen_core import CancellationToken
 
 from nb_stream import CellKind, CellStatus, RunState, TeamStream, Transcript
-from nb_stream.errors import AlreadyRunningError, EmptyTaskError, NotRunningError, RemoteRunError, StateError
+from nb_stream.errors import (
+    AlreadyRunningError,
+    EmptyTaskError,
+    NotRunningError,
+    RemoteError,
+    RemoteRunError,
+    StateError,
+)
 from nb_stream.recording.reader import Recording
 from nb_stream.serve.worker import Worker
 from tests.support import served_teams
@@ -47,8 +54,9 @@ async def test_run_stream_gives_what_the_team_gives(memory_wire: Wire) -> None:
     assert texts[0] == texts[1] != ""
 
 
-async def test_the_messages_are_equal_to_the_workers(memory_wire: Wire) -> None:
-    worker, (stream,) = await viewers(memory_wire, served_teams.tooled)
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "held"])
+async def test_the_messages_are_equal_to_the_workers(memory_wire: Wire, is_open: bool) -> None:
+    worker, (stream,) = await viewers(memory_wire, served_teams.tooled, streaming=is_open)
     result = await stream.run("Begin.", output_task_messages=False)
     current = worker.stream.current
     assert current is not None
@@ -260,7 +268,12 @@ def test_a_script_without_await(memory_wire: Wire) -> None:
     assert stream.agents == ()
     result = stream.run_sync("Begin.")
     assert result.messages[-1].content == served_teams.SECRET
+    heard: list[str] = []
+    stream.on_token(lambda token: heard.append(token.path))
+    stream.switches["bob"] = False  # no loop runs: it goes out before the next run
     assert stream.run_sync("Again.").messages[-1].content == served_teams.SECRET
+    assert set(heard) == {"ann"}
+    assert not worker.stream.switches["bob"]
     assert isinstance(stream.transcript, Transcript)
 
 
@@ -287,3 +300,12 @@ async def test_a_stream_that_nobody_holds_leaves_its_worker(memory_wire: Wire) -
     assert gone() is None
     worker.stream.switches["ann"] = False  # the next batch finds nobody
     await until(lambda: not worker._viewers)
+
+
+async def test_a_worker_of_another_version_is_refused_in_a_sentence(memory_wire: Wire) -> None:
+    worker, (stream,) = await viewers(memory_wire, served_teams.pair())
+    worker._waiting.append(b'{"event":"of_another_version"}')
+    worker.state_changed()
+    await until(lambda: "Install the same version" in stream.detail)
+    with pytest.raises(RemoteError, match="not understood here"):
+        await stream.run("Begin.")
