@@ -65,6 +65,8 @@ def _host_in(text: str) -> str:
 
 
 def _is_of_host(character: str) -> bool:
+    if character in "<>":
+        return False
     return character in "._-" or character.isalnum() or unicodedata.category(character)[0] == "S"
 
 

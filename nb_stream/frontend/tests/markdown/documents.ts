@@ -135,7 +135,7 @@ export const FIELD_TEXTS = [
   "https://ja.wikipedia.org/wiki/日本語 と https://example.org/a…b",
   "https://example.org、次 https://example.org。",
   "a https://example.org/x–y and https://example.org/a_b~c*d “https://example.org/q”",
-  '<a href="https://a.example">x</a> {"url": "https://a.example/b", "c": 1}',
+  '<a href="https://a.example">x</a> {"url": "https://a.example/b", "c": 1} <img src=https://a.example><b>',
   // Bars in code in tables.
   "| a | b |\n|---|---|\n| `a \\| b` | c |\n| `x \\\\| y` | d \\| e |",
   // Notes below the text.

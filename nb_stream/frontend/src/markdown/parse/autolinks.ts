@@ -55,7 +55,7 @@ export function isOpenAddress(text: string, at: number): boolean {
 /** The bare address at `at`, which is a match of `BARE`. */
 export function bareAddress(text: string, at: number): Address | null {
   // The host is read first. If it is none, the rest is not read: it can hold many more beginnings like this one.
-  let [begin, host] = HOST.exec(text.slice(at, at + MAX_HOST_CHARS + 10).split("<", 1)[0]!) ?? [];
+  let [begin, host] = HOST.exec(text.slice(at, at + MAX_HOST_CHARS + 10).split(/[<>]/, 1)[0]!) ?? [];
   if (!begin || !host || host.length > MAX_HOST_CHARS) return null;
   HOST_END.lastIndex = at + begin.length;
   const isAlone = HOST_END.test(text);
