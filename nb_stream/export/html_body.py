@@ -17,6 +17,7 @@ from .html_data import html_data, parsed_json
 from .rendered_markdown import html_code_block, rendered_markdown
 from .summary import length
 
+_SCROLL_BOX = 'dir="ltr" tabindex="0" role="group"'  # the Tab key stops at it, so that the arrow keys move it
 _FRAME_LINE = re.compile(r'\s*File "(.*)", line \d+')
 _LIBRARY_FILE = re.compile(r"[\\/](?:site-packages|dist-packages|lib[\\/]python\d)|^<frozen")
 _RAISED_LINE = re.compile(r"[\w.]+(?:Error|Exception|Interrupt|Exit|Warning|Group)\b")
@@ -134,7 +135,7 @@ def _value(text: str) -> Iterator[str]:
 
 
 def _source(text: str) -> str:
-    return f'<pre class="nbs-source" dir="ltr">\n{html_text(text)}</pre>\n' if text else ""
+    return f'<pre class="nbs-source" {_SCROLL_BOX} aria-label="Text">\n{html_text(text)}</pre>\n' if text else ""
 
 
 def _label(words: str, is_error: bool) -> str:
@@ -158,7 +159,7 @@ def _traceback(text: str) -> str:
             "nbs-raised" if _RAISED_LINE.match(line) else "nbs-library" if is_library else "nbs-frame" if frame else ""
         )
         lines.append(f'<span class="{look}">{html_text(line)}</span>' if look else html_text(line))
-    return f'<pre class="nbs-source nbs-traceback" dir="ltr">\n{chr(10).join(lines)}</pre>'
+    return f'<pre class="nbs-source nbs-traceback" {_SCROLL_BOX} aria-label="Traceback">\n{chr(10).join(lines)}</pre>'
 
 
 def _picture(image: content.Image, cell: Cell) -> str:

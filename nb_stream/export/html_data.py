@@ -57,7 +57,7 @@ def _columns_of(value: Any) -> list[str]:
 
 
 def _record_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
-    yield '<div class="nbs-data"><table><thead><tr>'
+    yield '<div class="nbs-data" tabindex="0" role="group" aria-label="Table"><table><thead><tr>'
     yield "".join(f'<th scope="col">{html_text(name)}</th>' for name in columns)
     yield "</tr></thead><tbody>"
     for row in rows:

@@ -70,10 +70,11 @@ def html_code_block(code: str, language: str, detail: Detail = FULL) -> str:
     if detail.compact:
         return f"<pre><code>{inside.replace(chr(10), '&#10;')}</code></pre>"
     name = f' class="language-{language}"' if _LANGUAGE.fullmatch(language) else ""
+    named = escape(one_line(f"{language} code", 80))
     label = f'<span class="nbs-code-language">{html_text(one_line(language, 80))}</span>'
     return (
         f'<div class="nbs-code"><div class="nbs-code-head">{label}</div>'
-        f'<pre class="nbs-pre"><code{name}>{inside}</code></pre></div>\n'
+        f'<pre class="nbs-pre" tabindex="0" role="group" aria-label="{named}"><code{name}>{inside}</code></pre></div>\n'
     )
 
 
@@ -127,7 +128,11 @@ class _BlockWriter:
             case "alert_close":
                 self._put("</blockquote>" if compact else "</div>\n")
             case "table_open":
-                self._put("<table>" if compact else '<div class="nbs-table" role="group" aria-label="Table"><table>')
+                self._put(
+                    "<table>"
+                    if compact
+                    else '<div class="nbs-table" tabindex="0" role="group" aria-label="Table"><table>'
+                )
             case "table_close":
                 self._put("</table>" if compact else "</table></div>\n")
             case "th_open" | "td_open":

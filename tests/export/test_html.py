@@ -18,6 +18,7 @@ from nb_stream.export import export
 from nb_stream.export.html import page, page_body
 from nb_stream.export.text import seconds
 from nb_stream.export.text import text as plain
+from tests.support.browser.dev_page import AXE
 from tests.support.hostile_texts import OWN, cells_of, corpus, run_of
 from tests.support.recordings import record
 from tests.support.static_html import MATH_ATTRIBUTES, MATH_TAGS, PAGE_ATTRIBUTES, PAGE_TAGS
@@ -253,6 +254,26 @@ def test_a_bar_of_the_timeline_leads_to_its_message_and_the_last_message_is_open
     tab.wait_for_function("document.querySelectorAll('.nbs-cell')[1].open")
     assert tab.evaluate("location.hash") == "#m2"
     tab.close()
+
+
+def test_readers_who_cannot_see_or_point_find_no_obstacle(browser, tmp_path) -> None:
+    text = f"# Head\n\n```py\n{'name = value; ' * 40}\n```\n\n| {' | '.join(['word'] * 40)} |\n{'|---' * 40}|\n"
+    cells = (
+        Cell("c1", "r1", "ann", "ann", CellKind.TEXT, text, started_at=1000.0, ended_at=1009.0),
+        *cells_of("Hi.", 1),
+    )
+    path = tmp_path / "run.html"
+    export(Transcript(settled=cells, runs=(RunInfo("r1", "task", CellStatus.DONE, None, 1000.0, 1060.0),)), path)
+    for scheme in ("light", "dark"):
+        tab = browser.new_context(
+            color_scheme=scheme, bypass_csp=True, viewport={"width": 420, "height": 800}
+        ).new_page()
+        tab.goto(path.as_uri())
+        tab.evaluate("document.querySelectorAll('details').forEach(cell => cell.open = true)")
+        tab.add_script_tag(path=AXE)
+        found = tab.evaluate("axe.run()")["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+        tab.close()
 
 
 def test_it_works_without_a_keyboard_trap_and_from_the_keyboard(browser, tmp_path) -> None:

@@ -18,7 +18,7 @@ MATH_TAGS = _words(
 PAGE_ATTRIBUTES = _words(
     "class dir open datetime alt src lang charset name content http-equiv id href rel target referrerpolicy role scope "
     "data-kind data-status data-outcome data-type aria-label aria-level aria-hidden align start type disabled checked "
-    "viewbox viewBox preserveaspectratio preserveAspectRatio x y width height rx"
+    "viewbox viewBox preserveaspectratio preserveAspectRatio x y width height rx tabindex"
 )
 MATH_ATTRIBUTES = _words(
     "display displaystyle scriptlevel mathvariant mathsize mathcolor mathbackground lspace rspace minsize maxsize "
