@@ -299,3 +299,32 @@ def test_a_team_is_told_something_in_mid_run_after_its_turn_and_at_once(notebook
     ]
     words = ast.literal_eval(book.evaluate("[m.content for m in run.result().messages if m.source == 'user']"))
     assert words == ["go", "After this turn.", "At once!"]
+
+
+def test_a_reader_goes_back_edits_a_task_and_takes_up_what_was_set_aside(notebook: Open) -> None:
+    book = notebook([SHOW.format(team="writers", pace=0.0)])
+    book.run(0)
+    panel = PanelPage(book.page).shown()
+    for number, task in enumerate(("Of cats", "Of dogs"), 1):
+        panel.ask(task)
+        panel.ended(number)
+    lines, cells = panel.root.locator(".nbs-run"), panel.root.locator(".nbs-cell:not([hidden])")
+    whole = cells.count()
+    lines.nth(1).get_by_role("button", name="Edit and run again").click()
+    expect(lines.nth(1)).to_contain_text("set aside")
+    box = panel.root.get_by_role("textbox", name="Task")
+    expect(box).to_have_value("Of dogs")
+    expect(box).to_be_focused()
+    expect(cells).to_have_count(whole // 2)
+    box.fill("Of whales")
+    box.press("Enter")
+    panel.ended(3)
+    expect(cells).to_have_count(whole)
+    assert book.evaluate("[(b.runs, b.set_aside) for b in panel.branches]") == (
+        "[(('r1', 'r2'), True), (('r1', 'r3'), False)]"
+    )
+    lines.nth(1).get_by_role("button", name="Show").click()
+    expect(cells).to_have_count(whole + whole // 2)
+    lines.nth(1).get_by_role("button", name="Take up again").click()
+    expect(lines.nth(2)).to_contain_text("set aside")
+    expect(lines.nth(1)).not_to_contain_text("set aside")

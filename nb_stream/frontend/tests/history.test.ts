@@ -68,7 +68,7 @@ test("the line before a run's cells tells its task and how it ended", async () =
   await painted();
   const rows = [...one(panel.el, ".nbs-group").children].map(({ textContent }) => textContent);
   expect(rows[0]).toBe(
-    "Run 1Write a poem.done: Maximum number of turns 4 reached\u00a0· 8.0 sEdit and run again",
+    "Run 1Write a poem.Edit and run againdone: Maximum number of turns 4 reached\u00a0· 8.0 s",
   );
   expect(rows[2]).toBe("Run 2Another.running");
   expect(rows.length).toBe(4);

@@ -29,7 +29,7 @@ export class RunLine implements VirtualItem {
     this.#actions = new RunActions(connection, refold);
     this.#title.setAttribute("role", "heading");
     this.#title.setAttribute("aria-level", "3");
-    this.el.append(h("div", "nbs-run-head", this.#title, this.#task), this.#end, this.#actions.el);
+    this.el.append(h("div", "nbs-run-head", this.#title, this.#task), this.#actions.el, this.#end);
     this.update(run);
   }
 
