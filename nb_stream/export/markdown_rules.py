@@ -53,6 +53,7 @@ def markdown_parser() -> MarkdownIt:
     inline.before("escape", "backslash", _backslash_rule)
     inline.before("link", "note", extensions.note_rule)
     inline.at("emphasis", _delimiters_rule)
+    inline.before("link", "unclosed_bracket", _unclosed_bracket_rule)
     inline.push("mail", _mail_rule)
     inline.push("emoji", extensions.emoji_rule)
     inline.push("line_break", _line_break_rule)
@@ -162,6 +163,23 @@ def _next_bare(state: Any, start: int) -> int:
 
 def _in_brackets(state: StateInline) -> bool:
     return state.linkLevel > 0 or getattr(state, "open_brackets", 0) > 0
+
+
+def _unclosed_bracket_rule(state: Any, silent: bool) -> bool:
+    """A bracket that nothing closes. To look for the end of each would take its time in a text of many."""
+    sign = state.src[state.pos]
+    if sign not in "[!":
+        return False
+    if not hasattr(state, "last_closing"):
+        state.last_closing = state.src.rfind("]")
+    if state.pos < state.last_closing:
+        return False
+    if sign == "[":
+        return _bracket_rule(state, silent)
+    if not silent:
+        state.pending += sign
+    state.pos += 1
+    return True
 
 
 def _bracket_rule(state: Any, silent: bool) -> bool:
