@@ -137,3 +137,30 @@ def test_ten_agents_share_what_one_frame_may_write_and_none_waits_for_long(dev: 
     assert len(lengths) >= 4
     for frame in lengths[:-1]:
         assert max(frame) - min(frame) <= 12_000, "one agent waits for another"
+
+
+BOXES = """() => [...document.querySelectorAll('.nbs-live-text')].map(
+    box => [Math.round(box.scrollTop), Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)])"""
+
+
+def test_each_box_follows_its_own_end_unless_the_reader_scrolled_up_in_it(dev: DevPage) -> None:
+    page = writing(dev, 3, width=1200)
+    assert all(top > 0 and left <= 1 for top, left in page.evaluate(BOXES)), "the boxes are not full"
+    box = page.locator(".nbs-live-text").nth(1)
+    box.hover()
+    page.mouse.wheel(0, -120)
+    page.wait_for_function(
+        "() => { const box = document.querySelectorAll('.nbs-live-text')[1];"
+        " return box.scrollHeight - box.scrollTop - box.clientHeight >= 100; }"
+    )
+    page.evaluate(FRAME)
+    (_, _), (before, _), (_, _) = page.evaluate(BOXES)
+    page.evaluate(WRITE, [3, 12])
+    (_, first), (top, _), (_, third) = page.evaluate(BOXES)
+    assert abs(top - before) <= 1, "what is read is not pulled away"
+    assert (first <= 1) and (third <= 1)
+    page.evaluate(
+        "() => { const box = document.querySelectorAll('.nbs-live-text')[1]; box.scrollTop = box.scrollHeight; }"
+    )
+    page.evaluate(WRITE, [3, 12])
+    assert page.evaluate(BOXES)[1][1] <= 1

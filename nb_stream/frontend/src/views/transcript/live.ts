@@ -15,6 +15,9 @@ import { roleOf, textForm } from "../../protocol/model";
 import { depthClass, pathAbove } from "./cell_address";
 import { kindWord } from "./summary";
 
+/** Pixels from the end of a box that still count as the end. */
+const BOX_END_PX = 24;
+
 /** The view of one live cell; its text element can pass to the view of the finished cell. */
 export class LiveView {
   readonly el = h("article", "nbs-live-cell");
@@ -123,14 +126,17 @@ export class LiveArea {
   #views = new Map<string, [LiveCell, LiveView]>();
 
   #observer: IntersectionObserver;
+  /** Called when the page is laid out: so measuring costs nothing, if all boxes are measured before one changes. */
   #sizes = new ResizeObserver((entries) => {
-    // All boxes are measured before one changes: the page was just laid out, so that costs nothing.
     const boxes = entries.map(({ target }) => target.parentElement!);
-    const full = boxes.map((box) => box.scrollHeight > box.clientHeight);
+    const ends = boxes.map((box) => box.scrollHeight - box.clientHeight);
     boxes.forEach((box, index) => {
-      box.classList.toggle("nbs-full", full[index]);
+      box.classList.toggle("nbs-full", ends[index]! > 0);
+      if (!this.#left.has(box)) box.scrollTop = ends[index]!;
     });
   });
+  /** The boxes in which the reader has scrolled away from the end. */
+  #left = new WeakSet<Element>();
 
   constructor(
     private readonly connection: Connection,
@@ -155,6 +161,12 @@ export class LiveArea {
     return this.#views.get(id)?.[1];
   }
 
+  #scrolled(box: Element): void {
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < BOX_END_PX;
+    if (isAtEnd) this.#left.delete(box);
+    else this.#left.add(box);
+  }
+
   update(): void {
     const { live } = this.connection.store;
     for (const [id, [cell, view]] of this.#views) {
@@ -169,6 +181,8 @@ export class LiveArea {
       this.#views.set(id, [cell, view]);
       this.#observer.observe(view.el);
       this.#sizes.observe(view.grow);
+      const box = view.grow.parentElement!;
+      box.addEventListener("scroll", () => this.#scrolled(box), { passive: true });
     }
     const views = [...live.keys()].map((id) => this.#views.get(id)![1]);
     this.el.classList.toggle("nbs-many", views.length > 1);
