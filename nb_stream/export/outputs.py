@@ -41,8 +41,12 @@ RESERVE_BYTES = 24_000
 """What they may take beyond that, in all transcripts of a notebook together. Most messages take half of it, but a row
 of short messages full of tables and lists takes more."""
 
-_STYLE_SHARE, _STRUCTURE_SHARE = 0.01, 0.05
-"""The part of what is left of the reserve that one message may take, for its looks and to be rendered at all."""
+_COLOUR_SHARE, _STYLE_SHARE, _STRUCTURE_SHARE = 0.01, 0.03, 0.05
+"""The part of what is left of the reserve that one message may take: for the colours of its code, for its looks, and to
+be rendered at all."""
+
+_RESERVE_FOR_LOOKS = 0.5
+"""The part of the reserve for colours and looks. The rest is there so that as many messages as can be are rendered."""
 
 _LINE_BYTES = 12
 """What a line feed costs in the JSON of a notebook, beside itself."""
@@ -171,7 +175,8 @@ class Renderer:
         """Whether a message may take so many bytes beyond its own: as many as the messages before it have left, and a
         share of the reserve."""
         needed = self.taken + beyond
-        return needed <= 0 or (share > 0 and min(needed, beyond) <= share * (self._reserve() - max(0, self.taken)))
+        reserve = self._reserve() * (1 if share >= _STRUCTURE_SHARE else _RESERVE_FOR_LOOKS)
+        return needed <= 0 or min(needed, beyond) <= share * (reserve - max(0, self.taken))
 
 
 def _length(cell: Cell) -> int:
@@ -239,7 +244,7 @@ def _short_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool)
     if not as_written:
         coloured, body = (f" {made}".replace(" <p>", " ", 1) for made in _bodies(cell))
         if coloured != body:
-            yield f"{named}{_boxed(coloured)}", None, 0
+            yield f"{named}{_boxed(coloured)}", None, _COLOUR_SHARE
         if "<pre>" in body:
             yield f"{named}{_boxed(body)}", None, _STYLE_SHARE
         yield f"{named}{body}", None, _STYLE_SHARE
@@ -266,7 +271,7 @@ def _folded_forms(cell: Cell, said: str, who: str, colour: str, as_written: bool
     if not as_written:
         coloured, body = _bodies(cell)
         if coloured != body:
-            yield form(_boxed(coloured), style, 0)
+            yield form(_boxed(coloured), style, _COLOUR_SHARE)
         yield form(_boxed(body), style, _STYLE_SHARE)
         yield form(body, style, _STYLE_SHARE)
         yield form(body, "")
