@@ -74,7 +74,8 @@ log = logging.getLogger("nb_stream")
 class TeamPanel(FrameWidget):
     """Shows a team: its agents with a switch for each, tokens as they come, and the transcript.
 
-    `team` is any AgentChat team, a single agent, a function without arguments that returns one, or a `TeamStream`. The
+    `team` is any AgentChat team, a single agent, a function without arguments that returns one, a `Remote` (a team in
+    another process), or a `TeamStream`. The
     panel is an ipywidgets widget, and its trait `state` can be observed. `TeamPanel.stream` is the `TeamStream` behind
     it, which has the details of runs, switches and callbacks. Its options:
 

@@ -50,7 +50,8 @@ KEEP_STATES = 50
 
 
 class TeamStream(StandIn):
-    """Runs an AgentChat team, a single agent, or the team that a function without arguments returns.
+    """Runs an AgentChat team, a single agent, or the team that a function without arguments returns. It follows a team
+    in another process if it is given a `Remote`, which says what differs.
 
     `run` and `run_stream` take and give the same as `TaskRunner` of AgentChat 0.7.5 (`base/_task.py`). So a TeamStream
     can stand wherever AgentChat takes a team: `Console` prints it, and it can be a participant of a team or stand in a
@@ -199,6 +200,8 @@ class TeamStream(StandIn):
     @property
     def team(self) -> Any:
         """The team or agent itself. Raises NoTeamError if the stream shows or plays a recording."""
+        if isinstance(self._backend, RemoteBackend):
+            raise NoTeamError("The team of a Remote is in its worker: it cannot stand in a team here.")
         if self._backend.root is None:
             raise NoTeamError("There is no team behind a recording. Pass a team: TeamStream(team).")
         return self._backend.root

@@ -64,8 +64,11 @@ class Batch:
 
     def packed(self) -> list[bytes]:
         """The batch as lines of JSON without line feeds: a head, and the lines of the journal."""
-        head = {"v": WIRE_VERSION, "epoch": self.epoch, "n": self.n, "first": self.first, "head": self.head}
-        head |= {"version": self.version, **({"status": self.status} if self.status else {})}
+        head: dict[str, Any] = {"epoch": self.epoch, "n": self.n, "first": self.first}
+        if self.n == 0:  # a viewer needs these once for a connection
+            head |= {"v": WIRE_VERSION, "head": self.head}
+        if self.status:
+            head |= {"version": self.version, "status": self.status}
         return [dumps(head).encode("utf-8", "backslashreplace"), *self.lines]
 
     @classmethod
@@ -74,8 +77,9 @@ class Batch:
         head = json.loads(lines[0]) if lines else None
         if not isinstance(head, dict):
             raise ValueError("it has no head")
-        if head.get("v") != WIRE_VERSION:
+        if head.get("n") == 0 and head.get("v") != WIRE_VERSION:
             raise ValueError(f"it is of version {head.get('v')!r}, and this nb_stream knows {WIRE_VERSION}")
+        head = {"head": 0, "version": 0, **head}
         numbers = (head.get(name) for name in ("n", "first", "head", "version"))
         status = head.get("status", {})
         if not isinstance(head.get("epoch"), str) or not isinstance(status, dict):

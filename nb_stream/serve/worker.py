@@ -38,7 +38,14 @@ from ..wire.commands import Answer, Cancel, Dismiss, Reset, Revoke, Rewind, Stop
 from .journal import Journal
 
 BATCH_EVERY_S = 0.05
-"""Seconds between two batches of text. What comes after a pause goes out at once."""
+"""Seconds between two batches. What comes after a pause goes out at once."""
+
+SMALL_BATCH_EVERY_S = 0.1
+"""Seconds between two batches if fewer than `SMALL_BATCH` chunks wait, and nothing else: so a message costs a number of
+batches that depends on its length, and hardly on how slowly it is written."""
+
+SMALL_BATCH = 25
+"""Chunks that make it worth while to send a batch earlier."""
 
 HELD_STATUS_EVERY_S = 0.25
 """Seconds between two counts of the text behind closed gates."""
@@ -75,6 +82,7 @@ class Worker:
         self._version = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushed_at = self._counted_at = float("-inf")
+        self._soon = False  # whether the timer is for an early batch
         self._closed = False
         self._looked = False  # whether the status may have changed
         self._viewers: set[asyncio.Event] = set()
@@ -109,8 +117,8 @@ class Worker:
                 self._finish(event)
             self._waiting.append(event)
             self._looked = True
-        if self._timer is None:
-            self._schedule()
+        if self._timer is None or not self._soon:
+            self._schedule(soon=not isinstance(event, Chunk) or len(self._waiting) >= SMALL_BATCH)
 
     def yielded(self, native: Any, event: Event) -> None:
         """A message of the framework's own stands behind the next event."""
@@ -166,14 +174,18 @@ class Worker:
 
     # --- batches -----------------------------------------------------------------------------------------------------
 
-    def _schedule(self) -> None:
-        if self._timer is not None:
+    def _schedule(self, *, soon: bool = True) -> None:
+        if self._timer is not None and (self._soon or not soon):
             return
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # it goes out when somebody follows
-        self._timer = loop.call_at(max(loop.time(), self._flushed_at + BATCH_EVERY_S), self._flush)
+        if self._timer is not None:
+            self._timer.cancel()
+        pause = BATCH_EVERY_S if soon else SMALL_BATCH_EVERY_S
+        self._soon = soon
+        self._timer = loop.call_at(max(loop.time(), self._flushed_at + pause), self._flush)
 
     def _flush(self) -> None:
         """Put what has come since the last flush into the journal, and wake the viewers."""
@@ -232,15 +244,19 @@ class Worker:
             self._flush()
             first = have.seq if have is not None and have.epoch == self.epoch and have.seq <= len(self.journal) else 0
             n, seen, most_bytes = 0, 0, FIRST_BATCH_BYTES
+            loop = asyncio.get_running_loop()
             while not self._closed:
-                changed.clear()
                 lines = self.journal.read(first, most_bytes)
                 most_bytes = min(2 * most_bytes, MAX_BATCH_BYTES)
                 status = {name: value for name, (version, value) in self._status.items() if version > seen}
                 yield Batch(self.epoch, n, first, len(self.journal), self._version, lines, status)
                 n, first, seen = n + 1, first + len(lines), self._version
-                if first == len(self.journal) and seen == self._version:
-                    await _until(changed, BEAT_EVERY_S)
+                beat_at = loop.time() + BEAT_EVERY_S
+                while first == len(self.journal) and seen == self._version and not self._closed:
+                    if (left := beat_at - loop.time()) <= 0:
+                        break
+                    changed.clear()
+                    await _until(changed, left)
         finally:
             self._viewers.discard(changed)
 

@@ -18,10 +18,12 @@ from nb_stream import CellKind, CellStatus, RunState, TeamStream, Transcript
 from nb_stream.errors import (
     AlreadyRunningError,
     EmptyTaskError,
+    NoTeamError,
     NotRunningError,
     RemoteError,
     RemoteRunError,
     StateError,
+    UnsupportedError,
 )
 from nb_stream.recording.reader import Recording
 from nb_stream.serve.worker import Worker
@@ -309,3 +311,11 @@ async def test_a_worker_of_another_version_is_refused_in_a_sentence(memory_wire:
     await until(lambda: "Install the same version" in stream.detail)
     with pytest.raises(RemoteError, match="not understood here"):
         await stream.run("Begin.")
+
+
+async def test_a_remote_team_cannot_stand_in_a_team_here(memory_wire: Wire) -> None:
+    _, (stream,) = await viewers(memory_wire, served_teams.pair())
+    with pytest.raises(NoTeamError, match="in its worker"):
+        stream.team  # noqa: B018
+    with pytest.raises(UnsupportedError, match="in its worker"):
+        await stream.pause()
