@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping
 
-from .transport import TRANSPORTS
+from .transport import TRANSPORTS, open_transport
 
 TOKEN_VARIABLE = "NB_STREAM_TOKEN"
 """The environment variable with the token, for workers and for viewers."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+TEAM_NAME = re.compile(r"[\w.\-]+", re.ASCII)
+"""The name of a team at a gRPC host, which many teams may share."""
 
 
 class Remote:
@@ -20,7 +24,8 @@ class Remote:
     `url` is the address of the worker ("http://127.0.0.1:8765", "https://host/some/prefix"). `token` is the worker's;
     without it, that of the environment variable NB_STREAM_TOKEN is sent. `headers` are sent with each request, for a
     proxy in between (JupyterHub: `{"Authorization": "token …"}`). `verify` is the file of a certificate authority for a
-    certificate that no public authority signed.
+    certificate that no public authority signed. "grpc://host:50051/team" is a team in AutoGen's distributed runtime
+    (`serve --grpc`): it has no TLS, no headers and no proxies, and is for loopback and for networks that you trust.
 
     It is only an address: each stream or panel made of it has a connection of its own. What such a stream gives:
 
@@ -33,8 +38,8 @@ class Remote:
       `input_timeout` and `input_default` are options of the worker.
     - The first connection brings everything that was said before. Callbacks get only what comes afterwards.
 
-    Raises ValueError for an address that has no known scheme or no host, and for a token over plain HTTP to another
-    computer.
+    Raises ValueError for an address that has no known scheme or no host, and for one in the clear to another computer;
+    ImportError if its transport is not installed.
     """
 
     def __init__(
@@ -54,11 +59,16 @@ class Remote:
             raise ValueError(f"The address {url!r} has no host.")
         if parts.username or parts.password:
             raise ValueError("The address of a worker has no user and no password: give it a token.")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK and not insecure:
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK and not insecure:
+            what = "every text" if parts.scheme == "grpc" else "the token and every text"
             raise ValueError(
-                f"{parts.hostname} is another computer, and http:// would show it the token and every text in the "
-                "clear. Use https://, or a tunnel to 127.0.0.1. On a network that you trust: Remote(…, insecure=True)."
+                f"{parts.hostname} is another computer, and {parts.scheme}:// would show {what} in the clear on the "
+                "way there. Use https://, or a tunnel to 127.0.0.1. On a network that you trust: "
+                "Remote(…, insecure=True)."
             )
+        if parts.scheme == "grpc" and not TEAM_NAME.fullmatch(parts.path.strip("/")):
+            raise ValueError(f"The address {url!r} names no team: grpc://{parts.netloc}/team.")
+        open_transport(parts.scheme)  # says what is not installed
         self.scheme = parts.scheme
         self.url = url.rstrip("/")
         self.token = os.environ.get(TOKEN_VARIABLE, "") if token is None else token

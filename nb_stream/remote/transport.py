@@ -46,12 +46,17 @@ class Transport(Protocol):
         """Give up all connections."""
 
 
-TRANSPORTS: dict[str, str] = {"http": ".http:HttpTransport", "https": ".http:HttpTransport"}
+TRANSPORTS: dict[str, str] = {
+    "http": ".http:HttpTransport",
+    "https": ".http:HttpTransport",
+    "grpc": ".grpc:GrpcTransport",
+}
 """By the scheme of an address, the class that is its transport. Called with the `Remote`."""
 
 
 def open_transport(scheme: str) -> Callable[[Any], Transport]:
-    """The class of the transport for an address with this scheme, which is a key of `TRANSPORTS`."""
+    """The class of the transport for an address with this scheme, which is a key of `TRANSPORTS`. Raises ImportError
+    if it needs a library that is not installed."""
     module, name = TRANSPORTS[scheme].split(":")
     found: Callable[[Any], Transport] = getattr(import_module(module, __package__), name)
     return found

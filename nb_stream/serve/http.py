@@ -12,7 +12,6 @@ import contextlib
 import hmac
 import json
 import logging
-import os
 import urllib.parse
 from typing import Any
 
@@ -26,18 +25,10 @@ from ..errors import AlreadyRunningError, NbStreamError, NotRunningError, Unsupp
 from ..remote.address import TOKEN_VARIABLE
 from ..remote.http import TOKEN_HEADER
 from ..remote.protocol import MAX_COMMAND_BYTES, Batch, Position
+from .limits import TOO_FAST, CommandRate, checked_token
 from .worker import BusyError, RestartedError, Worker
 
 log = logging.getLogger("nb_stream")
-
-COMMANDS_PER_S = 50.0
-"""Commands that a worker takes in a second, all viewers together."""
-
-COMMAND_BURST = 200
-"""Commands that may come at once."""
-
-MIN_TOKEN_LENGTH = 16
-"""Characters that a token has at least."""
 
 SEND_TIMEOUT_S = 60.0
 """Seconds after which a viewer that reads nothing is let go. It may come back and say what it has."""
@@ -59,12 +50,7 @@ class _Refusal(Exception):
 
 def asgi_application(worker: Worker, token: str | None) -> Any:
     """The ASGI application for a worker. Raises ValueError for a missing or short token."""
-    secret = os.environ.get(TOKEN_VARIABLE, "") if token is None else token
-    if not secret:
-        raise ValueError(f"A served team needs a token: app(team, token=…), or the variable {TOKEN_VARIABLE}.")
-    if len(secret) < MIN_TOKEN_LENGTH:
-        raise ValueError(f"The token has {len(secret)} characters; {MIN_TOKEN_LENGTH} are the least.")
-    door = _Door(worker, secret)
+    door = _Door(worker, checked_token(token))
     routes = [
         Route("/v1/events", door.events, methods=["GET"]),
         Route("/v1/commands", door.commands, methods=["POST"]),
@@ -84,7 +70,7 @@ class _Door:
 
     def __init__(self, worker: Worker, token: str) -> None:
         self._worker, self._token = worker, token.encode()
-        self._allowance, self._counted_at = float(COMMAND_BURST), 0.0
+        self._rate = CommandRate()
 
     async def events(self, request: Request) -> Response:
         """Follow the worker."""
@@ -98,7 +84,8 @@ class _Door:
         """Carry out a command."""
         try:
             self._check(request)
-            self._check_rate()
+            if not self._rate.takes():
+                raise _Refusal(429, "TooMany", TOO_FAST)
             values = await _body(request)
         except _Refusal as refusal:
             return refusal.response
@@ -128,14 +115,6 @@ class _Door:
             raise _Refusal(401, "NoToken", f"The token is missing: Remote(url, token=…), or {TOKEN_VARIABLE}.")
         if not hmac.compare_digest(given.encode("utf-8", "replace"), self._token):
             raise _Refusal(401, "WrongToken", "The token is not the worker's.")
-
-    def _check_rate(self) -> None:
-        now = asyncio.get_running_loop().time()
-        self._allowance = min(COMMAND_BURST, self._allowance + (now - self._counted_at) * COMMANDS_PER_S)
-        self._counted_at = now
-        if self._allowance < 1:
-            raise _Refusal(429, "TooMany", f"A worker takes {COMMANDS_PER_S:g} commands a second: wait a moment.")
-        self._allowance -= 1
 
 
 def _position(request: Request) -> Position | None:

@@ -32,7 +32,9 @@ ORDER = (
 """The packages, and the modules that stand beside them, from below. Each may import from itself and from lines above its
 own, and from nothing else."""
 
-AUTOGEN = ("backends.autogen", "demo")
+AUTOGEN = ("backends.autogen", "demo", "remote.grpc_link")
+"""What knows AutoGen: its backend, the demos, and the transport that goes over its distributed runtime."""
+
 WIDGETS = ("notebook.widget", "panel")
 PURE = ("asyncio", "threading", "concurrent", "io", "os", "pathlib", "socket", "subprocess")
 """What the modules of `core` do without."""
@@ -186,6 +188,9 @@ NAMED = {
     "__main__.py": ("the program's description", 1),
     "backends/registry.py": ("the list of backends", 2),
     "backends/replay.py": ("the class of a replayed piece of text, which a recording does not keep", 1),
+    "remote/address.py": ("what grpc:// is", 1),
+    "remote/grpc_link.py": ("what it stands on, and the traps of that", 4),
+    "serve/command.py": ("what --grpc is", 1),
     "frontend/dev/scenes.ts": ("a traceback as users see it, for the page that shows all looks", 1),
 }
 """What may name AutoGen outside of its backend and the demos: files, with the reason, and in how many lines."""

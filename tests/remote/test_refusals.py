@@ -17,8 +17,7 @@ import pytest
 from nb_stream import Remote, TeamStream
 from nb_stream.__main__ import main
 from nb_stream.remote.protocol import MAX_COMMAND_BYTES
-from nb_stream.serve import app
-from nb_stream.serve import http as serve_http
+from nb_stream.serve import app, limits
 from nb_stream.serve import worker as serve_worker
 from nb_stream.serve.command import is_loopback
 from nb_stream.serve.worker import Worker
@@ -185,12 +184,12 @@ async def test_commands_come_at_a_bounded_rate(
     served: tuple[httpx.AsyncClient, Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, worker = served
-    monkeypatch.setattr(serve_http, "COMMANDS_PER_S", 0.0)
+    monkeypatch.setattr(limits, "COMMANDS_PER_S", 0.0)
     answers = [
         (await client.post("/v1/commands", json=body(type="cancel"), headers=HEADERS)).status_code
-        for _ in range(serve_http.COMMAND_BURST + 5)
+        for _ in range(limits.COMMAND_BURST + 5)
     ]
-    assert answers == [200] * serve_http.COMMAND_BURST + [429] * 5
+    assert answers == [200] * limits.COMMAND_BURST + [429] * 5
     assert (await client.post("/v1/commands", json=body(**START), headers=HEADERS)).json()["error"] == "TooMany"
     assert await nothing_changed(worker)
 

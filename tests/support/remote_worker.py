@@ -30,9 +30,9 @@ class RemoteWorker:
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
-        assert " at http" in said, said
+        assert " at " in said, said
         self.url = said.split(" at ")[1].strip()
-        self.port = int(self.url.rpartition(":")[2])
+        self.port = int(self.url.rpartition(":")[2].partition("/")[0])
 
     @classmethod
     @contextlib.contextmanager
