@@ -70,8 +70,8 @@ _USER_INK, _FAILED_INK = "777", "d33"
 
 _DETAIL = Detail(highlight=False, formulas=False, typeset=True, compact=True)
 
-_BOX = "<pre style='background:#8881;padding:4px 8px;margin:4px 0;word-break:normal'>"
-"""Code in a box. JupyterLab would break words anywhere."""
+_BOX = "<pre style='background:#8881;padding:4px 8px;margin:4px 0;word-break:normal;font-family:monospace'>"
+"""Code in a box. JupyterLab would break words anywhere, and nbconvert would write it as text."""
 
 _TOKEN_TAGS = {"keyword": "b", "comment": "i"}
 _TOKEN_COLOURS = {"string": "080", "number": "07d", "added": "080", "removed": "d33"}
@@ -287,7 +287,7 @@ def _bodies(cell: Cell) -> tuple[str, str]:
 
 def _boxed(body: str) -> str:
     """The body with boxes round its code. What a message says cannot hold `<pre>`: it is escaped."""
-    return body.replace("<pre>", _BOX)
+    return body.replace("<pre><code>", _BOX).replace("</code></pre>", "</pre>")
 
 
 def _body_html(cell: Cell, detail: Detail) -> Iterator[str]:
