@@ -279,7 +279,7 @@ def test_a_team_is_told_something_in_mid_run_after_its_turn_and_at_once(notebook
     panel = PanelPage(book.page).shown()
     book.run(1, wait=False)
     panel.wait_live("ann", 20)
-    box = panel.root.get_by_role("textbox", name="Tell the team…")
+    box = panel.root.get_by_placeholder("Tell the team…")
     box.fill("After this turn.")
     box.press("Enter")
     expect(panel.root.locator(".nbs-detail")).to_contain_text("After this turn, the team is told: After this turn.")

@@ -123,7 +123,6 @@ export class TaskBox {
           ? "A task for the team"
           : "A recording: Run plays it, with its own task");
     this.#box.title = `Enter ${tells ? `tells the team ${AFTER}, Ctrl+Enter at once` : "runs the task"}, ${KEYS}`;
-    setName(this.#box, tells ? TELL : "Task");
     setText(this.#run, tells ? "Tell" : "Run");
     this.#run.title = this.#run.dataset.title = tells
       ? `Tell the team ${AFTER} (Enter)`
