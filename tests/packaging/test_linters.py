@@ -28,13 +28,17 @@ def test_the_front_end_passes_its_tools() -> None:
 
 def test_every_choice_by_match_ends_in_unreachable() -> None:
     """So mypy finds the renderer that forgot a section, the role of a kind or the form of a text, and the panel that
-    forgot a command; a generator would pass over it without a word."""
+    forgot a command; a generator would pass over it without a word. Words of another library are known to no type
+    checker, so a choice between them raises."""
     found = 0
     for file in sorted((ROOT / "nb_stream").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Match):
                 found += 1
                 last = node.cases[-1]
+                if ast.unparse(node.subject) == "token.type":  # of markdown-it
+                    assert isinstance(last.body[0], ast.Raise)
+                    continue
                 assert ast.unparse(last) == f"case _:\n    unreachable({ast.unparse(node.subject)})", (
                     f"{file}:{node.lineno}"
                 )
