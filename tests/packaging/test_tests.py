@@ -46,5 +46,6 @@ def test_the_readme_names_every_helper_and_only_files_that_exist() -> None:
     text = (TESTS / "README.md").read_text("utf-8")
     helpers = [file.name for file in (TESTS / "support").glob("*.py") if file.name != "__init__.py"]
     assert [name for name in helpers if name not in text] == []
-    here = {file.name for file in TESTS.rglob("*") if file.is_file()} | {"search.test.ts"}
+    frontend = (ROOT / "nb_stream" / "frontend" / "tests").glob("*.test.ts")
+    here = {file.name for file in (*TESTS.rglob("*"), *frontend) if file.is_file()}
     assert set(re.findall(r"\b\w+(?:\.test)?\.(?:py|ts|json)\b", text)) <= here
