@@ -13,14 +13,14 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from ..concurrency.event_loops import keep_alive
 from ..core.chunk_buffer import ChunkBuffer
 from ..core.model import Chunk, Event, Message, RunFinished, TurnEnded
 from ..core.patches import Patch
 from ..core.typed_json import decoded
-from ..errors import RemoteError, run_under_way
+from ..errors import RemoteError, run_under_way, unreachable
 from ..recording.codec import line, rows
 from ..remote.protocol import (
     BEAT_EVERY_S,
@@ -294,7 +294,7 @@ class Worker:
                 self._answers.popitem(last=False)
         return await asyncio.shield(future)
 
-    async def _carry_out(self, command: Any) -> dict[str, Any]:
+    async def _carry_out(self, command: RemoteCommand) -> dict[str, Any]:
         stream = self.stream
         match command:
             case Toggle(path, on):
@@ -336,6 +336,8 @@ class Worker:
                 if not isinstance(state, Mapping):
                     raise ValueError("A state is a JSON object.")
                 await stream.load_state(dict(state))
+            case _:
+                unreachable(command)
         return {}
 
     def _is_meant(self, run: str | None) -> bool:
@@ -395,7 +397,23 @@ class LoadStateCommand:
     state: Mapping[str, Any]
 
 
-REMOTE_COMMANDS: dict[str, type[Any]] = {
+RemoteCommand = Union[
+    Toggle,
+    StartCommand,
+    Tell,
+    Rewind,
+    Stop,
+    Cancel,
+    Reset,
+    Answer,
+    Dismiss,
+    Revoke,
+    SaveStateCommand,
+    LoadStateCommand,
+]
+"""What a viewer may ask of a worker."""
+
+REMOTE_COMMANDS: dict[str, type[RemoteCommand]] = {
     "toggle": Toggle,
     "start": StartCommand,
     "say": Tell,
