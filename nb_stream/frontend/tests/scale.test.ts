@@ -5,6 +5,7 @@ import { Bodies } from "../src/views/transcript/bodies";
 import { CellView } from "../src/views/transcript/cell_view";
 import { IdleQueue } from "../src/views/transcript/idle_queue";
 import { all, type Mounted, mount, one, painted } from "./helpers";
+import { services } from "./markdown/write";
 
 let panel: Mounted | undefined;
 afterEach(() => panel?.close());
@@ -127,9 +128,11 @@ test("the bodies of long messages are made a few in a frame, the nearest first",
   const kernel = long(0);
   for (let i = 0; i < 60; i++) kernel.put(`c${i}`, "poet", "text", `Message ${i}.`);
   panel = mount(kernel);
-  const connection = { services: {}, store: { agents: [] } } as unknown as Connection;
+  const connection = { store: { agents: [] } } as unknown as Connection;
   const signal = new AbortController().signal;
-  const views = kernel.settled.map((cell) => new CellView(cell, connection, new IdleQueue(signal)));
+  const views = kernel.settled.map(
+    (cell) => new CellView(cell, connection, new IdleQueue(signal), services()),
+  );
   const scroller = document.createElement("div");
   for (const [place, view] of views.entries()) {
     view.setOpen(true, false);

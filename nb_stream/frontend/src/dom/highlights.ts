@@ -15,10 +15,20 @@ export class Highlighter {
   #current: Range | undefined;
 
   mark(ranges: readonly Range[]): void {
+    if (this.#ranges.length >= MAX_RANGES) this.#forget();
     for (const range of ranges.slice(0, MAX_RANGES - this.#ranges.length)) {
       this.#ranges.push(range);
       highlightOf(HIT)?.add(range);
     }
+  }
+
+  /** Forget the places that are no longer on the page. */
+  #forget(): void {
+    this.#ranges = this.#ranges.filter((range) => {
+      const isThere = range.startContainer.isConnected && !range.collapsed;
+      if (!isThere) highlightOf(HIT)?.delete(range);
+      return isThere;
+    });
   }
 
   setCurrent(range: Range | undefined): void {

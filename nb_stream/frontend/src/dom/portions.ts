@@ -13,6 +13,8 @@ const PORTION_CHARS = 2048;
 const AT_ONCE_CHARS = 4096;
 /** Characters that may be written at once in one frame, in all texts together; of further texts, only a portion is. */
 const AT_ONCE_IN_ALL_CHARS = 2 * AT_ONCE_CHARS;
+/** Characters of a finished text that are near what the reader sees. A text that has no more stays as it is. */
+export const NEAR_CHARS = 16_384;
 /** Milliseconds of a frame that the texts that wait may take, all together. */
 const BUDGET_MS = 8;
 /** The attribute of an element whose text is not complete. */
@@ -107,12 +109,15 @@ export function* portions(text: string): Generator<string> {
 /** Let `writer` write all of `text` into `el`. */
 export function writeAll(
   el: Element,
-  writer: { write(piece: string): void; end(): void },
+  writer: { isFar: boolean; write(piece: string): void; end(): void },
   text: string,
 ): void {
   function* steps(): Generator<number> {
+    let written = 0;
     for (const portion of portions(text)) {
+      writer.isFar = written > NEAR_CHARS;
       writer.write(portion);
+      written += portion.length;
       yield portion.length;
     }
     writer.end();

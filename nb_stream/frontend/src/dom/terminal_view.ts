@@ -2,22 +2,24 @@
 
 import { hasSequences, overwritten, styled } from "../ansi/ansi";
 import { h } from "./build";
-import { PacedWork } from "./portions";
+import type { Units } from "./folding";
+import { NEAR_CHARS, PacedWork } from "./portions";
 import { appendText } from "./safe_text";
 import { BLOCK_CHARS, renderText } from "./text_writer";
 
 /** Replace the content of `el` by the text `printed`. */
-export function renderOutput(el: HTMLElement, printed: string): void {
+export function renderOutput(el: HTMLElement, printed: string, folding?: Units): void {
   const text = overwritten(printed);
   if (!hasSequences(text)) {
-    renderText(el, text);
+    renderText(el, text, folding);
     return;
   }
   el.replaceChildren();
-  new PacedWork(el, coloured(el, text));
+  new PacedWork(el, coloured(el, text, folding));
 }
 
-function* coloured(el: HTMLElement, text: string): Generator<number> {
+function* coloured(el: HTMLElement, text: string, folding: Units | undefined): Generator<number> {
+  let written = 0;
   let block = el.appendChild(h("div", "nbs-block"));
   let length = 0;
   for (const piece of styled(text)) {
@@ -27,6 +29,8 @@ function* coloured(el: HTMLElement, text: string): Generator<number> {
       length += line.length;
       yield line.length;
       if (length < BLOCK_CHARS || !line.endsWith("\n")) continue;
+      if (text.length > NEAR_CHARS) folding?.add(block, written > NEAR_CHARS);
+      written += length;
       block = el.appendChild(h("div", "nbs-block"));
       length = 0;
     }

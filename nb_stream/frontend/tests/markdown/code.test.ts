@@ -3,6 +3,7 @@ import { tokenizerOf } from "../../src/highlight/languages";
 import { type LineState, MAX_LINE_CHARS, NO_SPAN } from "../../src/highlight/tokens";
 import { codeBlock } from "../../src/markdown/dom/code_view";
 import { all, one, texts } from "../helpers";
+import { Chance } from "./documents";
 import { begin, write } from "./write";
 
 /** The pieces of a text that are coloured, as "kind text". */
@@ -160,9 +161,26 @@ describe("a block of code", () => {
     expect(kept.every((node, index) => one(el, "code").childNodes[index] === node)).toBe(true);
   });
 
-  test("stands in boxes of sixty-four lines", () => {
-    const { el } = write([`~~~\n${"a\n".repeat(200)}~~~`]);
-    expect(all(el, ".nbs-lines").map((box) => box.textContent.length)).toEqual([128, 128, 16]);
-    expect(one(el, "code").textContent).toBe("a\n".repeat(200));
+  test("stands in boxes of lines, and those in large boxes", () => {
+    const { el } = write([`~~~\n${"a\n".repeat(600)}~~~`]);
+    expect(all(el, "code > .nbs-lines").map(({ children }) => children.length)).toEqual([
+      ...Array(15).fill(0),
+      16,
+      6,
+    ]);
+    expect(all(el, ".nbs-lines:not(:has(*))").every(({ textContent }) => textContent.length <= 32)).toBe(
+      true,
+    );
+    expect(one(el, "code").textContent).toBe("a\n".repeat(600));
+  });
+
+  test("holds a very long line in parts, however it came", () => {
+    const line = "x".repeat(4095) + "😀".repeat(3000) + "y".repeat(500);
+    const whole = write([`~~~\n${line}\nz\n~~~`]).el;
+    expect(all(whole, ".nbs-long").map(({ textContent }) => textContent.length)).toEqual([4097, 4096, 2402]);
+    for (const longest of [7, 900]) {
+      const { el } = write(new Chance(longest).cut(`~~~\n${line}\nz\n~~~`, longest));
+      expect(el.isEqualNode(whole)).toBe(true);
+    }
   });
 });

@@ -67,17 +67,11 @@ describe("a text can be cut", () => {
     }
   });
 
-  test("where groups of blocks are bundled, and bundles closed", () => {
+  test("where groups of blocks are bundled", () => {
     const text = Array.from({ length: 900 }, (_, index) => `paragraph ${index}\n\n`).join("");
     const whole = write([text]).el;
     const bundles = [...whole.children].slice(32);
     expect(bundles.map((el) => el.querySelectorAll("p").length)).toEqual([256, 256, 256, 100]);
-    expect(bundles.map((el) => el.className)).toEqual([
-      "nbs-bundle nbs-full nbs-closed",
-      "nbs-bundle nbs-full",
-      "nbs-bundle",
-      "nbs-bundle",
-    ]);
     const { el, writer } = write(new Chance(1).cut(text, 70));
     expect(el.isEqualNode(whole)).toBe(true);
     expect(checkNow(el, text, writer.definitions, services())).toBe(0);

@@ -4,8 +4,9 @@
  */
 
 import { h } from "../../dom/build";
+import { remade } from "../../dom/folded";
+import { opaque } from "../../dom/opaque";
 import type { Modules } from "../../dom/page_modules";
-import { opaque } from "./opaque";
 
 declare const __EXTRAS__: `extras.${string}`;
 
@@ -30,6 +31,7 @@ export class Emojis {
     const emoji = { el: h("span", "nbs-emoji", `:${name}:`), name };
     if (!this.#table) this.modules.want(__EXTRAS__, this.#use);
     if (!this.#show(emoji)) this.#waiting.push(emoji);
+    remade(emoji.el, () => this.element(name));
     return opaque(emoji.el, `emoji ${name}`);
   }
 

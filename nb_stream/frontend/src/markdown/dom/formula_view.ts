@@ -4,9 +4,10 @@
  */
 
 import { h, setScrollBox } from "../../dom/build";
+import { remade } from "../../dom/folded";
+import { opaque } from "../../dom/opaque";
 import { type Modules, RETRY_MODULE_MS } from "../../dom/page_modules";
 import type * as Renderer from "../../modules/math";
-import { opaque } from "./opaque";
 
 interface Waiting {
   readonly el: HTMLElement;
@@ -42,6 +43,7 @@ export class Formulas {
       this.#waiting.push({ el, tex, display });
       this.#ask();
     }
+    remade(el, () => this.element(tex, display, false));
     return opaque(el, `formula ${display} ${tex}`);
   }
 

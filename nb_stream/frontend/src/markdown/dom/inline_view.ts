@@ -1,6 +1,7 @@
 /** Shows inline items as DOM: an element for each kind of item that is allowed, text for everything else. */
 
 import { h } from "../../dom/build";
+import type { Units } from "../../dom/folding";
 import { appendText } from "../../dom/safe_text";
 import type { InlineText } from "../parse/inline";
 import type { InlineItem } from "../parse/inline_items";
@@ -15,6 +16,8 @@ export interface Services {
   readonly policy: Policy;
   readonly formulas: Formulas;
   readonly emojis: Emojis;
+  /** Takes what cannot be seen off the page; without it, all of a text stays there. */
+  readonly folding?: Units | undefined;
 }
 
 /** How deep elements stand in elements. Deeper ones are left out, and their text stays. */

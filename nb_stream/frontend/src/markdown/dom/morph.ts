@@ -1,6 +1,6 @@
 /** Makes one piece of DOM look like another. Nodes that fit are kept, so that a selection in them survives. */
 
-import { keyOf } from "./opaque";
+import { keyOf } from "../../dom/opaque";
 
 /** Make the children of `parent` from number `from` on look like the children of `wanted`, which are used up. */
 export function morphChildren(parent: Node, from: number, wanted: Node): void {

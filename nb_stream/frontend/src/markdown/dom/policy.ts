@@ -7,10 +7,10 @@
  */
 
 import { button, focusedIn, focusOn, h } from "../../dom/build";
+import { opaque } from "../../dom/opaque";
 import { picture, type RasterImage, rasterOf } from "../../dom/raster_image";
 import { appendText } from "../../dom/safe_text";
 import type { Target } from "../parse/link_targets";
-import { opaque } from "./opaque";
 
 /**
  * How links and images are made. Tests have a policy of their own, for the examples of the CommonMark specification.

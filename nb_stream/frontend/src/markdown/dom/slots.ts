@@ -1,6 +1,6 @@
 /**
  * Keeps the elements of a container's children. The elements of open children, at the end, may still be replaced; the
- * final ones before them are never touched again. Many children stand in groups, which the browser can skip.
+ * final ones before them are never touched again. Many children stand in groups, which can leave the page as one.
  */
 
 import { h } from "../../dom/build";
@@ -17,11 +17,14 @@ export class ChildSlots {
   readonly open: HTMLElement[];
   /** How many final elements stand before the open ones. */
   #final = 0;
-  readonly #bundles: Element[] = [];
+  readonly #bundles: HTMLElement[] = [];
 
   /** Takes over the elements that stand in `el` behind the first `fixed` ones. */
   constructor(
     readonly el: HTMLElement,
+    /** Called for final children, groups and bundles, but not for the first `silent` children. */
+    private readonly settled: (el: HTMLElement) => void = () => {},
+    private readonly silent = 0,
     private readonly groupSize = CHILDREN_PER_GROUP,
     private readonly fixed = 0,
   ) {
@@ -50,13 +53,16 @@ export class ChildSlots {
 
   /** Take the first `count` of the open elements as final. */
   settle(count: number): void {
-    this.open.splice(0, count);
     const before = this.#full;
-    this.#final += count;
-    for (let full = before + 1; full <= this.#full; full++) {
-      if (full > 1) this.#bundle(full - 2).classList.add("nbs-full");
-      if (full > 2) this.#bundle(full - 3).classList.add("nbs-closed");
+    for (const el of this.open.splice(0, count)) {
+      this.#final++;
+      if (this.#final <= this.silent) continue;
+      this.settled(el);
+      const grouped = this.#final - DIRECT_CHILDREN;
+      if (this.groupSize > 0 && grouped > 0 && grouped % this.groupSize === 0)
+        this.settled(el.parentElement!);
     }
+    for (let full = before; full < this.#full; full++) this.settled(this.#bundle(full));
   }
 
   /** How many bundles are full of final elements. */
@@ -65,11 +71,7 @@ export class ChildSlots {
     return Math.max(0, Math.floor((this.#final - DIRECT_CHILDREN) / (this.groupSize * GROUPS_PER_BUNDLE)));
   }
 
-  /**
-   * The element in which the child number `place` stands: later children stand in groups, and groups stand in bundles.
-   * Near the end, the browser skips single groups. Further up, it skips whole bundles and no groups in them. A bundle
-   * changes from one to the other in two steps, because the styles of elements that are skipped stay as they are.
-   */
+  /** The element in which the child number `place` stands: later children stand in groups, and groups in bundles. */
   #host(place: number): Element {
     if (this.groupSize === 0 || place < DIRECT_CHILDREN) return this.el;
     const group = Math.floor((place - DIRECT_CHILDREN) / this.groupSize);
@@ -81,7 +83,7 @@ export class ChildSlots {
   }
 
   /** The bundle number `index`. It is kept, because the browser counts the children anew after each change. */
-  #bundle(index: number): Element {
+  #bundle(index: number): HTMLElement {
     const known = this.#bundles[index];
     if (known?.parentElement === this.el) return known;
     const bundle = boxAt(this.el, this.fixed + DIRECT_CHILDREN + index, "nbs-bundle");
@@ -91,6 +93,6 @@ export class ChildSlots {
 }
 
 /** The box that is the child number `index` of `parent`. It is made if it is not there. */
-function boxAt(parent: Element, index: number, className: string): Element {
-  return parent.children[index] ?? parent.appendChild(h("div", className));
+function boxAt(parent: Element, index: number, className: string): HTMLElement {
+  return (parent.children[index] as HTMLElement | undefined) ?? parent.appendChild(h("div", className));
 }

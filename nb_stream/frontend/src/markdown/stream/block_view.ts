@@ -3,6 +3,7 @@
  * that a selection in it survives.
  */
 
+import { keep } from "../../dom/folded";
 import { CodeView } from "../dom/code_view";
 import * as elements from "../dom/elements";
 import { ChildSlots } from "../dom/slots";
@@ -24,6 +25,9 @@ const HEADER = /^\n?\|[^\n]*(?:\n[|:\s-]*)?$/;
 const HAS_WORDS = /^[^\n]*?[^\s|]/;
 /** Characters of a header, with the line under it; a longer one is not shown as a table before it is one. */
 const MAX_HEADER_CHARS = 4000;
+
+/** Children of a list, an item or a quote that leave the page with their parent only: most have no more. */
+const ALWAYS_OPEN = 4;
 
 interface ShownBlock {
   readonly el: HTMLElement;
@@ -49,11 +53,14 @@ export class BlockView {
     el: HTMLElement,
     private readonly reading: Reading,
   ) {
-    this.#root = { el, slots: new ChildSlots(el) };
+    this.#root = { el, slots: new ChildSlots(el, reading.settle) };
   }
 
   /** Show the blocks that have become final, and take them off the tree. */
   settle(root: Container): void {
+    // What becomes final can be folded, so the caret must not stand in it.
+    if (this.#caret) elements.setClass(this.#caret, "nbs-open", false);
+    this.#caret = null;
     this.#shown.set(root, this.#root);
     this.#settle(root, this.#root.slots);
   }
@@ -62,8 +69,6 @@ export class BlockView {
   show(root: Container): void {
     this.#end = null;
     this.#show(root, this.#root.slots);
-    if (this.#end === this.#caret) return;
-    if (this.#caret) elements.setClass(this.#caret, "nbs-open", false);
     this.#caret = this.#end;
     if (this.#caret) elements.setClass(this.#caret, "nbs-open", true);
   }
@@ -147,7 +152,7 @@ export class BlockView {
   }
 
   #code(block: Code): HTMLElement {
-    const view = this.#codes.get(block) ?? new CodeView(block.info);
+    const view = this.#codes.get(block) ?? new CodeView(block.info, this.reading.settle);
     this.#codes.set(block, view);
     view.add(block.lines.splice(0));
     view.setPartial(block.partial, this.reading.spend(block.partial.length));
@@ -178,14 +183,19 @@ export class BlockView {
     if (block.kind === "table") return this.#table(block, old);
     const el = elements.container(block, old);
     const fixed = block.kind === "quote" && block.alert ? 1 : 0;
-    return { el, slots: new ChildSlots(el, block.kind === "list" ? 0 : undefined, fixed) };
+    return { el, slots: this.#slots(el, block.kind === "list" ? 0 : undefined, fixed) };
   }
 
   #addPart(shared: object, el: HTMLElement): HTMLElement[] {
     const parts = this.#parts.get(shared) ?? [];
     parts.push(el);
+    if (parts.length > 1) for (const part of parts) keep(part); // they may change together
     this.#parts.set(shared, parts);
     return parts;
+  }
+
+  #slots(el: HTMLElement, groupSize: number | undefined, fixed: number): ChildSlots {
+    return new ChildSlots(el, this.reading.settle, ALWAYS_OPEN, groupSize, fixed);
   }
 
   #setTight({ spacing }: List): void {
@@ -197,7 +207,12 @@ export class BlockView {
   #table(block: Table, old: HTMLElement | undefined): ShownBlock {
     const el = elements.reuse(old, "table") ?? elements.table();
     this.#cells(elements.headerOf(el, block.alignments), block.header, true);
-    return { el, slots: new ChildSlots(el.querySelector("tbody")!, 0) };
+    // The columns of a table that is not fixed follow its rows, so all of them stay.
+    const isFixed = this.#parts.has(block.alignments);
+    return {
+      el,
+      slots: new ChildSlots(el.querySelector("tbody")!, isFixed ? this.reading.settle : undefined, 0, 0),
+    };
   }
 
   #pendingTable(old: HTMLElement | undefined, text: string): HTMLElement {

@@ -10,17 +10,19 @@
  */
 
 import { h } from "../../dom/build";
+import { keep } from "../../dom/folded";
+import { keyOf } from "../../dom/opaque";
 import { appendText } from "../../dom/safe_text";
 import { appendItems, type Services } from "../dom/inline_view";
 import { morphChildren } from "../dom/morph";
-import { keyOf } from "../dom/opaque";
 import { endWithout, type TailKind, WHITE } from "../parse/idempotent_tail";
 import { type InlineText, readInline } from "../parse/inline";
 import type { Definitions } from "../parse/link_targets";
 import { type Cut, cutAfter, lastCut } from "../parse/split_points";
+import { reach, weigh } from "./part_weight";
 import { isPlainContinuation, mayStayUnread } from "./plain_continuation";
 
-/** Characters of a text in one box. */
+/** What the text in one box weighs: as much as so many characters without marks. */
 export const CHARS_PER_PART = 4096;
 /** A text without a place for a cut is cut all the same when it is so many parts long. */
 const MAX_UNCUT_PARTS = 2;
@@ -38,6 +40,8 @@ export class Reading {
   /** The elements of texts whose labels have no definition so far, by label. */
   readonly waiting = new Map<string, Set<HTMLElement>>();
   readonly sources = new Map<HTMLElement, string>();
+  /** Whether what is written now is far from what the reader sees. */
+  isFar = false;
   #received = 0;
 
   constructor(
@@ -58,7 +62,11 @@ export class Reading {
     return true;
   }
 
+  /** Note that `el` is final, and may be taken off the page while it is far from what the reader sees. */
+  readonly settle = (el: HTMLElement): void => this.services.folding?.add(el, this.isFar);
+
   wait(labels: Iterable<string>, el: HTMLElement, source: string): void {
+    keep(el);
     for (const label of labels) {
       const els = this.waiting.get(label) ?? new Set();
       this.waiting.set(label, els.add(el));
@@ -75,6 +83,8 @@ export class InlineStream {
   #box: HTMLElement;
   /** Characters of the source that stand settled in the box. */
   #length = 0;
+  /** What those characters weigh. */
+  #weight = 0;
   /** How many nodes in the box are settled. */
   #nodes: number;
   /** The settled text behind the last settled node. */
@@ -127,7 +137,7 @@ export class InlineStream {
     this.#settled = this.#carry = this.#shown = this.#rest = "";
     this.#tail = "other";
     this.#direction = "";
-    this.#length = 0;
+    this.#length = this.#weight = 0;
     this.#nodes = this.fixed;
   }
 
@@ -137,7 +147,8 @@ export class InlineStream {
    */
   #cutTooLong(text: string): void {
     for (;;) {
-      const end = this.#settled.length - this.#length + MAX_UNCUT_PARTS * this.reading.part;
+      const begin = this.#settled.length - this.#length;
+      const end = reach(text, begin, MAX_UNCUT_PARTS * this.reading.part);
       if (text.length <= end + 1) return; // one more, for the second half of a surrogate pair
       const box = this.#box;
       const inline = this.#read(text.slice(this.#settled.length, end), true);
@@ -165,8 +176,9 @@ export class InlineStream {
     const box = h("span", "nbs-part");
     this.#direction ||= directionOf(this.el.textContent ?? "");
     box.dir = this.#direction;
+    if (this.#box !== this.el) this.reading.settle(this.#box);
     this.#box = this.el.appendChild(box);
-    this.#nodes = this.#length = 0;
+    this.#nodes = this.#length = this.#weight = 0;
     this.#carry = "";
   }
 
@@ -193,6 +205,7 @@ export class InlineStream {
       this.#carry = last instanceof Text ? last.data : "";
       this.#nodes += fragment.childNodes.length - (last instanceof Text ? 1 : 0);
       this.#length += settled.at - begin;
+      this.#weight += weigh(inline.source, begin, settled.at);
       appendItems(fragment, inline, settled, null, this.reading.services);
     }
     morphChildren(this.#box, nodes, fragment);
@@ -202,7 +215,9 @@ export class InlineStream {
   /** The cut at which the present box is full, or null. */
   #partEnd(inline: InlineText, from: Cut | null): Cut | null {
     const { part } = this.reading;
-    return from ? cutAfter(inline, from.at + part) : cutAfter(inline, Math.max(1, part - this.#length));
+    if (from) return cutAfter(inline, reach(inline.source, from.at, part));
+    const left = part - this.#weight;
+    return cutAfter(inline, left > 0 ? reach(inline.source, 0, left) : 1);
   }
 
   #fragment(inline: InlineText, from: Cut | null, to: Cut | null): DocumentFragment {

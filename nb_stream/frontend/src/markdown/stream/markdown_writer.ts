@@ -6,7 +6,8 @@
  */
 
 import { inLines, openEnd, withoutColours } from "../../ansi/ansi";
-import { writeAll } from "../../dom/portions";
+import { unfold } from "../../dom/folded";
+import { NEAR_CHARS, writeAll } from "../../dom/portions";
 import type { Services } from "../dom/inline_view";
 import { BlockParser, ITEMS_PER_PART } from "../parse/blocks";
 import { Definitions } from "../parse/link_targets";
@@ -48,6 +49,15 @@ export class MarkdownWriter {
   /** Characters that were read so far; those that were read twice count twice. */
   get read(): number {
     return this.#reading.read;
+  }
+
+  /** Whether what is written now is far from what the reader sees. */
+  get isFar(): boolean {
+    return this.#reading.isFar;
+  }
+
+  set isFar(isFar: boolean) {
+    this.#reading.isFar = isFar;
   }
 
   write(piece: string): void {
@@ -94,6 +104,7 @@ export class MarkdownWriter {
     }
     this.#reading.waiting.clear();
     for (const el of els) {
+      unfold(el);
       const fixed = el.firstElementChild?.matches("input") ? 1 : 0;
       new InlineStream(el, this.#reading, fixed).update(this.#reading.sources.get(el)!, true);
     }
@@ -103,5 +114,6 @@ export class MarkdownWriter {
 /** Make `text` the whole content of `el`. A long text comes in portions (`dom/portions.ts`). */
 export function renderMarkdown(el: HTMLElement, text: string, services: Services): void {
   el.replaceChildren();
-  writeAll(el, new MarkdownWriter(el, services), text);
+  const folding = text.length > NEAR_CHARS ? services.folding : undefined;
+  writeAll(el, new MarkdownWriter(el, { ...services, folding }), text);
 }

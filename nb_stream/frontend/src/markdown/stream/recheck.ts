@@ -3,10 +3,11 @@
  * message is exact, however it came; a link whose definition came later is one example.
  */
 
+import { accords, foldedIn, isFolded, markUnit } from "../../dom/folded";
+import { keyOf } from "../../dom/opaque";
+import { keepingPlaces } from "../../dom/selection";
 import type { Services } from "../dom/inline_view";
 import { morph } from "../dom/morph";
-import { keyOf } from "../dom/opaque";
-import { keepingPlaces } from "../dom/selection";
 import type { Definitions } from "../parse/link_targets";
 import { MarkdownWriter, type WriterParts } from "./markdown_writer";
 
@@ -49,6 +50,9 @@ export function checkNow(
   return check.differences;
 }
 
+/** Marks what can be folded, and folds nothing. */
+const UNITS = { add: (el: HTMLElement) => void markUnit(el) };
+
 class Recheck {
   differences = 0;
   readonly #fresh = document.createElement("div");
@@ -63,7 +67,7 @@ class Recheck {
     services: Services,
     parts?: WriterParts,
   ) {
-    this.#writer = new MarkdownWriter(this.#fresh, services, definitions, parts);
+    this.#writer = new MarkdownWriter(this.#fresh, { ...services, folding: UNITS }, definitions, parts);
   }
 
   /** Check a part, and more as long as `mayGoOn`. Returns whether all is checked. */
@@ -111,5 +115,6 @@ class Recheck {
 
 function isSame(old: Element, fresh: Element): boolean {
   const key = keyOf(old);
-  return (key !== undefined && key === keyOf(fresh)) || old.isEqualNode(fresh);
+  if (key !== undefined && key === keyOf(fresh)) return true;
+  return foldedIn(old).length > 0 || isFolded(old) ? accords(old, fresh) : old.isEqualNode(fresh);
 }

@@ -86,6 +86,11 @@ export class Search {
     }
   }
 
+  /** Mark the hits in `el`, a part of a body that was made again. */
+  markIn(el: Element): void {
+    if (this.#pattern) this.#marker.mark(findRanges(el, this.#pattern));
+  }
+
   /** Go to the next hit, or with -1 to the one before. Behind the last hit comes the first. */
   walk(step: 1 | -1): void {
     const views = [...this.#counts.keys()];
@@ -128,7 +133,10 @@ export class Search {
     view.touched = true;
     this.#view = view;
     this.#hit = hit < 0 ? ranges.length - 1 : Math.min(hit, ranges.length - 1);
-    const range = ranges[this.#hit]!;
+    let range = ranges[this.#hit]!;
+    while (this.history.openAround(range.startContainer)) {
+      range = findRanges(view.content!, this.#pattern!)[this.#hit] ?? range;
+    }
     this.#marker.setCurrent(range);
     for (let el = range.startContainer.parentElement; el && el !== view.el; el = el.parentElement) {
       if (el instanceof HTMLDetailsElement) el.open = true;

@@ -54,6 +54,7 @@ export class Tools {
     const { root, scroller, history, follow } = parts;
     const search = new Search(history, (place) => this.#show(place));
     history.filled = (view) => search.mark(view);
+    history.opened = (el) => search.markIn(el);
     history.shown = (view) => {
       if (view.hidden) this.#filter.clear();
       this.#show(view.line);

@@ -35,13 +35,13 @@ function parts(section: Section, cell: Cell, services: Services): Iterable<HTMLE
     case "text":
       return [said(section.text, section.form, cell, services)];
     case "approval":
-      return asked(section.text, section.what, isAsking(cell));
+      return asked(section.text, section.what, isAsking(cell), services);
     case "code":
-      return [codeBlock(section.code, section.language)];
+      return [codeBlock(section.code, section.language, services.folding)];
     case "tool use":
-      return [toolCall(section.call, cell, cell.tool_calls?.length === 1)];
+      return [toolCall(section.call, cell, cell.tool_calls?.length === 1, services.folding)];
     case "output":
-      return printed(section.text, section.exit_code);
+      return printed(section.text, section.exit_code, services);
     case "ending":
       return [ending(section.how, section.answer)];
     case "traceback":
@@ -59,19 +59,19 @@ function said(text: string, form: TextForm, { data }: Cell, services: Services):
       return rich(text, services);
     case "plain":
     case "error":
-      return prose(text);
+      return prose(text, services);
     case "preformatted":
-      return output(text, "Output");
+      return output(text, "Output", services.folding);
     case "json":
-      return structured(text, data?.value);
+      return structured(text, data?.value, services);
     default:
       return unreachable(form);
   }
 }
 
-function prose(text: string): HTMLElement {
+function prose(text: string, { folding }: Services): HTMLElement {
   const el = h("div", "nbs-text");
-  renderText(el, text);
+  renderText(el, text, folding);
   return el;
 }
 
@@ -82,25 +82,32 @@ function rich(text: string, services: Services): HTMLElement {
 }
 
 /** JSON as data: the value that the kernel `parsed`, unless its numbers have lost digits on the way to the page. */
-function structured(text: string, parsed: unknown): HTMLElement {
+function structured(text: string, parsed: unknown, { folding }: Services): HTMLElement {
   const value = isExact(text) ? (parsed ?? parseData(text)) : undefined;
-  return typeof value === "object" && value !== null ? dataView(value) : source(text, "Structured output");
+  return typeof value === "object" && value !== null
+    ? dataView(value)
+    : source(text, "Structured output", folding);
 }
 
 /**
  * A question for approval, and its subject: code, or a tool with its arguments. The question repeats them as text. While
  * it waits, its form has the arguments.
  */
-function* asked(text: string, what: ApprovalSubject, waits: boolean): Generator<HTMLElement> {
+function* asked(
+  text: string,
+  what: ApprovalSubject,
+  waits: boolean,
+  services: Services,
+): Generator<HTMLElement> {
   const { tool, arguments: given } = what;
   const blocks = codeOf(what);
   const isKnown = tool !== undefined || blocks.length > 0;
   const question = isKnown ? (text.split("\n\n", 1)[0] ?? "") : text;
-  if (question) yield prose(question);
-  for (const { code, language } of blocks) yield codeBlock(code, language);
+  if (question) yield prose(question, services);
+  for (const { code, language } of blocks) yield codeBlock(code, language, services.folding);
   if (tool !== undefined) {
     yield h("p", "nbs-call-head", h("code", "nbs-call-name", asName(tool)));
-    if (!waits) yield* toolArguments(askedArguments(text, given));
+    if (!waits) yield* toolArguments(askedArguments(text, given), services.folding);
   }
 }
 
@@ -108,7 +115,7 @@ function ending(how: string, answer: string | null): HTMLElement {
   return answer === null ? h("p", "nbs-field", h("span", "nbs-label", how)) : field(`${how}:`, answer);
 }
 
-function* printed(text: string, exitCode: number | null): Generator<HTMLElement> {
+function* printed(text: string, exitCode: number | null, services: Services): Generator<HTMLElement> {
   yield label(exitCode ? `output, exit code ${exitCode}` : "output", Boolean(exitCode));
-  yield output(text, "Output");
+  yield output(text, "Output", services.folding);
 }

@@ -5,6 +5,7 @@ import { focusedIn, focusOn, focusTranscript, h, isInUse, takePlace } from "../.
 import { colourClass } from "../../dom/colours";
 import { copyButton } from "../../dom/copy";
 import { appendText } from "../../dom/safe_text";
+import type { Services } from "../../markdown/dom/inline_view";
 import { asName, inRow } from "../../protocol/code_points";
 import { type Cell, roleOf } from "../../protocol/model";
 import { renderBody } from "./body";
@@ -50,6 +51,7 @@ export class CellView implements VirtualItem {
     public cell: Cell,
     private readonly connection: Connection,
     private readonly later: IdleQueue,
+    private readonly services: Services,
   ) {}
 
   /** The view whose line or light element is `el`. */
@@ -176,7 +178,7 @@ export class CellView implements VirtualItem {
     this.#show();
     if (this.#content && wasAsking && isAsking(cell)) {
       // The form stays, with the answer that the reader has begun.
-      renderBody(this.#content, cell, this.connection.services);
+      renderBody(this.#content, cell, this.services);
       return;
     }
     const focused = focusedIn(this.#holder);
@@ -219,7 +221,7 @@ export class CellView implements VirtualItem {
   #newBody(): HTMLElement {
     const { cell } = this;
     const content = h("div", "nbs-content");
-    renderBody(content, cell, this.connection.services);
+    renderBody(content, cell, this.services);
     if (isAsking(cell) && this.connection.hasKernel) {
       const form = inputForm(cell, (command) => this.connection.send(command));
       return h("div", "nbs-body", content, form);

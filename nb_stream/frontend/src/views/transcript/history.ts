@@ -34,6 +34,8 @@ export class History {
   filled: (view: CellView) => void = () => {};
   /** Called when cells were put on the page or taken off it because the reader scrolled. */
   scrolled: () => void = () => {};
+  /** Called for each part of a body that was made again, because it came near. */
+  opened: (el: HTMLElement) => void = () => {};
   /** Called for a cell when the reader is led to it. */
   shown: (view: CellView) => void = () => {};
   #items: HistoryItem[] = [];
@@ -115,6 +117,9 @@ export class History {
   /** Begin to make the bodies of cells that come near in `scroller`. */
   watch(scroller: HTMLElement, signal: AbortSignal): void {
     this.#blocks.watch(scroller, signal);
+    const { folding } = this.live.services;
+    folding.watch(scroller, signal);
+    folding.opened = (el) => this.opened(el);
   }
 
   view(id: string): CellView | undefined {
@@ -198,6 +203,11 @@ export class History {
     if (place !== undefined) this.#blocks.build(place);
   }
 
+  /** Make again what stands around `node` as text only. False if nothing does. */
+  openAround(node: Node): boolean {
+    return this.live.services.folding.openAround(node);
+  }
+
   /** Build and open a cell, and lead the reader to it. */
   show(view: CellView): void {
     this.build(view);
@@ -229,13 +239,18 @@ export class History {
   /** Build and open everything for paper. The function that is returned closes again what was closed. */
   unfold(): () => void {
     const closed: CellView[] = [];
+    const { folding } = this.live.services;
+    const goOn = folding.pause();
     for (const place of this.#items.keys()) this.#blocks.build(place);
     for (const view of this.views()) {
       if (!view.isOpen) closed.push(view);
       view.setOpen(true);
       finishIn(view.el);
+      folding.openIn(view.el);
     }
+    folding.openIn(this.live.el);
     return () => {
+      goOn();
       for (const view of closed) view.setOpen(false);
     };
   }
@@ -273,6 +288,7 @@ export class History {
     if (!view) return;
     this.show(view);
     finishIn(view.el);
+    this.live.services.folding.openIn(view.el);
     const [range] = text !== "" && view.content ? findRanges(view.content, exactly(text)) : [];
     if (range)
       document
@@ -410,7 +426,7 @@ export class History {
 
   /** The view of a cell that comes: the one that is `known`, or a new one. */
   #viewOf(cell: Cell, known?: CellView): CellView {
-    const view = known ?? new CellView(cell, this.connection, this.#later);
+    const view = known ?? new CellView(cell, this.connection, this.#later, this.live.services);
     view.update(cell);
     if (known?.isOpen && !known.touched) this.#opened.add(known);
     if (view.hidden) this.#hidden++;

@@ -5,10 +5,12 @@ import type { LiveCell } from "../../comm/live_cell";
 import { onAbort } from "../../dom/abort";
 import { focusedIn, h, setChildren, setName } from "../../dom/build";
 import { colourClass } from "../../dom/colours";
+import { Folding, GrowingEnd, type GrowthLimits } from "../../dom/folding";
 import { count } from "../../dom/format";
 import { PacedWork, portions } from "../../dom/portions";
 import { plain, setText } from "../../dom/safe_text";
 import { TextWriter } from "../../dom/text_writer";
+import type { Services } from "../../markdown/dom/inline_view";
 import { MarkdownWriter } from "../../markdown/stream/markdown_writer";
 import { checkLater } from "../../markdown/stream/recheck";
 import { roleOf, textForm } from "../../protocol/model";
@@ -17,6 +19,13 @@ import { kindWord } from "./summary";
 
 /** Pixels from the end of a box that still count as the end. */
 const BOX_END_PX = 24;
+/** How much of a text is put on the page in any case, in a small box and in the whole panel. */
+const SMALL_LIMITS: GrowthLimits = { elements: 150, chars: 1024 };
+const LARGE_LIMITS: GrowthLimits = { elements: 1200, chars: 4096 };
+
+export interface ViewServices extends Services {
+  readonly folding: Folding;
+}
 
 /** The view of one live cell; its text element can pass to the view of the finished cell. */
 export class LiveView {
@@ -34,13 +43,16 @@ export class LiveView {
   #writer: MarkdownWriter | TextWriter;
   #painted = 0;
   #work: PacedWork | undefined;
+  readonly #end: GrowingEnd;
   #revision: number;
 
   constructor(
     private readonly cell: LiveCell,
     private readonly connection: Connection,
+    private readonly services: ViewServices,
   ) {
     this.#revision = cell.revision;
+    this.#end = new GrowingEnd(services.folding, this.text);
     this.#writer = this.#newWriter();
     this.#scroll.append(this.grow);
     const head = h("header", "nbs-live-head", this.#above, this.#agent, this.#kind, this.#doing);
@@ -70,6 +82,7 @@ export class LiveView {
     setText(this.#held, gated ? `writing, ${count(row?.held ?? 0, "character")} held` : "");
     if (several || isThought) this.#scroll.tabIndex = 0;
     else if (!focusedIn(this.#scroll)) this.#scroll.removeAttribute("tabindex");
+    this.#end.limits = several ? SMALL_LIMITS : LARGE_LIMITS;
     this.#paint();
   }
 
@@ -82,7 +95,7 @@ export class LiveView {
     this.#work?.whenDone(() => {
       writer.end();
       if (writer instanceof MarkdownWriter) {
-        checkLater(this.text, text, writer.definitions, this.connection.services);
+        checkLater(this.text, text, writer.definitions, this.services);
       }
     });
     return true;
@@ -91,7 +104,8 @@ export class LiveView {
   #newWriter(): MarkdownWriter | TextWriter {
     const isRich = textForm(this.cell.head) === "markdown";
     this.text.classList.toggle("nbs-md", isRich);
-    return isRich ? new MarkdownWriter(this.text, this.connection.services) : new TextWriter(this.text);
+    if (isRich) return new MarkdownWriter(this.text, { ...this.services, folding: this.#end });
+    return new TextWriter(this.text, this.#end);
   }
 
   #paint(): void {
@@ -125,6 +139,8 @@ export class LiveArea {
   readonly el = h("div", "nbs-live");
   #views = new Map<string, [LiveCell, LiveView]>();
 
+  /** What the texts of this view share. */
+  readonly services: ViewServices;
   #observer: IntersectionObserver;
   /** Called when the page is laid out: so measuring costs nothing, if all boxes are measured before one changes. */
   #sizes = new ResizeObserver((entries) => {
@@ -144,6 +160,7 @@ export class LiveArea {
     repaint: () => void,
     signal: AbortSignal,
   ) {
+    this.services = { ...connection.services, folding: new Folding(this.el) };
     this.#observer = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         for (const [, view] of this.#views.values()) if (view.el === target) view.isInView = isIntersecting;
@@ -177,7 +194,7 @@ export class LiveArea {
     }
     for (const [id, cell] of live) {
       if (this.#views.has(id)) continue;
-      const view = new LiveView(cell, this.connection);
+      const view = new LiveView(cell, this.connection, this.services);
       this.#views.set(id, [cell, view]);
       this.#observer.observe(view.el);
       this.#sizes.observe(view.grow);

@@ -2,6 +2,7 @@
 
 import { hasSequences, inLines } from "../../ansi/ansi";
 import { h } from "../../dom/build";
+import type { Units } from "../../dom/folding";
 import { duration } from "../../dom/format";
 import { asName } from "../../protocol/code_points";
 import type { Cell, ToolCall } from "../../protocol/model";
@@ -9,7 +10,7 @@ import { dataView, parseData } from "./data_view";
 import { label, output, source } from "./source_box";
 
 /** A call of `cell`. `alone` says that it is the only one, so that the time of the cell is its time. */
-export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElement {
+export function toolCall(call: ToolCall, cell: Cell, alone: boolean, folding?: Units): HTMLElement {
   const el = h("div", "nbs-call");
   const outcome = outcomeOf(call, cell);
   el.dataset.outcome = outcome;
@@ -19,29 +20,29 @@ export function toolCall(call: ToolCall, cell: Cell, alone: boolean): HTMLElemen
   el.append(
     h("p", "nbs-call-head", h("code", "nbs-call-name", asName(call.name)), h("span", "nbs-outcome", said)),
   );
-  el.append(...toolArguments(call.arguments));
+  el.append(...toolArguments(call.arguments, folding));
   if (call.result != null) {
-    el.append(label(call.is_error ? "error" : "result", call.is_error), result(call.result));
+    el.append(label(call.is_error ? "error" : "result", call.is_error), result(call.result, folding));
     el.classList.toggle("nbs-is-error", call.is_error === true);
   }
   return el;
 }
 
 /** The arguments of a call: the fields of their JSON, or the text if the model wrote something else. */
-export function toolArguments(text: string): HTMLElement[] {
+export function toolArguments(text: string, folding?: Units): HTMLElement[] {
   const trimmed = text.trim();
-  return trimmed === "" || trimmed === "{}" ? [] : [label("arguments"), value(trimmed, "Arguments")];
+  return trimmed === "" || trimmed === "{}" ? [] : [label("arguments"), value(trimmed, "Arguments", folding)];
 }
 
 /** The result of a call, with its terminal colours. No line of a result is written over. */
-function result(given: string): HTMLElement {
+function result(given: string, folding: Units | undefined): HTMLElement {
   const text = inLines(given);
-  return hasSequences(text) ? output(text, "Result") : value(text, "Result");
+  return hasSequences(text) ? output(text, "Result", folding) : value(text, "Result", folding);
 }
 
-function value(text: string, what: string): HTMLElement {
+function value(text: string, what: string, folding: Units | undefined): HTMLElement {
   const data = parseData(text);
-  return data && Object.keys(data).length > 0 ? dataView(data) : source(text, what);
+  return data && Object.keys(data).length > 0 ? dataView(data) : source(text, what, folding);
 }
 
 function outcomeOf(call: ToolCall, cell: Cell): string {
