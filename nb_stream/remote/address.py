@@ -59,7 +59,7 @@ class Remote:
             raise ValueError(f"The address {url!r} has no host.")
         if parts.username or parts.password:
             raise ValueError("The address of a worker has no user and no password: give it a token.")
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK and not insecure:
+        if parts.scheme in ("http", "grpc") and parts.hostname not in LOOPBACK and not insecure:
             what = "every text" if parts.scheme == "grpc" else "the token and every text"
             raise ValueError(
                 f"{parts.hostname} is another computer, and {parts.scheme}:// would show {what} in the clear on the "
