@@ -83,7 +83,7 @@ describe("the elements of a text that grows are few, whatever was written", () =
         writing.write(piece);
         // The last units are near.
         const units = [...observer().observed].filter((unit) => unit.isConnected && !isFolded(unit));
-        observer().tell(units.slice(0, -12), false);
+        observer().tell(units.slice(0, -4), false);
         most = Math.max(most, countIn(el));
       }
       return most;

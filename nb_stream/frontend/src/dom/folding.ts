@@ -185,6 +185,7 @@ export class GrowingEnd implements Units {
   #early: HTMLElement[] | undefined = [];
   #waiting: [HTMLElement, number][] = [];
   #sum = 0;
+  #frame: unknown;
   readonly #elements: HTMLCollectionOf<Element>;
 
   constructor(
@@ -210,6 +211,13 @@ export class GrowingEnd implements Units {
     // A unit with other units in it adds no characters of its own.
     const length = unitsIn(el).length > 0 ? 0 : el.textContent.length;
     this.folding.add(el, false);
+    // What was added before this frame has been laid out: its height must not become an estimate.
+    const now = document.timeline?.currentTime;
+    if (now !== this.#frame) {
+      this.#waiting = [];
+      this.#sum = 0;
+    }
+    this.#frame = now;
     this.#waiting.push([el, length]);
     this.#sum += length;
     while (this.#sum > this.limits.chars && this.#waiting.length > 1) {
