@@ -17,13 +17,16 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from .address import Remote
-from .grpc_link import Link, Page, PageCollector, pages_of
+from .grpc_link import Link, Page, PageCollector, pages_of, within
 from .http import ANSWER_TIMEOUT_S, MAX_EVENT_BYTES
 from .protocol import SILENCE_S, WIRE_VERSION, Batch, Position
 from .transport import RefusedError, UnreachableError
 
 GRPC_PORT = 50051
 """The port of a host if the address names none."""
+
+HELLO_TIMEOUT_S = 2.0
+"""Seconds for which a worker is waited for that may not have joined the host yet."""
 
 HELLO, NEXT, COMMAND = "hello", "next", "command"
 """The lanes, which are the questions that a viewer has. On each lane one question is open at a time."""
@@ -117,20 +120,21 @@ class _Line:
         except ConnectionError as error:
             raise UnreachableError(f"{self._url} cannot be reached: {error}.") from error
         hello = {"version": WIRE_VERSION, "client": client}
-        self._nonce = json.loads(await self.ask(HELLO, hello, ANSWER_TIMEOUT_S))["nonce"]
+        self._nonce = json.loads(await self.ask(HELLO, hello, HELLO_TIMEOUT_S))["nonce"]
 
     async def ask(self, lane: str, values: Mapping[str, Any], within_s: float) -> bytes:
         """Ask the worker and return its answer. Raises UnreachableError if none comes, and RefusedError."""
         if self._link is None:
             raise UnreachableError(f"{self._url} cannot be reached any more.")
         self._number += 1
-        number, answer = self._number, asyncio.get_running_loop().create_future()
+        number = self._number
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asked[lane] = number, answer
         try:
             for page in pages_of(json.dumps(values).encode(), self._viewer, lane, number):
                 proved = page.proved(self._token, self._nonce, answer=False)
                 await self._link.send(team_mailbox(self._team), proved)
-            data: bytes = await asyncio.wait_for(answer, within_s)
+            data: bytes = await within(within_s, answer)
         except asyncio.TimeoutError as error:
             raise UnreachableError(f"{self._url} does not answer: no worker is at the host for this team.") from error
         kind, _, body = data.partition(b"\n")

@@ -12,8 +12,9 @@ are avoided:
 * The runtime writes each message into log lines that nobody reads, and takes 16 ms for 64 kB that are not ASCII. A text
   goes compressed, as base64.
 * A connection that broke stays broken, and says nothing. A `Link` that answers no more is thrown away.
-* The answers to `send_message` are mixed up if two clients ask one agent: the host knows them by a number that each
-  client counts from 1. So questions and answers are published, and each mailbox is an agent type of its own.
+* If two clients call `send_message` to one agent at a time, one may get the answer of the other, which gets none: the
+  host knows answers by a number that each client counts from 1. So questions and answers are published, and each
+  mailbox is an agent type of its own, which no other may register.
 * Whoever reaches the port may publish and subscribe. A page carries an HMAC (`proof`) whose key is the token, so nobody
   without the token can give commands or change what a viewer sees. Everybody on the port can read, and disturb. It is
   for loopback and for networks that you trust.
@@ -27,11 +28,14 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import zlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else it writes into the notebook whenever a connection breaks
 
 try:
     import grpc
@@ -63,6 +67,9 @@ _CLIENT_OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),  # else a new connection waits as long as the broken one would
     ("grpc.enable_http_proxy", 0),
 ]
+
+
+_T = TypeVar("_T")
 
 
 class TakenError(Exception):
@@ -137,6 +144,19 @@ class PageCollector:
         return data
 
 
+async def within(seconds: float, work: Awaitable[_T]) -> _T:
+    """What `work` gives. Raises asyncio.TimeoutError if it takes longer. `asyncio.wait_for` of Python 3.11 would forget
+    that its task was cancelled, if the work was done at the same moment."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+        if not task.done():
+            raise asyncio.TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
+
+
 class _Mailbox(BaseAgent):
     def __init__(self, receive: Callable[[Page], None]) -> None:
         super().__init__("A mailbox of nb_stream")
@@ -168,7 +188,7 @@ class Link:
             await runtime.add_subscription(TypeSubscription(name, name))
 
         try:
-            await asyncio.wait_for(join(), JOIN_TIMEOUT_S)
+            await within(JOIN_TIMEOUT_S, join())
         except (asyncio.TimeoutError, grpc.RpcError) as error:
             await link.close()
             if getattr(error, "code", lambda: None)() is grpc.StatusCode.INVALID_ARGUMENT:

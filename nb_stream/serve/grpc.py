@@ -22,7 +22,7 @@ from ..concurrency.event_loops import keep_alive
 from ..errors import NbStreamError
 from ..remote.connection import RETRY_AFTER_S
 from ..remote.grpc import COMMAND, HELLO, NEXT, team_mailbox, viewer_mailbox
-from ..remote.grpc_link import Link, Page, PageCollector, TakenError, hosting, pages_of
+from ..remote.grpc_link import Link, Page, PageCollector, TakenError, hosting, pages_of, within
 from ..remote.protocol import MAX_COMMAND_BYTES, Batch, Position
 from .limits import TOO_FAST, CommandRate
 from .worker import MAX_VIEWERS, BusyError, Worker
@@ -263,7 +263,7 @@ async def _beat(link: Link, team: str, door: GrpcDoor) -> None:
         with contextlib.suppress(Exception):
             await link.send(team_mailbox(team), pulse)
         try:
-            await asyncio.wait_for(door.beating.wait(), PULSE_EVERY_S)
+            await within(PULSE_EVERY_S, door.beating.wait())
             missed = 0
             await asyncio.sleep(PULSE_EVERY_S)
         except asyncio.TimeoutError:
