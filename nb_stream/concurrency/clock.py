@@ -6,13 +6,14 @@ the time of day is read when a run begins and no other goes on, and counted on f
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
 from collections.abc import Iterator
 
 _lock = threading.Lock()
-_running = 0
+_running: dict[object, asyncio.AbstractEventLoop | None] = {}  # the runs that go on, with their event loops
 _ahead = time.time() - time.monotonic()
 
 
@@ -26,14 +27,21 @@ def now() -> float:
 
 @contextlib.contextmanager
 def counting() -> Iterator[None]:
-    """For the time of a run. Any thread."""
-    global _running, _ahead
+    """For the time of a run. Any thread. A run whose loop was closed is over, although nobody has told it."""
+    global _ahead
+    run = object()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
     with _lock:
+        for other in [other for other, its in _running.items() if its is not None and its.is_closed()]:
+            del _running[other]
         if not _running:
             _ahead = time.time() - time.monotonic()
-        _running += 1
+        _running[run] = loop
     try:
         yield
     finally:
         with _lock:
-            _running -= 1
+            _running.pop(run, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from nb_stream import TeamStream
@@ -37,6 +38,23 @@ async def test_a_clock_that_is_set_back_or_forward_in_mid_run_changes_no_duratio
     [_, again] = stream.transcript.runs
     assert abs(again.started_at - (real() - 3600.0)) < 60
     assert 0 < again.duration <= took + time.monotonic() - began
+
+
+def test_a_run_whose_loop_was_closed_holds_no_time_of_day(monkeypatch) -> None:
+    async def never_ends() -> None:
+        with counting():
+            await asyncio.Event().wait()
+
+    loop = asyncio.new_event_loop()
+    left = loop.create_task(never_ends())
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    before, real = now(), time.time
+    with counting():
+        pass
+    monkeypatch.setattr(time, "time", lambda: real() - 3600)
+    assert now() < before - 3000
+    left.get_coro().close()
 
 
 def test_the_time_of_day_is_read_anew_when_no_run_goes_on(monkeypatch) -> None:
