@@ -1,20 +1,16 @@
 /** The page that the benchmark of the browser drives: engines that show a text as it grows, and texts to show. */
 
-import MarkdownIt from "markdown-it";
-import * as smd from "streaming-markdown";
 import { h } from "../src/dom/build";
+import { Folding, GrowingEnd } from "../src/dom/folding";
 import { Modules } from "../src/dom/page_modules";
 import { isPartlyWritten } from "../src/dom/portions";
 import { Emojis } from "../src/markdown/dom/emoji_view";
 import { Formulas } from "../src/markdown/dom/formula_view";
 import { safePolicy } from "../src/markdown/dom/policy";
 import { MarkdownWriter, renderMarkdown } from "../src/markdown/stream/markdown_writer";
+import { LARGE_LIMITS } from "../src/views/transcript/live";
 import { ESSAY } from "./essay";
-
-interface Engine {
-  write(piece: string): void;
-  end(): void;
-}
+import { type Engine, PEERS } from "./peers";
 
 const modules: Modules = new Modules((command) => {
   if (command.type !== "module") return;
@@ -24,26 +20,13 @@ const modules: Modules = new Modules((command) => {
 });
 const services = { policy: safePolicy, formulas: new Formulas(modules), emojis: new Emojis(modules) };
 
-const engines: Record<string, (el: HTMLElement) => Engine> = {
-  ours: (el) => new MarkdownWriter(el, services),
-  "streaming-markdown": (el) => {
-    const parser = smd.parser(smd.default_renderer(el));
-    return { write: (piece) => smd.parser_write(parser, piece), end: () => smd.parser_end(parser) };
+const engines: Record<string, (el: HTMLElement, folding: Folding) => Engine> = {
+  ours: (el, folding) => {
+    const end = new GrowingEnd(folding, el);
+    end.limits = LARGE_LIMITS;
+    return new MarkdownWriter(el, { ...services, folding: end });
   },
-  "full re-parse": (el) => {
-    const md = new MarkdownIt();
-    let text = "";
-    const show = () => {
-      el.innerHTML = md.render(text);
-    };
-    return {
-      write(piece) {
-        text += piece;
-        show();
-      },
-      end: show,
-    };
-  },
+  ...PEERS,
 };
 
 const repeated = (unit: string, length: number) =>
@@ -62,6 +45,19 @@ const texts: Record<string, (length: number) => string> = {
   table: (length) =>
     repeated("| name | value | what it is |\n|---|---:|---|\n", 45) +
     repeated("| alpha | 12.5 | the *first* of them |\n", length),
+  // Of 200 kB: 20 levels, 10,000 lines, 5,000 links, 2,000 formulas.
+  "list 20 deep": (length) => {
+    const item = (depth: number) => `${"  ".repeat(depth)}- an item with *some* words\n`;
+    const way = Array.from({ length: 20 }, (_, depth) => item(depth)).join("");
+    return way + repeated(item(20), length);
+  },
+  "lines of code": (length) => `\`\`\`python\n${repeated("x = f(y) + g(z * 2)\n", length)}`,
+  links: (length) => repeated("[a link](https://example.org/pages) and ", length),
+  "formulas in a row": (length) =>
+    repeated(
+      "so $x_1 + y^2 = \\frac{a}{b}$ holds, and the next one follows from it, as everybody can see, ",
+      length,
+    ),
   word: (length) => repeated("Donaudampfschifffahrtsgesellschaft", length),
   "one letter": (length) => repeated("a", length),
   "escape characters": (length) => repeated("\x1b[", length),
@@ -102,21 +98,43 @@ interface Timing {
   tasks: number[];
 }
 
-function place(): HTMLElement {
-  document.body.replaceChildren();
-  const text = h("div", "nbs-text nbs-md");
-  const scroller = h("div", "nbs-scroller", h("div", "nbs-live", h("article", "nbs-live-cell", text)));
-  document.body.append(h("section", "nbs-root", h("div", "nbs-panel", scroller)));
-  return text;
+/** Where a text is shown, as the panel shows it: in a scroller of limited height that folds what is far. */
+interface Place {
+  readonly el: HTMLElement;
+  readonly scroller: HTMLElement;
+  readonly folding: Folding;
 }
 
-/** Write `length` characters of the text `kind`, one piece of `step` per frame, from the character `from` on. */
-async function stream(engine: string, kind: string, length: number, step: number, from = 0): Promise<Timing> {
-  const text = texts[kind]!(length);
-  const el = place();
-  const scroller = el.closest(".nbs-scroller")!;
-  const writer = engines[engine]!(el);
-  if (from > 0) writer.write(text.slice(0, from));
+function place(isLive: boolean): Place {
+  const el = h("div", "nbs-text nbs-md");
+  const live = h("div", "nbs-live");
+  const history = h("div", "nbs-history");
+  if (isLive) {
+    const box = h("div", "nbs-live-text", h("div", "nbs-live-grow", el));
+    live.append(h("article", "nbs-live-cell", box));
+  } else {
+    const body = h("div", "nbs-body", h("div", "nbs-content", el));
+    const cell = h("details", "nbs-cell", h("summary", "nbs-line"), h("div", "nbs-holder", body));
+    cell.open = true;
+    history.append(cell);
+  }
+  const scroller = h("div", "nbs-scroller nbs-follows", history, live);
+  document.body.replaceChildren(h("section", "nbs-root", h("div", "nbs-panel", scroller)));
+  const folding = new Folding(live);
+  folding.watch(scroller, new AbortController().signal);
+  return { el, scroller, folding };
+}
+
+/** Keep the end of the text in view, as the panel does it: when the browser has laid the page out anyway. */
+function follow({ scroller }: Place): void {
+  const observer = new ResizeObserver(() => {
+    scroller.scrollTop = scroller.scrollHeight;
+  });
+  for (const child of scroller.children) observer.observe(child);
+}
+
+/** Measure the frames and the long tasks of `steps`, of which each yield ends a frame. */
+async function timed(steps: Iterable<unknown>): Promise<Timing> {
   const tasks: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) tasks.push(duration);
@@ -126,45 +144,54 @@ async function stream(engine: string, kind: string, length: number, step: number
   observer.observe({ type: "longtask" });
   const frames: number[] = [];
   let last = performance.now();
-  for (let at = from; at < text.length; at += step) {
-    writer.write(text.slice(at, at + step));
-    scroller.scrollTop = scroller.scrollHeight;
+  for (const _ of steps) {
     await nextFrame();
     const now = performance.now();
     frames.push(now - last);
     last = now;
   }
-  writer.end();
   await nextFrame();
   await nextFrame();
   observer.disconnect();
   return { frames, tasks };
 }
 
+/** Write `length` characters of the text `kind`, one piece of `step` per frame, from the character `from` on. */
+async function stream(
+  engine: string,
+  kind: string,
+  length: number,
+  step: number,
+  from = 0,
+): Promise<Timing & { most: number }> {
+  const text = texts[kind]!(length);
+  const there = place(true);
+  follow(there);
+  const writer = engines[engine]!(there.el, there.folding);
+  if (from > 0) writer.write(text.slice(0, from));
+  const elements = there.el.getElementsByTagName("*");
+  let most = 0;
+  function* pieces() {
+    for (let at = from; at < text.length; at += step) {
+      writer.write(text.slice(at, at + step));
+      yield;
+      most = Math.max(most, elements.length);
+    }
+    writer.end();
+  }
+  return { ...(await timed(pieces())), most };
+}
+
 /** Show a finished message until all of it is there: its frames, its long tasks, and how many elements it has. */
 async function whole(kind: string, length: number): Promise<Timing & { elements: number }> {
   const text = texts[kind]!(length);
-  const el = place();
-  const tasks: number[] = [];
-  const observer = new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) tasks.push(duration);
-  });
-  await nextFrame();
-  await nextFrame();
-  observer.observe({ type: "longtask" });
-  const frames: number[] = [];
-  let last = performance.now();
-  renderMarkdown(el, text, services);
-  do {
-    await nextFrame();
-    const now = performance.now();
-    frames.push(now - last);
-    last = now;
-  } while (isPartlyWritten(el.parentElement!));
-  await nextFrame();
-  await nextFrame();
-  observer.disconnect();
-  return { frames, tasks, elements: el.querySelectorAll("*").length };
+  const { el, folding, scroller } = place(false);
+  function* waiting() {
+    renderMarkdown(el, text, { ...services, folding });
+    do yield;
+    while (isPartlyWritten(scroller));
+  }
+  return { ...(await timed(waiting())), elements: el.querySelectorAll("*").length };
 }
 
 /** How many characters are read for each of `length` characters that come in pieces of `step`. */

@@ -21,7 +21,7 @@ import { kindWord } from "./summary";
 const BOX_END_PX = 24;
 /** How much of a text is put on the page in any case, in a small box and in the whole panel. */
 const SMALL_LIMITS: GrowthLimits = { elements: 150, chars: 1024 };
-const LARGE_LIMITS: GrowthLimits = { elements: 1200, chars: 4096 };
+export const LARGE_LIMITS: GrowthLimits = { elements: 1200, chars: 4096 };
 
 export interface ViewServices extends Services {
   readonly folding: Folding;
