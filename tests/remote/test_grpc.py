@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import random
 import socket
 import subprocess
@@ -257,13 +258,20 @@ async def test_a_worker_ends_with_its_host_and_grpc_writes_nothing_of_it_here(
 
 
 async def test_a_link_whose_host_is_gone_leaves_nothing_behind() -> None:
+    """No task that reads for ever, and none that is thrown away while it waits, which Python would complain of."""
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
     with socket.create_server(("127.0.0.1", 0)) as door:
         address = f"127.0.0.1:{door.getsockname()[1]}"
     async with hosting(address):
         link = await Link.open(address, "viewer.left", lambda page: None)
     assert isinstance(link._runtime._read_task, asyncio.Task)  # a private name of autogen-ext 0.7.5
+    await until(link._runtime._host_connection._connection_task.done)  # it has noticed, and says nothing
     await link.close()
     await until(lambda: len(asyncio.all_tasks()) == 1)
+    del link
+    gc.collect()
+    assert complaints == []
 
 
 # --- who is kept out -------------------------------------------------------------------------------------------------
