@@ -174,6 +174,19 @@ describe("a block of code", () => {
     expect(one(el, "code").textContent).toBe("a\n".repeat(600));
   });
 
+  test("keeps the parts of a very long line while the line grows", () => {
+    const { el, writer } = begin();
+    writer.write(`~~~\n${"x".repeat(9000)}`);
+    const kept = all(el, ".nbs-long");
+    for (let more = 0; more < 20; more++) writer.write("x".repeat(500));
+    expect(kept).toHaveLength(3);
+    expect(
+      all(el, ".nbs-long")
+        .slice(0, 3)
+        .every((part, index) => part === kept[index]),
+    ).toBe(true);
+  });
+
   test("holds a very long line in parts, however it came", () => {
     const line = "x".repeat(4095) + "😀".repeat(3000) + "y".repeat(500);
     const whole = write([`~~~\n${line}\nz\n~~~`]).el;

@@ -29,6 +29,11 @@ describe("what is half there looks as it will look", () => {
     expect(found.map((el) => el.textContent)).toEqual([content]);
   });
 
+  test("a line that may be a header is held back behind a long text, too", () => {
+    const words = `${"word ".repeat(2000)}end`;
+    expect(shownOf(`${words}\n| name | va`).textContent).toBe(words);
+  });
+
   test.each([
     ["[docs](https://exa", "docs"],
     ["[docs]", "docs"],

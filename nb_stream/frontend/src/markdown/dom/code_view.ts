@@ -51,6 +51,7 @@ export class CodeView {
 
   /** Add complete lines. */
   add(lines: readonly string[]): void {
+    if (lines.length === 0) return; // the line that is not complete stays as it stands
     const long = this.#long;
     this.setPartial("");
     for (const [index, line] of lines.entries()) {

@@ -253,8 +253,7 @@ function isHeader(text: string): boolean {
 
 /** `text` without the line at its end that may be the header of a table, as long as the line under it has not come. */
 function withoutHeader(text: string): string {
-  const at = text.lastIndexOf("\n|");
-  return at >= 0 && text.length - at <= MAX_HEADER_CHARS && HEADER.test(text.slice(at))
-    ? text.slice(0, at)
-    : text;
+  const end = text.slice(-MAX_HEADER_CHARS); // to search all of a long text for each piece of it would take long
+  const at = end.lastIndexOf("\n|");
+  return at >= 0 && HEADER.test(end.slice(at)) ? text.slice(0, text.length - end.length + at) : text;
 }

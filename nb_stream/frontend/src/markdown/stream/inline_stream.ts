@@ -77,7 +77,9 @@ export class Reading {
 
 /** Owned by the view of blocks; one for each element whose text grows. */
 export class InlineStream {
-  /** The settled beginning of the text. */
+  /** The text that is shown now. */
+  #text = "";
+  /** The settled beginning of the text. It is cut from the text, because to put it together would copy all of it. */
   #settled = "";
   /** The box that grows. */
   #box: HTMLElement;
@@ -115,6 +117,7 @@ export class InlineStream {
   /** Show `text`, of which more may follow unless it is `final`. */
   update(text: string, final: boolean): void {
     if (!text.startsWith(this.#settled)) this.#reset();
+    this.#text = text;
     if (!final && text === this.#shown) return;
     this.#cutTooLong(text);
     const rest = text.slice(this.#settled.length);
@@ -160,7 +163,7 @@ export class InlineStream {
       const rest = text.slice(this.#settled.length, cut);
       morphChildren(this.#box, this.#nodes, this.#fragment(this.#read(rest, false), null, null));
       this.#next();
-      this.#settled += rest;
+      this.#settle(rest.length);
       this.#shown = this.#settled;
       this.#rest = "";
     }
@@ -209,7 +212,12 @@ export class InlineStream {
       appendItems(fragment, inline, settled, null, this.reading.services);
     }
     morphChildren(this.#box, nodes, fragment);
-    this.#settled += inline.source.slice(0, settled?.at ?? begin);
+    this.#settle(settled?.at ?? begin);
+  }
+
+  /** Take `length` more characters of the text as settled. */
+  #settle(length: number): void {
+    this.#settled = this.#text.slice(0, this.#settled.length + length);
   }
 
   /** The cut at which the present box is full, or null. */
