@@ -165,6 +165,7 @@ def test_a_reload_in_the_middle_of_a_run_ends_with_the_kernels_transcript_and_li
     book.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     book.open()
     panel.shown()
+    panel.root.scroll_into_view_if_needed()  # a cell out of view is not written
     panel.wait_live("ben", 50, seconds=60)
     panel.press("Cancel")
     panel.state("cancelled")

@@ -62,7 +62,7 @@ async def test_a_switch_in_mid_message_holds_the_text_in_the_worker(pair: Remote
     await until(lambda: stream.switches["ann"])
     await run
     assert "".join(heard) == TEXT
-    assert stream.transcript == other.transcript
+    await until(lambda: stream.transcript == other.transcript)
 
 
 async def test_words_in_mid_run_reach_the_team_in_its_worker(pair: RemoteWorker) -> None:

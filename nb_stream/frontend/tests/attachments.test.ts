@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ScriptedKernel } from "../dev/kernel";
 import { all, type Mounted, mount, one, painted, texts } from "./helpers";
 
@@ -29,9 +29,12 @@ async function attach(how: "paste" | "drop" | "pick", ...files: File[]): Promise
   const event = new Event(how, { bubbles: true, cancelable: true });
   Object.assign(event, { clipboardData: { files }, dataTransfer: { files, types: ["Files"] } });
   if (how === "pick") {
-    const input = one<HTMLInputElement>(panel.el, ".nbs-attachments [type=file]");
-    Object.defineProperty(input, "files", { configurable: true, value: files });
-    input.dispatchEvent(new Event("change"));
+    const opened = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(() => {});
+    one(panel.el, '[aria-label="Attach"]').click();
+    const dialog = opened.mock.contexts.at(-1) as HTMLInputElement;
+    opened.mockRestore();
+    Object.defineProperty(dialog, "files", { configurable: true, value: files });
+    dialog.dispatchEvent(new Event("change"));
   } else box().dispatchEvent(event);
   if (how === "drop") expect(event.defaultPrevented).toBe(true);
   await expect.poll(() => all(panel.el, ".nbs-attachment").length > before || fault() !== "").toBe(true);

@@ -39,30 +39,23 @@ export class Attachments {
   #list = h("div", "nbs-attached");
   #smaller = h("input", "nbs-check");
   #smallerLabel: HTMLElement;
+  /** The browser's dialog, while it is open. It stands on no page: what a page holds is text and our own controls. */
+  #dialog: HTMLInputElement | undefined;
 
   /** `changed` is called when something was attached or taken away. */
   constructor(
     form: HTMLElement,
     private readonly changed: () => void,
   ) {
-    const input = h("input", "nbs-hidden");
-    input.type = "file";
-    input.multiple = true;
-    input.tabIndex = -1;
-    setName(input, "Attach files");
-    input.addEventListener("change", () => {
-      void this.add(input.files ?? []);
-      input.value = "";
-    });
     this.pick = iconButton("attach", "Attach", "Attach images or text files; paste and drop work, too", () =>
-      input.click(),
+      this.#choose(),
     );
     this.#smaller.type = "checkbox";
     this.#smaller.checked = true;
     this.#smaller.addEventListener("change", () => void this.#readAgain());
     this.#smallerLabel = h("label", "nbs-label", this.#smaller, " make large images smaller");
     setPolite(this.#fault);
-    this.el.append(this.#list, this.#smallerLabel, this.#fault, input);
+    this.el.append(this.#list, this.#smallerLabel, this.#fault);
     form.addEventListener("paste", ({ clipboardData }) => void this.add(clipboardData?.files ?? []));
     for (const type of ["dragenter", "dragover", "drop"]) {
       form.addEventListener(type, (event) => this.#dragged(event as DragEvent));
@@ -94,6 +87,15 @@ export class Attachments {
       this.#files.push(read);
     }
     this.#show();
+  }
+
+  #choose(): void {
+    const dialog = h("input", "");
+    dialog.type = "file";
+    dialog.multiple = true;
+    dialog.addEventListener("change", () => void this.add(dialog.files ?? []));
+    this.#dialog = dialog; // else the browser may collect it while the reader chooses
+    this.#dialog.click();
   }
 
   async #readAgain(): Promise<void> {
