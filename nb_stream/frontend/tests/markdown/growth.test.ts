@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { ESSAY } from "../../dev/essay";
-import { begin } from "./write";
+import { all } from "../helpers";
+import { Chance } from "./documents";
+import { begin, write } from "./write";
 
 /** Characters that come at once, as in a frame of the screen. */
 const PIECE_CHARS = 64;
@@ -75,4 +77,17 @@ test("what is finished is never touched again", async () => {
   el.remove();
   expect(finished.size).toBeGreaterThan(400);
   expect(touched).toEqual([]);
+});
+
+test.each([
+  ["short", "words", "auto"],
+  ["long", "words ".repeat(2000), "ltr"],
+  ["long, of signs only", "[".repeat(9000), "ltr"],
+  ["long, from right to left", "1. מילים ".repeat(2000), "rtl"],
+])("the browser looks for the direction of a text only while it is short: %s", (_, text, direction) => {
+  for (const shape of [text, `| a |\n|---|\n| ${text} |`]) {
+    const whole = write([shape]).el;
+    expect(all(whole, "p, td").map(({ dir }) => dir)).toEqual([direction]);
+    expect(write(new Chance(3).cut(shape, 900)).el.isEqualNode(whole)).toBe(true);
+  }
 });

@@ -117,7 +117,7 @@ function fill(row: HTMLElement, tag: "td" | "th", alignments: readonly Alignment
   while (row.childElementCount > alignments.length) row.lastElementChild!.remove();
   alignments.forEach((alignment, column) => {
     const cell = (row.children[column] as HTMLElement | undefined) ?? row.appendChild(h(tag));
-    cell.dir = "auto";
+    cell.dir ||= "auto";
     if (alignment) cell.setAttribute("align", alignment);
     else cell.removeAttribute("align");
   });

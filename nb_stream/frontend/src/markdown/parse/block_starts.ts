@@ -21,7 +21,8 @@ import { BEGIN, closerOf } from "./formulas";
 
 const ATX = /^(#{1,6})(?:[ \t]+|$)/;
 const FENCE = /^(?:(`{3,})[^`]*$|(~{3,}))/;
-const RULE = /^(?:(?:\*[ \t]*){3,}|(?:_[ \t]*){3,}|(?:-[ \t]*){3,})$/;
+/** Three marks, and any more; the three stand by themselves because a counted repetition takes long in a long line. */
+const RULE = /^(?:\*[ \t]*\*[ \t]*\*[* \t]*|_[ \t]*_[ \t]*_[_ \t]*|-[ \t]*-[ \t]*-[- \t]*)$/;
 const SETEXT = /^(?:=+|-+)[ \t]*$/;
 const BULLET = /^[-+*](?=[ \t]|$)/;
 const ORDERED_MARKER = /^(\d{1,9})([.)])(?=[ \t]|$)/;

@@ -112,6 +112,7 @@ export class InlineStream {
     this.#isCell = el.matches("th, td");
     this.#box = el;
     this.#nodes = fixed;
+    if (el.dir !== "auto") this.#setDirection(""); // another text may have stood here
   }
 
   /** Show `text`, of which more may follow unless it is `final`. */
@@ -139,7 +140,7 @@ export class InlineStream {
     this.#box = this.el;
     this.#settled = this.#carry = this.#shown = this.#rest = "";
     this.#tail = "other";
-    this.#direction = "";
+    if (this.#direction !== "") this.#setDirection("");
     this.#length = this.#weight = 0;
     this.#nodes = this.fixed;
   }
@@ -177,12 +178,18 @@ export class InlineStream {
   /** Go on in a new box. */
   #next(): void {
     const box = h("span", "nbs-part");
-    this.#direction ||= directionOf(this.el.textContent ?? "");
+    if (this.#direction === "") this.#setDirection(directionOf(this.el.textContent ?? ""));
     box.dir = this.#direction;
     if (this.#box !== this.el) this.reading.settle(this.#box);
     this.#box = this.el.appendChild(box);
     this.#nodes = this.#length = this.#weight = 0;
     this.#carry = "";
+  }
+
+  /** Let the text go in `direction`, or let the browser find it. It would look for it again with each change. */
+  #setDirection(direction: string): void {
+    this.#direction = direction;
+    if (this.el.dir !== "") this.el.dir = direction || "auto";
   }
 
   /** Whether the new end of `text` can be added without being read. */
