@@ -133,8 +133,13 @@ function follow({ scroller }: Place): void {
   for (const child of scroller.children) observer.observe(child);
 }
 
-/** Measure the frames and the long tasks of `steps`, of which each yield ends a frame. */
-async function timed(steps: Iterable<unknown>): Promise<Timing> {
+declare global {
+  /** The driver's: reads how long the main thread has worked. */
+  var quarterEnded: (() => Promise<void>) | undefined;
+}
+
+/** Measure the frames and the long tasks of `steps`, of which each yield ends a frame. A quarter has `quarter` of them. */
+async function timed(steps: Iterable<unknown>, quarter = Number.POSITIVE_INFINITY): Promise<Timing> {
   const tasks: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) tasks.push(duration);
@@ -149,6 +154,9 @@ async function timed(steps: Iterable<unknown>): Promise<Timing> {
     const now = performance.now();
     frames.push(now - last);
     last = now;
+    if (frames.length % quarter > 0) continue;
+    await globalThis.quarterEnded?.();
+    last = performance.now();
   }
   await nextFrame();
   await nextFrame();
@@ -179,7 +187,8 @@ async function stream(
     }
     writer.end();
   }
-  return { ...(await timed(pieces())), most };
+  const quarter = Math.floor((text.length - from) / step / 4);
+  return { ...(await timed(pieces(), quarter)), most };
 }
 
 /** Show a finished message until all of it is there: its frames, its long tasks, and how many elements it has. */

@@ -16,6 +16,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, Route, sync_playwright
@@ -53,6 +54,8 @@ class Cost:
     longest_task: float
     elements: int
     """The most that were on the page after a frame."""
+    quarters: list[float]
+    """Seconds of the main thread for each quarter of the frames."""
 
     @property
     def median(self) -> float:
@@ -62,12 +65,6 @@ class Cost:
     def quantile(self, share: float) -> float:
         """Milliseconds that this share of the frames does not exceed."""
         return sorted(self.frames)[min(len(self.frames) - 1, int(len(self.frames) * share))]
-
-    @property
-    def quarters(self) -> list[float]:
-        """Seconds of each quarter of the frames."""
-        size = len(self.frames) // 4
-        return [sum(self.frames[at * size : (at + 1) * size]) / 1000 for at in range(4)]
 
 
 class Bench:
@@ -84,11 +81,13 @@ class Bench:
         page.wait_for_function("window.bench")
         chromium = page.context.new_cdp_session(page)
         chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
-        before = task_duration(chromium)
+        worked = [task_duration(chromium)]
+        page.expose_function("quarterEnded", lambda: worked.append(task_duration(chromium)))
         timing = run(page, engine, kind, length, start)
-        seconds = task_duration(chromium) - before
+        seconds = task_duration(chromium) - worked[0]
         page.close()
-        return Cost(seconds, timing["frames"], max([0.0, *timing["tasks"]]), timing["most"])
+        quarters = [after - before for before, after in pairwise(worked)]
+        return Cost(seconds, timing["frames"], max([0.0, *timing["tasks"]]), timing["most"], quarters)
 
     def kinds(self) -> list[str]:
         """The texts that the page can make."""
