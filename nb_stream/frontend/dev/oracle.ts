@@ -51,7 +51,7 @@ const ATTRIBUTES: Record<string, RegExp> = {
   src: /^blob:/,
   start: /^\d{1,9}$/,
   step: /^any$/,
-  style: /^(?:(?:--nbs-[\w-]+|height): ?[\w.%]+;? ?)*$/,
+  style: /^(?:(?:--nbs-[\w-]+|height|block-size): ?[\w.%]+;? ?)*$/,
   tabindex: /^(?:0|-1)$/,
   target: /^_blank$/,
   title: ANY,

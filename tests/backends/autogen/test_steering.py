@@ -235,12 +235,15 @@ async def test_words_of_threads_come_in_the_order_of_each_thread() -> None:
     for thread in threads:
         thread.start()
     await until(lambda: not any(thread.is_alive() for thread in threads))
+
     # Between the end of a run and the run that the next words start, no run goes on: so the words are counted.
-    await until(lambda: len(stream.transcript.of("user")) > 200 and not stream.state.active)
-    heard = [cell.text for cell in stream.transcript.of("user")][1:]
-    assert sorted(heard) == sorted(f"{who}{number}" for who in "xy" for number in range(100))
+    def heard() -> list[str]:
+        return [cell.text for cell in stream.transcript if cell.path == "user"][1:]
+
+    await until(lambda: len(heard()) >= 200 and not stream.state.active)
+    assert sorted(heard()) == sorted(f"{who}{number}" for who in "xy" for number in range(100))
     for who in "xy":
-        own = [int(text[1:]) for text in heard if text[0] == who]
+        own = [int(text[1:]) for text in heard() if text[0] == who]
         assert own == sorted(own)
 
 
