@@ -219,7 +219,7 @@ class _LineWriter:
             case "image":
                 self._image(str(token.attrGet("src") or ""), _words_of(token.children or []))
             case "note":
-                self._sink(f"<sup{'' if compact else ' class=nbs-note'}>{token.meta['number']}</sup>")
+                self._sink(f"<sup{'' if compact else ' class=nbs-note-number'}>{token.meta['number']}</sup>")
             case "emoji":
                 self._emoji(token.content)
             case _:

@@ -76,7 +76,7 @@ function appendItem(
       el.appendChild(h("br"));
       break;
     case "note":
-      el.appendChild(h("sup", "nbs-note", String(item.number)));
+      el.appendChild(h("sup", "nbs-note-number", String(item.number)));
       break;
     case "emoji":
       el.appendChild(services.emojis.element(item.name));
