@@ -522,6 +522,7 @@ asyncio.run(cut_off())
 @contextlib.contextmanager
 def reads(monkeypatch: pytest.MonkeyPatch, file: int, write: int | None = None) -> Iterator[None]:
     """Standard input is a file of the system; what may still read from it ends at the end. Prompts go nowhere."""
+    monkeypatch.delattr(sys, "ps1", raising=False)  # an IPython of another test has set it: this is a script
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     with open(file) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)

@@ -227,8 +227,9 @@ await step("a saved notebook has the transcript where its kernel is not", async 
       .filter((output) => output.checkVisibility() && !output.querySelector(".nbs-root"))
       .map((output) => output.textContent)
       .join("\n");
-    // The saved output is rendered: the marks of Markdown are gone, and formulas are set.
-    const words = (text) => text.replace(/\$[^$]*\$/g, "").match(/[\p{L}\p{N}]{3,}/gu) ?? [];
+    // The saved output is rendered: the marks of Markdown and the names of languages are gone, and formulas are set.
+    const words = (text) =>
+      text.replace(/^```\w+|\$\$[^$]*\$\$|\$[^$]*\$/gm, "").match(/[\p{L}\p{N}]{3,}/gu) ?? [];
     return said.every((text) => words(text).every((word) => shown.includes(word)));
   }, said);
 });
