@@ -61,6 +61,7 @@ class _Following:
     messages: list[Any] = field(default_factory=list)
     end: RunFinished | None = None
     began: bool = False
+    taken_by: str | None = None  # the epoch of the worker that took the start
 
 
 class RunMirror:
@@ -145,11 +146,20 @@ class RunMirror:
         self._holding.enter_context(comm_interceptor.hold())
         try:
             await self.ready()
+            have = self._connection.have
             await self._connection.command(body)
+            wanted.taken_by = None if have is None else have.epoch
+            if self._connection.have is not None and self._connection.have.epoch != wanted.taken_by:
+                self._give_up(wanted)
         except (NbStreamError, ValueError) as error:
             if not wanted.began:
                 self._hub.notice(str(error))
                 self._finish(wanted, error=error)
+
+    def _give_up(self, wanted: _Following) -> None:
+        """The worker that took the start is gone, and nothing came of the run."""
+        if not wanted.began:
+            self._finish(wanted, error=RemoteRunError(RESTARTED))
 
     async def ready(self) -> None:
         """Connect, and wait until everything has come that the worker had. Raises RemoteError if it refuses."""
@@ -228,6 +238,8 @@ class RunMirror:
                 self._settle()
             self._anew = True
             self._hub.event(Notice(now(), ANEW))
+            if self._wanted is not None and self._wanted.taken_by is not None:
+                self._give_up(self._wanted)
 
     def lines(self, lines: list[bytes], fresh: bool) -> None:
         """The next lines of the journal."""

@@ -5,6 +5,7 @@ It is a second transport behind the interface that HTTP stands behind, so what i
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
@@ -17,6 +18,9 @@ from nb_stream.remote import transport
 from nb_stream.remote.protocol import Batch, Position
 from nb_stream.remote.transport import RefusedError, UnreachableError
 from nb_stream.serve.worker import Worker
+
+STALL_S = 0.3
+"""Seconds for which a line that stalls stands still."""
 
 
 class MemoryRemote(Remote):
@@ -54,6 +58,8 @@ class MemoryTransport:
             async for batch in batches:
                 if remote.worker is not worker or remote.makes("cut"):
                     raise UnreachableError("The line was cut.")
+                if remote.makes("stall"):
+                    await asyncio.sleep(STALL_S)
                 if remote.makes("drop"):
                     continue
                 batch = Batch.unpacked(b"\n".join(batch.packed()).split(b"\n"))
